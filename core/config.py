@@ -1,0 +1,97 @@
+"""What a person may choose, one frozen dataclass per verb, checked when built.
+
+The field metadata (``help``) is the one source of the command line's help and of the page's form labels. Every
+configuration that made a model is saved as JSON in that model's card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def _option(default: Any, text: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
+    return field(default=default, metadata={"help": text, "at_least": at_least, "at_most": at_most})
+
+
+def help_text(config: type, name: str) -> str:
+    """The help of one field, for the command line and the page."""
+    return str(next(f.metadata["help"] for f in fields(config) if f.name == name))
+
+
+class _Checked:
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            value, low, high = getattr(self, f.name), f.metadata.get("at_least"), f.metadata.get("at_most")
+            too_low = low is not None and not value >= low
+            too_high = high is not None and not value <= high
+            if too_low or too_high:
+                allowed = f"{low} to {high}" if high is not None else f"{low} or more"
+                raise ValueError(f"{f.name} is {value}; allowed is {allowed}.")
+
+
+@dataclass(frozen=True)
+class TrainConfig(_Checked):
+    """How a round is trained; lengths in image pixels."""
+
+    seconds: float = _option(120.0, "Seconds of training; start-up and validation come on top.", at_least=1)
+    seed: int = _option(0, "Seed of weights, patches and augmentation.", at_least=0)
+    patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
+    batch: int = _option(8, "Patches per training step.", at_least=1, at_most=256)
+    channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
+    depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
+    learning_rate: float = _option(2e-3, "Peak learning rate.", at_least=1e-6, at_most=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        grid = 2 ** (self.depth + 1)
+        if self.patch % grid:
+            raise ValueError(f"patch is {self.patch}; with depth {self.depth} allowed are multiples of {grid}.")
+
+
+@dataclass(frozen=True)
+class PredictConfig(_Checked):
+    """How a slice is cut into tiles for prediction; lengths in image pixels."""
+
+    tile: int = _option(512, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
+    context: int = _option(64, "Pixels around a tile that the network sees and that are thrown away.", at_least=0)
+
+
+@dataclass(frozen=True)
+class ProposeConfig(_Checked):
+    """How slices are chosen for the next correction."""
+
+    number: int = _option(5, "How many slices to propose.", at_least=1, at_most=1000)
+    query: str = _option("least-confidence", "What makes a pixel worth a look.")
+    scan_seconds: float = _option(120.0, "Longest time to scan the volume, coarse first.", at_least=0)
+
+
+@dataclass(frozen=True)
+class ValidationConfig(_Checked):
+    """How pixels are held back from training; see ``core.labels``."""
+
+    fraction: float = _option(0.05, "Share of a slice held back for validation.", at_least=0.01, at_most=0.5)
+    margin: int = _option(48, "Pixels around a held-back tile that are never trained on.", at_least=0)
+
+
+@dataclass(frozen=True)
+class AnnotatorConfig(_Checked):
+    """The simulated annotator's speeds, frozen so that results can be compared over time."""
+
+    paint_px_per_s: float = _option(400.0, "Pixels painted per second.", at_least=1)
+    travel_px_per_s: float = _option(800.0, "Pixels travelled per second between strokes.", at_least=1)
+    stroke_s: float = _option(0.2, "Seconds lost at each stroke.", at_least=0)
+    open_s: float = _option(2.0, "Seconds to open a slice.", at_least=0)
+
+
+@dataclass(frozen=True)
+class SimulateConfig(_Checked):
+    """How the loop is replayed from known truth."""
+
+    rounds: int = _option(4, "Rounds of training; the first on painted slices, the rest after corrections.", at_least=1)
+    start: int = _option(3, "Slices painted from nothing before the first round.", at_least=1)
+    per_round: int = _option(2, "Proposed slices corrected before each further round.", at_least=1)
+    query: str = _option(ProposeConfig.query, "What makes a pixel worth a look.")
+    test_slices: tuple[int, ...] | None = _option(None, "Slices to score on, never painted; every tenth by default.")
+    train: TrainConfig = TrainConfig()
+    annotator: AnnotatorConfig = AnnotatorConfig()

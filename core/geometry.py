@@ -1,0 +1,68 @@
+"""Boxes, tiles and polygons, in pixels, always ``(y, x)``; no file, no network, no project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.draw import polygon2mask
+
+Polygon = tuple[tuple[float, float], ...]
+"""Corners ``(y, x)`` in pixels of the full slice."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A half-open rectangle ``y0 <= y < y1``, ``x0 <= x < x1`` in pixels."""
+
+    y0: int
+    x0: int
+    y1: int
+    x1: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.y0 < self.y1 and 0 <= self.x0 < self.x1):
+            raise ValueError(f"a box needs 0 <= y0 < y1 and 0 <= x0 < x1, got {self}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(height, width)`` in pixels."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """For indexing an ``(H, W)`` array."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def grown(self, margin: int, shape: tuple[int, int]) -> Box:
+        """The box with ``margin`` pixels more on every side, cut to an ``(H, W)`` image."""
+        return Box(
+            max(0, self.y0 - margin),
+            max(0, self.x0 - margin),
+            min(shape[0], self.y1 + margin),
+            min(shape[1], self.x1 + margin),
+        )
+
+    def within(self, shape: tuple[int, int]) -> bool:
+        """Whether the whole box lies in an ``(H, W)`` image."""
+        return self.y1 <= shape[0] and self.x1 <= shape[1]
+
+
+def tile_boxes(shape: tuple[int, int], size: int) -> list[Box]:
+    """Cover an ``(H, W)`` image with boxes of ``size`` pixels, those at the far edges cut short."""
+    height, width = shape
+    return [
+        Box(y, x, min(y + size, height), min(x + size, width))
+        for y in range(0, height, size)
+        for x in range(0, width, size)
+    ]
+
+
+def polygons_to_mask(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Fill polygons of ``(y, x)`` corners; the union, bool ``(H, W)``."""
+    mask = np.zeros(shape, dtype=bool)
+    for polygon in polygons:
+        mask |= polygon2mask(shape, np.asarray(polygon, dtype=float))
+    return mask

@@ -1,0 +1,24 @@
+"""Configurations check themselves when built."""
+
+import pytest
+
+from core.config import PredictConfig, TrainConfig, help_text
+
+
+def test_a_value_out_of_range_is_refused_with_what_is_allowed():
+    """The message names the field, the value and the range."""
+    with pytest.raises(ValueError, match=r"seconds is 0; allowed is 1 or more"):
+        TrainConfig(seconds=0)
+    with pytest.raises(ValueError, match=r"tile is 5000; allowed is 64 to 4096"):
+        PredictConfig(tile=5000)
+
+
+def test_nan_is_refused():
+    """A number that is not a number is out of every range."""
+    with pytest.raises(ValueError, match="seconds is nan"):
+        TrainConfig(seconds=float("nan"))
+
+
+def test_help_comes_from_the_field():
+    """The command line and the page read the same sentence."""
+    assert help_text(TrainConfig, "seconds").startswith("Seconds of training")

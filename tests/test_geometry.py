@@ -1,0 +1,40 @@
+"""Boxes, tiles and polygons."""
+
+import numpy as np
+import pytest
+
+from core.geometry import Box, polygons_to_mask, tile_boxes
+
+
+def test_a_box_names_its_pixels():
+    """A box indexes exactly the pixels between its corners."""
+    image = np.zeros((4, 5), int)
+    image[Box(1, 2, 3, 4).slices] = 1
+    assert image.tolist() == [[0, 0, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 0]]
+
+
+def test_an_empty_box_is_refused():
+    """A box without a pixel cannot be made."""
+    with pytest.raises(ValueError, match="y0 < y1"):
+        Box(3, 0, 3, 4)
+
+
+def test_a_grown_box_stays_in_the_image():
+    """The margin is cut off at the border."""
+    assert Box(1, 2, 3, 4).grown(2, (4, 5)) == Box(0, 0, 4, 5)
+
+
+def test_tiles_cover_every_pixel_once():
+    """Tiles are disjoint and leave nothing out, also at odd sizes."""
+    count = np.zeros((7, 10), int)
+    for box in tile_boxes((7, 10), 4):
+        count[box.slices] += 1
+    assert (count == 1).all()
+
+
+def test_a_polygon_is_filled_in_y_x():
+    """Corners are (y, x); the union of all polygons is filled."""
+    mask = polygons_to_mask([((0, 0), (0, 3), (1, 3), (1, 0)), ((3, 3), (3, 4), (4, 4), (4, 3))], (5, 6))
+    assert mask[0, :3].all()
+    assert mask[3, 3]
+    assert not mask[2].any()
