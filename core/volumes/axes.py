@@ -1,0 +1,121 @@
+"""Which axis of a stored array is Z, C, Y or X: taken from metadata, or given where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import VolumeError
+
+DROPPED = "."
+"""Stands for an axis of length 1 that means nothing here, such as one time point."""
+
+_MOST_CHANNELS = 8  # no microscope has more detectors
+
+
+def name_axes(found: str, shape: tuple[int, ...], given: str | None, path: Path) -> str:
+    """Give every axis of an array one of the letters Z, C, Y, X, or ``.`` where it is to be dropped.
+
+    Given axes win over metadata. A lone axis that is neither Z nor C (time, or of no name) is taken as Z: many programs
+    write an image sequence as a time series. So is a lone C of more than eight: some libraries write a stack for ImageJ
+    like that.
+
+    Parameters
+    ----------
+    found
+        One letter per axis from the metadata; T is time, S the samples of a colour, anything else unknown.
+    shape
+        Length of every axis.
+    given
+        Axes as the person gave them, such as ``"ZCYX"``, or None.
+    path
+        Named in messages.
+
+    Raises
+    ------
+    VolumeError
+        If the axes do not fit, or do not tell which is Z.
+    """
+    if given is not None:
+        return _given_axes(given, shape, path)
+    letters = [DROPPED if n == 1 and a not in "ZCYX" else a for a, n in zip(found.upper(), shape, strict=True)]
+    _refuse_colour(letters, shape, path)
+    others = [i for i, letter in enumerate(letters) if letter not in "ZCYX."]
+    if len(others) == 1 and "Z" not in letters:
+        letters[others[0]] = "Z"
+        others = []
+    elif not others and "Z" not in letters and "C" in letters and shape[letters.index("C")] > _MOST_CHANNELS:
+        letters[letters.index("C")] = "Z"
+    if others and "Z" in letters:
+        raise VolumeError(
+            f"{path} has the axes {found} with lengths {shape}; allowed are Z, C, Y and X, "
+            "so save one time point or position by itself."
+        )
+    if others:
+        raise VolumeError(
+            f"{path} has the shape {shape} and its metadata do not say which axis is which; "
+            'give the axes, for example axes "ZCYX" or "CZYX" (C is channels).'
+        )
+    if "Z" not in letters:
+        raise VolumeError(flat_image(path, shape, channels="C" in letters))
+    return "".join(letters)
+
+
+def flat_image(path: Path, shape: tuple[int, ...], *, channels: bool = False) -> str:
+    """What a person is told who gives a single image where a volume is needed."""
+    what = f"one 2-D image with channels, shape {shape}" if channels else f"one 2-D image, shape {shape}"
+    hint = ' or, if its pages are slices, give axes "ZYX"' if channels else ""
+    return (
+        f"{path} is {what}; a volume needs slices, so give a multi-page TIFF or the folder that holds all images "
+        f"of the stack{hint}."
+    )
+
+
+def _given_axes(given: str, shape: tuple[int, ...], path: Path) -> str:
+    letters = given.strip().upper()
+    if len(set(letters)) != len(letters) or not set("ZYX") <= set(letters) <= set("ZCYX"):
+        raise VolumeError(
+            f'The axes "{given}" were given for {path}; allowed are Z, Y and X once each and C at most once, '
+            'such as "ZYX" or "ZCYX".'
+        )
+    if len(shape) == 2:
+        raise VolumeError(flat_image(path, shape))
+    if len(letters) != len(shape):
+        raise VolumeError(
+            f'The axes "{given}" name {len(letters)} axes but {path} has {len(shape)}, with lengths {shape}; '
+            "give one letter for each."
+        )
+    return letters
+
+
+def _refuse_colour(letters: list[str], shape: tuple[int, ...], path: Path) -> None:
+    if "S" in letters:
+        raise VolumeError(colour_image(str(path), shape[letters.index("S")]))
+
+
+def colour_image(where: str, samples: int) -> str:
+    """What a person is told whose image is in colour."""
+    kind = {2: "grey with transparency", 3: "RGB colour", 4: "RGB colour with transparency"}.get(samples, "colour")
+    return (
+        f"{where} is {kind} ({samples} values per pixel) where grey values are expected; convert it to 8-bit or "
+        f"16-bit grey, "
+        "or save the colours as separate channels."
+    )
+
+
+def to_zcyx(shape: tuple[int, ...], letters: str) -> tuple[int, int, int, int]:
+    """Lengths in the order ``(Z, C, Y, X)``, 1 for an axis that is not there."""
+    length = dict(zip(letters, shape, strict=True))
+    return length["Z"], length.get("C", 1), length["Y"], length["X"]
+
+
+def to_cyx(array: NDArray[Any], letters: str) -> NDArray[Any]:
+    """Turn an array whose axes are ``letters`` (Y, X, perhaps C and ``.``) into ``(C, Y, X)``."""
+    kept = letters.replace(DROPPED, "")
+    array = array.reshape([n for n, letter in zip(array.shape, letters, strict=True) if letter != DROPPED])
+    if "C" not in kept:
+        array, kept = array[np.newaxis], "C" + kept
+    return array.transpose([kept.index(letter) for letter in "CYX"])

@@ -1,0 +1,164 @@
+"""What every volume is: a shape, a dtype, a voxel size and slices that are read one at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import VolumeError
+
+_KEPT = {"uint8": "uint8", "uint16": "uint16", "float32": "float32"}
+# Read as another type without losing anything a microscope measured: a mask, a scanner's signed values, wide floats.
+_READ_AS = _KEPT | {"bool": "uint8", "int8": "float32", "int16": "float32", "float16": "float32", "float64": "float32"}
+
+
+def readable_dtype(stored: np.dtype[Any], where: str) -> np.dtype[Any]:
+    """The dtype in which slices of a stored dtype are handed out.
+
+    ``uint8``, ``uint16`` and ``float32`` stay as they are, ``bool`` becomes ``uint8`` (0 and 1), and ``int8``,
+    ``int16``, ``float16`` and ``float64`` become ``float32``.
+
+    Raises
+    ------
+    VolumeError
+        For any other dtype; ``where`` (a file or a folder) is named.
+    """
+    name = _READ_AS.get(np.dtype(stored).name)
+    if name is None:
+        raise VolumeError(
+            f"{where} holds {np.dtype(stored).name} values; allowed are uint8, uint16 and float32 (bool, int8, "
+            f"int16, float16 "
+            "and float64 are converted on reading), so convert it to one of these."
+        )
+    return np.dtype(name)
+
+
+@dataclass(frozen=True)
+class VolumeInfo:
+    """What is known about a volume before any slice is read.
+
+    Attributes
+    ----------
+    shape
+        ``(Z, C, Y, X)`` in pixels.
+    dtype
+        The dtype of the slices handed out: uint8, uint16 or float32.
+    voxel_nm
+        Voxel size ``(z, y, x)`` in nanometres, None where it is not known.
+    channel_names
+        One name per channel.
+    """
+
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    voxel_nm: tuple[float, float, float] | None
+    channel_names: tuple[str, ...]
+
+
+class Volume(ABC):
+    """A stack of slices on disk, read one slice at a time, from any thread.
+
+    A file format is one subclass with one method, ``_read``.
+    """
+
+    def __init__(self, path: Path, info: VolumeInfo) -> None:
+        self.path = path
+        self.info = info
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """``(Z, C, Y, X)`` in pixels."""
+        return self.info.shape
+
+    @property
+    def depth(self) -> int:
+        """Number of slices."""
+        return self.info.shape[0]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.info.shape[1]
+
+    @property
+    def slice_shape(self) -> tuple[int, int]:
+        """``(H, W)`` of a slice in pixels."""
+        return self.info.shape[2:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the slices handed out."""
+        return self.info.dtype
+
+    @property
+    def voxel_nm(self) -> tuple[float, float, float] | None:
+        """Voxel size ``(z, y, x)`` in nanometres, None where it is not known."""
+        return self.info.voxel_nm
+
+    def read(self, z: int) -> NDArray[Any]:
+        """Read one slice.
+
+        Parameters
+        ----------
+        z
+            Slice, counted from 0.
+
+        Returns
+        -------
+        ndarray
+            ``(C, H, W)`` of the volume's dtype, a new array.
+
+        Raises
+        ------
+        IndexError
+            If there is no such slice.
+        VolumeError
+            If the slice cannot be read or holds NaN or infinite values.
+        """
+        if not 0 <= z < self.depth:
+            raise IndexError(f"slice {z} of a volume of {self.depth} slices, counted from 0")
+        image = np.ascontiguousarray(self._read(z), dtype=self.dtype)
+        if image.shape != self.shape[1:]:
+            raise VolumeError(
+                f"Slice {z} of {self.path} has the shape {image.shape}, all others {self.shape[1:]} (channels, "
+                f"height, width); "
+                "every slice must have the same size, so cut or remove it."
+            )
+        if image.dtype.kind == "f":
+            _refuse_not_finite(image, z, self.path)
+        return image
+
+    @abstractmethod
+    def _read(self, z: int) -> NDArray[Any]:
+        """Slice ``z`` as ``(C, H, W)``, in the stored dtype or the volume's."""
+
+    def close(self) -> None:  # noqa: B027 - most formats keep no file open
+        """Let go of open files."""
+
+    def __enter__(self) -> Volume:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _refuse_not_finite(image: NDArray[Any], z: int, path: Path) -> None:
+    # The sum is not finite as soon as one value is not, and needs no array of its own; only then is it worth counting.
+    with np.errstate(all="ignore"):
+        if np.isfinite(image.sum(dtype=np.float64)):
+            return
+    bad = int(np.count_nonzero(~np.isfinite(image)))
+    if bad:
+        raise VolumeError(
+            f"Slice {z} of {path} has {bad} pixels that are NaN or infinite; only finite values are allowed, so "
+            f"replace them "
+            "(for example by 0) and open the volume again."
+        )

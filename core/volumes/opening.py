@@ -1,0 +1,87 @@
+"""One way in: a path becomes a volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import VolumeError
+from core.volumes.axes import flat_image
+from core.volumes.base import Volume
+from core.volumes.folder import FolderVolume, image_shape
+from core.volumes.scale import VoxelSize, checked_voxel_size
+from core.volumes.tiff import TiffVolume
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_FLAT_SUFFIXES = {".png", ".jpg", ".jpeg"}
+_ZARR_FILES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+
+
+def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | None = None) -> Volume:
+    """Open a TIFF file, a folder of images or a zarr as a volume; no slice is read yet.
+
+    Parameters
+    ----------
+    path
+        A ``.tif``/``.tiff`` file (classic, BigTIFF, OME, ImageJ), a folder with one image per slice in the natural
+        order of their names, or a zarr v2 or v3 array or OME-Zarr (its highest resolution is used).
+    axes
+        One letter per axis, such as ``"ZCYX"``; needed only where metadata do not say it, and wins over them.
+    voxel_nm
+        Voxel size ``(z, y, x)`` in nanometres; wins over the file's own.
+
+    Returns
+    -------
+    Volume
+        To be read slice by slice, from any thread; close it when done.
+
+    Raises
+    ------
+    VolumeError
+        If there is nothing at ``path`` or it cannot be used as a grey volume as it is.
+    """
+    path = Path(path)
+    if voxel_nm is not None:
+        voxel_nm = checked_voxel_size(voxel_nm, path)
+    if not path.exists():
+        raise VolumeError(
+            f"There is no file or folder {path}; check the path, or whether the disk that holds it is mounted."
+        )
+    if path.is_dir():
+        return _open_folder(path, axes, voxel_nm)
+    return _open_file(path, axes, voxel_nm)
+
+
+def _open_folder(path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> Volume:
+    if any((path / name).exists() for name in _ZARR_FILES):
+        from core.volumes.omezarr import (
+            ZarrVolume,
+        )  # zarr takes half a second to import, which most starts need not pay
+
+        return ZarrVolume(path, axes, voxel_nm)
+    if path.suffix.lower() == ".zarr":
+        raise VolumeError(
+            f"{path} has no zarr metadata (zarr.json, .zarray or .zgroup); it is damaged or not a zarr, so copy it "
+            f"again."
+        )
+    return FolderVolume(path, axes, voxel_nm)
+
+
+def _open_file(path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> Volume:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise VolumeError(
+            f"{path} cannot be read ({error.strerror}); check its permissions and the disk that holds it."
+        ) from error
+    if not magic:
+        raise VolumeError(f"{path} is empty (0 bytes); an image volume is needed, so copy or save it again.")
+    if magic in _TIFF_MAGIC:
+        return TiffVolume(path, axes, voxel_nm)
+    if path.suffix.lower() in _FLAT_SUFFIXES:
+        raise VolumeError(flat_image(path, image_shape(path)))
+    raise VolumeError(
+        f"{path} is not an image that can be read here; allowed are TIFF files, folders of TIFF, PNG or JPEG "
+        f"images, and zarr, "
+        "so convert it to one of these."
+    )

@@ -1,0 +1,245 @@
+"""Multi-page TIFF, BigTIFF, OME-TIFF and ImageJ TIFF, read page by page."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import os
+import struct
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tifffile import TiffFile, TiffFileError, TiffFrame, TiffPage
+
+from core.errors import VolumeError
+from core.volumes.axes import name_axes, to_cyx, to_zcyx
+from core.volumes.base import Volume, VolumeInfo, readable_dtype
+from core.volumes.scale import VoxelSize
+from core.volumes.tiffinfo import channel_names, stored_voxel_size
+
+Page = TiffPage | TiffFrame
+
+# What tifffile only logs is an error here, told once and in our words.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+# tifffile, zlib and the codecs each raise their own kinds for a damaged file; none of them is a subclass of another.
+DAMAGE = (TiffFileError, ValueError, RuntimeError, OSError, IndexError, KeyError, TypeError, struct.error, EOFError)
+
+
+class TiffVolume(Volume):
+    """A TIFF file as a volume.
+
+    Values are handed out as stored: an inverted or coloured look-up table is not applied. Several images in one file
+    are taken as slices when they are alike and two-dimensional, and refused otherwise.
+
+    Parameters
+    ----------
+    path
+        The file.
+    axes
+        One letter of Z, C, Y, X per axis, or None to go by the metadata.
+    voxel_nm
+        Voxel size ``(z, y, x)`` in nanometres, or None to go by the metadata.
+
+    Raises
+    ------
+    VolumeError
+        If the file is damaged or cut short, or does not hold one grey volume.
+    """
+
+    def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> None:
+        self._lock = threading.Lock()
+        self._tif = _open_tiff(path)
+        try:
+            info = self._describe(path, axes, voxel_nm)
+        except DAMAGE as error:
+            self._tif.close()
+            raise VolumeError(_damaged(path, error)) from error
+        except BaseException:
+            self._tif.close()
+            raise
+        super().__init__(path, info)
+
+    def _describe(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> VolumeInfo:
+        if not _page_table_is_whole(self._tif):
+            raise VolumeError(_cut_short(path))
+        stack = _find_stack(self._tif, path)
+        letters = name_axes(stack.axes, stack.shape, axes, path)
+        inner = len(stack.page_shape)
+        self._outer, self._outer_shape = letters[: len(letters) - inner], stack.shape[: len(letters) - inner]
+        self._inner, self._page_shape = letters[len(letters) - inner :], stack.page_shape
+        if not set("YX") <= set(self._inner) <= set("YXC."):
+            raise VolumeError(
+                f'{path} stores pages of the shape {stack.page_shape}, which the axes "{letters}" do not fit; each '
+                f"page must hold "
+                "Y and X (and perhaps C), so save the volume with one slice per page or give other axes."
+            )
+        self._stack = stack
+        _refuse_cut_data(self._tif, stack, path)
+        shape = to_zcyx(stack.shape, letters)
+        return VolumeInfo(
+            shape,
+            readable_dtype(stack.dtype, str(path)),
+            voxel_nm or stored_voxel_size(self._tif),
+            channel_names(self._tif, shape[1]),
+        )
+
+    def _read(self, z: int) -> NDArray[Any]:
+        try:
+            pages = [self._read_page(number) for number in self._page_numbers(z)]
+        except DAMAGE as error:
+            raise VolumeError(f"Slice {z} cannot be read: {_damaged(self.path, error)}") from error
+        parts = [to_cyx(page, self._inner) for page in pages]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _page_numbers(self, z: int) -> list[int]:
+        """Pages that make up slice ``z``, one per channel or one for all channels."""
+        ranges = [
+            [z] if letter == "Z" else range(length)
+            for letter, length in zip(self._outer, self._outer_shape, strict=True)
+        ]
+        return [int(np.ravel_multi_index(at, self._outer_shape)) if at else 0 for at in itertools.product(*ranges)]
+
+    def _read_page(self, number: int) -> NDArray[Any]:
+        if self._stack.offset is not None:
+            return self._read_bytes(number)
+        with self._lock:
+            at, plane = divmod(number, self._stack.planes)
+            page = self._stack.pages[at]
+            if page is None:
+                raise ValueError(f"page {at} is missing")
+            return np.asarray(page.asarray()).reshape(-1, *self._page_shape)[plane]
+
+    def _read_bytes(self, number: int) -> NDArray[Any]:
+        """Uncompressed pages that lie one after another need no lock and no page table."""
+        stored = self._stack.dtype.newbyteorder(self._tif.byteorder)
+        size = math.prod(self._page_shape) * stored.itemsize
+        start = (self._stack.offset or 0) + number * size
+        with self._lock:
+            data = self._tif.filehandle
+            data.seek(start)
+            content = data.read(size)
+        if len(content) < size:
+            raise ValueError(f"page {number} ends after {len(content)} of {size} bytes")
+        return np.frombuffer(content, stored).reshape(self._page_shape)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._tif.close()
+
+
+class _Stack:
+    """The pages of a TIFF that make up the volume: ``shape`` and ``axes`` of all, ``page_shape`` of one."""
+
+    def __init__(self, pages: Sequence[Page | None], outer: tuple[tuple[int, str], ...], keyframe: TiffPage) -> None:
+        self.pages = pages
+        self.planes = 1
+        self.page_shape: tuple[int, ...] = keyframe.shape
+        self.shape = tuple(length for length, _ in outer) + self.page_shape
+        self.axes = "".join(letter for _, letter in outer) + keyframe.axes
+        if keyframe.axes == "SYX":  # planes stored apart in one page are read as if each were a page
+            self.planes, self.page_shape = keyframe.shape[0], keyframe.shape[1:]
+            if not outer and keyframe.is_shaped:  # tifffile writes a stack of three or four slices like this
+                self.axes = "IYX"
+        self.dtype = np.dtype(keyframe.dtype)
+        self.offset: int | None = None
+
+
+def _open_tiff(path: Path) -> TiffFile:
+    try:
+        return TiffFile(path)
+    except DAMAGE as error:
+        raise VolumeError(_damaged(path, error)) from error
+
+
+def _find_stack(tif: TiffFile, path: Path) -> _Stack:
+    series = tif.series
+    if not series:
+        raise VolumeError(f"{path} holds no image; give a TIFF with one page per slice.")
+    first = series[0]
+    if tif.is_imagej and first.kind != "imagej":
+        raise VolumeError(_cut_short(path))
+    if first.dtype is None:
+        raise VolumeError(f"{path} holds pixels of a type that cannot be read; convert it to 8-bit or 16-bit grey.")
+    keyframe = first.keyframe
+    if len(series) > 1:
+        if len({(s.shape, s.dtype) for s in series}) > 1 or len(first.shape) != 2:
+            raise VolumeError(
+                f"{path} holds {len(series)} separate images of the shapes {_listed([s.shape for s in series])}; "
+                "one volume is allowed, so save the wanted one by itself."
+            )
+        return _Stack([s[0] for s in series], ((len(series), "Z"),), keyframe)
+    outer_count = len(first.shape) - len(keyframe.shape)
+    outer = tuple(zip(first.shape[:outer_count], first.axes[:outer_count], strict=True))
+    stack = _Stack(first, outer, keyframe)
+    stack.offset = first.dataoffset if stack.dtype.kind != "b" else None
+    return stack
+
+
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return ", ".join(str(shape) for shape in shapes[:3]) + (" ..." if len(shapes) > 3 else "")
+
+
+def _page_table_is_whole(tif: TiffFile) -> bool:
+    """Whether the last page says that it is the last, and the description of the first is all there.
+
+    A file that was cut short loses its later pages, or what its metadata say, without a word from the reader.
+    """
+    if len(tif.pages) == 0:
+        return False
+    _, following = _page_entries(tif, tif.pages[len(tif.pages) - 1].offset)
+    described = [start + size for code, size, start in _page_entries(tif, tif.pages.first.offset)[0] if code == 270]
+    return following == 0 and all(end <= tif.filehandle.size for end in described)
+
+
+def _page_entries(tif: TiffFile, offset: int) -> tuple[list[tuple[int, int, int]], int]:
+    """Code, number of values and place of every tag of a page that lies at ``offset``, and where the next page lies.
+
+    The place holds for texts; one so short that it lies in the page table itself ends at 0.
+    """
+    form, data = tif.tiff, tif.filehandle
+    data.seek(offset)
+    (count,) = struct.unpack(form.tagnoformat, data.read(form.tagnosize))
+    table = data.read(count * form.tagsize)
+    entry = struct.Struct(form.byteorder + ("HHQQ" if form.is_bigtiff else "HHII"))
+    tags = [(code, n, place if n > form.offsetsize else -n) for code, _, n, place in entry.iter_unpack(table)]
+    (following,) = struct.unpack(form.offsetformat, data.read(form.offsetsize))
+    return tags, following
+
+
+def _refuse_cut_data(tif: TiffFile, stack: _Stack, path: Path) -> None:
+    size = tif.filehandle.size
+    if stack.offset is not None:
+        if stack.offset + math.prod(stack.shape) * stack.dtype.itemsize > size:
+            raise VolumeError(_cut_short(path))
+        return
+    needed = math.prod(stack.shape[: len(stack.shape) - len(stack.page_shape)]) // stack.planes
+    if len(stack.pages) < needed:
+        raise VolumeError(_cut_short(path))
+    last = stack.pages[needed - 1]
+    if last is None:
+        raise VolumeError(
+            f"{path} names {needed} pages in its metadata but not all of them are there; copy the files that belong "
+            f"to it too, "
+            "or save it again as one file."
+        )
+    end = max((o + n for o, n in zip(last.dataoffsets, last.databytecounts, strict=True)), default=0)
+    if last.parent is tif and end > size:
+        raise VolumeError(_cut_short(path))
+
+
+def _cut_short(path: Path) -> str:
+    return (
+        f"{path} is cut short ({os.path.getsize(path)} bytes, fewer than its pages need); a whole file is needed, "
+        f"so copy or save it again."
+    )
+
+
+def _damaged(path: Path, error: BaseException) -> str:
+    detail = " ".join(str(error).split())[:160]
+    return f"{path} is damaged or cut short ({detail}); a whole TIFF is needed, so copy or save it again."
