@@ -1,0 +1,244 @@
+"""What a project consists of: its classes, its volumes, their voxel sizes and working regions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ProjectError, VolumeError
+from core.geometry import Polygon, polygons_to_mask
+from core.records import LabelClass, Records, to_json
+from core.volumes import Volume, fingerprint, open_volume
+from core.volumes.scale import checked_voxel_size
+
+PALETTE = ("#808080", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+"""Class colours that colour-blind eyes tell apart (Okabe and Ito 2008), the background grey."""
+
+MOST_CLASSES = 64
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class VolumeRow:
+    """A volume of a project: shape ``(Z, C, Y, X)``, voxel size ``(z, y, x)`` in nm, region in ``(y, x)`` pixels."""
+
+    index: int
+    path: Path
+    axes: str | None
+    fingerprint: str
+    shape: tuple[int, int, int, int]
+    dtype: str
+    voxel_nm: tuple[float, float, float] | None
+    region: tuple[Polygon, ...]
+
+    @property
+    def depth(self) -> int:
+        """Number of slices."""
+        return self.shape[0]
+
+    @property
+    def slice_shape(self) -> tuple[int, int]:
+        """``(H, W)`` in pixels."""
+        return self.shape[2], self.shape[3]
+
+
+def check_classes(classes: Sequence[str] | Sequence[LabelClass]) -> tuple[LabelClass, ...]:
+    """Classes with ids and colours from names, or as they are.
+
+    Raises
+    ------
+    ProjectError
+        If there are fewer than two or more than 64, or a name is empty, too long or given twice.
+    """
+    made = tuple(
+        c if isinstance(c, LabelClass) else LabelClass(i, str(c).strip(), PALETTE[i % len(PALETTE)])
+        for i, c in enumerate(classes)
+    )
+    names = [c.name for c in made]
+    if not 2 <= len(made) <= MOST_CLASSES:
+        raise ProjectError(
+            f"{len(made)} classes were given ({', '.join(names) or 'none'}); a project needs 2 to {MOST_CLASSES}, "
+            "the background first, for example background,pore."
+        )
+    for name in names:
+        if not 0 < len(name) <= _LONGEST_NAME or "," in name or not name.isprintable():
+            raise ProjectError(f"{name!r} is no class name; allowed are 1 to {_LONGEST_NAME} letters without a comma.")
+        if names.count(name) > 1:
+            raise ProjectError(f"The class {name!r} is given twice; every class needs a name of its own.")
+    if [c.id for c in made] != list(range(len(made))):
+        raise ProjectError("Class ids run from 0 without a gap; keep the classes in their order and add new ones last.")
+    return made
+
+
+class Catalog:
+    """Classes and volumes of one project, as its records hold them."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._lock = RLock()
+        self._open: dict[int, Volume] = {}
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """The classes by id; the first is the background."""
+        rows = self._records.rows("SELECT id, name, color FROM classes ORDER BY id")
+        return tuple(LabelClass(r["id"], r["name"], r["color"]) for r in rows)
+
+    def set_classes(self, classes: Sequence[str] | Sequence[LabelClass]) -> None:
+        """Rename, recolour or append classes; an id that exists stays."""
+        checked, present = check_classes(classes), self.classes
+        if len(checked) < len(present):
+            raise ProjectError(
+                f"{len(checked)} classes were given, the project has {len(present)}; a class may be renamed but not "
+                "removed, because labels name it."
+            )
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM classes")
+            db.executemany("INSERT INTO classes VALUES (?, ?, ?)", [(c.id, c.name, c.color) for c in checked])
+
+    @property
+    def volumes(self) -> tuple[VolumeRow, ...]:
+        """The volumes in the order they were added."""
+        rows = self._records.rows("SELECT * FROM volumes ORDER BY id")
+        return tuple(
+            VolumeRow(
+                index=r["id"],
+                path=Path(r["path"]),
+                axes=r["axes"],
+                fingerprint=r["fingerprint"],
+                shape=tuple(json.loads(r["shape"])),
+                dtype=r["dtype"],
+                voxel_nm=None if r["voxel_nm"] is None else tuple(json.loads(r["voxel_nm"])),
+                region=tuple(tuple((y, x) for y, x in polygon) for polygon in json.loads(r["region"])),
+            )
+            for r in rows
+        )
+
+    def row(self, index: int) -> VolumeRow:
+        """One volume's row.
+
+        Raises
+        ------
+        ProjectError
+            If there is no such volume.
+        """
+        rows = self.volumes
+        if not 0 <= index < len(rows):
+            raise ProjectError(f"There is no volume {index}; the project has volumes 0 to {len(rows) - 1}.")
+        return rows[index]
+
+    def add_volume(
+        self, path: Path, *, axes: str | None = None, voxel_nm: tuple[float, float, float] | None = None
+    ) -> VolumeRow:
+        """Add a volume; it must have as many channels as those before it.
+
+        Raises
+        ------
+        VolumeError
+            If it cannot be used.
+        """
+        path = path.expanduser().resolve()
+        volume = open_volume(path, axes=axes, voxel_nm=voxel_nm)
+        rows = self.volumes
+        if rows and rows[0].shape[1] != volume.shape[1]:
+            raise VolumeError(
+                f"{path} has {volume.shape[1]} channels, the project's first volume has {rows[0].shape[1]}; "
+                "all volumes of a project need the same channels."
+            )
+        values = (
+            len(rows),
+            str(path),
+            axes,
+            fingerprint(path),
+            to_json(list(volume.shape)),
+            str(volume.dtype),
+            None if volume.voxel_nm is None else to_json(list(volume.voxel_nm)),
+            "[]",
+        )
+        self._records.write("INSERT INTO volumes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return self.row(len(rows))
+
+    def move_volume(self, index: int, path: Path) -> None:
+        """Say where a volume's files are now; the shape and the values' type must be as before.
+
+        Raises
+        ------
+        VolumeError
+            If another shape or type is found there.
+        """
+        row, path = self.row(index), path.expanduser().resolve()
+        volume = open_volume(path, axes=row.axes)
+        if tuple(volume.shape) != row.shape or str(volume.dtype) != row.dtype:
+            raise VolumeError(
+                f"{path} holds {tuple(volume.shape)} {volume.dtype}, volume {index} was {row.shape} {row.dtype}; "
+                "choose the same volume at its new place."
+            )
+        with self._lock:
+            self._open.pop(index, None)
+            self._records.write(
+                "UPDATE volumes SET path = ?, fingerprint = ? WHERE id = ?", (str(path), fingerprint(path), index)
+            )
+
+    def volume(self, index: int) -> Volume:
+        """The opened volume.
+
+        Raises
+        ------
+        VolumeError
+            If its files have moved or changed since they were added.
+        """
+        with self._lock:
+            if index not in self._open:
+                row = self.row(index)
+                _check_unchanged(row)
+                self._open[index] = open_volume(row.path, axes=row.axes, voxel_nm=row.voxel_nm)
+            return self._open[index]
+
+    def set_voxel_size(self, index: int, voxel_nm: tuple[float, float, float] | None) -> None:
+        """Set the voxel size ``(z, y, x)`` in nm, or None for unknown."""
+        checked = None if voxel_nm is None else checked_voxel_size(voxel_nm, self.row(index).path)
+        text = None if checked is None else to_json(list(checked))
+        self._records.write("UPDATE volumes SET voxel_nm = ? WHERE id = ?", (text, index))
+        with self._lock:
+            self._open.pop(index, None)
+
+    def set_region(self, index: int, polygons: Sequence[Polygon]) -> None:
+        """Set the working region: the union of polygons of ``(y, x)`` pixels; none for the whole slice.
+
+        Raises
+        ------
+        ProjectError
+            If a polygon has fewer than three corners, or the region covers no pixel.
+        """
+        row = self.row(index)
+        for polygon in polygons:
+            if len(polygon) < 3 or not np.isfinite(np.asarray(polygon, dtype=float)).all():
+                raise ProjectError(f"A region needs at least three corners, got {len(polygon)}; draw it again.")
+        if polygons and not polygons_to_mask(polygons, row.slice_shape).any():
+            raise ProjectError("The drawn region covers no pixel of the slice; draw a larger one.")
+        value = to_json([[list(corner) for corner in polygon] for polygon in polygons])
+        self._records.write("UPDATE volumes SET region = ? WHERE id = ?", (value, index))
+
+    def region_mask(self, index: int) -> NDArray[np.bool_] | None:
+        """The working region, bool ``(H, W)``; None where it is the whole slice."""
+        row = self.row(index)
+        return polygons_to_mask(row.region, row.slice_shape) if row.region else None
+
+
+def _check_unchanged(row: VolumeRow) -> None:
+    if not row.path.exists():
+        raise VolumeError(
+            f"{row.path} is not there any more; move it back, or give its new place on the Project page "
+            f"(in Python: project.move_volume({row.index}, path))."
+        )
+    if fingerprint(row.path) != row.fingerprint:
+        raise VolumeError(
+            f"{row.path} has changed since it was added to the project, so its labels may not fit; put the original "
+            "file back, or make a new project for the changed one."
+        )

@@ -1,0 +1,259 @@
+"""Jobs: training, scanning and segmenting in a process of their own, followed through the records.
+
+A project has one job at a time. Closing the browser changes nothing; a job whose process is gone is seen as dead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import Cancelled, JobError, UnderpaintError, storage_errors
+from core.records import Records, to_json
+
+_BEAT_SECONDS = 1.0
+_SILENT_SECONDS = 60.0
+_children: list[subprocess.Popen[bytes]] = []  # kept to notice their end, else they stay as zombies
+_ACTIVE = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the records know it; times are Unix times, ``progress`` is 0 to 1."""
+
+    id: int
+    kind: str
+    arguments: dict[str, Any]
+    state: str
+    progress: float
+    message: str
+    error: str | None
+    result: dict[str, Any] | None
+    created: float
+    started: float | None
+    heartbeat: float | None
+    ended: float | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is waiting to start or at work."""
+        return self.state in _ACTIVE
+
+
+class Handle:
+    """What a job at work tells the records."""
+
+    def __init__(self, records: Records, identity: int) -> None:
+        self.id = identity
+        self.result: dict[str, Any] = {}
+        self._records = records
+        self._told = 0.0
+
+    def report(self, progress: float, message: str) -> bool:
+        """Store the progress (at most twice a second); True if the job should stop."""
+        now = time.time()
+        if now - self._told > _BEAT_SECONDS / 2:
+            self._told = now
+            self._records.write(
+                "UPDATE jobs SET progress = ?, message = ?, heartbeat = ? WHERE id = ?",
+                (min(max(progress, 0.0), 1.0), message, now, self.id),
+            )
+        row = self._records.row("SELECT cancel, state FROM jobs WHERE id = ?", (self.id,))
+        return row is not None and bool(row["cancel"] or row["state"] not in _ACTIVE)
+
+
+class Jobs:
+    """The jobs of one project."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def last(self) -> Job | None:
+        """The job at work, or the newest one that ended; None where there never was one."""
+        self._bury_dead()
+        row = self._records.row("SELECT * FROM jobs ORDER BY id DESC LIMIT 1")
+        return None if row is None else _job(row)
+
+    def get(self, identity: int) -> Job:
+        """A job by its id.
+
+        Raises
+        ------
+        JobError
+            If there is none.
+        """
+        self._bury_dead()
+        row = self._records.row("SELECT * FROM jobs WHERE id = ?", (identity,))
+        if row is None:
+            raise JobError(f"There is no job {identity} in this project.")
+        return _job(row)
+
+    def all(self, kind: str) -> list[Job]:
+        """Every job of a kind, newest first."""
+        return [_job(row) for row in self._records.rows("SELECT * FROM jobs WHERE kind = ? ORDER BY id DESC", (kind,))]
+
+    def start(self, workspace: Path, project: str, kind: str, arguments: Mapping[str, Any]) -> Job:
+        """Start a job in a process of its own and return at once.
+
+        Raises
+        ------
+        JobError
+            If another job is at work.
+        """
+        identity = self._enter(kind, arguments, "queued")
+        log = self._records.path.parent / "logs" / f"job-{identity:04d}.log"
+        with storage_errors(log):
+            log.parent.mkdir(exist_ok=True)
+            stream = log.open("wb")
+        root = Path(__file__).resolve().parent.parent
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+        command = [sys.executable, "-m", "core.worker", str(workspace), project, str(identity)]
+        with stream:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, env=environment
+            )
+        _children.append(child)
+        self._records.write(
+            "UPDATE jobs SET pid = ?, host = ?, heartbeat = ? WHERE id = ?",
+            (child.pid, socket.gethostname(), time.time(), identity),
+        )
+        return self.get(identity)
+
+    @contextmanager
+    def here(self, kind: str, arguments: Mapping[str, Any]) -> Iterator[Handle]:
+        """Run a job in this process; the block is the work.
+
+        Raises
+        ------
+        JobError
+            If another job is at work.
+        """
+        with self.running(self._enter(kind, arguments, "running")) as handle:
+            yield handle
+
+    @contextmanager
+    def running(self, identity: int) -> Iterator[Handle]:
+        """Mark an entered job as at work in this process, beat its heart, and record how it ends."""
+        now = time.time()
+        self._records.write(
+            "UPDATE jobs SET state = 'running', pid = ?, host = ?, started = ?, heartbeat = ? WHERE id = ?",
+            (os.getpid(), socket.gethostname(), now, now, identity),
+        )
+        handle = Handle(self._records, identity)
+        stop = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(identity, stop), daemon=True)
+        heart.start()
+        try:
+            yield handle
+        except (Cancelled, KeyboardInterrupt):
+            self._end(identity, "cancelled", None, handle.result)
+            raise
+        except UnderpaintError as error:
+            self._end(identity, "failed", str(error), handle.result)
+            raise
+        except BaseException as error:
+            self._end(identity, "failed", f"An unexpected error stopped the job: {error!r}.", handle.result)
+            raise
+        else:
+            self._end(identity, "done", None, handle.result)
+        finally:
+            stop.set()
+            heart.join()
+
+    def cancel(self, identity: int) -> None:
+        """Ask a job to stop at the next safe moment."""
+        self._records.write("UPDATE jobs SET cancel = 1 WHERE id = ?", (identity,))
+
+    def _enter(self, kind: str, arguments: Mapping[str, Any], state: str) -> int:
+        self._bury_dead()
+        with self._records.transaction() as db:
+            busy = db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running')").fetchone()
+            if busy is not None:
+                raise JobError(
+                    f"A {busy['kind']} job is at work on this project ({busy['message'] or busy['state']}); "
+                    "wait for it to end, or cancel it, then try again."
+                )
+            now = time.time()
+            cursor = db.execute(
+                "INSERT INTO jobs (kind, arguments, state, pid, host, created, heartbeat) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (kind, to_json(dict(arguments)), state, os.getpid(), socket.gethostname(), now, now),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def _end(self, identity: int, state: str, error: str | None, result: Mapping[str, Any]) -> None:
+        done = ", progress = 1" if state == "done" else ""
+        self._records.write(
+            f"UPDATE jobs SET state = ?, error = ?, result = ?, ended = ?{done} WHERE id = ?",
+            (state, error, to_json(dict(result)), time.time(), identity),
+        )
+
+    def _beat(self, identity: int, stop: threading.Event) -> None:
+        while not stop.wait(_BEAT_SECONDS):
+            try:
+                self._records.write("UPDATE jobs SET heartbeat = ? WHERE id = ?", (time.time(), identity))
+            except UnderpaintError:
+                continue  # the job itself will meet the same fault and tell it
+        self._records.close()
+
+    def _bury_dead(self) -> None:
+        for child in _children[:]:
+            if child.poll() is not None:
+                _children.remove(child)
+        for row in self._records.rows("SELECT * FROM jobs WHERE state IN ('queued', 'running')"):
+            if not _alive(row["pid"], row["host"], row["heartbeat"]):
+                self._records.write(
+                    "UPDATE jobs SET state = 'dead', ended = ?, error = ? "
+                    "WHERE id = ? AND state IN ('queued', 'running')",
+                    (
+                        time.time(),
+                        "The job's process is gone (killed, or the machine stopped); what it had stored is kept: "
+                        "resume it or start again.",
+                        row["id"],
+                    ),
+                )
+
+
+def _alive(pid: int | None, host: str | None, heartbeat: float | None) -> bool:
+    recent = heartbeat is not None and time.time() - heartbeat < _SILENT_SECONDS
+    if host != socket.gethostname() or pid is None:
+        return recent
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _is_zombie(pid) and (recent or _is_ours(pid))
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits for its parent to notice (told by Linux; elsewhere False)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether a silent process is still one of ours, asleep with its machine, and not a stranger with an old number."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"core." in command or b"underpaint" in command
+
+
+def _job(row: Any) -> Job:
+    names = ("id", "kind", "state", "progress", "message", "error", "created", "started", "heartbeat", "ended")
+    result = None if row["result"] is None else json.loads(row["result"])
+    return Job(arguments=json.loads(row["arguments"]), result=result, **{name: row[name] for name in names})

@@ -1,0 +1,114 @@
+"""Labels as files: what people bring from other tools and take to them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from core.drafts import UNLABELLED
+from core.errors import LabelError, VolumeError
+from core.volumes import Volume, open_volume
+
+
+class LabelFile:
+    """The pages of a label file: a TIFF, a folder of images or a zarr of class ids.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        ``(H, W)`` that every page must have.
+    classes
+        Number of classes; ids are 0 to ``classes - 1``, and 255 for unlabelled.
+
+    Raises
+    ------
+    LabelError
+        If the pages have another shape or several channels.
+    VolumeError
+        If the file cannot be read.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int], classes: int) -> None:
+        self.path, self._shape, self._classes = path, shape, classes
+        single = _single_page(path)
+        self._single = single
+        self._volume = None if single is not None else _open_pages(path)
+        pages, channels, *found = (1, 1, *single.shape) if single is not None else self._volume.shape  # type: ignore[union-attr]
+        if channels != 1 or tuple(found) != shape:
+            raise LabelError(
+                f"{path} has pages of {found[0]} x {found[1]} pixels and {channels} channel(s); the volume's slices "
+                f"have {shape[0]} x {shape[1]}, and a label has one channel: export the labels again at that size."
+            )
+        self.pages = pages
+
+    def read(self, page: int) -> NDArray[np.uint8]:
+        """One page of class ids, uint8 ``(H, W)``.
+
+        Raises
+        ------
+        LabelError
+            If it holds an id that is no class of the project.
+        """
+        raw = self._single if self._single is not None else self._volume.read(page)[0]  # type: ignore[union-attr]
+        ids = np.unique(raw)
+        wrong = [float(i) for i in ids if i != UNLABELLED and (i != int(i) or not 0 <= i < self._classes)]
+        if wrong:
+            raise LabelError(
+                f"Page {page} of {self.path} holds the value {wrong[0]:g}; allowed are the class ids 0 to "
+                f"{self._classes - 1}, and {UNLABELLED} for unlabelled: add the class or correct the file."
+            )
+        return np.asarray(raw, dtype=np.uint8)
+
+    def pages_for(self, slices: Sequence[int] | None, depth: int) -> list[tuple[int, int]]:
+        """Which page belongs to which slice, ``(page, z)`` in order of z.
+
+        Raises
+        ------
+        LabelError
+            If there is neither one page per slice of the volume nor one per slice listed, or a slice is out of range
+            or listed twice.
+        """
+        listed = list(range(depth)) if slices is None else list(slices)
+        outside = [z for z in listed if not 0 <= z < depth]
+        if outside or len(set(listed)) != len(listed):
+            what = f"slice {outside[0]} is out of range" if outside else "a slice is listed twice"
+            raise LabelError(f"Of the slices listed, {what}; the volume has slices 0 to {depth - 1}, each listed once.")
+        if self.pages == depth:
+            return sorted((z, z) for z in listed)
+        if self.pages == len(listed):
+            return sorted(((page, z) for page, z in enumerate(listed)), key=lambda pair: pair[1])
+        raise LabelError(
+            f"{self.path} has {self.pages} pages; allowed are {depth} (one for each slice of the volume) or "
+            f"{len(listed)} (one for each slice listed)."
+        )
+
+
+def _open_pages(path: Path) -> Volume:
+    """The file as a volume; a few pages that a writer called channels are pages all the same."""
+    try:
+        return open_volume(path)
+    except VolumeError:
+        with suppress(VolumeError):
+            return open_volume(path, axes="ZYX")
+        raise
+
+
+def _single_page(path: Path) -> NDArray[np.generic] | None:
+    """The one 2-D page of a TIFF, which is no volume but a fine label; None for everything else."""
+    if path.suffix.lower() not in (".tif", ".tiff") or not path.is_file():
+        return None
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if len(tiff.pages) == 1 and tiff.series[0].ndim == 2:
+                return np.asarray(tiff.asarray())
+    except (OSError, ValueError, IndexError, struct.error, tifffile.TiffFileError):
+        return None  # opening it as a volume says what is wrong with it
+    return None

@@ -1,0 +1,388 @@
+"""Labels: what a person has claimed, as cumulative immutable revisions, and the permanent role of every pixel.
+
+Validation is made from the first labels on. The first region or slice claim on a volume places one tile, at random,
+whose column through all slices is held back for good: labels inside it validate, a margin around it is neither trained
+on nor scored, and everything else trains. One column for the whole volume, because neighbouring slices are near
+copies: holding back different places on neighbouring slices would let the answer leak through.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import ValidationConfig
+from core.drafts import UNLABELLED
+from core.errors import LabelError
+from core.geometry import Box
+from core.records import Records, pack, to_json, unpack
+
+_CLASS_COUNTS_FROM = 20
+_SMALLEST_TILE = 32
+_LABELLED_ENOUGH = 0.9
+
+
+class Role(IntEnum):
+    """What a labelled pixel is for; once given it stays, so that nothing trained on is ever scored."""
+
+    NONE = 0
+    TRAIN = 1
+    VALIDATION = 2
+    AUDIT = 3
+    HELD = 4
+    """Beside or inside a validation tile: neither trained on nor scored."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a person vouches for when saving: the touched pixels, a box, or the whole slice."""
+
+    kind: Literal["strokes", "region", "slice"]
+    box: Box | None = None
+
+    @classmethod
+    def strokes(cls) -> Claim:
+        """These strokes are right; nothing else is said."""
+        return cls("strokes")
+
+    @classmethod
+    def region(cls, box: Box) -> Claim:
+        """Everything inside ``box`` is right, and the strokes outside it."""
+        return cls("region", box)
+
+    @classmethod
+    def slice(cls) -> Claim:
+        """The whole slice is right."""
+        return cls("slice")
+
+    def pixels(self, touched: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """The claimed pixels of a slice, bool ``(H, W)``, given which pixels strokes have touched."""
+        claimed = touched.astype(bool)
+        if self.kind == "slice":
+            claimed[:] = True
+        elif self.kind == "region":
+            if self.box is None or not self.box.within(claimed.shape):
+                raise LabelError(
+                    f"The claimed box {self.box} leaves the slice of {claimed.shape[0]} x {claimed.shape[1]} pixels."
+                )
+            claimed[self.box.slices] = True
+        return claimed
+
+    def as_json(self) -> dict[str, Any]:
+        """The claim for the records."""
+        box = None if self.box is None else [self.box.y0, self.box.x0, self.box.y1, self.box.x1]
+        return {"kind": self.kind, "box": box}
+
+
+@dataclass(frozen=True)
+class Work:
+    """How a label came about: seconds of work, pixels changed, and from which round's prediction."""
+
+    active_seconds: float = 0.0
+    changed_pixels: int = 0
+    round: int | None = None
+    author: str = "person"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One immutable step of a slice's label; ``created`` is a Unix time, pixels are counts."""
+
+    id: int
+    volume: int
+    z: int
+    previous: int | None
+    claim: str
+    author: str
+    created: float
+    active_seconds: float
+    changed_pixels: int
+    round: int | None
+    pixels: int
+    validation_pixels: int
+
+
+def _revision(row: sqlite3.Row) -> Revision:
+    facts = {key: row[key] for key in row.keys() if key not in ("label", "claim")}  # noqa: SIM118 (a sqlite3.Row is no dict)
+    return Revision(claim=json.loads(row["claim"])["kind"], **facts)
+
+
+class LabelStore:
+    """The labels of one project. Rasters are uint8 ``(H, W)``; labels hold class ids, 255 where nobody has labelled."""
+
+    def __init__(self, records: Records, config: ValidationConfig = ValidationConfig()) -> None:
+        self._records = records
+        self._config = config
+
+    def head(self, volume: int, z: int) -> Revision | None:
+        """The newest revision of a slice that has not been undone."""
+        row = self._records.row(
+            "SELECT revisions.* FROM heads JOIN revisions ON heads.revision = revisions.id "
+            "WHERE heads.volume = ? AND heads.z = ?",
+            (volume, z),
+        )
+        return None if row is None else _revision(row)
+
+    def heads(self) -> list[Revision]:
+        """The newest revision of every labelled slice, in order of volume and z."""
+        rows = self._records.rows(
+            "SELECT revisions.* FROM heads JOIN revisions ON heads.revision = revisions.id "
+            "ORDER BY revisions.volume, revisions.z"
+        )
+        return [_revision(row) for row in rows]
+
+    def label(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """The current label of a slice."""
+        row = self._records.row(
+            "SELECT label FROM heads JOIN revisions ON heads.revision = revisions.id "
+            "WHERE heads.volume = ? AND heads.z = ?",
+            (volume, z),
+        )
+        return np.full(shape, UNLABELLED, np.uint8) if row is None else unpack(row["label"], np.uint8, shape)
+
+    def roles(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """The role of every pixel of a slice, as :class:`Role` values."""
+        row = self._records.row("SELECT roles FROM roles WHERE volume = ? AND z = ?", (volume, z))
+        return np.zeros(shape, np.uint8) if row is None else unpack(row["roles"], np.uint8, shape)
+
+    def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
+        """A revision's label where pixels have ``role``, 255 elsewhere: all that a trainer or a score may look at."""
+        (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
+        label = unpack(row["label"], np.uint8, shape)
+        label[self.roles(revision.volume, revision.z, shape) != role] = UNLABELLED
+        return label
+
+    def revision(self, identity: int) -> Revision:
+        """A revision by its id.
+
+        Raises
+        ------
+        LabelError
+            If there is none.
+        """
+        row = self._records.row("SELECT * FROM revisions WHERE id = ?", (identity,))
+        if row is None:
+            raise LabelError(f"Revision {identity} is not in the records; start the round again.")
+        return _revision(row)
+
+    def tiles(self, volume: int) -> list[Box]:
+        """The tiles of a volume held back for validation, through all its slices."""
+        rows = self._records.rows("SELECT y0, x0, y1, x1 FROM validation_tiles WHERE volume = ?", (volume,))
+        return [Box(*row) for row in rows]
+
+    def claim(
+        self,
+        volume: int,
+        z: int,
+        mask: NDArray[np.uint8],
+        claimed: NDArray[np.bool_],
+        claim: Claim,
+        *,
+        role: Role = Role.TRAIN,
+        work: Work = Work(),
+        also: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> Revision:
+        """Store a revision: the previous label overlaid by the claimed pixels of ``mask``.
+
+        Parameters
+        ----------
+        mask, claimed
+            uint8 and bool ``(H, W)``.
+        role
+            ``TRAIN`` also makes validation, by itself; ``VALIDATION`` and ``AUDIT`` give the role to every claimed
+            pixel.
+        also
+            Called within the same transaction, for what must happen together with the revision.
+
+        Raises
+        ------
+        LabelError
+            If nothing is claimed, or a claimed pixel has another role already.
+        """
+        if not claimed.any():
+            raise LabelError(
+                "Nothing is painted yet, so there is nothing to save: paint, draw a box, or claim the slice."
+            )
+        shape = (mask.shape[0], mask.shape[1])
+        label = self.label(volume, z, shape)
+        label[claimed] = mask[claimed]
+        with self._records.transaction() as db:
+            roles = self.roles(volume, z, shape)
+            if role == Role.TRAIN:
+                self._make_validation(db, volume, label, claimed, claim)
+                _give_train_roles(roles, claimed, claim, self._held_back(volume, shape))
+            else:
+                _give_role(roles, claimed, role, z)
+            revision = self._insert(db, volume, z, label, roles, claim, work)
+            if also is not None:
+                also(db)
+        return revision
+
+    def undo(self, volume: int, z: int) -> Revision | None:
+        """Point back to the revision before; returns it, or None where the slice is unlabelled again.
+
+        Roles stay: what was once for training is never scored.
+
+        Raises
+        ------
+        LabelError
+            If the slice has no label to undo.
+        """
+        with self._records.transaction() as db:
+            head = self.head(volume, z)
+            if head is None:
+                raise LabelError(f"Slice {z} has no saved label, so there is nothing to undo.")
+            db.execute("UPDATE heads SET revision = ? WHERE volume = ? AND z = ?", (head.previous, volume, z))
+        return self.head(volume, z)
+
+    def _insert(
+        self,
+        db: sqlite3.Connection,
+        volume: int,
+        z: int,
+        label: NDArray[np.uint8],
+        roles: NDArray[np.uint8],
+        claim: Claim,
+        work: Work,
+    ) -> Revision:
+        previous = self.head(volume, z)
+        labelled = label != UNLABELLED
+        values = {
+            "volume": volume,
+            "z": z,
+            "previous": None if previous is None else previous.id,
+            "label": pack(label),
+            "claim": to_json(claim.as_json()),
+            "author": work.author,
+            "created": time.time(),
+            "active_seconds": work.active_seconds,
+            "changed_pixels": work.changed_pixels,
+            "round": work.round,
+            "pixels": int(labelled.sum()),
+            "validation_pixels": int((labelled & (roles == Role.VALIDATION)).sum()),
+        }
+        marks = ", ".join("?" * len(values))
+        cursor = db.execute(f"INSERT INTO revisions ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+        db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (volume, z, cursor.lastrowid))
+        db.execute("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", (volume, z, pack(roles)))
+        row = db.execute("SELECT * FROM revisions WHERE id = ?", (cursor.lastrowid,)).fetchone()
+        return _revision(row)
+
+    def _held_back(self, volume: int, shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Bool ``(H, W)``: inside a validation tile, and inside a tile or its margin."""
+        inside, near = np.zeros(shape, bool), np.zeros(shape, bool)
+        for tile in self.tiles(volume):
+            inside[tile.slices] = True
+            near[tile.grown(self._margin(shape), shape).slices] = True
+        return inside, near
+
+    def _margin(self, shape: tuple[int, int]) -> int:
+        return min(self._config.margin, min(shape) // 8)
+
+    def _make_validation(
+        self, db: sqlite3.Connection, volume: int, label: NDArray[np.uint8], claimed: NDArray[np.bool_], claim: Claim
+    ) -> None:
+        if claim.kind == "strokes" or self.tiles(volume):
+            return
+        shape = (label.shape[0], label.shape[1])
+        usable = claimed & (label != UNLABELLED)
+        tile = choose_tile(
+            np.where(usable, label, UNLABELLED).astype(np.uint8),
+            trained=self._ever_trained(volume, shape),
+            side=max(_SMALLEST_TILE, round((self._config.fraction * int(usable.sum())) ** 0.5)),
+            margin=self._margin(shape),
+            seed=volume,
+        )
+        if tile is not None:
+            db.execute(
+                "INSERT INTO validation_tiles VALUES (?, ?, ?, ?, ?)", (volume, tile.y0, tile.x0, tile.y1, tile.x1)
+            )
+
+    def _ever_trained(self, volume: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        trained = np.zeros(shape, bool)
+        for row in self._records.rows("SELECT roles FROM roles WHERE volume = ?", (volume,)):
+            trained |= unpack(row["roles"], np.uint8, shape) == Role.TRAIN
+        return trained
+
+
+def choose_tile(
+    label: NDArray[np.uint8], *, trained: NDArray[np.bool_], side: int, margin: int, seed: int
+) -> Box | None:
+    """Pick a validation tile: fully labelled, clear of everything trained on, at random among the richest in classes.
+
+    Parameters
+    ----------
+    label
+        uint8 ``(H, W)``, 255 where the tile may not lie.
+    trained
+        bool ``(H, W)``: pixels that are for training on any slice of the volume.
+    side, margin
+        Pixels.
+
+    Returns
+    -------
+    Box or None
+        None where no tile leaves at least half of the labelled pixels for training.
+    """
+    shape = (label.shape[0], label.shape[1])
+    most = int((label != UNLABELLED).sum()) / 2
+    richest: list[Box] = []
+    best = 0
+    for tile in _candidate_tiles(shape, side):
+        near = tile.grown(margin, shape)
+        inside = label[tile.slices]
+        if trained[near.slices].any() or (inside != UNLABELLED).mean() < _LABELLED_ENOUGH:
+            continue
+        if (label[near.slices] != UNLABELLED).sum() > most:
+            continue
+        counts = np.bincount(inside.ravel(), minlength=256)[:UNLABELLED]
+        classes = int((counts >= _CLASS_COUNTS_FROM).sum())
+        if classes > best:
+            richest, best = [], classes
+        if classes == best:
+            richest.append(tile)
+    if not richest:
+        return None
+    return richest[int(np.random.default_rng(seed).integers(len(richest)))]
+
+
+def _candidate_tiles(shape: tuple[int, int], side: int) -> list[Box]:
+    height, width = shape
+    if height < side or width < side:
+        return []
+    ys = sorted({*range(0, height - side + 1, max(1, side // 2)), height - side})
+    xs = sorted({*range(0, width - side + 1, max(1, side // 2)), width - side})
+    return [Box(y, x, y + side, x + side) for y in ys for x in xs]
+
+
+def _give_train_roles(
+    roles: NDArray[np.uint8],
+    claimed: NDArray[np.bool_],
+    claim: Claim,
+    held_back: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+) -> None:
+    inside, near = held_back
+    new = claimed & (roles == Role.NONE)
+    roles[new & near] = Role.HELD
+    roles[new & ~near] = Role.TRAIN
+    if claim.kind != "strokes":
+        roles[claimed & inside & (roles == Role.HELD)] = Role.VALIDATION
+
+
+def _give_role(roles: NDArray[np.uint8], claimed: NDArray[np.bool_], role: Role, z: int) -> None:
+    other = claimed & (roles != Role.NONE) & (roles != role)
+    if other.any():
+        names = ", ".join(Role(int(r)).name.lower() for r in np.unique(roles[other]))
+        raise LabelError(
+            f"Slice {z} has {int(other.sum())} pixels whose role is already {names}; a role is permanent, so choose "
+            f"slices without labels for the role {role.name.lower()}."
+        )
+    roles[claimed] = role

@@ -1,0 +1,86 @@
+"""Predicted slices kept on disk, so that opening one again is instant.
+
+Each is a TIFF of two uint8 pages, the mask and the confidence, that any viewer reads. They can always be computed
+again: a missing or torn file is simply absent, and the oldest go when there are too many.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from core.errors import storage_errors
+
+_KEPT_BYTES = 4 * 2**30
+_KEPT_ROUNDS = 2
+_CHECK_EVERY = 32
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A slice as a round's model sees it.
+
+    ``mask`` is uint8 ``(H, W)`` of class ids; ``confidence`` uint8 ``(H, W)``, 255 times the probability of that class.
+    """
+
+    mask: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    round: int
+
+
+class PredictionStore:
+    """The predicted slices of one project, in ``folder/round-003/volume-0/slice-00012.tif``."""
+
+    def __init__(self, folder: Path, kept_bytes: int = _KEPT_BYTES) -> None:
+        self._folder = folder
+        self._kept_bytes = kept_bytes
+        self._saved = 0
+
+    def load(self, round_: int, volume: int, z: int) -> Predicted | None:
+        """The prediction of a slice, or None where it is not kept."""
+        try:
+            mask, confidence = tifffile.imread(self._path(round_, volume, z))
+        except (OSError, ValueError, tifffile.TiffFileError):
+            return None
+        return Predicted(mask, confidence, round_)
+
+    def save(self, volume: int, z: int, predicted: Predicted) -> None:
+        """Keep a prediction.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full or not writable.
+        """
+        path = self._path(predicted.round, volume, z)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(temporary, np.stack([predicted.mask, predicted.confidence]), compression="zstd",
+                             compressionargs={"level": 1}, photometric="minisblack")  # fmt: skip
+            temporary.replace(path)
+        self._saved += 1
+        if self._saved % _CHECK_EVERY == 1:
+            self.tidy(predicted.round)
+
+    def tidy(self, newest_round: int) -> None:
+        """Remove rounds before the last two, and the oldest files above the size that is kept."""
+        for folder in self._folder.glob("round-*"):
+            if int(folder.name.removeprefix("round-")) <= newest_round - _KEPT_ROUNDS:
+                shutil.rmtree(folder, ignore_errors=True)
+        files = sorted((f.stat().st_mtime, f.stat().st_size, f) for f in self._folder.rglob("slice-*.tif"))
+        surplus = sum(size for _, size, _ in files) - self._kept_bytes
+        for _, size, file in files:
+            if surplus <= 0:
+                return
+            file.unlink(missing_ok=True)
+            surplus -= size
+
+    def _path(self, round_: int, volume: int, z: int) -> Path:
+        return self._folder / f"round-{round_:03d}" / f"volume-{volume}" / f"slice-{z:05d}.tif"

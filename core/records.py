@@ -1,0 +1,244 @@
+"""The project's records: one SQLite file, durable writes, a schema version with migrations.
+
+A file and a row share no transaction, so everything small (labels, draft strokes, rounds, scores) lives here whole, and
+a write is acknowledged only after its commit has reached the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ProjectError, StorageError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE classes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, color TEXT NOT NULL);
+    CREATE TABLE volumes (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL, axes TEXT, fingerprint TEXT NOT NULL, shape TEXT NOT NULL,
+        dtype TEXT NOT NULL, voxel_nm TEXT, region TEXT NOT NULL DEFAULT '[]');
+    CREATE TABLE validation_tiles (
+        volume INTEGER NOT NULL, y0 INTEGER NOT NULL, x0 INTEGER NOT NULL, y1 INTEGER NOT NULL, x1 INTEGER NOT NULL);
+    CREATE TABLE revisions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, volume INTEGER NOT NULL, z INTEGER NOT NULL, previous INTEGER,
+        label BLOB NOT NULL, claim TEXT NOT NULL, author TEXT NOT NULL, created REAL NOT NULL,
+        active_seconds REAL NOT NULL, changed_pixels INTEGER NOT NULL, round INTEGER,
+        pixels INTEGER NOT NULL, validation_pixels INTEGER NOT NULL);
+    CREATE TABLE heads (volume INTEGER NOT NULL, z INTEGER NOT NULL, revision INTEGER, PRIMARY KEY (volume, z));
+    CREATE TABLE roles (volume INTEGER NOT NULL, z INTEGER NOT NULL, roles BLOB NOT NULL, PRIMARY KEY (volume, z));
+    CREATE TABLE drafts (
+        volume INTEGER NOT NULL, z INTEGER NOT NULL, base BLOB NOT NULL, origin TEXT NOT NULL, round INTEGER,
+        created REAL NOT NULL, PRIMARY KEY (volume, z));
+    CREATE TABLE draft_actions (
+        volume INTEGER NOT NULL, z INTEGER NOT NULL, sequence INTEGER NOT NULL, runs BLOB NOT NULL,
+        active_ms INTEGER NOT NULL, created REAL NOT NULL, PRIMARY KEY (volume, z, sequence));
+    CREATE TABLE sequences (
+        volume INTEGER NOT NULL, z INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (volume, z));
+    CREATE TABLE rounds (
+        round INTEGER PRIMARY KEY, created REAL NOT NULL, revisions TEXT NOT NULL, config TEXT NOT NULL,
+        checkpoint TEXT NOT NULL, seconds REAL NOT NULL, labelled_slices INTEGER NOT NULL,
+        active_seconds REAL NOT NULL, job INTEGER);
+    CREATE TABLE round_scores (
+        round INTEGER NOT NULL, pixels_key TEXT NOT NULL, loss REAL, dice TEXT NOT NULL, pixels INTEGER NOT NULL,
+        PRIMARY KEY (round, pixels_key));
+    CREATE TABLE slice_scores (
+        round INTEGER NOT NULL, query TEXT NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, score TEXT NOT NULL,
+        PRIMARY KEY (round, query, volume, z));
+    CREATE TABLE proposals (
+        round INTEGER NOT NULL, rank INTEGER NOT NULL, proposal TEXT NOT NULL, PRIMARY KEY (round, rank));
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, arguments TEXT NOT NULL, state TEXT NOT NULL,
+        pid INTEGER, host TEXT, progress REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', error TEXT,
+        result TEXT, created REAL NOT NULL, started REAL, heartbeat REAL, ended REAL,
+        cancel INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE curve (
+        round INTEGER NOT NULL, seconds REAL NOT NULL, step INTEGER NOT NULL, train_loss REAL, validation_loss REAL,
+        validation_dice TEXT);
+    CREATE TABLE looked (volume INTEGER NOT NULL, z INTEGER NOT NULL, PRIMARY KEY (volume, z));
+    CREATE TABLE results (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, round INTEGER NOT NULL, volume INTEGER NOT NULL,
+        path TEXT NOT NULL, facts TEXT NOT NULL, created REAL NOT NULL);
+    """,
+)
+"""One script per schema version, applied in order; a script that has been released is never changed."""
+
+_NETWORK_FOLDERS = ("nfs", "nfs4", "cifs", "smb", "smbfs", "smb3", "fuse.sshfs", "9p", "afs", "lustre", "beegfs")
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One class of a project: its id in every label (0 is the background), its name and its colour ``#rrggbb``."""
+
+    id: int
+    name: str
+    color: str
+
+
+class Records:
+    """The SQLite file of one project, usable from any thread and from several processes at once.
+
+    Parameters
+    ----------
+    path
+        The file. It is made, with its tables, where ``create`` says so.
+
+    Raises
+    ------
+    ProjectError
+        If the file is missing, damaged, or was written by a newer Underpaint.
+    StorageError
+        If the disk is full or not writable.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, migrations: Sequence[str] = MIGRATIONS) -> None:
+        self.path = path
+        self._local = threading.local()
+        if not create and not path.is_file():
+            raise ProjectError(
+                f"{path} is missing, so this project's records cannot be read; restore it from a backup."
+            )
+        self._journal = "DELETE" if _on_network_folder(path.parent) else "WAL"
+        self._migrate(migrations)
+
+    def _migrate(self, migrations: Sequence[str]) -> None:
+        with self.transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(migrations):
+                raise ProjectError(
+                    f"{self.path} has schema version {version}, this Underpaint knows up to {len(migrations)}; "
+                    "update Underpaint to open the project."
+                )
+            for number in range(version, len(migrations)):
+                for statement in migrations[number].split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number + 1}")
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute(f"PRAGMA journal_mode = {self._journal}")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One all-or-nothing change; committed to the disk when the block ends, undone if it raises."""
+        with self._sentences():
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """The rows of one SELECT."""
+        with self._sentences():
+            return self._connection().execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """The first row of one SELECT, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """One durable statement; the id of the row it made, if it made one."""
+        with self.transaction() as db:
+            return db.execute(sql, parameters).lastrowid or 0
+
+    def meta(self, key: str) -> str | None:
+        """One fact about the project by name, or None."""
+        row = self.row("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if row is None else str(row["value"])
+
+    def close(self) -> None:
+        """Close this thread's connection; the next call opens a new one."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise self._operational(error) from error
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise
+            raise ProjectError(
+                f"{self.path} is damaged ({error}); nothing was changed, restore the file from a backup."
+            ) from error
+
+    def _operational(self, error: sqlite3.OperationalError) -> Exception:
+        text = str(error)
+        if "full" in text or "readonly" in text or "disk I/O" in text or "unable to open" in text:
+            return StorageError(
+                f"Could not write {self.path} ({text}); free some space or make the folder writable, then try again. "
+                "Nothing that was stored before is lost."
+            )
+        if "locked" in text:
+            return ProjectError(f"{self.path} is in use by another program for more than 30 s; close it and try again.")
+        if "no such" in text:
+            return ProjectError(
+                f"{self.path} is damaged ({text}); nothing was changed, restore the file from a backup."
+            )
+        return error
+
+
+def _on_network_folder(folder: Path) -> bool:
+    """Whether SQLite's write-ahead log would be unsafe in ``folder`` (no shared memory across machines)."""
+    try:
+        mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return False
+    resolved = folder.resolve()
+    holding = [(Path(m[1]), m[2]) for m in mounts if resolved.is_relative_to(m[1])]
+    _, kind = max(holding, key=lambda m: len(m[0].parts), default=(Path("/"), ""))
+    return kind in _NETWORK_FOLDERS
+
+
+def pack(raster: NDArray[Any]) -> bytes:
+    """Compress an array's bytes (zstd) for a blob column."""
+    return bytes(imagecodecs.zstd_encode(np.ascontiguousarray(raster).tobytes(), level=1))
+
+
+def unpack(blob: bytes, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """A writable array from a blob column.
+
+    Raises
+    ------
+    ProjectError
+        If the blob does not hold exactly an array of this shape.
+    """
+    try:
+        flat = np.frombuffer(imagecodecs.zstd_decode(blob), dtype=dtype)
+        return flat.reshape(shape).copy()
+    except (ValueError, RuntimeError) as error:
+        raise ProjectError(
+            f"A stored label is damaged ({error}); an array of shape {shape} was expected. Restore project.sqlite "
+            "from a backup, or undo to an earlier revision of this slice."
+        ) from error
+
+
+def to_json(value: Any) -> str:
+    """JSON for a text column."""
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,100 @@
+"""Label files that people bring."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from core.errors import LabelError, UnderpaintError
+from core.label_files import LabelFile
+
+SHAPE = (8, 10)
+
+
+def written(path, array):
+    """A TIFF of labels."""
+    tifffile.imwrite(path, array, photometric="minisblack")
+    return path
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the label file goes."""
+    return tmp_path / "labels.tif"
+
+
+def test_one_page_per_slice_of_the_volume(path):
+    """The listed slices pick their own pages."""
+    file = LabelFile(written(path, np.zeros((5, *SHAPE), np.uint8)), SHAPE, 2)
+    assert file.pages_for([3, 1], 5) == [(1, 1), (3, 3)]
+    assert file.pages_for(None, 5) == [(z, z) for z in range(5)]
+
+
+def test_one_page_per_slice_listed(path):
+    """Pages follow the order of the list."""
+    file = LabelFile(written(path, np.zeros((2, *SHAPE), np.uint8)), SHAPE, 2)
+    assert file.pages_for([4, 1], 5) == [(1, 1), (0, 4)]
+
+
+def test_any_other_number_of_pages_is_refused(path):
+    """The message counts what is there and what is allowed."""
+    file = LabelFile(written(path, np.zeros((3, *SHAPE), np.uint8)), SHAPE, 2)
+    with pytest.raises(LabelError, match=r"has 3 pages; allowed are 5 .* or 2 "):
+        file.pages_for([4, 1], 5)
+
+
+@pytest.mark.parametrize(
+    ("slices", "words"), [([5], "slice 5 is out of range"), ([-1], "out of range"), ([1, 1], "twice")]
+)
+def test_slices_that_are_not_there_are_refused(path, slices, words):
+    """Slices count from 0 and are listed once."""
+    file = LabelFile(written(path, np.zeros((5, *SHAPE), np.uint8)), SHAPE, 2)
+    with pytest.raises(LabelError, match=words):
+        file.pages_for(slices, 5)
+
+
+def test_a_single_page_is_a_label(path):
+    """Though a 2-D image is no volume, it is the label of one slice."""
+    file = LabelFile(written(path, np.ones(SHAPE, np.uint8)), SHAPE, 2)
+    assert file.pages_for([3], 5) == [(0, 3)]
+    assert (file.read(0) == 1).all()
+
+
+def test_pages_called_channels_are_pages(path):
+    """A writer that takes three pages for three channels does not stand in the way."""
+    tifffile.imwrite(path, np.ones((3, *SHAPE), np.uint8), imagej=True)
+    assert LabelFile(path, SHAPE, 2).pages_for([0, 2, 4], 5) == [(0, 0), (1, 2), (2, 4)]
+
+
+def test_wider_types_are_fine_when_the_values_are(path):
+    """ImageJ likes to save class ids as 16 bit."""
+    page = np.zeros((2, *SHAPE), np.uint16)
+    page[0, 0, 0] = 255
+    assert LabelFile(written(path, page), SHAPE, 2).read(0)[0, 0] == 255
+
+
+@pytest.mark.parametrize("value", [2, 254, 256, 70000])
+def test_an_id_that_is_no_class_is_refused(path, value):
+    """The message names the value, the page and what is allowed."""
+    pages = np.zeros((2, *SHAPE), np.float32)
+    pages[1, 2, 3] = value
+    with pytest.raises(LabelError, match=rf"Page 1 .* holds the value {value}; allowed are the class ids 0 to 1"):
+        LabelFile(written(path, pages), SHAPE, 2).read(1)
+
+
+def test_fractions_are_no_ids(path):
+    """A probability map is not a label."""
+    with pytest.raises(LabelError, match=r"holds the value 0\.5"):
+        LabelFile(written(path, np.full((2, *SHAPE), 0.5, np.float32)), SHAPE, 2).read(0)
+
+
+def test_another_size_is_refused(path):
+    """Both sizes are in the message."""
+    with pytest.raises(LabelError, match=r"pages of 8 x 9 pixels .*slices have 8 x 10"):
+        LabelFile(written(path, np.zeros((5, 8, 9), np.uint8)), SHAPE, 2)
+
+
+def test_rubbish_is_told_in_a_sentence(path):
+    """A file that is no TIFF, or cut off, is the user's to mend."""
+    path.write_bytes(b"II*\0" + b"\0" * 3)
+    with pytest.raises(UnderpaintError):
+        LabelFile(path, SHAPE, 2)

@@ -1,0 +1,118 @@
+"""The SQLite file: whole writes, migrations, damage told in one sentence."""
+
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+
+from core.errors import ProjectError, StorageError
+from core.records import MIGRATIONS, Records, pack, unpack
+
+
+@pytest.fixture
+def records(tmp_path):
+    """An empty project's records."""
+    return Records(tmp_path / "project.sqlite", create=True)
+
+
+def test_a_new_file_has_the_newest_schema(records):
+    """Every migration has run."""
+    assert records.row("PRAGMA user_version")[0] == len(MIGRATIONS)
+
+
+def test_an_older_file_is_migrated_and_keeps_its_rows(tmp_path):
+    """A migration that is new runs on opening, after those the file has seen."""
+    path = tmp_path / "p.sqlite"
+    old = Records(path, create=True, migrations=["CREATE TABLE a (x); INSERT INTO a VALUES (7)"])
+    old.close()
+    new = Records(path, migrations=["never run again", "ALTER TABLE a ADD COLUMN y DEFAULT 3"])
+    assert tuple(new.row("SELECT x, y FROM a")) == (7, 3)
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path):
+    """It is not opened with half the knowledge, and the message says what to do."""
+    path = tmp_path / "p.sqlite"
+    Records(path, create=True, migrations=["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).close()
+    with pytest.raises(ProjectError, match="schema version 2, this Underpaint knows up to 1; update"):
+        Records(path, migrations=["CREATE TABLE a (x)"])
+
+
+def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path):
+    """Half a schema is never left behind."""
+    path = tmp_path / "p.sqlite"
+    Records(path, create=True, migrations=["CREATE TABLE a (x)"]).close()
+    with pytest.raises(sqlite3.OperationalError):
+        Records(path, migrations=["", "CREATE TABLE b (x); nonsense"])
+    reopened = Records(path, migrations=["CREATE TABLE a (x)"])
+    assert [r["name"] for r in reopened.rows("SELECT name FROM sqlite_master")] == ["a"]
+
+
+def test_a_transaction_that_raises_changes_nothing(records):
+    """All or nothing."""
+    with pytest.raises(RuntimeError), records.transaction() as db:
+        db.execute("INSERT INTO meta VALUES ('a', '1')")
+        raise RuntimeError
+    assert records.meta("a") is None
+
+
+def test_a_missing_file_is_told(tmp_path):
+    """Opening does not make an empty file in its place."""
+    with pytest.raises(ProjectError, match="is missing"):
+        Records(tmp_path / "none.sqlite")
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    """Rubbish in place of the database gives one sentence."""
+    path = tmp_path / "p.sqlite"
+    path.write_bytes(b"this is no database at all, but long enough to be read as one" * 50)
+    with pytest.raises(ProjectError, match=r"is damaged .*restore"):
+        Records(path)
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_is_lost(records):
+    """SQLite's own limit on pages stands in for the disk's end."""
+    records.write("INSERT INTO meta VALUES ('kept', 'yes')")
+    pages = records.row("PRAGMA page_count")[0]
+    records.rows(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StorageError, match=r"full.*free some space"):
+        records.write("INSERT INTO meta VALUES ('big', ?)", ("x" * 1_000_000,))
+    assert records.meta("kept") == "yes"
+
+
+def test_threads_write_at_the_same_time(records):
+    """Each thread has its own connection and none loses a write."""
+
+    def work(number):
+        for i in range(20):
+            records.write("INSERT INTO meta VALUES (?, '')", (f"{number}-{i}",))
+        records.close()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert records.row("SELECT COUNT(*) FROM meta")[0] == 80
+
+
+def test_a_write_is_on_the_disk_when_acknowledged(records):
+    """The journal is synchronous: a commit waits for the disk."""
+    assert records.row("PRAGMA synchronous")[0] == 2
+
+
+def test_a_raster_survives_packing():
+    """What is packed is unpacked the same, and stays writable."""
+    raster = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    back = unpack(pack(raster), np.uint8, (3, 4))
+    assert (back == raster).all()
+    back[0, 0] = 9
+
+
+def test_a_damaged_blob_is_told():
+    """A blob that is no raster of the shape gives one sentence."""
+    with pytest.raises(ProjectError, match=r"stored label is damaged"):
+        unpack(b"rubbish", np.uint8, (3, 4))
+    with pytest.raises(ProjectError, match=r"shape \(3, 4\) was expected"):
+        unpack(pack(np.zeros(5, np.uint8)), np.uint8, (3, 4))
