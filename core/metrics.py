@@ -1,0 +1,76 @@
+"""How well a mask agrees with the truth: counts first, scores from the counts.
+
+Counts of many slices are added before a score is taken, so that every scored pixel weighs the same. A class that is
+neither in the truth nor in the prediction is *not measured* (``None``), never 1 or 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNLABELLED = 255
+"""Value of a pixel that carries no label; it is never counted."""
+
+_CHUNK = 1 << 20  # pixels counted at a time: the counting needs 16 bytes for each
+
+
+def confusion(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """Count the pixels of every pair of true and predicted class.
+
+    Parameters
+    ----------
+    prediction
+        Class ids, ``(H, W)``, uint8, ``0 .. classes - 1`` wherever the truth is labelled.
+    truth
+        Class ids, ``(H, W)``, uint8; 255 is not labelled and not counted.
+    classes
+        Number of classes ``K``.
+
+    Returns
+    -------
+    NDArray[np.int64]
+        ``(K, K)``, rows the truth, columns the prediction. Sums over slices are the confusion of them all.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or a counted pixel has a class outside ``0 .. classes - 1``.
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction and truth need one shape, got {prediction.shape} and {truth.shape}")
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    for start in range(0, truth.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        counts += _count(prediction.reshape(-1)[part], truth.reshape(-1)[part], classes)
+    return counts
+
+
+def _count(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    counted = truth != UNLABELLED
+    rows, columns = truth[counted].astype(np.int64), prediction[counted].astype(np.int64)
+    highest = max(rows.max(initial=0), columns.max(initial=0))
+    if highest >= classes:
+        raise ValueError(f"classes are 0 to {classes - 1}, got {highest}")
+    return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes).astype(np.int64)
+
+
+def dice(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
+    """Dice of every class, ``2 TP / (2 TP + FP + FN)``, from a ``(K, K)`` confusion.
+
+    Returns
+    -------
+    tuple of float or None
+        0 to 1 per class; ``None`` where the class is absent from both truth and prediction.
+    """
+    hits = np.diag(counts)
+    sizes = counts.sum(axis=0) + counts.sum(axis=1)  # prediction + truth = 2 TP + FP + FN
+    return tuple(float(2 * hit / size) if size else None for hit, size in zip(hits, sizes, strict=True))
+
+
+def mean_dice(scores: Sequence[float | None]) -> float | None:
+    """Mean over the measured classes other than the first (the background); ``None`` where none is measured."""
+    measured = [score for score in scores[1:] if score is not None]
+    return sum(measured) / len(measured) if measured else None

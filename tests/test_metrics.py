@@ -1,0 +1,67 @@
+"""Tests of core.metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.metrics import confusion, dice, mean_dice
+
+
+def raster(*rows: str) -> NDArray[np.uint8]:
+    """A drawn mask; a dot is not labelled."""
+    return np.array([[255 if mark == "." else int(mark) for mark in row] for row in rows], dtype=np.uint8)
+
+
+TRUTH = raster("0011", "0.22")
+PREDICTION = raster("0111", "0022")
+
+
+def test_confusion_counts_truth_in_rows_and_prediction_in_columns() -> None:
+    """A background pixel taken for class 1 stands in row 0, column 1."""
+    expected = [[2, 1, 0], [0, 2, 0], [0, 0, 2]]
+
+    np.testing.assert_array_equal(confusion(PREDICTION, TRUTH, 3), expected)
+
+
+def test_unlabelled_truth_is_not_counted() -> None:
+    """Pixels without a truth leave every count at zero, whatever is predicted there."""
+    assert confusion(raster("0."), raster(".."), 2).sum() == 0
+
+
+def test_dice_is_twice_the_hits_over_both_sizes() -> None:
+    """2 TP / (2 TP + FP + FN) of the drawn example, class by class."""
+    assert dice(confusion(PREDICTION, TRUTH, 3)) == pytest.approx((4 / 5, 4 / 5, 1.0))
+
+
+def test_an_absent_class_is_not_measured() -> None:
+    """A class in neither truth nor prediction is None; one that is only predicted is 0."""
+    assert dice(confusion(raster("0111"), raster("0000"), 3)) == (pytest.approx(2 / 5), 0.0, None)
+
+
+def test_mean_leaves_out_the_background_and_what_was_not_measured() -> None:
+    """Only measured classes after the first enter the mean, and no such class means no mean."""
+    assert mean_dice((0.1, 0.5, None, 0.7)) == pytest.approx(0.6)
+    assert mean_dice((0.9, None)) is None
+
+
+def test_counts_are_added_before_the_score() -> None:
+    """Two slices of unlike size are scored pixel by pixel, not as the mean of two scores."""
+    small = confusion(raster("1"), raster("0"), 2)
+    large = confusion(raster("111"), raster("111"), 2)
+
+    assert dice(small + large)[1] == pytest.approx(6 / 7)
+
+
+def test_unlike_shapes_are_refused_with_both_shapes() -> None:
+    """The message names what was got on either side."""
+    with pytest.raises(ValueError, match=r"got \(1, 2\) and \(1, 3\)"):
+        confusion(raster("00"), raster("000"), 2)
+
+
+@pytest.mark.parametrize(("prediction", "truth"), [("02", "00"), ("00", "02"), ("0.", "00")])
+def test_a_class_outside_the_list_is_refused(prediction: str, truth: str) -> None:
+    """No unknown class is counted silently, neither predicted nor true."""
+    with pytest.raises(ValueError, match="classes are 0 to 1, got"):
+        confusion(raster(prediction), raster(truth), 2)
