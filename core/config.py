@@ -37,23 +37,24 @@ class TrainConfig(_Checked):
     seconds: float = _option(120.0, "Seconds of training; start-up and validation come on top.", at_least=1)
     seed: int = _option(0, "Seed of weights, patches and augmentation.", at_least=0)
     patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
-    batch: int = _option(8, "Patches per training step.", at_least=1, at_most=256)
+    batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
     channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
     depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
-    learning_rate: float = _option(2e-3, "Peak learning rate.", at_least=1e-6, at_most=1.0)
+    learning_rate: float = _option(5e-3, "Peak learning rate.", at_least=1e-6, at_most=1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         grid = 2 ** (self.depth + 1)
-        if self.patch % grid:
-            raise ValueError(f"patch is {self.patch}; with depth {self.depth} allowed are multiples of {grid}.")
+        if self.patch % grid or self.patch < 2 * grid:
+            allowed = f"multiples of {grid} from {2 * grid} on"
+            raise ValueError(f"patch is {self.patch}; with depth {self.depth} allowed are {allowed}.")
 
 
 @dataclass(frozen=True)
 class PredictConfig(_Checked):
     """How a slice is cut into tiles for prediction; lengths in image pixels."""
 
-    tile: int = _option(512, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
+    tile: int = _option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
     context: int = _option(64, "Pixels around a tile that the network sees and that are thrown away.", at_least=0)
 
 

@@ -100,6 +100,7 @@ class Jobs:
 
     def all(self, kind: str) -> list[Job]:
         """Every job of a kind, newest first."""
+        self._bury_dead()
         return [_job(row) for row in self._records.rows("SELECT * FROM jobs WHERE kind = ? ORDER BY id DESC", (kind,))]
 
     def start(self, workspace: Path, project: str, kind: str, arguments: Mapping[str, Any]) -> Job:

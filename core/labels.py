@@ -134,16 +134,14 @@ class LabelStore:
     def heads(self) -> list[Revision]:
         """The newest revision of every labelled slice, in order of volume and z."""
         rows = self._records.rows(
-            "SELECT revisions.* FROM heads JOIN revisions ON heads.revision = revisions.id "
-            "ORDER BY revisions.volume, revisions.z"
+            "SELECT revisions.* FROM heads JOIN revisions ON heads.revision = revisions.id ORDER BY revisions.volume, revisions.z"
         )
         return [_revision(row) for row in rows]
 
     def label(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """The current label of a slice."""
         row = self._records.row(
-            "SELECT label FROM heads JOIN revisions ON heads.revision = revisions.id "
-            "WHERE heads.volume = ? AND heads.z = ?",
+            "SELECT label FROM heads JOIN revisions ON heads.revision = revisions.id WHERE heads.volume = ? AND heads.z = ?",
             (volume, z),
         )
         return np.full(shape, UNLABELLED, np.uint8) if row is None else unpack(row["label"], np.uint8, shape)
@@ -187,6 +185,7 @@ class LabelStore:
         claim: Claim,
         *,
         role: Role = Role.TRAIN,
+        validates: bool = True,
         work: Work = Work(),
         also: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Revision:
@@ -199,6 +198,9 @@ class LabelStore:
         role
             ``TRAIN`` also makes validation, by itself; ``VALIDATION`` and ``AUDIT`` give the role to every claimed
             pixel.
+        validates
+            False for a slice that a model's doubt has chosen: such slices are harder than most, so what they hold back
+            is neither trained on nor scored.
         also
             Called within the same transaction, for what must happen together with the revision.
 
@@ -208,17 +210,17 @@ class LabelStore:
             If nothing is claimed, or a claimed pixel has another role already.
         """
         if not claimed.any():
-            raise LabelError(
-                "Nothing is painted yet, so there is nothing to save: paint, draw a box, or claim the slice."
-            )
+            raise LabelError("Nothing is painted yet, so there is nothing to save: paint, draw a box, or claim the slice.")
         shape = (mask.shape[0], mask.shape[1])
         label = self.label(volume, z, shape)
         label[claimed] = mask[claimed]
         with self._records.transaction() as db:
             roles = self.roles(volume, z, shape)
             if role == Role.TRAIN:
-                self._make_validation(db, volume, label, claimed, claim)
-                _give_train_roles(roles, claimed, claim, self._held_back(volume, shape))
+                validates = validates and claim.kind != "strokes"
+                if validates and not self.tiles(volume):
+                    self._make_tile(db, volume, np.where(claimed, label, UNLABELLED).astype(np.uint8))
+                _give_train_roles(roles, claimed, self._held_back(volume, shape), validates=validates)
             else:
                 _give_role(roles, claimed, role, z)
             revision = self._insert(db, volume, z, label, roles, claim, work)
@@ -287,24 +289,18 @@ class LabelStore:
     def _margin(self, shape: tuple[int, int]) -> int:
         return min(self._config.margin, min(shape) // 8)
 
-    def _make_validation(
-        self, db: sqlite3.Connection, volume: int, label: NDArray[np.uint8], claimed: NDArray[np.bool_], claim: Claim
-    ) -> None:
-        if claim.kind == "strokes" or self.tiles(volume):
-            return
+    def _make_tile(self, db: sqlite3.Connection, volume: int, label: NDArray[np.uint8]) -> None:
         shape = (label.shape[0], label.shape[1])
-        usable = claimed & (label != UNLABELLED)
+        labelled = int((label != UNLABELLED).sum())
         tile = choose_tile(
-            np.where(usable, label, UNLABELLED).astype(np.uint8),
+            label,
             trained=self._ever_trained(volume, shape),
-            side=max(_SMALLEST_TILE, round((self._config.fraction * int(usable.sum())) ** 0.5)),
+            side=max(_SMALLEST_TILE, round((self._config.fraction * labelled) ** 0.5)),
             margin=self._margin(shape),
             seed=volume,
         )
         if tile is not None:
-            db.execute(
-                "INSERT INTO validation_tiles VALUES (?, ?, ?, ?, ?)", (volume, tile.y0, tile.x0, tile.y1, tile.x1)
-            )
+            db.execute("INSERT INTO validation_tiles VALUES (?, ?, ?, ?, ?)", (volume, tile.y0, tile.x0, tile.y1, tile.x1))
 
     def _ever_trained(self, volume: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
         trained = np.zeros(shape, bool)
@@ -313,9 +309,7 @@ class LabelStore:
         return trained
 
 
-def choose_tile(
-    label: NDArray[np.uint8], *, trained: NDArray[np.bool_], side: int, margin: int, seed: int
-) -> Box | None:
+def choose_tile(label: NDArray[np.uint8], *, trained: NDArray[np.bool_], side: int, margin: int, seed: int) -> Box | None:
     """Pick a validation tile: fully labelled, clear of everything trained on, at random among the richest in classes.
 
     Parameters
@@ -366,14 +360,15 @@ def _candidate_tiles(shape: tuple[int, int], side: int) -> list[Box]:
 def _give_train_roles(
     roles: NDArray[np.uint8],
     claimed: NDArray[np.bool_],
-    claim: Claim,
     held_back: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    *,
+    validates: bool,
 ) -> None:
     inside, near = held_back
     new = claimed & (roles == Role.NONE)
     roles[new & near] = Role.HELD
     roles[new & ~near] = Role.TRAIN
-    if claim.kind != "strokes":
+    if validates:
         roles[claimed & inside & (roles == Role.HELD)] = Role.VALIDATION
 
 

@@ -56,7 +56,8 @@ MIGRATIONS: tuple[str, ...] = (
         round INTEGER NOT NULL, query TEXT NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, score TEXT NOT NULL,
         PRIMARY KEY (round, query, volume, z));
     CREATE TABLE proposals (
-        round INTEGER NOT NULL, rank INTEGER NOT NULL, proposal TEXT NOT NULL, PRIMARY KEY (round, rank));
+        round INTEGER NOT NULL, rank INTEGER NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL,
+        sought INTEGER NOT NULL, proposal TEXT NOT NULL, PRIMARY KEY (round, rank));
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, arguments TEXT NOT NULL, state TEXT NOT NULL,
         pid INTEGER, host TEXT, progress REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', error TEXT,

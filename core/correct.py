@@ -1,0 +1,58 @@
+"""A slice in a person's hands: what the editor starts from, its strokes, and what saving makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.drafts import Editing, Patch, end_draft
+from core.labels import Claim, Revision, Role, Work
+from core.store import Store
+
+
+def editing(store: Store, volume: int, z: int) -> Editing:
+    """A slice to correct: its draft if there is one, else stored label over prediction over background."""
+    shape = store.slice_shape(volume, z)
+    return store.drafts.get(volume, z, shape) or _start(store, volume, z, shape)
+
+
+def _start(store: Store, volume: int, z: int, shape: tuple[int, int]) -> Editing:
+    last = store.rounds.last()
+    mask = np.zeros(shape, np.uint8) if last is None else store.predicted(volume, z, last).mask.copy()
+    head = store.labels.head(volume, z)
+    if head is not None:
+        claimed = _claimed(store, volume, z, shape)
+        mask[claimed] = store.labels.label(volume, z, shape)[claimed]
+    origin = "label" if head is not None else "empty" if last is None else "prediction"
+    return Editing(mask, np.zeros(shape, np.uint8), store.drafts.sequence(volume, z), origin, last)
+
+
+def _claimed(store: Store, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels that someone has vouched for, the unsure ones (255) among them."""
+    return np.asarray(store.labels.roles(volume, z, shape) != Role.NONE)
+
+
+def apply(store: Store, volume: int, z: int, patch: Patch) -> int:
+    """Store one action durably; returns the sequence number acknowledged."""
+    shape = store.slice_shape(volume, z)
+    ids = frozenset(c.id for c in store.catalog.classes)
+    return store.drafts.apply(volume, z, patch, shape=shape, class_ids=ids, start=lambda: _start(store, volume, z, shape))
+
+
+def submit(store: Store, volume: int, z: int, claim: Claim, active_seconds: float | None) -> Revision:
+    """Turn the draft of a slice into a revision; the draft ends in the same transaction."""
+    now = editing(store, volume, z)
+    base = store.drafts.base(volume, z, now.mask.shape)
+    claimed = claim.pixels(now.touched)
+    changed = 0 if base is None else int((now.mask != base)[claimed].sum())
+    seconds = store.drafts.active_seconds(volume, z) if active_seconds is None else active_seconds
+    return store.labels.claim(
+        volume,
+        z,
+        now.mask,
+        claimed,
+        claim,
+        validates=not store.rounds.was_sought(volume, z),
+        work=Work(seconds, changed, now.round),
+        also=lambda db: end_draft(db, volume, z),
+    )

@@ -1,0 +1,64 @@
+"""Labels in and out of a project as files."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.drafts import UNLABELLED, end_draft
+from core.errors import LabelError
+from core.export import open_stack
+from core.label_files import LabelFile
+from core.labels import Claim, Role, Work
+from core.store import Store
+
+_ROLES = {role.name.lower(): role for role in (Role.TRAIN, Role.VALIDATION, Role.AUDIT)}
+
+
+def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, role: str, volume: int) -> list[int]:
+    """Store a label file's pages as labels; all pages are checked before the first is stored.
+
+    Returns
+    -------
+    list of int
+        The slices labelled; a page without a labelled pixel is passed over.
+
+    Raises
+    ------
+    LabelError
+        If the file does not fit the volume, the slices or the classes, or the role is not known.
+    """
+    row = store.catalog.row(volume)
+    if role not in _ROLES:
+        raise LabelError(f"There is no role {role!r}; choose one of {', '.join(_ROLES)}.")
+    file = LabelFile(path.expanduser(), row.slice_shape, len(store.catalog.classes))
+    pairs = file.pages_for(slices, row.depth)
+    labelled = [(page, z) for page, z in pairs if (file.read(page) != UNLABELLED).any()]
+    if not labelled:
+        raise LabelError(
+            f"{path} holds no labelled pixel on these slices (all are {UNLABELLED}); nothing was imported."
+        )
+    for page, z in labelled:
+        _import_page(store, file, page, volume, z, _ROLES[role])
+    return [z for _, z in labelled]
+
+
+def _import_page(store: Store, file: LabelFile, page: int, volume: int, z: int, role: Role) -> None:
+    def end(db: sqlite3.Connection) -> None:
+        end_draft(db, volume, z)
+
+    mask, work = file.read(page), Work(author="import")
+    store.labels.claim(volume, z, mask, mask != UNLABELLED, Claim.slice(), role=role, work=work, also=end)
+
+
+def export_labels(store: Store, path: Path, *, volume: int, overwrite: bool) -> None:
+    """Write every slice's label as a stack of uint8 class ids, 255 where nobody has labelled; ``.tif`` or ``.zarr``."""
+    row = store.catalog.row(volume)
+    with open_stack(
+        path, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm, overwrite=overwrite
+    ) as stack:
+        for z in range(row.depth):
+            stack.write(z, store.labels.label(volume, z, row.slice_shape))

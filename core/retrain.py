@@ -1,0 +1,205 @@
+"""One round: freeze the labels, train on them, enter the checkpoint, score every round on the same held-back pixels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.config import TrainConfig
+from core.errors import CheckpointError, JobError, TrainingError
+from core.jobs import Handle
+from core.labels import Revision, Role
+from core.records import to_json
+from core.rounds import CurvePoint
+from core.store import FrozenSlice, Store
+
+if TYPE_CHECKING:
+    from core.train import FitResult, Progress
+
+_POINTS_OF_A_CURVE = 400
+
+
+@dataclass(frozen=True)
+class RoundReport:
+    """What training a round gave; scores are on the held-back pixels, None where nothing could be measured."""
+
+    round: int
+    seconds: float
+    validation_loss: float | None
+    validation_dice: dict[str, float | None]
+    validation_pixels: int
+    checkpoint: Path
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a round will be trained on, fixed before it starts so that a resume does the same work."""
+
+    round: int
+    revisions: tuple[int, ...]
+    config: TrainConfig
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for the job's record."""
+        return {"round": self.round, "revisions": list(self.revisions), "train": asdict(self.config)}
+
+
+def make_plan(store: Store, config: TrainConfig) -> Plan:
+    """Freeze the labels as they are now.
+
+    Raises
+    ------
+    TrainingError
+        If no pixel is labelled for training.
+    """
+    heads = store.labels.heads()
+    if not any(store.frozen(head, Role.TRAIN).any() for head in heads):
+        raise TrainingError(
+            "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
+        )
+    return Plan((store.rounds.last() or 0) + 1, tuple(head.id for head in heads), config)
+
+
+def interrupted_plan(store: Store) -> Plan:
+    """The plan of the training that was killed or cancelled last.
+
+    Raises
+    ------
+    JobError
+        If there is nothing to resume.
+    """
+    following = (store.rounds.last() or 0) + 1
+    jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: -job.id)
+    for job in jobs:
+        plan = job.arguments.get("plan")
+        if plan is not None and plan["round"] == following and not job.active:
+            return Plan(following, tuple(plan["revisions"]), TrainConfig(**plan["train"]))
+    raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
+
+
+def train_round(
+    store: Store, handle: Handle, plan: Plan, *, resume: bool, report: Callable[[Progress], bool] | None
+) -> RoundReport:
+    """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
+    revisions = [store.labels.revision(identity) for identity in plan.revisions]
+    training = [s for s in (store.frozen(r, Role.TRAIN) for r in revisions) if s.any()]
+    validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
+    fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report)
+    heads = store.labels.heads()
+    store.rounds.add(
+        plan.round,
+        revisions=plan.revisions,
+        config=asdict(plan.config),
+        checkpoint=fitted.checkpoint.relative_to(store.workspace).as_posix(),
+        seconds=fitted.seconds,
+        labelled_slices=len(revisions),
+        active_seconds=sum(head.active_seconds for head in _history(store, heads)),
+        job=handle.id,
+    )
+    score_rounds(store, handle, revisions, validation)
+    (row,) = [r for r in store.rounds.rows([c.name for c in store.catalog.classes]) if r.round == plan.round]
+    return RoundReport(
+        plan.round,
+        fitted.seconds,
+        row.validation_loss,
+        row.validation_dice,
+        row.validation_pixels,
+        fitted.checkpoint,
+        fitted.resumed,
+    )
+
+
+def _history(store: Store, heads: Sequence[Revision]) -> list[Revision]:
+    """Every revision behind the current labels, for the time they took together."""
+    found = []
+    for head in heads:
+        step: Revision | None = head
+        while step is not None:
+            found.append(step)
+            step = None if step.previous is None else store.labels.revision(step.previous)
+    return found
+
+
+def _fit(
+    store: Store,
+    handle: Handle,
+    plan: Plan,
+    training: Sequence[FrozenSlice],
+    validation: Sequence[FrozenSlice],
+    *,
+    resume: bool,
+    report: Callable[[Progress], bool] | None,
+) -> FitResult:
+    from core.train import fit
+
+    catalog, folder = store.catalog, store.checkpoint_folder(plan.round)
+    resume = resume and folder.with_name(f"{folder.name}.partial").exists()
+    store.rounds.begin_curve(plan.round, keep_until=0.0 if not resume else float("inf"))
+    return fit(
+        training,
+        validation,
+        class_names=[c.name for c in catalog.classes],
+        in_channels=catalog.volumes[0].shape[1],
+        config=plan.config,
+        folder=folder,
+        card={"project": store.name, "round": plan.round, "label_revisions": list(plan.revisions)},
+        report=_Reporter(store, handle, plan, report),
+        resume=resume,
+    )
+
+
+class _Reporter:
+    """Turns the trainer's progress into the job's record, the curve and the caller's report."""
+
+    def __init__(self, store: Store, handle: Handle, plan: Plan, report: Callable[[Progress], bool] | None) -> None:
+        self._store, self._handle, self._plan, self._report = store, handle, plan, report
+        self._apart = plan.config.seconds / _POINTS_OF_A_CURVE
+        self._last = -self._apart
+        self._validated: float | None = None
+
+    def __call__(self, progress: Progress) -> bool:
+        validated = progress.validation_loss is not None and progress.validation_loss != self._validated
+        if progress.step > 0 and (validated or progress.seconds - self._last >= self._apart):
+            self._last, self._validated = progress.seconds, progress.validation_loss
+            self._store.rounds.add_point(
+                self._plan.round,
+                CurvePoint(
+                    progress.seconds,
+                    progress.step,
+                    progress.train_loss,
+                    progress.validation_loss if validated else None,
+                    progress.validation_dice if validated else None,
+                ),
+            )
+        share = progress.seconds / progress.budget if progress.budget else 1.0
+        message = f"training round {self._plan.round}: {progress.seconds:.0f} of {progress.budget:.0f} s"
+        stop = self._handle.report(share, message)
+        return (self._report is not None and self._report(progress)) or stop
+
+
+def score_rounds(
+    store: Store, handle: Handle, revisions: Sequence[Revision], validation: Sequence[FrozenSlice]
+) -> None:
+    """Score every round that has none on these held-back pixels, then show these scores; else the curve would lie."""
+    from core.predict import score
+
+    key = _pixels_key(store, revisions)
+    for round_ in store.rounds.unscored(key):
+        handle.report(1.0, f"scoring round {round_} on the held-back pixels")
+        try:
+            scores = score(store.predictor(round_), validation)
+        except CheckpointError:
+            continue  # a damaged or removed checkpoint has no score; the others keep theirs
+        store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels)
+    store.rounds.show_scores_on(key)
+
+
+def _pixels_key(store: Store, revisions: Sequence[Revision]) -> str:
+    """Names the held-back pixels: their labels, and the working regions that limit them."""
+    held = [r.id for r in revisions if r.validation_pixels]
+    regions = [v.region for v in store.catalog.volumes]
+    return hashlib.sha256(to_json([held, regions]).encode()).hexdigest()

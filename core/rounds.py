@@ -1,0 +1,204 @@
+"""The records of rounds: what each was trained on, its curve, its scores, its scan and its proposals."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.geometry import Box
+from core.propose import Proposal, ScoredSlice
+from core.records import Records, to_json
+
+
+@dataclass(frozen=True)
+class RoundRow:
+    """One trained round.
+
+    ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
+    ``validation_pixels`` held-back pixels that all rounds are scored on; ``active_seconds`` is the person's work up to
+    then, ``seconds`` the training's.
+    """
+
+    round: int
+    validation_loss: float | None
+    validation_dice: dict[str, float | None]
+    validation_pixels: int
+    labelled_slices: int
+    active_seconds: float
+    created: float
+    seconds: float
+    checkpoint: str
+    revisions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One moment of training: losses are means since the moment before, Dice per class on held-back pixels."""
+
+    seconds: float
+    step: int
+    train_loss: float | None
+    validation_loss: float | None
+    validation_dice: tuple[float | None, ...] | None
+
+
+class Rounds:
+    """The rounds of one project."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def last(self) -> int | None:
+        """The newest round's number, or None before the first."""
+        row = self._records.row("SELECT MAX(round) r FROM rounds")
+        return None if row is None else row["r"]
+
+    def checkpoint(self, round_: int) -> str | None:
+        """Where a round's checkpoint lies, relative to the workspace; None if there is no such round."""
+        row = self._records.row("SELECT checkpoint FROM rounds WHERE round = ?", (round_,))
+        return None if row is None else str(row["checkpoint"])
+
+    def add(
+        self,
+        round_: int,
+        *,
+        revisions: Sequence[int],
+        config: Mapping[str, Any],
+        checkpoint: str,
+        seconds: float,
+        labelled_slices: int,
+        active_seconds: float,
+        job: int,
+    ) -> None:
+        """Enter a trained round whose checkpoint is already in place."""
+        self._records.write(
+            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                round_,
+                time.time(),
+                to_json(list(revisions)),
+                to_json(dict(config)),
+                checkpoint,
+                seconds,
+                labelled_slices,
+                active_seconds,
+                job,
+            ),
+        )
+
+    def rows(self, class_names: Sequence[str]) -> list[RoundRow]:
+        """Every round, all scored on the same pixels: those that the newest training was scored on."""
+        key = self._records.meta("pixels_key")
+        rows = self._records.rows(
+            "SELECT rounds.*, loss, dice, pixels FROM rounds "
+            "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
+            (key,),
+        )
+        return [_round_row(row, class_names) for row in rows]
+
+    def unscored(self, pixels_key: str) -> list[int]:
+        """The rounds that have no score on these pixels yet."""
+        rows = self._records.rows(
+            "SELECT round FROM rounds WHERE round NOT IN (SELECT round FROM round_scores WHERE pixels_key = ?) ORDER BY round",
+            (pixels_key,),
+        )
+        return [row["round"] for row in rows]
+
+    def score(self, round_: int, pixels_key: str, loss: float | None, dice: Sequence[float | None], pixels: int) -> None:
+        """Store a round's score on the pixels that ``pixels_key`` stands for."""
+        self._records.write(
+            "INSERT OR REPLACE INTO round_scores VALUES (?, ?, ?, ?, ?)",
+            (round_, pixels_key, loss, to_json(list(dice)), pixels),
+        )
+
+    def show_scores_on(self, pixels_key: str) -> None:
+        """From now on :meth:`rows` gives the scores on these pixels."""
+        self._records.write("INSERT OR REPLACE INTO meta VALUES ('pixels_key', ?)", (pixels_key,))
+
+    def add_point(self, round_: int, point: CurvePoint) -> None:
+        """Store one moment of a round's training."""
+        dice = None if point.validation_dice is None else to_json(list(point.validation_dice))
+        self._records.write(
+            "INSERT INTO curve VALUES (?, ?, ?, ?, ?, ?)",
+            (round_, point.seconds, point.step, point.train_loss, point.validation_loss, dice),
+        )
+
+    def begin_curve(self, round_: int, keep_until: float) -> None:
+        """Forget the moments of a round's training after ``keep_until`` seconds (0 for a fresh start)."""
+        self._records.write("DELETE FROM curve WHERE round = ? AND seconds > ?", (round_, keep_until))
+
+    def curve(self, round_: int) -> list[CurvePoint]:
+        """The moments of a round's training, in order."""
+        rows = self._records.rows("SELECT * FROM curve WHERE round = ? ORDER BY seconds", (round_,))
+        return [_point(row) for row in rows]
+
+    def add_scanned(self, round_: int, query: str, scores: Iterable[ScoredSlice]) -> None:
+        """Store the scores of scanned slices."""
+        with self._records.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO slice_scores VALUES (?, ?, ?, ?, ?)",
+                [(round_, query, s.volume, s.z, to_json(asdict(s))) for s in scores],
+            )
+
+    def scanned(self, round_: int, query: str | None = None) -> list[ScoredSlice]:
+        """The scanned slices of a round, in order of volume and z; of any one query unless one is named."""
+        if query is None:
+            row = self._records.row(
+                "SELECT query FROM slice_scores WHERE round = ? GROUP BY query ORDER BY COUNT(*) DESC", (round_,)
+            )
+            query = None if row is None else row["query"]
+        rows = self._records.rows(
+            "SELECT score FROM slice_scores WHERE round = ? AND query = ? ORDER BY volume, z", (round_, query)
+        )
+        return [ScoredSlice.from_json(json.loads(row["score"])) for row in rows]
+
+    def forget_scan(self, volume: int) -> None:
+        """Forget every score and proposal of a volume, as when its working region changes."""
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM slice_scores WHERE volume = ?", (volume,))
+            db.execute("DELETE FROM proposals")
+
+    def propose(self, round_: int, proposals: Sequence[Proposal], *, sought: bool) -> None:
+        """Replace a round's proposals, best first; ``sought`` says that the model's doubt chose them, not chance."""
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM proposals WHERE round = ?", (round_,))
+            db.executemany(
+                "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?)",
+                [(round_, rank, p.volume, p.z, sought, to_json(asdict(p))) for rank, p in enumerate(proposals)],
+            )
+
+    def was_sought(self, volume: int, z: int) -> bool:
+        """Whether a model's doubt proposes this slice, or did in an earlier round, so that its labels cannot validate."""
+        sql = "SELECT 1 FROM proposals WHERE sought AND volume = ? AND z = ?"
+        return self._records.row(sql, (volume, z)) is not None
+
+    def proposals(self, round_: int) -> list[Proposal]:
+        """A round's proposals, best first."""
+        rows = self._records.rows("SELECT proposal FROM proposals WHERE round = ? ORDER BY rank", (round_,))
+        return [Proposal(**_with_boxes(json.loads(row["proposal"]))) for row in rows]
+
+
+def _with_boxes(facts: dict[str, Any]) -> dict[str, Any]:
+    return {**facts, "boxes": tuple(Box(**box) for box in facts["boxes"])}
+
+
+def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
+    dice = [] if row["dice"] is None else json.loads(row["dice"])
+    by_name = {name: (dice[i] if i < len(dice) else None) for i, name in enumerate(class_names)}
+    kept = ("round", "labelled_slices", "active_seconds", "created", "seconds", "checkpoint")
+    return RoundRow(
+        validation_loss=row["loss"],
+        validation_dice=by_name,
+        validation_pixels=row["pixels"] or 0,
+        revisions=tuple(json.loads(row["revisions"])),
+        **{name: row[name] for name in kept},
+    )
+
+
+def _point(row: sqlite3.Row) -> CurvePoint:
+    dice = None if row["validation_dice"] is None else tuple(json.loads(row["validation_dice"]))
+    return CurvePoint(row["seconds"], row["step"], row["train_loss"], row["validation_loss"], dice)

@@ -1,0 +1,104 @@
+"""Look through the volumes, coarse first, and keep the proposals up to date while looking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from itertools import zip_longest
+
+from core.config import ProposeConfig
+from core.errors import Cancelled
+from core.predictions import Predicted
+from core.propose import Proposal, ScoredSlice, choose, scan_order, scan_slice
+from core.store import Store
+from core.uncertainty import is_random, query_named
+
+Place = tuple[int, int]
+"""``(volume, z)``."""
+
+_REFRESH_SECONDS = 1.0
+
+
+def scan(store: Store, config: ProposeConfig, exclude: Collection[Place], report: Callable[[float, str], bool]) -> None:
+    """Score slices with the newest model until all are done or the time is up; proposals are stored as they change.
+
+    Slices scored before (same round, same query) are not looked at again.
+
+    Parameters
+    ----------
+    exclude
+        ``(volume, z)`` never to be looked at or proposed.
+    report
+        Called with the share done and a sentence; True asks to stop.
+
+    Raises
+    ------
+    Cancelled
+        If ``report`` said so.
+    """
+    round_, query = store.rounds.last(), query_named(config.query)
+    if round_ is None:
+        return
+    started = told = time.monotonic()
+    done = {(s.volume, s.z) for s in store.rounds.scanned(round_, config.query)} | set(exclude)
+    todo = [place for place in _all_places(store) if place not in done]
+    predictor, fresh = store.predictor(round_), list[ScoredSlice]()
+    for number, (volume, z) in enumerate(todo):
+        if time.monotonic() - started > config.scan_seconds and number > 0:
+            break
+        inside = store.catalog.region_mask(volume)
+        image = store.image(volume, z)
+        found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
+        store.predictions.save(volume, z, Predicted(found.mask, found.confidence, round_))
+        fresh.append(found.scored(volume, z))
+        if time.monotonic() - told > _REFRESH_SECONDS:
+            told = time.monotonic()
+            _refresh(store, round_, config, fresh, exclude)
+            if report((number + 1) / len(todo), f"looking through the volume: {number + 1} of {len(todo)} slices"):
+                raise Cancelled("Scanning was cancelled; the slices looked at so far are kept.")
+    _refresh(store, round_, config, fresh, exclude)
+
+
+def _all_places(store: Store) -> list[Place]:
+    """Every slice, volumes in turn and coarse first, those with a label last."""
+    orders = [[(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
+    mixed = [place for group in zip_longest(*orders) for place in group if place is not None]
+    labelled = labelled_places(store)
+    return sorted(mixed, key=lambda place: place in labelled)
+
+
+def labelled_places(store: Store) -> set[Place]:
+    """``(volume, z)`` of every slice with a label of any role."""
+    return {(head.volume, head.z) for head in store.labels.heads()}
+
+
+def _refresh(store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[Place]) -> None:
+    store.rounds.add_scanned(round_, config.query, fresh)
+    fresh.clear()
+    propose(store, round_, config, exclude)
+
+
+def propose(store: Store, round_: int, config: ProposeConfig, exclude: Collection[Place]) -> list[Proposal]:
+    """Rank the slices scored so far and store the best as the round's proposals."""
+    proposals = rank(store, round_, config, exclude)
+    store.rounds.propose(round_, proposals, sought=not is_random(query_named(config.query)))
+    return proposals
+
+
+def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[Place]) -> list[Proposal]:
+    """The best proposals from the slices scored so far."""
+    scores = [s for s in store.rounds.scanned(round_, config.query) if (s.volume, s.z) not in exclude]
+    names = [c.name for c in store.catalog.classes]
+    depths = [v.depth for v in store.catalog.volumes]
+    return choose(scores, labelled_places(store), depths, names, config.number)
+
+
+def first_proposals(store: Store, number: int, exclude: Collection[Place]) -> list[Proposal]:
+    """Before there is a model: slices spread evenly through each volume, those without a label."""
+    taken = labelled_places(store) | set(exclude)
+    places = []
+    for v in store.catalog.volumes:
+        spread = [(v.index, int((i + 0.5) * v.depth / number)) for i in range(number)]
+        places += [place for place in dict.fromkeys(spread) if place not in taken]
+    reason = "no model yet: one of the slices spread evenly through the volume"
+    return [Proposal(volume, z, 0.0, reason, ()) for volume, z in places[:number]]

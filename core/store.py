@@ -1,0 +1,135 @@
+"""Everything stored of one project, opened together: records, labels, drafts, rounds, predictions, checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.catalog import Catalog
+from core.drafts import UNLABELLED, Drafts
+from core.errors import CheckpointError, ProjectError
+from core.jobs import Jobs
+from core.labels import LabelStore, Revision, Role
+from core.predictions import Predicted, PredictionStore
+from core.records import Records
+from core.rounds import Rounds
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
+    from core.predict import Predictor
+
+RECORDS_FILE = "project.sqlite"
+
+
+def data_folder(workspace: Path, name: str) -> Path:
+    """Where a project's records and predictions lie."""
+    return workspace / "data" / name
+
+
+class Store:
+    """The stored parts of one project.
+
+    Raises
+    ------
+    ProjectError
+        If its records are missing or damaged.
+    """
+
+    def __init__(self, workspace: Path, name: str) -> None:
+        self.workspace, self.name = workspace, name
+        self.folder = data_folder(workspace, name)
+        self.records = Records(self.folder / RECORDS_FILE)
+        self.catalog = Catalog(self.records)
+        self.labels = LabelStore(self.records)
+        self.drafts = Drafts(self.records)
+        self.rounds = Rounds(self.records)
+        self.jobs = Jobs(self.records)
+        self.predictions = PredictionStore(self.folder / "predictions")
+        self._lock = RLock()
+        self._predictor: tuple[int, Predictor] | None = None
+
+    def slice_shape(self, volume: int, z: int) -> tuple[int, int]:
+        """``(H, W)`` of a slice, in pixels.
+
+        Raises
+        ------
+        ProjectError
+            If there is no such volume or slice.
+        """
+        row = self.catalog.row(volume)
+        if not 0 <= z < row.depth:
+            raise ProjectError(f"There is no slice {z}; volume {volume} has slices 0 to {row.depth - 1}.")
+        return row.slice_shape
+
+    def image(self, volume: int, z: int) -> NDArray[Any]:
+        """A raw slice ``(C, H, W)`` in its stored dtype."""
+        return self.catalog.volume(volume).read(z)
+
+    def checkpoint_folder(self, round_: int) -> Path:
+        """Where the checkpoint of a round lies, whether trained yet or not."""
+        return self.workspace / "checkpoints" / self.name / f"round-{round_:03d}"
+
+    def predictor(self, round_: int) -> Predictor:
+        """A round's model, ready to predict; the last one asked for is kept.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such round, or its checkpoint is missing or damaged.
+        """
+        from core.predict import Predictor
+
+        with self._lock:
+            if self._predictor is None or self._predictor[0] != round_:
+                place = self.rounds.checkpoint(round_)
+                if place is None:
+                    last = self.rounds.last()
+                    known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
+                    raise CheckpointError(f"There is no round {round_}; {known}.")
+                self._predictor = (round_, Predictor.load(self.workspace / place))
+            return self._predictor[1]
+
+    def predicted(self, volume: int, z: int, round_: int) -> Predicted:
+        """A slice as a round's model sees it, from the disk or computed and kept."""
+        kept = self.predictions.load(round_, volume, z)
+        if kept is not None:
+            return kept
+        image = self.image(volume, z)
+        with self._lock:
+            mask, confidence = self.predictor(round_).labels(image)
+        made = Predicted(mask, confidence, round_)
+        self.predictions.save(volume, z, made)
+        return made
+
+    def frozen(self, revision: Revision, role: Role) -> FrozenSlice:
+        """One revision's pixels of a role, as training and scoring look at them."""
+        return FrozenSlice(self, revision, role)
+
+
+class FrozenSlice:
+    """The pixels of one role in one revision, within the working region; read anew at every call."""
+
+    weight = 1.0
+
+    def __init__(self, store: Store, revision: Revision, role: Role) -> None:
+        self._store, self._revision, self._role = store, revision, role
+
+    def image(self) -> NDArray[Any]:
+        """``(C, H, W)`` in the stored dtype."""
+        return self._store.image(self._revision.volume, self._revision.z)
+
+    def label(self) -> NDArray[np.uint8]:
+        """``(H, W)`` uint8 class ids, 255 where the pixel has another role or lies outside the working region."""
+        catalog, revision = self._store.catalog, self._revision
+        label = self._store.labels.part(revision, catalog.row(revision.volume).slice_shape, self._role)
+        region = catalog.region_mask(revision.volume)
+        if region is not None:
+            label[~region] = UNLABELLED
+        return label
+
+    def any(self) -> bool:
+        """Whether there is a pixel to look at."""
+        return bool((self.label() != UNLABELLED).any())

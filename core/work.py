@@ -1,0 +1,68 @@
+"""What each kind of job does, once its own process has started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from core.config import ProposeConfig, TrainConfig
+from core.errors import JobError
+from core.jobs import Handle
+from core.retrain import Plan, train_round
+from core.scan import scan
+from core.segment import enter_result, export_confidence, predict, result_path
+from core.store import Store
+
+Arguments = dict[str, Any]
+
+
+def run_job(store: Store, job_id: int) -> None:
+    """Do an entered job in this process, and record how it ends.
+
+    Raises
+    ------
+    UnderpaintError
+        What stopped it, after it was recorded.
+    """
+    job = store.jobs.get(job_id)
+    work = _KINDS.get(job.kind)
+    if work is None:
+        raise JobError(f"There is no job of the kind {job.kind!r}; update Underpaint.")
+    with store.jobs.running(job.id) as handle:
+        work(store, handle, job.arguments)
+
+
+def _round(store: Store, handle: Handle, arguments: Arguments) -> None:
+    stored = arguments["plan"]
+    plan = Plan(stored["round"], tuple(stored["revisions"]), TrainConfig(**stored["train"]))
+    done = train_round(store, handle, plan, resume=arguments["resume"], report=None)
+    handle.result = {"round": done.round, "seconds": done.seconds}
+    _scan(store, handle, arguments)
+
+
+def _scan(store: Store, handle: Handle, arguments: Arguments) -> None:
+    scan(store, ProposeConfig(**arguments["propose"]), (), handle.report)
+
+
+def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
+    round_, volume = arguments["round"], arguments["volume"]
+    out = result_path(store, "segmentation", round_, volume, ".tif")
+    done = predict(store, out, slices=None, probabilities=False, round_=round_, volume=volume, report=handle.report)
+    amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
+    enter_result(store, "segmentation", out, round_, volume, {"amounts": amounts, "seconds": done.seconds})
+
+
+def _confidence(store: Store, handle: Handle, arguments: Arguments) -> None:
+    round_, volume = arguments["round"], arguments["volume"]
+    out = result_path(store, "confidence", round_, volume, arguments["suffix"])
+    export_confidence(store, out, volume=volume, round_=round_, report=handle.report)
+    enter_result(store, "confidence", out, round_, volume, {})
+
+
+_KINDS: dict[str, Callable[[Store, Handle, Arguments], None]] = {
+    "round": _round,
+    "scan": _scan,
+    "segment": _segment,
+    "confidence": _confidence,
+}

@@ -1,0 +1,426 @@
+"""The front door: projects, the editor's way in, and the four verbs on a volume with known truth."""
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from core.config import ProposeConfig, TrainConfig
+from core.drafts import Patch
+from core.errors import Cancelled, CheckpointError, JobError, LabelError, ProjectError, TrainingError, UnderpaintError
+from core.labels import Claim, Role
+from core.project import Project, list_projects, workspace_folder
+
+TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=8, depth=2)
+
+
+def runs(*triples):
+    """Runs of (start, length, value)."""
+    return np.array(triples, np.uint32).reshape(-1, 3)
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory, phantom_files):
+    """A project trained for one short round, made once and never changed."""
+    workspace = tmp_path_factory.mktemp("trained")
+    project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(TINY)
+    project.store.records.close()
+    return workspace
+
+
+@pytest.fixture
+def trained(tmp_path, trained_once):
+    """A copy of the trained project, to be changed at will."""
+    workspace = tmp_path / "workspace"
+    shutil.copytree(trained_once, workspace)
+    return Project.open(workspace, "toy")
+
+
+# ---- projects
+
+
+def test_a_project_is_made_and_found_again(phantom_project, tmp_path):
+    """It is listed, and opens with its classes and volumes."""
+    assert list_projects(tmp_path) == ["toy"]
+    again = Project.open(tmp_path, "toy")
+    assert [c.name for c in again.classes] == [c.name for c in phantom_project.classes]
+    assert again.volumes[0].shape == (12, 1, 160, 160)
+
+
+@pytest.mark.parametrize("name", ["../up", "", ".hidden", "a/b", "a b", "ünder", "x" * 65, "con\n", "-x"])
+def test_odd_names_are_refused(tmp_path, phantom_files, name):
+    """A name is a plain folder name, and nothing is made for a bad one."""
+    with pytest.raises(ProjectError, match="is no project name; allowed are"):
+        Project.create(tmp_path, name, volumes=[phantom_files.image], classes=["a", "b"])
+    with pytest.raises(ProjectError):
+        Project.open(tmp_path, name)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_project_is_never_made_over_another(phantom_project, tmp_path, phantom_files):
+    """The one that exists stays as it was."""
+    with pytest.raises(ProjectError, match="exists already"):
+        Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=["a", "b"])
+    assert len(phantom_project.labelled_slices()) == 2
+
+
+def test_a_project_that_cannot_be_made_leaves_nothing(tmp_path):
+    """Whole or absent."""
+    with pytest.raises(UnderpaintError):
+        Project.create(tmp_path, "toy", volumes=[tmp_path / "none.tif"], classes=["a", "b"])
+    assert list_projects(tmp_path) == []
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_an_unknown_project_is_told_with_those_there_are(phantom_project, tmp_path):
+    """The sentence lists the projects of the workspace."""
+    with pytest.raises(ProjectError, match=r"no project 'other' .*there are: toy"):
+        Project.open(tmp_path, "other")
+
+
+def test_the_workspace_is_given_or_set_or_here(tmp_path, monkeypatch):
+    """Given first, then the environment, then the current folder."""
+    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path / "set"))
+    assert workspace_folder(tmp_path / "given") == tmp_path / "given"
+    assert workspace_folder() == tmp_path / "set"
+    monkeypatch.delenv("UNDERPAINT_WORKSPACE")
+    assert workspace_folder() == Path.cwd()
+
+
+# ---- labels
+
+
+def test_imported_labels_come_back_on_export(phantom_project, phantom_files, tmp_path):
+    """Labelled slices hold the truth, all others 255."""
+    phantom_project.export_labels(tmp_path / "out.tif")
+    out, truth = tifffile.imread(tmp_path / "out.tif"), tifffile.imread(phantom_files.truth)
+    assert (out[2] == truth[2]).all()
+    assert (out[8] == truth[8]).all()
+    assert (np.delete(out, [2, 8], axis=0) == 255).all()
+
+
+def test_a_bad_page_imports_nothing(phantom_project, tmp_path):
+    """All pages are checked before the first is stored."""
+    pages = np.zeros((2, 160, 160), np.uint8)
+    pages[1, 0, 0] = 9
+    tifffile.imwrite(tmp_path / "bad.tif", pages, photometric="minisblack")
+    with pytest.raises(LabelError, match="holds the value 9"):
+        phantom_project.import_labels(tmp_path / "bad.tif", slices=[0, 1])
+    assert [r.z for r in phantom_project.labelled_slices()] == [2, 8]
+
+
+def test_an_unknown_role_is_refused(phantom_project, phantom_files):
+    """The sentence lists the roles."""
+    with pytest.raises(LabelError, match="train, validation, audit"):
+        phantom_project.import_labels(phantom_files.truth, slices=[1], role="test")
+
+
+def test_validation_is_told_in_a_sentence(phantom_project):
+    """From the first labels on, with pixels per class."""
+    summary = phantom_project.validation_summary()
+    assert summary.pixels == sum(summary.class_pixels.values()) > 0
+    assert "held back for validation and never trained on" in summary.sentence
+
+
+def test_raw_data_is_never_changed(phantom_files, tmp_path):
+    """Everything a project does leaves the volume's bytes as they were."""
+    image = shutil.copy(phantom_files.image, tmp_path / "image.tif")
+    before = image.read_bytes()
+    project = Project.create(tmp_path, "toy", volumes=[image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2])
+    project.apply(0, 3, Patch(1, runs((0, 9, 1 | 256))))
+    project.submit(0, 3, Claim.slice())
+    assert image.read_bytes() == before
+
+
+# ---- the editor
+
+
+def test_before_any_model_a_slice_starts_empty(phantom_project):
+    """Background everywhere, nothing touched, and the origin says so."""
+    editing = phantom_project.editing(0, 5)
+    assert (editing.origin, editing.sequence, editing.round) == ("empty", 0, None)
+    assert not editing.mask.any()
+
+
+def test_saving_strokes_stores_exactly_these_pixels(phantom_project):
+    """The rest of the slice stays unlabelled."""
+    phantom_project.apply(0, 5, Patch(1, runs((320, 4, 1 | 256), (480, 4, 2 | 256)), active_ms=700))
+    revision = phantom_project.submit(0, 5, Claim.strokes())
+    label = phantom_project.label(0, 5)
+    assert label[2, :4].tolist() == [1] * 4
+    assert label[3, :4].tolist() == [2] * 4
+    assert (label != 255).sum() == 8
+    assert (revision.changed_pixels, revision.active_seconds) == (8, 0.7)
+    assert phantom_project.drafts() == set()
+
+
+def test_saving_without_a_stroke_is_told(phantom_project):
+    """And no revision is made."""
+    with pytest.raises(LabelError, match="Nothing is painted yet"):
+        phantom_project.submit(0, 5, Claim.strokes())
+
+
+def test_a_draft_survives_a_crash(phantom_project, tmp_path):
+    """Another process finds the strokes."""
+    phantom_project.apply(0, 5, Patch(1, runs((0, 3, 1 | 256))))
+    assert phantom_project.drafts() == {(0, 5)}
+    again = Project.open(tmp_path, "toy").editing(0, 5)
+    assert again.origin == "draft"
+    assert again.mask[0, :4].tolist() == [1, 1, 1, 0]
+
+
+def test_a_label_lies_over_the_prediction(trained):
+    """Opening a labelled slice shows what was claimed, and the model's view elsewhere."""
+    trained.apply(0, 5, Patch(1, runs((0, 40, 2 | 256))))
+    trained.submit(0, 5, Claim.strokes())
+    editing, predicted = trained.editing(0, 5), trained.predict_slice(0, 5)
+    assert (editing.origin, editing.round) == ("label", 1)
+    assert (editing.mask[0, :40] == 2).all()
+    assert (editing.mask.ravel()[40:] == predicted.mask.ravel()[40:]).all()
+
+
+def test_unsure_pixels_stay_unsure(trained):
+    """255 that somebody claimed is not painted over by the prediction when the slice is opened again."""
+    trained.apply(0, 5, Patch(1, runs((0, 9, 255 | 256))))
+    trained.submit(0, 5, Claim.strokes())
+    assert (trained.editing(0, 5).mask[0, :9] == 255).all()
+    assert (trained.label(0, 5) == 255).all()
+
+
+def test_a_slice_that_is_not_there_is_told(phantom_project):
+    """Volume and slice are checked before anything else."""
+    for volume, z in [(0, 12), (0, -1), (1, 0), (-1, 0)]:
+        with pytest.raises(ProjectError, match="There is no"):
+            phantom_project.editing(volume, z)
+
+
+def test_looked_at_is_never_a_label(phantom_project):
+    """The mark is kept and taken back, the label stays empty."""
+    phantom_project.look(0, 5)
+    assert phantom_project.looked() == {(0, 5)}
+    assert (phantom_project.label(0, 5) == 255).all()
+    phantom_project.look(0, 5, looked=False)
+    assert phantom_project.looked() == set()
+
+
+# ---- train
+
+
+def test_a_round_is_recorded_with_its_scores(trained):
+    """Loss, Dice by class name, held-back pixels and a checkpoint with its card."""
+    (row,) = trained.rounds()
+    assert (row.round, row.labelled_slices) == (1, 2)
+    assert row.validation_loss > 0
+    assert set(row.validation_dice) == {"matrix", "pore", "phase"}
+    assert row.validation_pixels == trained.validation_summary().pixels
+    assert (trained.workspace / row.checkpoint / "card.json").is_file()
+    assert trained.job().state == "done"
+    assert len(trained.curve(1)) >= 1
+
+
+def test_training_without_labels_is_told(tmp_path, phantom_files):
+    """Before a process is started, in one sentence."""
+    project = Project.create(tmp_path, "bare", volumes=[phantom_files.image], classes=phantom_files.classes)
+    with pytest.raises(TrainingError, match="no labelled pixels to train on; paint"):
+        project.train(TINY)
+    with pytest.raises(TrainingError):
+        project.start_round(TINY)
+    assert project.job() is None
+
+
+def test_labels_outside_the_working_region_do_not_train(phantom_project):
+    """The region limits training: only its pixels are handed to the trainer."""
+    phantom_project.set_region(0, [((0, 0), (0, 80), (160, 80), (160, 0))])
+    frozen = phantom_project.store.frozen(phantom_project.labelled_slices()[0], Role.TRAIN)
+    assert (frozen.label()[:, 90:] == 255).all()
+    assert frozen.any()
+
+
+def test_all_rounds_are_scored_on_the_same_pixels(trained, phantom_files):
+    """When validation labels grow, earlier checkpoints are scored again."""
+    before = trained.rounds()[0]
+    trained.import_labels(phantom_files.truth, slices=[5])
+    trained.train(TINY)
+    first, second = trained.rounds()
+    assert first.validation_pixels == second.validation_pixels > before.validation_pixels
+    assert (len(first.revisions), len(second.revisions)) == (2, 3)
+
+
+def test_a_cancelled_training_resumes_with_its_own_labels(phantom_project, phantom_files):
+    """What was frozen at the start is what the resume trains on, with its own settings."""
+    long = TrainConfig(seconds=6, patch=64, batch=2, channels=8, depth=2, seed=3)
+    with pytest.raises(Cancelled):
+        phantom_project.train(long, report=lambda progress: progress.seconds > 1)
+    assert phantom_project.job().state == "cancelled"
+    assert phantom_project.rounds() == []
+    phantom_project.import_labels(phantom_files.truth, slices=[5])
+    done = phantom_project.train(resume=True)
+    assert (done.round, done.resumed) == (1, True)
+    (row,) = phantom_project.rounds()
+    assert len(row.revisions) == 2
+    assert row.seconds >= 5
+
+
+def test_nothing_to_resume_is_told(trained):
+    """A finished round is not resumed."""
+    with pytest.raises(JobError, match="nothing to resume"):
+        trained.train(resume=True)
+
+
+def test_a_background_round_trains_and_proposes(phantom_project):
+    """A process of its own, followed through the records; its proposals appear by themselves."""
+    job = phantom_project.start_round(TINY, ProposeConfig(number=2))
+    with pytest.raises(JobError, match="is at work on this project"):
+        phantom_project.start_round(TINY)
+    deadline = time.monotonic() + 240
+    while phantom_project.job().active and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert (phantom_project.job().id, phantom_project.job().state) == (job.id, "done"), phantom_project.job().error
+    assert len(phantom_project.rounds()) == 1
+    assert len(phantom_project.proposals()) == 2
+    assert len(phantom_project.scores()) == 12
+
+
+# ---- predict, propose, evaluate
+
+
+def test_first_proposals_are_spread_evenly(phantom_project):
+    """Before there is a model, unlabelled slices through the whole volume, and the reason says so."""
+    proposals = phantom_project.propose(ProposeConfig(number=4))
+    places = [p.z for p in proposals]
+    assert places == [1, 4, 7, 10]
+    assert "no model yet" in proposals[0].reason
+
+
+def test_proposals_skip_labelled_and_excluded_slices(trained):
+    """What has a label, and what is kept for a test, is not proposed."""
+    exclude = {(0, 0), (0, 1), (0, 5)}
+    proposals = trained.propose(ProposeConfig(number=20), exclude=exclude)
+    places = {(p.volume, p.z) for p in proposals}
+    assert places == {(0, z) for z in range(12)} - exclude - {(0, 2), (0, 8)}
+    assert {(s.volume, s.z) for s in trained.scores()} & exclude == set()
+
+
+def test_a_proposal_goes_once_its_slice_is_labelled(trained):
+    """The list a person works through gets shorter."""
+    first = trained.propose(ProposeConfig(number=3))[0]
+    trained.apply(0, first.z, Patch(1, runs((0, 9, 1 | 256))))
+    trained.submit(0, first.z, Claim.strokes())
+    assert first.z not in {p.z for p in trained.proposals()}
+    assert len(trained.proposals()) == 2
+
+
+def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(trained, phantom_files):
+    """Validation is never chosen by uncertainty."""
+    before = trained.validation_summary().pixels
+    sought = trained.propose(ProposeConfig(number=1))[0].z
+    truth = tifffile.imread(phantom_files.truth)
+    trained.submit_mask(0, sought, truth[sought], Claim.slice())
+    assert trained.validation_summary().pixels == before
+    own = next(z for z in range(12) if z not in (2, 8, sought))
+    trained.submit_mask(0, own, truth[own], Claim.slice())
+    assert trained.validation_summary().pixels > before
+
+
+def test_hot_boxes_and_fractions_stay_in_the_working_region(trained):
+    """The region limits scanning."""
+    trained.set_region(0, [((0, 0), (0, 79), (159, 79), (159, 0))])
+    trained.scan(ProposeConfig())
+    assert all(box.x1 <= 80 for s in trained.scores() for box in s.boxes)
+
+
+def test_prediction_streams_into_a_file(trained, tmp_path):
+    """The slices asked for, as class ids, with speed and memory told."""
+    done = trained.predict(tmp_path / "out.tif", slices=range(3, 7))
+    out = tifffile.imread(tmp_path / "out.tif")
+    assert out.shape == (4, 160, 160)
+    assert (out[0] == trained.predict_slice(0, 3).mask).all()
+    assert (done.slices, done.round) == (4, 1)
+    assert done.megapixels_per_second > 0
+    assert sum(a.pixels for a in done.amounts.values()) == 4 * 160 * 160
+
+
+def test_measuring_counts_the_working_region_only(trained, tmp_path):
+    """The region limits measuring."""
+    trained.set_region(0, [((0, 0), (0, 79), (159, 79), (159, 0))])
+    inside = int(trained.region_mask(0).sum())
+    done = trained.predict(tmp_path / "out.tif", slices=range(2))
+    assert sum(a.pixels for a in done.amounts.values()) == 2 * inside < 2 * 160 * 160
+
+
+def test_probabilities_sum_to_one(trained, tmp_path):
+    """One channel per class."""
+    trained.predict(tmp_path / "out.tif", slices=range(2), probabilities=True)
+    out = tifffile.imread(tmp_path / "out.tif")
+    assert out.shape == (2, 3, 160, 160)
+    np.testing.assert_allclose(out.sum(axis=1), 1, atol=1e-5)
+
+
+def test_slices_out_of_range_are_told(trained, tmp_path):
+    """Nothing is written."""
+    with pytest.raises(ProjectError, match=r"Slices 10:20 are not there; volume 0 has 0:12"):
+        trained.predict(tmp_path / "out.tif", slices=range(10, 20))
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_only_slices_without_a_label_are_scored(trained, phantom_files):
+    """A score on labelled slices would flatter."""
+    found = trained.evaluate(phantom_files.truth)
+    assert found.slices == tuple(z for z in range(12) if z not in (2, 8))
+    assert set(found.dice) == {"matrix", "pore", "phase"}
+
+
+def test_predicting_before_training_is_told(phantom_project, tmp_path, phantom_files):
+    """One sentence, and None where a page only asks."""
+    assert phantom_project.predict_slice(0, 0) is None
+    assert phantom_project.cached_prediction(0, 0) is None
+    with pytest.raises(CheckpointError, match="No model is trained yet"):
+        phantom_project.predict(tmp_path / "out.tif")
+    with pytest.raises(CheckpointError, match="No model is trained yet"):
+        phantom_project.evaluate(phantom_files.truth)
+
+
+def test_a_round_that_is_not_there_is_told(trained, tmp_path):
+    """With the rounds there are."""
+    with pytest.raises(CheckpointError, match=r"no round 9; the project has rounds 1 to 1"):
+        trained.predict(tmp_path / "out.tif", round_=9)
+
+
+def test_a_damaged_checkpoint_is_told_and_labels_are_safe(trained, tmp_path):
+    """The labels are still there and a new round can be trained."""
+    weights = trained.workspace / trained.rounds()[0].checkpoint / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(CheckpointError):
+        Project.open(trained.workspace, "toy").predict(tmp_path / "out.tif")
+    assert len(trained.labelled_slices()) == 2
+    assert trained.train(TINY).round == 2
+
+
+# ---- results
+
+
+def test_a_background_segmentation_ends_in_the_results(trained):
+    """The file, its round, and how much of each class."""
+    job = trained.start_segment()
+    deadline = time.monotonic() + 120
+    while trained.job().active and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert (trained.job().id, trained.job().state) == (job.id, "done"), trained.job().error
+    (result,) = trained.results()
+    assert (result.kind, result.round) == ("segmentation", 1)
+    assert tifffile.imread(result.path).shape == (12, 160, 160)
+    assert set(result.facts["amounts"]) == {"matrix", "pore", "phase"}
+
+
+def test_confidence_is_exported(trained, tmp_path):
+    """uint8, 255 for certain, the same as the page shows."""
+    trained.export_confidence(tmp_path / "confidence.tif")
+    out = tifffile.imread(tmp_path / "confidence.tif")
+    assert out.shape == (12, 160, 160)
+    assert (out[4] == trained.predict_slice(0, 4).confidence).all()
