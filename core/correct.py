@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,14 +19,25 @@ def editing(store: Store, volume: int, z: int) -> Editing:
 
 
 def _start(store: Store, volume: int, z: int, shape: tuple[int, int]) -> Editing:
-    last = store.rounds.last()
+    """What a slice without a draft starts from; the last one is kept, so that its first stroke is stored at once."""
+    head, last = store.labels.head(volume, z), store.rounds.last()
+    key = (volume, z, head, last)
+    if store.start is None or store.start[0] != key:
+        store.start = (key, _overlay(store, volume, z, shape, head, last))
+    kept = store.start[1]
+    return replace(kept, mask=kept.mask.copy(), touched=kept.touched.copy(), sequence=store.drafts.sequence(volume, z))
+
+
+def _overlay(
+    store: Store, volume: int, z: int, shape: tuple[int, int], head: Revision | None, last: int | None
+) -> Editing:
+    """Stored label over prediction over background."""
     mask = np.zeros(shape, np.uint8) if last is None else store.predicted(volume, z, last).mask.copy()
-    head = store.labels.head(volume, z)
     if head is not None:
         claimed = _claimed(store, volume, z, shape)
         mask[claimed] = store.labels.label(volume, z, shape)[claimed]
     origin = "label" if head is not None else "empty" if last is None else "prediction"
-    return Editing(mask, np.zeros(shape, np.uint8), store.drafts.sequence(volume, z), origin, last)
+    return Editing(mask, np.zeros(shape, np.uint8), 0, origin, last)
 
 
 def _claimed(store: Store, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -224,18 +224,15 @@ class Project:
 
     def validation_summary(self) -> ValidationSummary:
         """What is held back for validation, now."""
-        counts, slices = np.zeros(len(self.classes), np.int64), 0
-        for head in self.labelled_slices():
-            if head.validation_pixels:
-                held = self.store.frozen(head, Role.VALIDATION).label()
-                counts += np.bincount(held.ravel(), minlength=256)[: len(counts)]
-                slices += 1
-        pixels = int(counts.sum())
+        held = [self.store.held_back(head) for head in self.labelled_slices() if head.validation_pixels]
+        counts = np.sum(held, axis=0)[: len(self.classes)] if held else [0] * len(self.classes)
+        slices, pixels = len(held), int(np.sum(counts))
         by_name = {c.name: int(n) for c, n in zip(self.classes, counts, strict=True)}
         if not pixels:
             sentence = "Nothing is held back for validation yet: save a slice or a box as right, and part of it will be."
         else:
-            sentence = f"{pixels:,} labelled pixels on {slices} slice(s) are held back for validation and never trained on."
+            places = "1 slice" if slices == 1 else f"{slices} slices"
+            sentence = f"{pixels:,} labelled pixels on {places} are held back for validation and never trained on."
         return ValidationSummary(pixels, slices, by_name, sentence)
 
     def import_labels(

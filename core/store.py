@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalog import Catalog
-from core.drafts import UNLABELLED, Drafts
+from core.drafts import UNLABELLED, Drafts, Editing
 from core.errors import CheckpointError, ProjectError
 from core.jobs import Jobs
 from core.labels import LabelStore, Revision, Role
@@ -48,6 +48,9 @@ class Store:
         self.rounds = Rounds(self.records)
         self.jobs = Jobs(self.records)
         self.predictions = PredictionStore(self.folder / "predictions")
+        self.start: tuple[Any, Editing] | None = None
+        """The slice opened last as it started, with what it was made from; see ``core.correct``."""
+        self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._lock = RLock()
         self._predictor: tuple[int, Predictor] | None = None
 
@@ -103,6 +106,15 @@ class Store:
         made = Predicted(mask, confidence, round_)
         self.predictions.save(volume, z, made)
         return made
+
+    def held_back(self, revision: Revision) -> NDArray[np.int64]:
+        """Pixels of each class id that validate in a revision, int64 ``(256,)`` but for 255; counted once."""
+        key = (revision.id, self.catalog.row(revision.volume).region)
+        if key not in self._held_back:
+            counts = np.bincount(self.frozen(revision, Role.VALIDATION).label().ravel(), minlength=256)
+            counts[UNLABELLED] = 0
+            self._held_back[key] = counts
+        return self._held_back[key]
 
     def frozen(self, revision: Revision, role: Role) -> FrozenSlice:
         """One revision's pixels of a role, as training and scoring look at them."""
