@@ -1,0 +1,122 @@
+"""The pixel editor on a Streamlit page; the work is done in the browser and over the routes, never in a rerun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import streamlit as st
+
+from app.routes import module_url
+from core.geometry import Box
+from core.project import Project
+
+# Streamlit turns this text into a Blob, from which only absolute addresses can be imported.
+_LOADER = """
+export default async function (component) {
+  const { mount } = await import(new URL(component.data.module, window.location.origin).href);
+  return mount(component);
+}
+"""
+
+_component = st.components.v2.component(
+    "underpaint_editor", css=Path(__file__).with_name("editor.css").read_text(encoding="utf-8"), js=_LOADER
+)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A claim that was stored: ``claim`` is ``strokes``, ``region`` or ``slice``; ``pixels`` are labelled now."""
+
+    volume: int
+    z: int
+    claim: str
+    revision: int
+    pixels: int
+
+
+@dataclass(frozen=True)
+class EditorResult:
+    """What happened in the editor since the last run of the page; each is set for one run only.
+
+    ``step`` says by how many slices the person has stepped on; the editor shows that slice already.
+    """
+
+    saved: Saved | None = None
+    step: int | None = None
+
+
+def editor(
+    project: Project,
+    volume: int,
+    z: int,
+    *,
+    key: str,
+    token: str,
+    boxes: Sequence[Box] = (),
+    proposal: str | None = None,
+    height: str = "calc(100vh - 190px)",
+    on_saved: Callable[[Saved], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> EditorResult:
+    """Show the editor on a slice; never inside ``st.fragment``, where a trigger is lost.
+
+    Parameters
+    ----------
+    project, volume, z
+        What to edit.
+    key
+        The same on every run and for every slice, so that zoom, tool and class stay as they are.
+    token
+        From ``app.routes.issue_token``, one per session.
+    boxes
+        Where the model is least sure, hottest first.
+    proposal
+        Why this slice is shown, in words.
+    height
+        CSS height of the whole editor.
+    on_saved, on_step
+        Called before the page runs again: the place to move on to another slice.
+
+    Returns
+    -------
+    EditorResult
+        What happened since the last run, for pages that give no callbacks.
+    """
+
+    def saved() -> None:
+        found = _saved(st.session_state[key])
+        if on_saved is not None and found is not None:
+            on_saved(found)
+
+    def stepped() -> None:
+        found = _step(st.session_state[key])
+        if on_step is not None and found is not None:
+            on_step(found)
+
+    data = {
+        "module": module_url(),
+        "base": f"/underpaint/api/{quote(project.name)}/{volume}/{z}",
+        "volume": volume,
+        "z": z,
+        "shape": list(project.volumes[volume].slice_shape),
+        "token": token,
+        "boxes": [[b.y0, b.x0, b.y1, b.x1] for b in boxes],
+        "proposal": proposal,
+        "height": height,
+    }
+    state = _component(key=key, data=data, on_saved_change=saved, on_step_change=stepped)
+    return EditorResult(_saved(state), _step(state))
+
+
+def _saved(state: Mapping[str, Any]) -> Saved | None:
+    value = state.get("saved")
+    return None if value is None else Saved(**{name: value[name] for name in Saved.__dataclass_fields__})
+
+
+def _step(state: Mapping[str, Any]) -> int | None:
+    value = state.get("step")
+    return None if value is None else int(value["step"])

@@ -1,0 +1,31 @@
+/**
+ * Who is ahead: a step to another slice is shown at once, and the page, which must run first, follows. Until it has, data
+ * for the slice that was left are not news.
+ */
+
+/** How long the page may take. */
+const PATIENCE_MS = 5000;
+
+export class Follower {
+  constructor(now = () => performance.now()) {
+    this.now = now;
+    /** Where the person is, while the page is not there. @type {{z: number, until: number} | null} */
+    this.ahead = null;
+    /** The slice that the page shows. */
+    this.pageZ = 0;
+  }
+
+  /** The person steps to a slice. @returns {number} by how many slices the page must move */
+  stepTo(z) {
+    this.ahead = { z, until: this.now() + PATIENCE_MS };
+    return z - this.pageZ;
+  }
+
+  /** The page shows a slice. @returns {boolean} whether that is news, not the echo of an earlier step */
+  pageIsAt(z) {
+    this.pageZ = z;
+    if (this.ahead !== null && z !== this.ahead.z && this.now() < this.ahead.until) return false;
+    this.ahead = null;
+    return true;
+  }
+}

@@ -1,0 +1,57 @@
+/** The keyboard: taken when the pointer comes, given back to text fields, and never shared with Streamlit's own keys. */
+
+import { commandOf, typing } from "./keys.js";
+
+/** Keys that go on working while they are held. */
+const REPEATED = ["smaller", "larger", "undo", "redo", "zoomIn", "zoomOut"];
+
+export class Keyboard {
+  /**
+   * @param {HTMLElement} root @param {(command: string) => void} run
+   * @param {(key: "space" | "hide", down: boolean) => void} hold keys that count while they are down
+   */
+  constructor(root, run, hold) {
+    this.root = root;
+    this.run = run;
+    this.hold = hold;
+    root.addEventListener("pointerenter", () => this.#take());
+    root.addEventListener("pointerdown", (event) => {
+      if (!event.target.closest("select")) this.#take(true);
+    });
+    for (const name of ["change", "click"]) root.addEventListener(name, () => this.#take(true));
+    root.addEventListener("keydown", (event) => this.#down(event));
+    root.addEventListener("keyup", (event) => this.#up(event));
+    root.addEventListener("blur", () => this.#letGo());
+  }
+
+  /** Take the focus, unless the person is typing elsewhere on the page. */
+  #take(anyway = false) {
+    if (anyway || !typing(this.root)) this.root.focus({ preventScroll: true });
+  }
+
+  #down(event) {
+    event.stopPropagation(); // Streamlit's own keys, such as c and r, end here
+    if (typing(this.root)) return;
+    if (event.key === " ") {
+      event.preventDefault();
+      this.hold("space", true);
+      return;
+    }
+    const command = commandOf(event);
+    if (command === null) return;
+    event.preventDefault();
+    if (command === "hide") this.hold("hide", true);
+    else if (!event.repeat || REPEATED.includes(command)) this.run(command);
+  }
+
+  #up(event) {
+    event.stopPropagation();
+    if (event.key === " ") this.hold("space", false);
+    if (event.key.toLowerCase() === "h") this.hold("hide", false);
+  }
+
+  #letGo() {
+    this.hold("space", false);
+    this.hold("hide", false);
+  }
+}

@@ -1,0 +1,54 @@
+/** The places a person is led to: the hottest boxes of the slice, and the box drawn by hand. */
+
+/** @typedef {import("./raster.js").Rect} Rect */
+
+export class Spots {
+  constructor() {
+    /** @type {Rect[]} hottest first */
+    this.hot = [];
+    this.chosen = -1;
+    /** @type {Rect | null} */
+    this.drawn = null;
+  }
+
+  /** Other boxes, as y0, x0, y1, x1. @param {number[][]} boxes */
+  set(boxes) {
+    this.hot = boxes.map(([y0, x0, y1, x1]) => ({ x0, y0, x1, y1 }));
+    this.clear();
+  }
+
+  /** Choose nothing. */
+  clear() {
+    this.chosen = -1;
+    this.drawn = null;
+  }
+
+  /** Go on to the next hot box, after the last to the first. @returns {Rect | null} */
+  next() {
+    if (this.hot.length === 0) return null;
+    this.chosen = (this.chosen + 1) % this.hot.length;
+    this.drawn = null;
+    return this.hot[this.chosen];
+  }
+
+  /** @param {Rect | null} rect */
+  draw(rect) {
+    this.chosen = -1;
+    this.drawn = rect;
+  }
+
+  /** What a region claim would be about: the drawn box, else the chosen one. @returns {Rect | null} */
+  get region() {
+    return this.drawn ?? this.hot[this.chosen] ?? null;
+  }
+
+  /** What the view draws. */
+  get boxes() {
+    const count = this.hot.length;
+    const boxes = this.hot.map((rect, i) => {
+      const chosen = i === this.chosen;
+      return { rect, kind: chosen ? "chosen" : "hot", text: chosen ? `unsure ${i + 1} of ${count}` : undefined };
+    });
+    return this.drawn === null ? boxes : [...boxes, { rect: this.drawn, kind: "drawn", text: "region" }];
+  }
+}

@@ -1,0 +1,31 @@
+"""The server: Streamlit's pages and the editor's routes in one process.
+
+Started by ``underpaint app``, ``streamlit run app/server.py``, ``python -m app.server`` or ``uvicorn app.server:app``.
+Streamlit finds the app by reading this source, so the line ``app = st.App(...)`` must stand here literally.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+_HERE = Path(__file__).resolve().parent
+if str(_HERE.parent) not in sys.path:  # `streamlit run` puts app/ on the path, not the folder that holds app and core
+    sys.path.insert(0, str(_HERE.parent))
+
+from app.routes import routes  # noqa: E402 (the path must be right first)
+
+app = st.App(_HERE / "main.py", routes=routes())
+
+
+def main() -> None:
+    """Serve until stopped, as ``streamlit run app/server.py`` does: same flags, same environment, on 127.0.0.1."""
+    from streamlit.web import cli
+
+    cli.main(["run", str(_HERE / "server.py"), *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

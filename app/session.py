@@ -1,0 +1,120 @@
+"""What one browser window remembers: the only file that touches ``st.session_state``.
+
+Everything that must survive the window (labels, rounds, jobs) is in the project; what is kept here may be lost at a
+reload without harm: which project is open, which slice is in the editor or under review, and short messages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.routes import issue_token, open_project
+from core.project import Project, list_projects, workspace_folder
+
+Place = tuple[int, int]
+"""``(volume, z)``: one slice of the project."""
+
+PAGES = {
+    "project": "views/project.py",
+    "annotate": "views/annotate.py",
+    "rounds": "views/rounds.py",
+    "review": "views/review.py",
+    "results": "views/results.py",
+}
+"""Page files, relative to ``app/main.py``."""
+
+
+def workspace() -> Path:
+    """The folder that holds every project of this server."""
+    return workspace_folder()
+
+
+@st.cache_resource(show_spinner=False)
+def _last_opened() -> dict[str, str]:
+    """The project opened last on this server, by workspace, so that a reload comes back to it."""
+    return {}
+
+
+def project() -> Project | None:
+    """The open project: chosen here, named in the address, opened last, or the only one there is; else None."""
+    known = list_projects(workspace())
+    last = _last_opened().get(str(workspace()))
+    for name in (st.session_state.get("project"), st.query_params.get("project"), last, *known[: len(known) == 1]):
+        if name in known:
+            st.session_state["project"] = _last_opened()[str(workspace())] = name
+            return open_project(name)
+    return None
+
+
+def choose(name: str) -> None:
+    """Open another project and forget the slices of the one before."""
+    st.session_state["project"] = name
+    _last_opened()[str(workspace())] = name
+    for key in ("editing", "reviewing", "count_hot"):
+        st.session_state.pop(key, None)
+
+
+def token() -> str:
+    """The secret that lets this window, and no other site, change labels over HTTP."""
+    if "token" not in st.session_state:
+        st.session_state["token"] = issue_token()
+    return str(st.session_state["token"])
+
+
+def editing() -> Place | None:
+    """The slice in the editor, or None when the page shall choose one."""
+    return st.session_state.get("editing")
+
+
+def edit(volume: int, z: int) -> None:
+    """Put a slice into the editor."""
+    st.session_state["editing"] = (volume, z)
+
+
+def open_in_editor(volume: int, z: int) -> None:
+    """Put a slice into the editor and go there."""
+    edit(volume, z)
+    st.switch_page(PAGES["annotate"])
+
+
+def reviewing() -> Place | None:
+    """The slice under review, or None before one was chosen."""
+    return st.session_state.get("reviewing")
+
+
+def review(volume: int, z: int) -> None:
+    """Choose the slice under review."""
+    st.session_state["reviewing"] = (volume, z)
+
+
+def count(key: str, start: int = 0) -> int:
+    """A small counter of this window."""
+    return int(st.session_state.get(f"count_{key}", start))
+
+
+def set_count(key: str, value: int) -> None:
+    """Put a counter of this window to a value; good as a button's callback."""
+    st.session_state[f"count_{key}"] = value
+
+
+def widget(key: str, default: Any = None) -> Any:
+    """The value of the widget with this key, or ``default`` while it is not on the page."""
+    return st.session_state.get(key, default)
+
+
+def set_widget(key: str, value: Any) -> None:
+    """Move a widget before it is drawn, as a chart's click moves a slider."""
+    st.session_state[key] = value
+
+
+def say(message: str) -> None:
+    """Keep a short message for the next run of the page, where ``main`` shows it as a toast."""
+    st.session_state.setdefault("messages", []).append(message)
+
+
+def messages() -> list[str]:
+    """The messages not shown yet; each is handed out once."""
+    return list(st.session_state.pop("messages", []))

@@ -1,0 +1,182 @@
+"""Annotate: what to paint next on the left, the pixel editor on the rest of the screen."""
+
+from __future__ import annotations
+
+import html
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import session
+from app.editor.editor import Saved, editor
+from app.messages import duration, empty_page, plural, slice_name, spoken
+from app.routes import thumbnail_url
+from app.status import POLL_SECONDS, scan_button, validation
+from core.config import ProposeConfig, TrainConfig
+from core.project import Project
+from core.propose import Proposal
+
+_CLAIM_WORDS = {
+    "strokes": "painted pixels",
+    "region": "pixels of the checked region",
+    "slice": "pixels, the whole slice",
+}
+Emphasis = Literal["primary", "secondary"]
+_EDITOR_HEIGHT = "calc(100vh - 84px)"
+_CSS = """
+<style>
+  [data-testid="stMainBlockContainer"] { padding: 0.5rem 0.8rem 0; }
+  [data-testid="stMainBlockContainer"] > div > [data-testid="stVerticalBlock"] { gap: 0.4rem; }
+  .st-key-strip [data-testid="stCaptionContainer"], .st-key-strip p { margin: 0; line-height: 1.25; }
+  [class*="st-key-card-"] [data-testid="stVerticalBlock"] { gap: 0.15rem; }
+  [class*="st-key-card-"] button { min-height: 1.9rem; padding: 0.1rem 0.5rem; }
+  [class*="st-key-card-"] [data-testid="stCaptionContainer"] { margin: 0; }
+  [class*="st-key-card-"] [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.2; margin: 0;
+    display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }
+</style>
+"""
+
+
+def show() -> None:
+    """The page."""
+    project = session.project()
+    if project is None:
+        st.title("Annotate")
+        empty_page("Open or create a project first; its slices are painted here.", "project", "Go to Project")
+        return
+    st.html(_CSS)
+    volume, z = _place(project)
+    with st.sidebar:
+        _panel(project, len(project.rounds()))
+    told = _strip(project, volume, z)
+    _editor(project, volume, z)
+    told.caption(validation(project).sentence, width="stretch")  # after the editor, which need not wait for the count
+
+
+def _place(project: Project) -> session.Place:
+    """The slice to show: the one asked for, else the first proposal, else the middle of the volume."""
+    asked = session.editing()
+    if asked is not None and asked[0] < len(project.volumes) and asked[1] < project.volumes[asked[0]].shape[0]:
+        return asked
+    listed = project.proposals()
+    place = (listed[0].volume, listed[0].z) if listed else (0, project.volumes[0].shape[0] // 2)
+    session.edit(*place)
+    return place
+
+
+def _strip(project: Project, volume: int, z: int) -> DeltaGenerator:
+    """One line above the editor: any slice by its number, and a place for what is held back for validation."""
+    several = len(project.volumes) > 1
+    with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"):
+        if several:
+            session.set_widget("any_volume", volume)
+            st.selectbox("Volume", range(len(project.volumes)), key="any_volume", on_change=_go, width=110,
+                         label_visibility="collapsed", format_func=lambda i: f"Volume {i}")  # fmt: skip
+        session.set_widget("any_slice", z)
+        st.number_input("Any slice", 0, project.volumes[volume].shape[0] - 1, key="any_slice", on_change=_go, width=130,
+                        label_visibility="collapsed", help="Type the number of any slice.")  # fmt: skip
+        st.caption(f"of {plural(project.volumes[volume].shape[0], 'slice')} (from 0)", width="content")
+        return st.empty()
+
+
+def _go() -> None:
+    session.edit(int(session.widget("any_volume", 0)), int(session.widget("any_slice", 0)))
+
+
+def _editor(project: Project, volume: int, z: int) -> None:
+    chosen = next((s for s in project.proposals() if (s.volume, s.z) == (volume, z)), None)
+    depth = project.volumes[volume].shape[0]
+
+    def saved(event: Saved) -> None:
+        words = _CLAIM_WORDS.get(event.claim, "pixels")
+        session.say(f"Saved {slice_name(event.volume, event.z, len(project.volumes)).lower()}: {event.pixels:,} {words}.")
+        following = next(iter(project.proposals()), None)
+        if following is not None:
+            session.edit(following.volume, following.z)
+
+    def step(by: int) -> None:
+        session.edit(volume, min(max(z + by, 0), depth - 1))
+
+    editor(
+        project,
+        volume,
+        z,
+        key="editor",
+        token=session.token(),
+        boxes=chosen.boxes if chosen else (),
+        proposal=chosen.reason if chosen else "",
+        height=_EDITOR_HEIGHT,
+        on_saved=saved,
+        on_step=step,
+    )
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _panel(project: Project, rounds_at_opening: int) -> None:
+    """The proposals and the training button; new proposals appear here, the slice in the editor stays."""
+    with spoken():
+        listed = project.proposals()
+        rounds = len(project.rounds())
+        if rounds > rounds_at_opening and listed:
+            _announce(listed[0], rounds)
+        st.markdown(f"**{_headline(project, listed, rounds)}**")
+        for proposal in listed:
+            _card(project, proposal, rounds)
+        _train(project, rounds, primary=not listed)
+
+
+def _announce(first: Proposal, rounds: int) -> None:
+    st.success(f"Round {rounds} is trained. New proposals are ready.", icon=":material/notifications_active:")
+    if st.button("Open the first one", type="primary", width="stretch"):
+        session.edit(first.volume, first.z)
+        st.rerun()
+
+
+def _headline(project: Project, listed: list[Proposal], rounds: int) -> str:
+    if listed:
+        return "Correct these next" if rounds else "Paint two or three of these first, some of every class"
+    job = project.job()
+    if job is not None and job.active:
+        return "New proposals are on their way"
+    return "Every proposal is done" if rounds else "All of the first slices are painted"
+
+
+def _card(project: Project, proposal: Proposal, rounds: int) -> None:
+    """One proposal: thumbnail, slice, score and reason; a click opens it in the editor."""
+    place = (proposal.volume, proposal.z)
+    name = slice_name(*place, len(project.volumes))
+    url = html.escape(thumbnail_url(project.name, *place, side=160, overlay=True), quote=True)
+    with st.container(key=f"card-{proposal.volume}-{proposal.z}"):
+        left, right = st.columns([1, 2.4], gap="small")
+        left.html(f'<img class="up-thumb" src="{url}" alt="{html.escape(name)}" loading="lazy">')
+        kind: Emphasis = "primary" if place == session.editing() else "secondary"
+        label = f"{name} · {proposal.score:.2f}" if rounds else name
+        help_ = "How unsure the model is here: higher = more worth correcting." if rounds else None
+        if right.button(label, key=f"open_{place}", type=kind, width="stretch", help=help_):
+            session.edit(*place)
+            st.rerun()
+        right.caption(proposal.reason)
+
+
+def _train(project: Project, rounds: int, *, primary: bool) -> None:
+    """The button that starts the next round, or what stands in its way."""
+    job = project.job()
+    if job is not None and job.active:
+        st.caption("Training goes on in the background; keep painting. Its proposals appear here by themselves.")
+        return
+    if not project.labelled_slices():
+        st.caption("Save at least one painted slice, then train the first round here.")
+        return
+    if rounds and not project.scores():
+        scan_button(project)
+    seconds = session.count("train_seconds", int(TrainConfig().seconds))
+    kind: Emphasis = "primary" if primary else "secondary"
+    if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):
+        project.start_round(TrainConfig(seconds=seconds), ProposeConfig())
+        session.say(f"Round {rounds + 1} has started; it trains for {duration(seconds)}.")
+        st.rerun()
+    st.caption(f"Trains for {duration(seconds)} in the background, then proposes what to correct.")
+
+
+show()

@@ -1,0 +1,277 @@
+"""Project: open or create one, its classes and volumes, and the part of the slices to work in."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import streamlit as st
+
+from app import rendering, session
+from app.drawing import share, working_region
+from app.messages import duration, plural, scores_in_words, spoken
+from app.status import validation
+from core.catalog import PALETTE, VolumeRow
+from core.labels import Revision
+from core.project import Project, list_projects
+from core.records import LabelClass
+from core.rounds import RoundRow
+
+_FIRST_CLASSES = ("background", "", "")
+_FIRST_TEXT = """
+**From a few painted slices to a segmented volume.** Underpaint learns from what you paint and tells you where it is least
+sure, so that you paint as little as possible.
+
+1. **Make a project** here: say where your image volume is, and name what you want to see in it.
+2. **Annotate**: paint some pixels of every class on three slices.
+3. **Train a round**: the model learns in the background, then proposes the slices to correct next.
+4. Correct, train again, and stop when **Rounds** and **Review** show that it is good enough. **Results** has the masks.
+"""
+
+
+def show() -> None:
+    """The page."""
+    project: Project | None = None
+    with spoken():
+        project = session.project()
+    if project is None:
+        st.title("Underpaint")
+        _entrance()
+        return
+    st.title(project.name)
+    sections = ["Overview", "Classes", "Volumes", "Working region", "Open or create another"]
+    section = st.segmented_control("Section", sections, default="Overview", required=True, label_visibility="collapsed",
+                                   key=f"section_{project.name}")  # fmt: skip
+    with spoken():
+        _SECTIONS[section or "Overview"](project)
+
+
+def _entrance() -> None:
+    """The first screen: what this is, the projects there are, and a form for a new one."""
+    left, right = st.columns([1, 1.25], gap="large")
+    with left:
+        st.markdown(_FIRST_TEXT)
+        _open_list(None)
+    with right, st.container(border=True):
+        _create()
+
+
+def _another(project: Project) -> None:
+    left, right = st.columns([1, 1.25], gap="large")
+    with left:
+        _open_list(project.name)
+    with right, st.container(border=True):
+        _create()
+
+
+def _open_list(current: str | None) -> None:
+    names = [name for name in list_projects(session.workspace()) if name != current]
+    st.subheader("Open a project")
+    st.caption(f"Projects in the workspace {session.workspace()}" if names else
+               f"There is no {'other ' if current else ''}project in the workspace {session.workspace()} yet.")  # fmt: skip
+    for name in names:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            with spoken():
+                project = Project.open(session.workspace(), name)
+                st.markdown(f"**{name}**  \n{_facts(project)}")
+            if st.button("Open", key=f"open_{name}"):
+                session.choose(name)
+                st.rerun()
+
+
+def _facts(project: Project) -> str:
+    shapes = "; ".join(_shape(v) for v in project.volumes)
+    classes = ", ".join(c.name for c in project.classes)
+    return f"{shapes}  \n{classes} · {plural(len(project.labelled_slices()), 'painted slice')}"
+
+
+def _shape(row: VolumeRow) -> str:
+    depth, channels, height, width = row.shape
+    several = "" if channels == 1 else f", {channels} channels"
+    return f"{plural(depth, 'slice')} of {height:,} × {width:,} pixels{several}, {row.dtype}"
+
+
+def _create() -> None:
+    """The form for a new project; an error leaves what was typed."""
+    st.subheader("Create a project")
+    name = st.text_input("Project name", placeholder="for example: concrete-2026", help="Letters, digits, - and _.")
+    paths = st.text_area("Volume", height=80, placeholder="/data/fibsem/stack.tif",
+                         help="The full path on this computer: a multi-page TIFF, a folder of numbered images, or a zarr. "
+                              "For several volumes write one path per line; they train one model together.")  # fmt: skip
+    classes = _class_rows([LabelClass(i, n, PALETTE[i]) for i, n in enumerate(_FIRST_CLASSES)], "new")
+    with st.expander("Axes and voxel size, if the file does not say"):
+        axes = st.text_input("Axis order", placeholder="for example ZYX or ZCYX", help="Leave empty to read it from the file.")
+        voxel = _voxel_inputs("new", None)
+    if st.button("Create the project", type="primary"):
+        with spoken():
+            _make(name.strip(), _paths(paths), [c for c in classes if c.name], axes, voxel)
+
+
+def _make(name: str, volumes: list[Path], classes: list[LabelClass], axes: str, voxel: tuple[float, float, float] | None) -> None:
+    numbered = [LabelClass(i, c.name, c.color) for i, c in enumerate(classes)]
+    order = axes.strip().upper() or None
+    Project.create(session.workspace(), name, volumes=volumes, classes=numbered, axes=order, voxel_nm=voxel)
+    session.choose(name)
+    session.say(f"The project {name} is ready. Paint the first slices on the Annotate page.")
+    st.rerun()
+
+
+def _paths(text: str) -> list[Path]:
+    return [Path(line.strip().strip("\"'")).expanduser() for line in text.splitlines() if line.strip()]
+
+
+def _class_rows(classes: list[LabelClass], key: str) -> list[LabelClass]:
+    """Rows of colour and name, one per class, and a button for one more; what they say now."""
+    st.markdown("**Classes** <small>· the first is the background, what is none of the others</small>", unsafe_allow_html=True)
+    number = max(session.count(f"classes_{key}", len(classes)), len(classes))
+    made = []
+    for i in range(number):
+        known = classes[i] if i < len(classes) else LabelClass(i, "", PALETTE[i % len(PALETTE)])
+        left, right = st.columns([1, 8], vertical_alignment="center", gap="small")
+        color = left.color_picker(f"Colour of class {i}", known.color, key=f"color_{key}_{i}", label_visibility="collapsed")
+        name = right.text_input(f"Name of class {i}", known.name, key=f"class_{key}_{i}", label_visibility="collapsed",
+                                placeholder=f"class {i}, for example {('background', 'pore', 'phase')[min(i, 2)]}")  # fmt: skip
+        made.append(LabelClass(i, name.strip(), color))
+    st.button("Add a class", key=f"add_{key}", icon=":material/add:", type="tertiary", on_click=session.set_count,
+              args=(f"classes_{key}", number + 1))  # fmt: skip
+    return made
+
+
+def _voxel_inputs(key: str, known: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+    """Three lengths in nm; None while any is 0."""
+    values = []
+    for i, (column, axis) in enumerate(zip(st.columns(3), ("z (slice distance)", "y", "x"), strict=True)):
+        start = 0.0 if known is None else known[i]
+        values.append(column.number_input(f"Voxel {axis}, nm", 0.0, value=start, step=1.0, key=f"voxel_{key}_{i}", format="%g",
+                                          help="0 = unknown"))  # fmt: skip
+    return (values[0], values[1], values[2]) if all(v > 0 for v in values) else None
+
+
+def _overview(project: Project) -> None:
+    """What there is, and what to do next."""
+    painted, rounds = project.labelled_slices(), project.rounds()
+    left, right = st.columns([1.5, 1], gap="large")
+    with left:
+        with st.container(border=True):
+            _next_step(project, len(painted), len(rounds))
+        _numbers(painted, rounds)
+        st.subheader("Classes")
+        st.html(_chips(project))
+        st.subheader("Held back for validation")
+        st.markdown(validation(project).sentence)
+    with right:
+        for row in project.volumes:
+            _volume_card(project, row)
+
+
+def _numbers(painted: list[Revision], rounds: list[RoundRow]) -> None:
+    """The project in four numbers, each with what it was measured on."""
+    one, two, three = st.columns(3)
+    one.metric("Painted slices", len(painted), border=True)
+    two.metric("Active painting", duration(sum(p.active_seconds for p in painted)), border=True,
+               help="Pauses of more than 30 s without input are left out.")  # fmt: skip
+    three.metric("Rounds trained", len(rounds), border=True)
+    if rounds and rounds[-1].validation_pixels:
+        newest = rounds[-1]
+        st.markdown(f"Validation Dice of round {newest.round}: **{scores_in_words(newest.validation_dice)}**, measured on "
+                    f"{plural(newest.validation_pixels, 'held-back pixel')}.")  # fmt: skip
+
+
+def _next_step(project: Project, painted: int, rounds: int) -> None:
+    if not painted:
+        text = "Paint some pixels of **every class** on three slices; the Annotate page suggests which."
+        page, label = "annotate", "Paint the first slices"
+    elif not rounds:
+        text = f"{plural(painted, 'slice')} painted. Paint a few more, or train the first round on what there is."
+        page, label = "rounds", "Train the first round"
+    else:
+        text = (
+            f"{plural(painted, 'slice')} painted, {plural(rounds, 'round')} trained. Correct what the model is least sure about."
+        )
+        page, label = "annotate", "Correct the next slice"
+    st.markdown(f"**What to do next.** {text}")
+    st.page_link(session.PAGES[page], label=label, icon=":material/arrow_forward:")
+
+
+def _chips(project: Project) -> str:
+    chip = ('<span style="display:inline-flex;align-items:center;gap:.4em;margin-right:1.2em">'
+            '<span style="width:1em;height:1em;border-radius:3px;background:{}"></span>{}</span>')  # fmt: skip
+    return "".join(chip.format(c.color, html.escape(c.name)) for c in project.classes)
+
+
+def _volume_card(project: Project, row: VolumeRow) -> None:
+    with st.container(border=True):
+        st.markdown(f"**Volume {row.index}: {row.path.name}**")
+        with spoken():
+            image = rendering.slice_grey(project, str(project.folder), row.index, row.depth // 2, 640)
+            st.image(image, width="stretch")
+        voxel = "voxel size unknown" if row.voxel_nm is None else f"voxel {_nm(row.voxel_nm)} (z, y, x)"
+        region = (
+            "working region: whole slice" if not row.region else f"working region: {100 * share(project, row):.0f} % of the slice"
+        )
+        st.caption(f"Slice {row.depth // 2} of {_shape(row)}; {voxel}; {region}.")
+
+
+def _nm(voxel: tuple[float, float, float]) -> str:
+    return " × ".join(f"{v:g}" for v in voxel) + " nm"
+
+
+def _classes(project: Project) -> None:
+    st.caption("Rename or recolour a class, or add one. A class cannot be removed, because labels and models name it.")
+    with st.container(width=560):
+        rows = _class_rows(list(project.classes), project.name)
+        if st.button("Save the classes", type="primary"):
+            named = [c for c in rows if c.name or c.id < len(project.classes)]
+            project.set_classes([LabelClass(i, c.name, c.color) for i, c in enumerate(named)])
+            session.set_count(f"classes_{project.name}", len(project.classes))
+            session.say("The classes are saved.")
+            st.rerun()
+
+
+def _volumes(project: Project) -> None:
+    for row in project.volumes:
+        with st.container(border=True, width=720):
+            st.markdown(f"**Volume {row.index}** · {_shape(row)}  \n`{row.path}`")
+            _voxel_size(project, row)
+            _new_place(project, row)
+    _add_volume(project)
+
+
+def _voxel_size(project: Project, row: VolumeRow) -> None:
+    voxel = _voxel_inputs(f"{project.name}_{row.index}", row.voxel_nm)
+    changed = voxel is not None and voxel != row.voxel_nm
+    if st.button("Save the voxel size", key=f"save_voxel_{row.index}", disabled=not changed):
+        project.set_voxel_size(row.index, voxel)
+        session.say(f"The voxel size of volume {row.index} is saved; volumes in µm³ follow from it.")
+        st.rerun()
+
+
+def _new_place(project: Project, row: VolumeRow) -> None:
+    with st.expander("The files have moved", expanded=not row.path.exists()):
+        path = st.text_input("New place of the same files", key=f"move_{row.index}", placeholder=str(row.path))
+        if st.button("Use the new place", key=f"save_move_{row.index}", disabled=not path.strip()):
+            project.move_volume(row.index, _paths(path)[0])
+            session.say(f"Volume {row.index} is read from its new place.")
+            st.rerun()
+
+
+def _add_volume(project: Project) -> None:
+    with st.container(border=True, width=720):
+        st.markdown("**Add a volume**  \nIts slices are proposed and painted beside the others; all train one model.")
+        path = st.text_input("Path of the volume", placeholder="/data/fibsem/second.tif")
+        axes = st.text_input("Axis order", placeholder="only if the file does not say, for example ZYX")
+        if st.button("Add", disabled=not path.strip()):
+            project.add_volume(_paths(path)[0], axes=axes.strip().upper() or None)
+            session.say("The volume is added.")
+            st.rerun()
+
+
+_SECTIONS = {
+    "Overview": _overview,
+    "Classes": _classes,
+    "Volumes": _volumes,
+    "Working region": working_region,
+    "Open or create another": _another,
+}
+
+show()

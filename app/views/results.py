@@ -1,0 +1,129 @@
+"""Results: segment everything, see how much there is of each class, and take the masks away."""
+
+from __future__ import annotations
+
+import html
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from app import charts, session
+from app.messages import duration, empty_page, plural, scores_in_words, spoken
+from app.routes import result_url
+from app.status import POLL_SECONDS, show_end, show_job
+from core.project import Project, Result
+from core.rounds import RoundRow
+
+
+def show() -> None:
+    """The page."""
+    st.title("Results")
+    project = session.project()
+    if project is None:
+        empty_page("Open or create a project first; its segmentation is made here.", "project", "Go to Project")
+        return
+    rows = project.rounds()
+    if not rows:
+        empty_page(
+            "**There is no model yet.** Paint a few slices and train a first round; then every slice of the volume can "
+            "be segmented here, measured and downloaded.",
+            "annotate",
+            "Go to Annotate",
+        )
+        return
+    st.markdown(f"**Round {rows[-1].round}** is the newest model. {_quality(rows[-1])}")
+    _segment(project, rows[-1])
+    results = [r for r in project.results() if r.kind == "segmentation"]
+    for result in results:
+        _result(project, result, rows)
+    if not results:
+        st.caption("Finished segmentations appear here, with the share of each class and a file to download.")
+
+
+def _quality(row: RoundRow) -> str:
+    """A round's score in words, with what it was measured on."""
+    if not row.validation_pixels:
+        return (
+            "It has not been measured: no labelled pixel is held back for validation yet. Save a whole slice or a checked "
+            "region on the Annotate page before you rely on its numbers."
+        )
+    return (
+        f"Validation Dice: {scores_in_words(row.validation_dice)}, measured on {plural(row.validation_pixels, 'pixel')} "
+        "held back from training. Few pixels make a rough score."
+    )
+
+
+def _segment(project: Project, newest: RoundRow) -> None:
+    """The button that segments a volume, and the progress of the job."""
+    job, volumes = project.job(), project.volumes
+    active = job is not None and job.active
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        index = 0
+        if len(volumes) > 1:
+            names = [f"Volume {v.index}: {v.path.name}" for v in volumes]
+            index = st.selectbox("Volume", range(len(volumes)), format_func=names.__getitem__, width=280)
+        label = f"Segment all {plural(volumes[index].depth, 'slice')} with round {newest.round}"
+        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
+            project.start_segment(index)
+            session.say("Segmenting has started; it goes on when you close this window.")
+            st.rerun()
+    if active:
+        st.fragment(run_every=POLL_SECONDS)(_progress)(project)
+    show_end(project, "segment", "results")
+
+
+def _progress(project: Project) -> None:
+    """The job at work, as a fragment; the page is drawn again when it ends."""
+    with spoken():
+        job = project.job()
+        if job is None or not job.active:
+            st.rerun()
+        else:
+            show_job(project, job, "results")
+
+
+def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
+    """One finished segmentation: what it is, how much of each class, and its file."""
+    volume = project.volumes[result.volume]
+    made = datetime.fromtimestamp(result.created).strftime("%d %b %Y, %H:%M")
+    with st.container(border=True):
+        left, right = st.columns([1.3, 1], gap="large")
+        left.markdown(f"**{volume.path.name}, segmented with round {result.round}**  \n{made}, "
+                      f"{plural(volume.depth, 'slice')} in {duration(result.facts.get('seconds'))}")  # fmt: skip
+        left.caption(" ".join(_quality(row) for row in rows[:-1] if row.round == result.round))
+        with left:
+            _file(project, result)
+        _amounts(project, result.facts.get("amounts", {}), right)
+        where = "the working region of " if volume.region else ""
+        counted = f"Counted over {where}all {plural(volume.depth, 'slice')}, as predicted;"
+        right.caption(f"{counted} the model's errors are not corrected for.")
+
+
+def _file(project: Project, result: Result) -> None:
+    """A link that streams the file, and where it lies."""
+    url = html.escape(result_url(project.name, result.path.name), quote=True)
+    st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(result.path.name)}</a>')
+    st.caption(f"{result.path.stat().st_size / 1e6:,.1f} MB, one page per slice, values are class ids: "
+               + ", ".join(f"{c.id} {c.name}" for c in project.classes))  # fmt: skip
+
+
+def _amounts(project: Project, amounts: dict[str, dict[str, Any]], place: Any) -> None:
+    """Share of each class as bars, and volume where the voxel size was known."""
+    names = [c.name for c in project.classes if c.name in amounts]
+    names += [name for name in amounts if name not in names]  # a class that has another name by now
+    rows = [{"class": name, **amounts[name]} for name in names if amounts[name]["fraction"] is not None]
+    if not rows:
+        return
+    place.altair_chart(charts.shares(rows, {c.name: c.color for c in project.classes}))
+    place.dataframe([_amount(row) for row in rows], hide_index=True)
+    if rows[0]["volume_um3"] is None:
+        place.caption("Give the voxel size on the Project page and segment again to have volumes in µm³.")
+
+
+def _amount(row: dict[str, Any]) -> dict[str, str]:
+    shown = {"Class": row["class"], "Share": f"{100 * row['fraction']:.2f} %", "Voxels": f"{row['pixels']:,}"}
+    return shown if row["volume_um3"] is None else {**shown, "Volume, µm³": f"{row['volume_um3']:,.4g}"}
+
+
+show()

@@ -1,0 +1,184 @@
+"""Rounds: train, watch, and see whether each round is better than the one before."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from app import charts, session
+from app.messages import duration, empty_page, plural, scores_in_words, spoken
+from app.status import POLL_SECONDS, show_job, validation
+from core.config import ProposeConfig, TrainConfig, help_text
+from core.jobs import Job
+from core.project import Project
+from core.rounds import RoundRow
+
+_TRAINING = ("round", "train")
+_FIRST_TEXT = """
+**Nothing is painted yet.** A round turns what you painted into a model:
+
+1. Paint some pixels of every class on two or three slices.
+2. Come back and start a round; it trains for as long as you say.
+3. The model looks through the volume and proposes the slices it is least sure about.
+"""
+
+
+def show() -> None:
+    """The page."""
+    st.title("Rounds")
+    project = session.project()
+    if project is None:
+        empty_page("Open or create a project first; its training is followed here.", "project", "Go to Project")
+        return
+    rows, job = project.rounds(), project.job()
+    if not project.labelled_slices() and not rows:
+        empty_page(_FIRST_TEXT, "annotate", "Go to Annotate")
+        return
+    left, right = st.columns([1, 2.4], gap="large")
+    with left:
+        _start(project, rows, job)
+    with right:
+        active = job is not None and job.active
+        st.fragment(run_every=POLL_SECONDS if active else None)(_latest)(project, active)
+    if rows:
+        _across(project, rows)
+
+
+def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
+    """What the next round would learn from, for how long, and its button."""
+    st.subheader("Next round")
+    painted = project.labelled_slices()
+    seconds = sum(row.active_seconds for row in painted)
+    painting = f" ({duration(seconds)} of active painting)" if seconds else ""
+    st.markdown(f"It learns from **{plural(len(painted), 'painted slice')}**{painting}.")
+    st.caption(validation(project).sentence)
+    chosen = st.number_input(
+        "Seconds of training",
+        min_value=5,
+        max_value=86_400,
+        value=session.count("train_seconds", int(TrainConfig().seconds)),
+        step=30,
+        help=help_text(TrainConfig, "seconds"),
+    )
+    session.set_count("train_seconds", int(chosen))
+    number = st.number_input(
+        "Slices to propose afterwards", 1, 50, ProposeConfig().number, help=help_text(ProposeConfig, "number")
+    )
+    busy = job is not None and job.active
+    if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy, width="stretch"):
+        project.start_round(TrainConfig(seconds=float(chosen)), ProposeConfig(number=int(number)))
+        session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
+        st.rerun()
+    if busy:
+        st.caption("One job works at a time; this button is free again when it ends.")
+
+
+def _latest(project: Project, was_active: bool) -> None:
+    """The running or last round: its state and its learning curve. Runs as a fragment."""
+    with spoken():
+        job = project.job()
+        if was_active and (job is None or not job.active):
+            st.rerun()
+        if job is not None and job.kind in _TRAINING and job.state != "done":
+            show_job(project, job, "rounds")
+            _resume(project, job)
+        _curve(project, _watched(project, job), job)
+
+
+def _watched(project: Project, job: Job | None) -> int:
+    """The round whose curve is shown: the one being trained, else the newest."""
+    plan = None if job is None else job.arguments.get("plan")
+    return int(plan["round"]) if plan else len(project.rounds())
+
+
+def _resume(project: Project, job: Job) -> None:
+    """Where a round was stopped before its end: go on with its own labels and settings."""
+    stopped = job.state in ("dead", "cancelled", "failed") and _watched(project, job) > len(project.rounds())
+    if stopped and st.button("Resume where it stopped", icon=":material/resume:"):
+        project.start_round(resume=True)
+        session.say("The round goes on where it stopped, with the labels and settings it began with.")
+        st.rerun()
+
+
+def _curve(project: Project, number: int, job: Job | None) -> None:
+    """Training and validation loss, and Dice per class, over the seconds of one round's training."""
+    names = [c.name for c in project.classes]
+    losses, dice = charts.curve_rows(project.curve(number), names)
+    if not losses:
+        st.caption("The learning curve appears here as soon as training has begun.")
+        return
+    st.subheader(f"Learning curve of round {number}")
+    end = max(losses[-1]["seconds"], _budget(job))
+    left, right = st.columns(2)
+    left.altair_chart(charts.lines(losses, x="seconds", x_title="seconds of training", y_title="loss",
+                                   colors=charts.LOSS_COLORS, until=end))  # fmt: skip
+    if not dice:
+        right.caption("Dice per class appears at the first validation; it needs validation pixels, which are held back "
+                      "when you save a whole slice or a checked region.")  # fmt: skip
+        return
+    right.altair_chart(charts.lines(dice, x="seconds", x_title="seconds of training", y_title="validation Dice",
+                                    colors=_colors(project), bounded=True, until=end))  # fmt: skip
+
+
+def _budget(job: Job | None) -> float:
+    """Seconds the training at work may take; 0 where none is."""
+    plan = job.arguments.get("plan") if job is not None and job.active else None
+    return float(plan["train"]["seconds"]) if plan else 0.0
+
+
+def _across(project: Project, rows: list[RoundRow]) -> None:
+    """Every round on the same validation pixels, and the work that went into it."""
+    st.subheader("Round by round")
+    st.caption(_measured_on(project, rows))
+    losses, dice = charts.round_rows(rows)
+    work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
+    one, two, three = st.columns(3)
+    if dice:
+        one.altair_chart(charts.lines(dice, x="round", x_title="round", bounded=True,
+                                      y_title="validation Dice", colors=_colors(project), points=True))  # fmt: skip
+    if losses:
+        two.altair_chart(charts.lines(losses, x="round", x_title="round", points=True,
+                                      y_title="validation loss", colors={"validation": charts.ACCENT}))  # fmt: skip
+    three.altair_chart(charts.bars(work, x="round", x_title="round", y="minutes", y_title="minutes of painting so far"))
+    st.dataframe(_table(rows), hide_index=True)
+
+
+def _measured_on(project: Project, rows: list[RoundRow]) -> str:
+    newest = rows[-1]
+    if not newest.validation_pixels:
+        return ("Not measured: no labelled pixel is held back for validation yet. Save a whole slice or a checked region, "
+                "and the next round is scored.")  # fmt: skip
+    summary = validation(project)
+    return (
+        f"Validation scores of all rounds are measured on the same {newest.validation_pixels:,} held-back pixels of "
+        f"{plural(summary.slices, 'slice')}, which no round was trained on; newest: "
+        f"{scores_in_words(newest.validation_dice)}. Few pixels make a rough score: trust large differences only."
+    )
+
+
+def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
+    """One line per round, newest first."""
+    made: list[dict[str, object]] = []
+    for r in rows:
+        scores = {f"Dice {name}": "–" if v is None else f"{v:.3f}" for name, v in r.validation_dice.items()}
+        made.append(
+            {
+                "Round": r.round,
+                "Trained": datetime.fromtimestamp(r.created).strftime("%d %b %H:%M"),
+                "Painted slices": r.labelled_slices,
+                "Active painting": duration(r.active_seconds),
+                "Training": duration(r.seconds),
+                "Validation loss": "–" if r.validation_loss is None else f"{r.validation_loss:.3f}",
+                **scores,
+                "Measured on": plural(r.validation_pixels, "pixel"),
+            }
+        )
+    return made[::-1]
+
+
+def _colors(project: Project) -> dict[str, str]:
+    return {c.name: c.color for c in project.classes}
+
+
+show()

@@ -1,0 +1,82 @@
+"""A real chromium and a real app, for the tests in this folder."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.serving import free_port, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test in this folder carries the mark `browser`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's chromium; the test is skipped where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for found in map(shutil.which, names) if found), None)
+    if path is None:
+        pytest.skip(f"none of {', '.join(names)} is installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(chromium: Browser) -> Iterator[Page]:
+    """A fresh page of 1440 x 900; an error in its own scripts fails the test."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, errors
+
+
+@pytest.fixture
+def running_app(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+    """Start the app on a workspace and get its address; it is stopped after the test."""
+    with ExitStack() as stack:
+        yield lambda workspace: stack.enter_context(_app(workspace, tmp_path))
+
+
+@pytest.fixture(scope="session")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """One app for all tests that bring a project of their own: its address and its workspace."""
+    workspace = tmp_path_factory.mktemp("workspace")
+    with _app(workspace, tmp_path_factory.mktemp("log")) as url:
+        yield url, workspace
+
+
+def _app(workspace: Path, folder: Path) -> AbstractContextManager[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app/server.py"]
+    return serving(command, port=port, workspace=workspace, log=folder / f"app-{port}.log")

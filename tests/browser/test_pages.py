@@ -1,0 +1,185 @@
+"""The pages in a real browser: they fit the screen, fetch nothing from elsewhere, and clicks do what they say."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import tifffile
+
+from core.config import ProposeConfig, TrainConfig
+from core.project import Project
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.conftest import Files
+
+PAGES = {"": "Overview", "annotate": "Correct these next", "rounds": "Round by round", "review": "Hottest places",
+         "results": "Segment all"}  # fmt: skip
+TINY = TrainConfig(seconds=3, patch=64, batch=2, channels=4, depth=2)
+
+
+@pytest.fixture(scope="module")
+def trained(shared_app: tuple[str, Path], phantom_files: Files) -> Project:
+    """A project of the running app with one short round, a scan and proposals."""
+    project = _project(shared_app, phantom_files, "trained")
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(TINY)
+    project.propose(ProposeConfig(number=3))
+    return project
+
+
+def _project(shared_app: tuple[str, Path], files: Files, name: str) -> Project:
+    name = f"{name}-{uuid4().hex[:8]}"
+    return Project.create(shared_app[1], name, volumes=[files.image], classes=files.classes)
+
+
+def go(page: Page, shared_app: tuple[str, Path], project: Project, place: str) -> None:
+    """Open a page on a project and wait until it says what it is about."""
+    page.goto(f"{shared_app[0]}/{place}?project={project.name}")
+    page.get_by_text(PAGES[place]).first.wait_for()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something has happened on the server."""
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end, "it did not happen within 20 s"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1920, 1080)])
+def test_every_page_fits_the_width_and_the_editor_fits_the_screen(
+    chromium: Browser, shared_app: tuple[str, Path], trained: Project, size: tuple[int, int]
+) -> None:
+    """No page scrolls sideways; the Annotate page does not scroll at all and gives the editor most of the screen."""
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]})
+    page = context.new_page()
+    for place in PAGES:
+        go(page, shared_app, trained, place)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], place
+    go(page, shared_app, trained, "annotate")
+    page.wait_for_selector(".editor[data-loaded]")
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollHeight - e.clientHeight") <= 0
+    editor = page.locator(".editor").bounding_box()
+    assert editor is not None
+    assert editor["width"] * editor["height"] > 0.65 * size[0] * size[1]
+    assert editor["y"] + editor["height"] <= size[1]
+    context.close()
+
+
+def test_no_page_asks_another_machine(browser_page: Page, shared_app: tuple[str, Path], trained: Project) -> None:
+    """Every request goes to the app itself: no fonts, icons or statistics from elsewhere."""
+    hosts: set[str | None] = set()
+    browser_page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    for place in PAGES:
+        go(browser_page, shared_app, trained, place)
+        browser_page.wait_for_timeout(500)
+    assert hosts - {None} == {"127.0.0.1"}
+
+
+def test_a_proposal_opens_in_the_editor_and_saving_goes_on_to_the_next(
+    browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
+) -> None:
+    """Click on the second suggestion, paint, save: it is stored, said, and the first suggestion left is opened."""
+    project = _project(shared_app, phantom_files, "walk")
+    first, second, *_ = project.proposals()
+    browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
+    browser_page.wait_for_selector(f".editor[data-loaded='0/{first.z}']")
+    browser_page.get_by_role("button", name=f"Slice {second.z}", exact=True).click()
+    browser_page.wait_for_selector(f".editor[data-loaded='0/{second.z}']")
+    browser_page.locator(".overlay").click()
+    browser_page.wait_for_selector(".chip[data-state=saved]")
+    browser_page.get_by_text("Save strokes").click()
+    toast = browser_page.get_by_test_id("stToast").filter(has_text=f"Saved slice {second.z}")
+    toast.wait_for()
+    browser_page.wait_for_selector(f".editor[data-loaded='0/{first.z}']")
+    assert [row.z for row in project.labelled_slices()] == [second.z]
+    assert browser_page.get_by_role("button", name=f"Slice {second.z}", exact=True).count() == 0
+
+
+def test_a_rectangle_on_the_canvas_is_the_working_region(
+    browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
+) -> None:
+    """Dragged over a quarter of the picture and saved, it limits the project to that quarter; clearing lifts it."""
+    project = _project(shared_app, phantom_files, "region")
+    go(browser_page, shared_app, project, "")
+    browser_page.get_by_role("radio", name="Working region").click()
+    browser_page.get_by_text("Rectangle", exact=True).click()
+    canvas = browser_page.locator(".canvas-root canvas").last
+    canvas.wait_for()
+    browser_page.wait_for_timeout(1000)
+    box = canvas.bounding_box()
+    assert box is not None
+    browser_page.mouse.move(box["x"] + 2, box["y"] + 2)
+    browser_page.mouse.down()
+    browser_page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=8)
+    browser_page.mouse.up()
+    browser_page.get_by_text(re.compile("covers 2[45] %")).wait_for()
+    browser_page.get_by_role("button", name="Save the region").click()
+    until(lambda: bool(project.volumes[0].region))
+    mask = project.region_mask(0)
+    assert mask is not None
+    quarter = np.zeros_like(mask)
+    quarter[: mask.shape[0] // 2, : mask.shape[1] // 2] = True
+    assert (mask == quarter).mean() > 0.97
+    browser_page.get_by_text(re.compile("Stored: 2[45] %")).wait_for()
+    browser_page.wait_for_timeout(1000)
+    browser_page.get_by_role("button", name="Clear the region").click()
+    until(lambda: not project.volumes[0].region)
+
+
+def test_a_click_on_the_score_chart_chooses_the_slice(browser_page: Page, shared_app: tuple[str, Path], trained: Project) -> None:
+    """The left end of the chart is the first slice, and the picture follows."""
+    go(browser_page, shared_app, trained, "review")
+    chart = browser_page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first
+    chart.wait_for()
+    browser_page.wait_for_timeout(1000)
+    box = chart.bounding_box()
+    assert box is not None
+    browser_page.mouse.click(box["x"] + 90, box["y"] + box["height"] / 2)
+    browser_page.get_by_text(re.compile(r"^Slice [01]\. Boxes")).wait_for()
+
+
+def test_proposals_appear_by_themselves_and_the_slice_in_the_editor_stays(
+    browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
+) -> None:
+    """A round that ends elsewhere is announced within seconds; the slice under the hand is not swapped."""
+    project = _project(shared_app, phantom_files, "wait")
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
+    browser_page.wait_for_selector(".editor[data-loaded]")
+    before = browser_page.locator(".editor").get_attribute("data-loaded")
+    project.train(TINY)
+    project.propose(ProposeConfig(number=3))
+    browser_page.get_by_text("New proposals are ready").wait_for()
+    assert browser_page.locator(".editor").get_attribute("data-loaded") == before
+    browser_page.get_by_role("button", name="Open the first one").click()
+    browser_page.wait_for_selector(f".editor[data-loaded='0/{project.proposals()[0].z}']")
+    browser_page.get_by_text("New proposals are ready").wait_for(state="detached")
+
+
+def test_everything_is_segmented_and_downloaded(
+    browser_page: Page, shared_app: tuple[str, Path], trained: Project, tmp_path: Path
+) -> None:
+    """The button starts a job, the shares appear when it ends, and the file is the stack of class ids."""
+    go(browser_page, shared_app, trained, "results")
+    browser_page.get_by_role("button", name=re.compile("Segment all")).click()
+    link = browser_page.get_by_text(re.compile("^Download .*segmentation.*tif"))
+    link.wait_for(timeout=120_000)
+    with browser_page.expect_download() as download:
+        link.click()
+    download.value.save_as(tmp_path / "masks.tif")
+    masks = tifffile.imread(tmp_path / "masks.tif")
+    assert masks.shape == (12, 160, 160)
+    assert masks.max() < 3
+    browser_page.get_by_text("share of the volume").or_(browser_page.get_by_test_id("stDataFrame")).first.wait_for()

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Follower } from "../../app/editor/follower.js";
+
+test("the page is believed, except while it has not caught up with the person", () => {
+  let now = 0;
+  const follower = new Follower(() => now);
+  assert.equal(follower.pageIsAt(10), true);
+  assert.equal(follower.stepTo(11), 1);
+  assert.equal(follower.stepTo(12), 2);
+  assert.equal(follower.pageIsAt(11), false);
+  assert.equal(follower.pageIsAt(12), true);
+  assert.equal(follower.pageIsAt(3), true);
+});
+
+test("a page that goes elsewhere is believed in the end", () => {
+  let now = 0;
+  const follower = new Follower(() => now);
+  follower.pageIsAt(10);
+  follower.stepTo(11);
+  now = 6000;
+  assert.equal(follower.pageIsAt(10), true);
+});

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Spots } from "../../app/editor/spots.js";
+
+function spots() {
+  const made = new Spots();
+  made.set([[0, 1, 2, 3], [4, 5, 6, 7]]);
+  return made;
+}
+
+test("the next hot box follows the last, and after all of them comes the first", () => {
+  const made = spots();
+  assert.deepEqual([made.next().y0, made.next().y0, made.next().y0], [0, 4, 0]);
+});
+
+test("a region claim is about the drawn box, else about the chosen one, else about nothing", () => {
+  const made = spots();
+  assert.equal(made.region, null);
+  made.next();
+  assert.deepEqual(made.region, { x0: 1, y0: 0, x1: 3, y1: 2 });
+  made.draw({ x0: 8, y0: 8, x1: 9, y1: 9 });
+  assert.equal(made.region.x0, 8);
+  made.clear();
+  assert.equal(made.region, null);
+});
+
+test("hot boxes are drawn, the chosen one with its place in the list", () => {
+  const made = spots();
+  made.next();
+  assert.deepEqual(made.boxes.map((b) => [b.kind, b.text]), [["chosen", "unsure 1 of 2"], ["hot", undefined]]);
+});

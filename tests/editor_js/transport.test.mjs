@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ActiveClock, Outbox, Refused } from "../../app/editor/transport.js";
+
+const RUN = new Uint32Array([0, 1, 257]);
+
+/** A server that answers as told: each entry is an error to throw, or undefined. */
+function server(...answers) {
+  const got = [];
+  const post = async (path) => {
+    got.push(path);
+    const answer = answers.shift();
+    if (answer !== undefined) throw answer;
+    return {};
+  };
+  return { got, post };
+}
+
+function outbox(post, sequence = 0) {
+  const states = [];
+  const waits = [];
+  const box = new Outbox(post, sequence, (state) => states.push(state), async (ms) => void waits.push(ms));
+  return { box, states, waits };
+}
+
+test("actions are numbered, sent in order and acknowledged", async () => {
+  const { got, post } = server();
+  const { box, states } = outbox(post, 7);
+  box.push(RUN, 120);
+  box.push(RUN, 30);
+  assert.equal(box.unsent, true);
+  await box.flush();
+  assert.deepEqual(got, ["patch/8?active_ms=120", "patch/9?active_ms=30"]);
+  assert.equal(box.unsent, false);
+  assert.equal(states.at(-1), "saved");
+});
+
+test("a failed request is sent again with growing pauses, and the queue behind it waits", async () => {
+  const { got, post } = server(new Error("no answer"), new Error("no answer"));
+  const { box, states, waits } = outbox(post);
+  box.push(RUN, 1);
+  box.push(RUN, 2);
+  await box.flush();
+  assert.deepEqual(got, ["patch/1?active_ms=1", "patch/1?active_ms=1", "patch/1?active_ms=1", "patch/2?active_ms=2"]);
+  assert.deepEqual(waits, [250, 500]);
+  assert.deepEqual(states, ["saving", "retrying", "retrying", "saving", "saved"]);
+});
+
+test("an action painted while another is on its way follows it", async () => {
+  const got = [];
+  let letGo;
+  const gate = new Promise((done) => (letGo = done));
+  const { box } = outbox(async (path) => {
+    got.push(path);
+    if (got.length === 1) await gate;
+  });
+  box.push(RUN, 1);
+  box.push(RUN, 2);
+  assert.equal(got.length, 1);
+  letGo();
+  await box.flush();
+  assert.equal(got.length, 2);
+});
+
+test("what the server refuses is dropped, said, and nothing is sent after it", async () => {
+  const { got, post } = server(new Refused("changed in another window"));
+  const { box, states } = outbox(post);
+  box.push(RUN, 1);
+  box.push(RUN, 2);
+  await box.flush();
+  box.push(RUN, 3);
+  assert.equal(got.length, 1);
+  assert.equal(box.unsent, false);
+  assert.equal(states.at(-1), "refused");
+});
+
+test("a pause of more than thirty seconds stops the clock", () => {
+  let now = 0;
+  const clock = new ActiveClock(30000, () => now);
+  now = 5000;
+  clock.input();
+  now = 15000;
+  assert.equal(clock.take(), 15000);
+  now = 15000 + 600000;
+  clock.input();
+  now += 1000;
+  assert.equal(clock.take(), 31000);
+});

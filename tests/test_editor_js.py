@@ -1,0 +1,21 @@
+"""The editor's modules, tested by node's own test runner."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TESTS = sorted((Path(__file__).parent / "editor_js").glob("*.test.mjs"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: p.name)
+def test_editor_modules(path: Path) -> None:
+    """Every test of a JavaScript module passes."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed, so the editor's JavaScript is not tested")
+    done = subprocess.run([node, "--test", str(path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,254 @@
+"""Every page opens, on nothing, on a fresh project and on a trained one, and says what to do next."""
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import app
+from core.config import ProposeConfig, TrainConfig
+from core.errors import StorageError, UnderpaintError
+from core.project import Project
+
+MAIN = Path(app.__file__).parent / "main.py"
+PAGES = ("project", "annotate", "rounds", "review", "results")
+TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=4, depth=2)
+
+
+@pytest.fixture
+def open_page(monkeypatch):
+    """Open a page of the app on a workspace; no exception may have reached the screen."""
+
+    def opened(workspace, page):
+        monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(workspace))
+        test = AppTest.from_file(MAIN, default_timeout=60).run()
+        if page != "project":
+            test.switch_page(f"views/{page}.py").run()
+        assert not test.exception
+        return test
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, phantom_files):
+    """A workspace whose project has one short round, a scan and proposals."""
+    workspace = tmp_path_factory.mktemp("trained")
+    project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(TINY)
+    project.propose(ProposeConfig(number=3))
+    return workspace
+
+
+def words(page):
+    """Everything a page says in text, as one string."""
+    elements = (*page.title, *page.subheader, *page.markdown, *page.caption, *page.info, *page.error)
+    return " ".join(str(element.value) for element in elements)
+
+
+def labels(page):
+    """What the buttons of a page say."""
+    return [button.label for button in page.button]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_an_empty_workspace(open_page, tmp_path, page):
+    """Where there is no project, every page says that one is needed."""
+    said = words(open_page(tmp_path, page))
+    assert "No project is open." in said
+    assert re.search("Create a project|Open or create a project first", said)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_a_fresh_project(open_page, phantom_project, page):
+    """Before the first round, every page opens and shows no error."""
+    opened = open_page(phantom_project.workspace, page)
+    assert not opened.error
+    assert "toy" in words(opened)
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("project", "Paint some pixels of \\*\\*every class"),
+        ("rounds", "Nothing is painted yet"),
+        ("review", "There is no model yet"),
+        ("results", "There is no model yet"),
+    ],
+)
+def test_a_page_with_nothing_to_show_says_what_to_do(open_page, tmp_path, phantom_files, page, said):
+    """On a project without a label, the text names the next step."""
+    Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    assert re.search(said, words(open_page(tmp_path, page)))
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("project", "1 round trained"),
+        ("annotate", "Correct these next"),
+        ("rounds", "measured on the same [0-9,]+ held-back pixels"),
+        ("review", "Place 1 of"),
+        ("results", "measured on [0-9,]+ pixels held back"),
+    ],
+)
+def test_every_page_opens_on_a_trained_project(open_page, trained, page, said):
+    """After a round, every page shows it and says what its numbers were measured on."""
+    opened = open_page(trained, page)
+    assert not opened.error
+    assert re.search(said, words(opened))
+
+
+def test_a_project_is_made_on_the_page(open_page, tmp_path, phantom_files):
+    """Name, path and classes typed into the form become a project, and its page opens."""
+    page = open_page(tmp_path, "project")
+    page.text_input[0].input("my-sample")
+    page.text_area[0].input(f'"{phantom_files.image}"\n')
+    page.text_input(key="class_new_1").input("pore")
+    page.text_input(key="class_new_2").input("phase")
+    _button(page, "Create the project").click().run()
+    project = Project.open(tmp_path, "my-sample")
+    assert [c.name for c in project.classes] == ["background", "pore", "phase"]
+    assert [v.path for v in project.volumes] == [phantom_files.image]
+    assert page.title[0].value == "my-sample"
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "said"),
+    [("../evil", None, "is no project name"), ("fine", "/nowhere/v.tif", "/nowhere/v.tif")],
+)
+def test_a_mistake_in_the_form_is_one_sentence_and_keeps_what_was_typed(open_page, tmp_path, phantom_files, name, path, said):
+    """What the engine refuses is shown as one error beside the form, which stays filled in."""
+    page = open_page(tmp_path, "project")
+    page.text_input[0].input(name)
+    page.text_area[0].input(path or str(phantom_files.image))
+    page.text_input(key="class_new_1").input("pore")
+    _button(page, "Create the project").click().run()
+    assert not page.exception
+    assert len(page.error) == 1
+    assert said in page.error[0].value
+    assert page.text_input[0].value == name
+
+
+def test_classes_are_renamed_and_added_on_the_page(open_page, phantom_project):
+    """A new name and a new row end up in the project; no class loses its id."""
+    page = open_page(phantom_project.workspace, "project")
+    page = _section(page, "Classes")
+    _button(page, "Add a class").click().run()
+    page.text_input(key="class_toy_1").input("void")
+    page.text_input(key="class_toy_3").input("crack")
+    _button(page, "Save the classes").click().run()
+    assert [(c.id, c.name) for c in phantom_project.classes] == [(0, "matrix"), (1, "void"), (2, "phase"), (3, "crack")]
+
+
+def test_a_voxel_size_is_stored_on_the_page(open_page, phantom_project):
+    """Three lengths in nm, z first."""
+    page = _section(open_page(phantom_project.workspace, "project"), "Volumes")
+    for axis, value in enumerate((20.0, 5.0, 4.0)):
+        page.number_input(key=f"voxel_toy_0_{axis}").set_value(value)
+    page.run()
+    page.button(key="save_voxel_0").click().run()
+    assert phantom_project.volumes[0].voxel_nm == (20.0, 5.0, 4.0)
+
+
+def test_looked_at_is_stored_and_is_never_a_label(open_page, trained):
+    """The mark on the Review page changes no label."""
+    project = Project.open(trained, "toy")
+    before = [row.id for row in project.labelled_slices()]
+    page = open_page(trained, "review")
+    page.checkbox(key="looked_at").check().run()
+    assert len(project.looked()) == 1
+    page.checkbox(key="looked_at").uncheck().run()
+    assert project.looked() == set()
+    assert [row.id for row in project.labelled_slices()] == before
+
+
+def test_the_slider_of_the_review_page_chooses_the_slice(open_page, trained):
+    """The picture's caption follows the slider."""
+    page = open_page(trained, "review")
+    page.slider(key="review_slice").set_value(5).run()
+    assert "**Slice 5**" in words(page)
+
+
+def test_the_hot_places_are_walked_one_by_one(open_page, trained):
+    """Next goes to the second place, previous from the first to the last."""
+    page = open_page(trained, "review")
+    _button(page, "Next").click().run()
+    assert "Place 2 of" in words(page)
+    _button(page, "Previous").click().run()
+    _button(page, "Previous").click().run()
+    (place, number) = re.search(r"Place (\d+) of (\d+)", words(page)).groups()
+    assert place == number
+
+
+def test_a_slice_under_review_opens_in_the_editor(open_page, trained):
+    """The hand-over keeps the slice: the Annotate page opens on it."""
+    page = open_page(trained, "review")
+    page.slider(key="review_slice").set_value(7).run()
+    _button(page, "Open in the editor").click().run()
+    assert not page.exception
+    assert page.number_input(key="any_slice").value == 7
+
+
+def test_a_slice_that_was_not_predicted_is_not_computed_by_the_page(open_page, phantom_project):
+    """The page offers a button and stays quick; nothing is predicted until it is pressed."""
+    phantom_project.train(TINY)
+    page = open_page(phantom_project.workspace, "review")
+    assert "Predict this slice" in labels(page)
+    assert all(phantom_project.cached_prediction(0, z) is None for z in range(12))
+
+
+def test_a_moved_volume_is_one_sentence_and_can_be_found_again(open_page, tmp_path, phantom_files):
+    """A volume that is gone is said in words, and the page takes its new place."""
+    there, away = tmp_path / "v.tif", tmp_path / "elsewhere.tif"
+    there.write_bytes(phantom_files.image.read_bytes())
+    project = Project.create(tmp_path, "toy", volumes=[there], classes=["a", "b"])
+    there.rename(away)
+    page = open_page(tmp_path, "project")
+    assert "is not there any more" in page.error[0].value
+    page = _section(page, "Volumes")
+    page.text_input(key="move_0").input(str(away)).run()
+    page.button(key="save_move_0").click().run()
+    assert project.volumes[0].path == away.resolve()
+
+
+def test_a_damaged_project_does_not_lock_the_others_out(open_page, phantom_project, phantom_files):
+    """Where the records of one project are unreadable, the page says so and the other can be opened."""
+    workspace = phantom_project.workspace
+    (workspace / "data" / "broken").mkdir()
+    (workspace / "data" / "broken" / "project.sqlite").write_bytes(b"no database " * 1000)
+    page = open_page(workspace, "project")
+    assert any("damaged" in error.value for error in page.error)
+    page.button(key="open_toy").click().run()
+    assert page.title[0].value == "toy"
+
+
+def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phantom_project):
+    """A cancelled training is said so, and its button is there; a finished one has none."""
+    with pytest.raises(UnderpaintError):
+        phantom_project.train(TINY, report=lambda progress: True)
+    page = open_page(phantom_project.workspace, "rounds")
+    assert "Training was cancelled" in words(page)
+    assert "Resume where it stopped" in labels(page)
+    phantom_project.train(TINY, resume=True)
+    assert "Resume where it stopped" not in labels(open_page(phantom_project.workspace, "rounds"))
+
+
+def test_a_segmentation_that_failed_says_why(open_page, phantom_project):
+    """The reason of a failed job stands on the page that started it."""
+    phantom_project.train(TINY)
+    with pytest.raises(UnderpaintError), phantom_project.store.jobs.here("segment", {}):
+        raise StorageError("The disk is full; free some space.")
+    page = open_page(phantom_project.workspace, "results")
+    assert [error.value for error in page.error] == ["Segmenting everything failed: The disk is full; free some space."]
+
+
+def _button(page, label):
+    return next(button for button in page.button if button.label == label)
+
+
+def _section(page, name):
+    page.segmented_control[0].set_value(name)
+    return page.run()
