@@ -1,0 +1,114 @@
+"""Patches made to differ as other slices would: turned, stretched, brighter, noisier, shaded.
+
+Everything works on a batch of tensors on the training device. The ranges are the learner's own and are not those of
+``core.phantom``: otherwise robustness would prove itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from core.normalisation import LIMIT
+
+UNLABELLED = 255
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """How far patches are changed; grey values in standard deviations of their slice."""
+
+    warped: float = 0.25
+    """Share of patches that are turned by any angle and stretched."""
+    stretch: float = 0.2
+    """Each axis by up to this share, in either direction."""
+    gain: float = 0.15
+    offset: float = 0.2
+    gamma: float = 0.2
+    """Exponent between ``exp(-gamma)`` and ``exp(gamma)``."""
+    noise: float = 0.2
+    shading: float = 0.25
+
+
+def augment(images: Tensor, labels: Tensor, generator: Generator, side: int, ranges: Ranges = Ranges()) -> tuple[Tensor, Tensor]:
+    """Change a batch of patches at random.
+
+    Parameters
+    ----------
+    images
+        Normalised, float32 ``(B, C, S, S)``, with ``S >= side``: the surplus keeps turned corners filled.
+    labels
+        uint8 ``(B, S, S)``, 255 where unlabelled.
+    generator
+        On the CPU, whatever the device of the patches.
+    side
+        Side of the patches returned, in pixels.
+    ranges
+        How far to go.
+
+    Returns
+    -------
+    images, labels
+        float32 ``(B, C, side, side)`` and uint8 ``(B, side, side)``.
+    """
+    images, labels = warp(images, labels, generator, side, ranges)
+    return tone(images, generator, ranges), labels
+
+
+def warp(images: Tensor, labels: Tensor, generator: Generator, side: int, ranges: Ranges) -> tuple[Tensor, Tensor]:
+    """Flip and turn by right angles, and for a share of the patches by any angle with some stretch."""
+    surplus = images.shape[-1] - side
+    matrices = _matrices(len(images), generator, ranges, stretched=surplus > 0).to(images.device)
+    grid = _grid(matrices, side, images.shape[-1])
+    turned = functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    # Classes are moved up by one, so that the zeros from outside the patch come out as unlabelled.
+    moved = (labels + 1).unsqueeze(1).float()  # uint8: 255 wraps to 0
+    chosen = functional.grid_sample(moved, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    return turned, (chosen.squeeze(1).to(torch.uint8) + UNLABELLED)
+
+
+def _matrices(number: int, generator: Generator, ranges: Ranges, *, stretched: bool) -> Tensor:
+    """Float32 ``(number, 2, 2)``: a flip, a right-angled turn and, for some, an angle with a stretch."""
+    quarter = torch.randint(4, (number,), generator=generator) * (math.pi / 2)
+    flip = torch.randint(2, (number,), generator=generator) * 2.0 - 1.0
+    draws = torch.rand(number, 4, generator=generator)
+    chosen = (draws[:, 0] < ranges.warped).float() * float(stretched)
+    angle = quarter + chosen * (draws[:, 1] - 0.5) * (math.pi / 2)
+    factors = torch.exp(chosen[:, None] * (draws[:, 2:] * 2 - 1) * math.log1p(ranges.stretch))
+    cos, sin = torch.round(torch.cos(angle), decimals=6), torch.round(torch.sin(angle), decimals=6)
+    turn = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)  # (number, 2, 2)
+    scale = torch.diag_embed(factors * torch.stack([flip, torch.ones(number)], 1))
+    return turn @ scale
+
+
+def _grid(matrices: Tensor, side: int, full: int) -> Tensor:
+    """Where each pixel of the result looks in the patch, ``(B, side, side, 2)`` as (x, y) in -1 .. 1."""
+    axis = (torch.arange(side, device=matrices.device, dtype=torch.float32) - (side - 1) / 2) * (2.0 / full)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    points = torch.stack([x, y], -1).reshape(1, -1, 2)  # (1, side * side, 2)
+    return (points @ matrices.transpose(1, 2)).reshape(-1, side, side, 2)
+
+
+def tone(images: Tensor, generator: Generator, ranges: Ranges) -> Tensor:
+    """Change gamma, gain and offset, shade softly across the patch and add noise."""
+    number, channels = images.shape[:2]
+
+    def draw(size: int = 1) -> Tensor:
+        return (torch.rand(number, channels, size, size, generator=generator) * 2 - 1).to(images.device)
+
+    unit = (images / (2 * LIMIT) + 0.5).clamp(0, 1)  # -LIMIT .. LIMIT to 0 .. 1
+    # Gamma turns about the middle grey, so that it bends the tones without moving them.
+    bent = (unit * 2).pow(torch.exp(ranges.gamma * draw())) * LIMIT - LIMIT
+    gain = 1 + ranges.gain * draw() + _smooth(draw(3), images.shape[-1]) * ranges.shading / 2
+    offset = ranges.offset * draw() + _smooth(draw(3), images.shape[-1]) * ranges.shading
+    strength = ranges.noise * draw().clamp(min=0)
+    noise = torch.randn(images.shape, generator=generator).to(images.device)
+    return (bent * gain + offset + strength * noise).clamp(-LIMIT, LIMIT)
+
+
+def _smooth(coarse: Tensor, side: int) -> Tensor:
+    return functional.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=True)

@@ -1,0 +1,222 @@
+"""A trained network on disk: one folder with ``weights.safetensors`` and a readable ``card.json``.
+
+Loading runs no code: the weights are safetensors, the card is JSON, and the architecture it names comes from the closed
+list in ``core.networks``. A folder is written under a temporary name, synced and renamed, so it is whole or absent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import CheckpointError, storage_errors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "weights.safetensors"
+CARD = "card.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a checkpoint says about itself, in plain JSON types.
+
+    Attributes
+    ----------
+    architecture
+        A name from the closed list of ``core.networks``.
+    network
+        Whole-number arguments of that architecture.
+    class_names
+        In the order of the class ids; the network has one output for each.
+    in_channels
+        Image channels the network takes.
+    normalisation
+        Name of the grey-value normalisation, see ``core.normalisation``.
+    config
+        The ``TrainConfig`` as a dictionary.
+    seed
+        Seed of weights, patches and augmentation.
+    scores
+        On held-out pixels: ``loss``, ``dice`` per class name (``None`` where not measured), ``pixels``.
+    training
+        ``device``, ``precision``, ``seconds``, ``steps`` and pixels labelled per class.
+    versions
+        Of Python and of the libraries that made the weights.
+    created
+        UTC, ISO 8601.
+    extra
+        What the project adds, e.g. the label revisions.
+    """
+
+    architecture: str
+    network: dict[str, int]
+    class_names: tuple[str, ...]
+    in_channels: int
+    normalisation: str
+    config: dict[str, Any]
+    seed: int
+    scores: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    created: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The card as indented JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """Read what ``to_json`` wrote; ``ValueError`` for anything else."""
+        raw = json.loads(text)
+        if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+            raise ValueError(f"not a card of format {FORMAT}")
+        known = {f.name for f in fields(cls)}
+        missing = known - raw.keys()
+        if missing:
+            raise ValueError(f"the card lacks {', '.join(sorted(missing))}")
+        values = {name: raw[name] for name in known}
+        _check_types(values)
+        values["class_names"] = tuple(values["class_names"])
+        return cls(**values)
+
+
+def _check_types(values: Mapping[str, Any]) -> None:
+    types: dict[str, type] = {"architecture": str, "normalisation": str, "created": str, "in_channels": int, "seed": int}
+    types |= dict.fromkeys(("network", "config", "scores", "training", "versions", "extra"), dict)
+    for name, expected in types.items():
+        if type(values[name]) is not expected:
+            raise ValueError(f"{name} of the card is not a {expected.__name__}")
+    names = values["class_names"]
+    if not (isinstance(names, list) and len(names) >= 2 and all(isinstance(name, str) for name in names)):
+        raise ValueError("class_names of the card is not a list of two or more names")
+    if not all(type(value) is int for value in values["network"].values()):
+        raise ValueError("network of the card holds something other than whole numbers")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries a model depends on."""
+    found = {"python": platform.python_version()}
+    for name in ("underpaint", "torch", "lightning", "numpy", "safetensors"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def now() -> str:
+    """The present moment in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Final place; must not exist yet.
+    state
+        Tensors by name, as from ``Module.state_dict``.
+    card
+        What to say about them.
+
+    Raises
+    ------
+    CheckpointError
+        If there is something at ``folder`` already.
+    StorageError
+        If the disk is full or may not be written.
+    """
+    from safetensors.torch import save as to_bytes
+
+    if folder.exists():
+        raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
+    with storage_errors(folder), _renamed_into_place(folder) as temporary:
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        _write(temporary / WEIGHTS, to_bytes(tensors, metadata={"format": "pt"}))
+        _write(temporary / CARD, card.to_json().encode())
+
+
+@contextmanager
+def _renamed_into_place(folder: Path) -> Iterator[Path]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        sync_folder(temporary)
+        os.replace(temporary, folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new files in ``folder`` durable, where the system can (Windows cannot)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def load_card(folder: Path) -> Card:
+    """Read only the card; errors as in ``load``."""
+    try:
+        return Card.from_json((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint at {folder}; train a round first or choose another.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"The card of the checkpoint {folder} cannot be read ({error}); choose another round or train again."
+        ) from error
+
+
+def load(folder: Path) -> tuple[Card, dict[str, Tensor]]:
+    """Read a checkpoint to main memory; no code is run, whatever the files hold.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder is missing, or its card or weights are damaged or not finite.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    card = load_card(folder)
+    try:
+        state = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f"The weights of the checkpoint {folder} are missing or damaged; choose another round or train again."
+        ) from error
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+        raise CheckpointError(
+            f"The weights of the checkpoint {folder} hold values that are not finite; choose another round or train again."
+        )
+    return card, state

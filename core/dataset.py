@@ -1,0 +1,257 @@
+"""Training patches from labelled pixels, read lazily and held in a bounded cache.
+
+What stays in memory for every labelled slice is a few kilobytes: how many pixels each class has, and one bit per class
+and block of 32 x 32 pixels saying whether the class is there. So a patch finds a rare class without reading the slice.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from core.errors import LabelError, TrainingError
+from core.normalisation import GreyRange, measure
+
+UNLABELLED = 255
+BLOCK = 32
+"""Side in pixels of the blocks of the class index."""
+
+CACHE_BYTES = 1 << 30
+PATCHES_PER_READ = 16
+"""When the labelled slices outgrow the cache, a new one is read only once in this many patches."""
+
+
+class LabelledSlice(Protocol):
+    """One slice as training sees it; both methods read anew at every call."""
+
+    weight: float
+    """How often its patches are drawn, relative to other slices; 1 is ordinary."""
+
+    def image(self) -> NDArray:
+        """``(C, H, W)`` in the stored dtype."""
+
+    def label(self) -> NDArray:
+        """``(H, W)`` uint8 class ids; 255 where a pixel is not used."""
+
+
+@dataclass(frozen=True)
+class SliceIndex:
+    """Where the classes of one slice are.
+
+    Attributes
+    ----------
+    shape
+        ``(H, W)`` in pixels.
+    counts
+        int64 ``(K,)``: labelled pixels of each class.
+    blocks
+        uint8 ``(K, ceil(blocks / 8))``: packed bits, one for each block in row order.
+    digest
+        Checksum of the label, to know it again at a resume.
+    """
+
+    shape: tuple[int, int]
+    counts: NDArray[np.int64]
+    blocks: NDArray[np.uint8]
+    digest: int
+
+    def blocks_of(self, class_id: int) -> NDArray[np.intp]:
+        """Numbers of the blocks that hold the class, in row order."""
+        return np.flatnonzero(np.unpackbits(self.blocks[class_id]))
+
+
+def index_slice(label: NDArray, classes: int) -> SliceIndex:
+    """Find the classes of a label ``(H, W)`` uint8 by block.
+
+    Raises
+    ------
+    LabelError
+        If the label is not uint8 ``(H, W)`` or names a class that does not exist.
+    """
+    if label.dtype != np.uint8 or label.ndim != 2:
+        raise LabelError(f"A label is {label.dtype} of shape {label.shape}; it must be uint8 (H, W), so import it again.")
+    counts = np.bincount(label.reshape(-1), minlength=256)
+    unknown = np.flatnonzero(counts[classes:UNLABELLED])
+    if unknown.size:
+        raise LabelError(
+            f"A label holds class {unknown[0] + classes}; allowed are 0 to {classes - 1} and {UNLABELLED} for unlabelled, "
+            "so add the class to the project or correct the label."
+        )
+    height, width = label.shape
+    padded = np.pad(label, ((0, -height % BLOCK), (0, -width % BLOCK)), constant_values=UNLABELLED)
+    cells = padded.reshape(padded.shape[0] // BLOCK, BLOCK, -1, BLOCK)
+    present = [(cells == k).any(axis=(1, 3)).reshape(-1) for k in range(classes)]
+    digest = zlib.crc32(np.ascontiguousarray(label).data)
+    return SliceIndex((height, width), counts[:classes].astype(np.int64), np.packbits(present, axis=1), digest)
+
+
+@dataclass(frozen=True)
+class LoadedSlice:
+    """Pixels of one slice in memory: stored grey values, their range, and the label."""
+
+    image: NDArray
+    grey: GreyRange
+    label: NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.image.nbytes + self.label.nbytes
+
+    def crop(self, y: int, x: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """A square from the corner ``(y, x)``; outside the slice grey values mirror and labels are 255."""
+        rows, columns = np.arange(y, y + side), np.arange(x, x + side)
+        height, width = self.label.shape
+        picked = np.ix_(mirrored(rows, height), mirrored(columns, width))
+        label = self.label[picked]
+        label[(rows < 0) | (rows >= height)] = UNLABELLED
+        label[:, (columns < 0) | (columns >= width)] = UNLABELLED
+        return self.grey.apply(self.image[:, picked[0], picked[1]]), label
+
+
+def mirrored(positions: NDArray, length: int) -> NDArray:
+    """Positions folded back into ``0 .. length - 1`` as between two mirrors, the edge pixels not repeated."""
+    if length == 1:
+        return np.zeros_like(positions)
+    folded = np.abs(positions) % (2 * length - 2)
+    return np.minimum(folded, 2 * length - 2 - folded)
+
+
+class SliceCache:
+    """Slices read on demand; the least lately used leave when their bytes exceed ``limit``."""
+
+    def __init__(self, slices: Sequence[LabelledSlice], limit: int = CACHE_BYTES) -> None:
+        self._slices, self._limit = slices, limit
+        self._loaded: OrderedDict[int, LoadedSlice] = OrderedDict()
+        self.full = False
+        """Whether a slice has ever had to leave."""
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._loaded
+
+    @property
+    def held(self) -> list[int]:
+        """Numbers of the slices in memory."""
+        return list(self._loaded)
+
+    def get(self, number: int) -> LoadedSlice:
+        """The slice, from memory if it is there."""
+        if number not in self._loaded:
+            self._loaded[number] = load_slice(self._slices[number])
+            while len(self._loaded) > 1 and sum(one.nbytes for one in self._loaded.values()) > self._limit:
+                self._loaded.popitem(last=False)
+                self.full = True
+        self._loaded.move_to_end(number)
+        return self._loaded[number]
+
+
+def load_slice(source: LabelledSlice) -> LoadedSlice:
+    """Read image and label of one slice.
+
+    Raises
+    ------
+    LabelError
+        If the two have different sizes.
+    """
+    image, label = np.asarray(source.image()), np.asarray(source.label())
+    if image.ndim != 3 or image.shape[1:] != label.shape:
+        raise LabelError(f"An image of shape {image.shape} has a label of shape {label.shape}; (C, H, W) and (H, W) must agree.")
+    return LoadedSlice(image, measure(image), label)
+
+
+class Patches(IterableDataset):
+    """An endless stream of batches; batch ``n`` depends on the seed and on ``n`` alone.
+
+    Half of the patches are drawn by labelled area, half by class, each class equally often, so that a class that fills
+    one pixel in two hundred is in every second batch. (Slices that outgrow the cache make the stream depend on what is held.)
+
+    Parameters
+    ----------
+    slices
+        Training slices.
+    classes
+        Number of classes ``K``.
+    side
+        Side in pixels of the squares drawn; those of an image smaller than this mirror.
+    inner
+        Side of the central part that should lie inside the image.
+    batch
+        Patches per batch.
+    seed
+        Of the whole stream.
+    start
+        Number of the first batch.
+
+    Raises
+    ------
+    TrainingError
+        If no pixel is labelled.
+    """
+
+    def __init__(
+        self, slices: Sequence[LabelledSlice], classes: int, *, side: int, inner: int, batch: int, seed: int, start: int = 0
+    ) -> None:
+        super().__init__()
+        self.index = [index_slice(np.asarray(one.label()), classes) for one in slices]
+        self.counts = sum((one.counts for one in self.index), np.zeros(classes, np.int64))
+        if not self.counts.any():
+            raise TrainingError("There are no labelled pixels to train on; label a slice or part of one, then train again.")
+        self.start = start
+        self._side, self._inner, self._batch, self._seed = side, inner, batch, seed
+        self._cache = SliceCache(slices)
+        areas = np.array([one.counts for one in self.index], float)  # (slices, K)
+        self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
+        self._totals = self._areas.sum(axis=0)
+        self._since_read = 0
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        step = self.start
+        while True:
+            yield self.draw(step)
+            step += 1
+
+    def draw(self, step: int) -> tuple[Tensor, Tensor]:
+        """Batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``."""
+        rng = np.random.default_rng([self._seed, step])
+        images, labels = zip(*(self._patch(rng) for _ in range(self._batch)), strict=True)
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels))
+
+    def _patch(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        class_id = self._class(rng)
+        number = self._slice(rng, class_id)
+        blocks = self.index[number].blocks_of(class_id)
+        height, width = self.index[number].shape
+        row, column = divmod(int(rng.choice(blocks)), -(-width // BLOCK))
+        centre = np.array([row, column]) * BLOCK + rng.integers(BLOCK, size=2)
+        spread = self._inner // 3
+        centre = centre + rng.integers(-spread, spread + 1, size=2)
+        corner = centre - self._inner // 2
+        corner = np.clip(corner, 0, np.maximum(0, np.array([height, width]) - self._inner))
+        y, x = corner - (self._side - self._inner) // 2
+        return self._cache.get(number).crop(int(y), int(x), self._side)
+
+    def _class(self, rng: np.random.Generator) -> int:
+        weights = self._totals if rng.random() < 0.5 else (self._totals > 0).astype(float)
+        return int(rng.choice(len(weights), p=weights / weights.sum()))
+
+    def _slice(self, rng: np.random.Generator, class_id: int) -> int:
+        weights = self._areas[:, class_id]
+        number = int(rng.choice(len(weights), p=weights / weights.sum()))
+        if number in self._cache:
+            return number
+        self._since_read += 1
+        held = [one for one in self._cache.held if weights[one] > 0]
+        full = self._since_read < PATCHES_PER_READ and bool(held) and self._cache.full
+        if full:
+            return int(rng.choice(held))
+        self._since_read = 0
+        return number

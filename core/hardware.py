@@ -1,0 +1,49 @@
+"""What this machine can do, found out and not assumed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+
+@lru_cache(maxsize=1)
+def choose_device() -> torch.device:
+    """The fastest device there is: CUDA, Apple's MPS, or the processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+@lru_cache
+def has_bfloat16(kind: str) -> bool:
+    """Whether a device of this kind computes bfloat16 in hardware, so that autocast saves time."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return kind == "cpu" and bool(_cpu_flags() & {"avx512_bf16", "amx_bf16"})
+
+
+def _cpu_flags() -> set[str]:
+    """Instruction sets of the processor by the names of Linux; empty where nobody tells."""
+    try:
+        capabilities = torch.cpu.get_capabilities()  # since PyTorch 2.9
+    except (AttributeError, RuntimeError):
+        capabilities = {}
+    if capabilities:
+        return {name for name, value in capabilities.items() if value is True}
+    cpuinfo = Path("/proc/cpuinfo")
+    return set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
+
+
+def precision(device: torch.device) -> Literal["bf16-mixed", "32-true"]:
+    """The precision for Lightning's Trainer and for the card: ``bf16-mixed`` or ``32-true``."""
+    return "bf16-mixed" if has_bfloat16(device.type) else "32-true"
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Autocast to bfloat16 where the hardware has it, otherwise a context that does nothing."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device.type))

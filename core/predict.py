@@ -1,0 +1,253 @@
+"""From a slice to class probabilities, tile by tile; memory is set by the tile, not by the slice.
+
+A tile is seen with context around it, mirrored beyond the border, and tiles start on the network's grid, so the result
+does not depend on how the slice was cut (but for what lies further away than the context).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from core import normalisation
+from core.checkpoints import Card, load
+from core.config import PredictConfig
+from core.dataset import UNLABELLED, LabelledSlice, mirrored
+from core.errors import CheckpointError, VolumeError
+from core.geometry import Box, tile_boxes
+from core.hardware import autocast, choose_device
+from core.metrics import confusion, dice
+from core.networks import build
+
+TILES_AT_ONCE = {"cuda": 8}
+"""Tiles per pass; more than one only pays where there are many cores to feed."""
+
+SCORED_TILE = 512
+"""Held-back pixels lie scattered: boxes around them are cut no larger than this."""
+
+
+class Predictor:
+    """A network ready to be applied to raw slices.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode, on its device.
+    card
+        What was trained: class names, channels, normalisation.
+    config
+        How slices are cut.
+    """
+
+    def __init__(self, network: nn.Module, card: Card, config: PredictConfig = PredictConfig()) -> None:
+        self.card, self.config = card, config
+        self.classes = len(card.class_names)
+        self.device = next(network.parameters()).device
+        self._network = network
+        self._stride = int(getattr(network, "stride", 1))
+
+    @classmethod
+    def load(cls, folder: Path, config: PredictConfig = PredictConfig(), device: torch.device | None = None) -> Predictor:
+        """Read a checkpoint; on the best device unless told which.
+
+        Raises
+        ------
+        CheckpointError
+            If it is missing, damaged, or of an architecture or normalisation that this version does not know.
+        """
+        card, state = load(folder)
+        if card.normalisation != normalisation.NAME:
+            raise CheckpointError(
+                f"The checkpoint {folder} wants the normalisation {card.normalisation!r}; this version knows "
+                f"{normalisation.NAME!r}, so train again."
+            )
+        try:
+            network = build(card.architecture, card.network)
+            network.load_state_dict(state)
+        except (ValueError, RuntimeError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"The checkpoint {folder} does not fit its own card ({reason}); train again.") from error
+        arguments = (card.network.get("in_channels"), card.network.get("classes"))
+        if arguments != (card.in_channels, len(card.class_names)):
+            raise CheckpointError(f"The card of {folder} contradicts itself about channels or classes; train again.")
+        return cls(ready(network, device or choose_device()), card, config)
+
+    def tiles(self, image: NDArray) -> Iterator[tuple[Box, NDArray[np.float32]]]:
+        """Predict a slice tile by tile.
+
+        Parameters
+        ----------
+        image
+            Raw ``(C, H, W)``, any real dtype.
+
+        Yields
+        ------
+        Box, NDArray
+            Disjoint boxes that cover the slice, each with probabilities float32 ``(K, h, w)`` that sum to 1.
+
+        Raises
+        ------
+        VolumeError
+            If the image has another number of channels than the network.
+        """
+        self._check(image)
+        return self.boxes(image, tile_boxes(image.shape[1:], self.config.tile), normalisation.measure(image))
+
+    def _check(self, image: NDArray) -> None:
+        if image.ndim != 3 or image.shape[0] != self.card.in_channels or 0 in image.shape:
+            raise VolumeError(
+                f"The slice has shape {image.shape}; the model takes (C, H, W) with {self.card.in_channels} channels, "
+                "so choose a volume like those it was trained on."
+            )
+
+    def boxes(
+        self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange
+    ) -> Iterator[tuple[Box, NDArray[np.float32]]]:
+        """Predict only some boxes of a raw slice whose grey range is known; otherwise as ``tiles``."""
+        at_once = TILES_AT_ONCE.get(self.device.type, 1)
+        for _, alike in groupby(boxes, key=lambda box: self._window(box).shape):
+            group = list(alike)
+            for first in range(0, len(group), at_once):
+                yield from self._pass(image, group[first : first + at_once], grey)
+
+    def _window(self, box: Box) -> _Window:
+        """What the network sees for a box: context on every side, on its grid."""
+        context, stride = self.config.context, self._stride
+        y0, x0 = ((start - context) // stride * stride for start in (box.y0, box.x0))
+        y1, x1 = (-(-(end + context) // stride) * stride for end in (box.y1, box.x1))
+        return _Window(y0, x0, y1, x1)
+
+    def _pass(
+        self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange
+    ) -> Iterator[tuple[Box, NDArray[np.float32]]]:
+        windows = [self._window(box) for box in boxes]
+        batch = torch.from_numpy(np.stack([grey.apply(window.cut(image)) for window in windows]))
+        with torch.inference_mode():
+            with autocast(self.device):
+                scores = self._network(batch.to(self.device))
+            for box, window, score in zip(boxes, windows, scores, strict=True):
+                kept = score[:, box.y0 - window.y0 : box.y1 - window.y0, box.x0 - window.x0 : box.x1 - window.x0]
+                yield box, kept.float().softmax(dim=0).cpu().numpy()
+
+    def probabilities(self, image: NDArray) -> NDArray[np.float32]:
+        """Class probabilities of a whole slice, float32 ``(K, H, W)``, from raw ``(C, H, W)``."""
+        result = np.empty((self.classes, *image.shape[1:]), np.float32)
+        for box, tile in self.tiles(image):
+            result[:, *box.slices] = tile
+        return result
+
+    def labels(self, image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The likeliest class of every pixel and its probability, from raw ``(C, H, W)``.
+
+        Returns
+        -------
+        mask, confidence
+            Both uint8 ``(H, W)``: class ids, and the probability of that class times 255, rounded.
+        """
+        mask, confidence = (np.empty(image.shape[1:], np.uint8) for _ in range(2))
+        for box, tile in self.tiles(image):
+            highest, best = torch.from_numpy(tile).max(dim=0)
+            mask[box.slices] = best.to(torch.uint8).numpy()
+            confidence[box.slices] = (255 * highest).round().to(torch.uint8).numpy()
+        return mask, confidence
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A rectangle that may reach beyond the slice, half-open, in pixels."""
+
+    y0: int
+    x0: int
+    y1: int
+    x1: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.y1 - self.y0, self.x1 - self.x0
+
+    def cut(self, image: NDArray) -> NDArray:
+        """The part of ``(C, H, W)`` inside, mirrored beyond the border."""
+        rows = mirrored(np.arange(self.y0, self.y1), image.shape[1])
+        columns = mirrored(np.arange(self.x0, self.x1), image.shape[2])
+        return image[:, rows[:, None], columns]
+
+
+def ready(network: nn.Module, device: torch.device) -> nn.Module:
+    """Prepare a network for prediction: evaluation mode, on the device, normalisation folded in."""
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.eval().requires_grad_(False)
+    fuse = getattr(network, "fuse", None)
+    if fuse is not None:
+        fuse()
+    return network
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores over all scored pixels together.
+
+    Attributes
+    ----------
+    loss
+        Mean cross-entropy in nats, or None without labelled pixels.
+    dice
+        Per class; None where the class is in neither truth nor prediction.
+    pixels
+        Labelled pixels scored.
+    """
+
+    loss: float | None
+    dice: tuple[float | None, ...]
+    pixels: int
+
+
+def score(predictor: Predictor, slices: Sequence[LabelledSlice]) -> Scores:
+    """Score a model on the labelled pixels of some slices, predicting no more than it takes.
+
+    Parameters
+    ----------
+    predictor
+        The model.
+    slices
+        Labels with 255 where a pixel is not scored.
+    """
+    table = np.zeros((predictor.classes, predictor.classes), np.int64)
+    total = 0.0
+    for one in slices:
+        label = one.label()
+        boxes = labelled_boxes(label, min(predictor.config.tile, SCORED_TILE))
+        if not boxes:
+            continue
+        image = one.image()
+        for box, probabilities in predictor.boxes(image, boxes, normalisation.measure(image)):
+            truth = label[box.slices]
+            table += confusion(probabilities.argmax(axis=0).astype(np.uint8), truth, predictor.classes)
+            total += cross_entropy(probabilities, truth)
+    pixels = int(table.sum())
+    return Scores(total / pixels if pixels else None, dice(table), pixels)
+
+
+def cross_entropy(probabilities: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
+    """Sum in nats over the labelled pixels, of probabilities ``(K, H, W)`` against class ids ``(H, W)``."""
+    rows, columns = np.nonzero(truth != UNLABELLED)
+    right = probabilities[truth[rows, columns], rows, columns]
+    return float(-np.log(np.maximum(right, 1e-7), dtype=np.float64).sum())
+
+
+def labelled_boxes(label: NDArray[np.uint8], size: int) -> list[Box]:
+    """Boxes of at most ``size`` pixels, shrunk to the labelled pixels, that hold all of them."""
+    boxes = []
+    for tile in tile_boxes(label.shape, size):
+        inside = label[tile.slices] != UNLABELLED
+        if inside.any():
+            rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+            y0, x0 = tile.y0 + int(rows[0]), tile.x0 + int(columns[0])
+            boxes.append(Box(y0, x0, tile.y0 + int(rows[-1]) + 1, tile.x0 + int(columns[-1]) + 1))
+    return boxes

@@ -1,0 +1,168 @@
+"""The network as Lightning trains it: loss on labelled pixels, augmentation, averaged weights, optimiser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from core.augment import augment
+from core.config import TrainConfig
+from core.dataset import UNLABELLED
+from core.errors import TrainingError
+
+WARM_UP = 0.04
+"""Share of the budget in which the learning rate climbs to its peak."""
+
+
+class Segmenter(LightningModule):
+    """Trains one network.
+
+    Parameters
+    ----------
+    network
+        Class scores ``(B, K, H, W)`` from images ``(B, C, H, W)``.
+    config
+        How to train.
+    counts
+        Labelled pixels of each class, int64 ``(K,)``.
+    """
+
+    def __init__(self, network: nn.Module, config: TrainConfig, counts: NDArray[np.int64]) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = AveragedModel(network, multi_avg_fn=_average, use_buffers=True)
+        self.average.requires_grad_(False)
+        self.class_weights: Tensor
+        self.register_buffer("class_weights", class_weights(counts), persistent=False)
+        self.config = config
+        self.share_used = 0.0
+        """Share of the time budget that is used up, set by the clock before every step."""
+        self.facts: dict[str, Any] = {}
+        """Stored with the resume state, to know the same training again."""
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.global_step)
+        return augment(images, labels, generator, self.config.patch)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        images, labels = batch  # (B, C, H, W), (B, H, W)
+        images = images.contiguous(memory_format=torch.channels_last)
+        loss = masked_loss(self.network(images), labels, self.class_weights)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss.item()} at step {self.global_step}; it must stay finite, so train with a lower learning "
+                f"rate than {self.config.learning_rate:g}."
+            )
+        return loss
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        rate = self.config.learning_rate * schedule(self.share_used)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+        # Lightning's own clipping refuses fused optimisers even where nothing is scaled.
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.average.update_parameters(self.network)
+
+    def configure_optimizers(self) -> Optimizer:
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        plain = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": 1e-2}, {"params": plain, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=self.config.learning_rate, fused=self.device.type in ("cpu", "cuda"))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["underpaint"] = self.facts
+
+
+def schedule(share_used: float) -> float:
+    """Factor of the learning rate: a linear climb, then a cosine to zero at the end of the budget."""
+    if share_used < WARM_UP:
+        return max(share_used / WARM_UP, 0.02)
+    rest = min(1.0, (share_used - WARM_UP) / (1 - WARM_UP))
+    return 0.5 * (1 + math.cos(math.pi * rest))
+
+
+def class_weights(counts: NDArray[np.int64]) -> Tensor:
+    """Weights float32 ``(K,)``: rarer classes count more, by the cube root of how much rarer, at most 4 times the mean.
+
+    An empty class has weight 1; it is in no label, so the weight is never used.
+    """
+    present = counts > 0
+    weights = np.ones(len(counts), np.float32)
+    share = counts[present] / counts.sum()
+    weights[present] = share ** (-1 / 3)
+    weights[present] /= (weights[present] * share).sum()
+    return torch.from_numpy(np.minimum(weights, 4.0))
+
+
+def masked_loss(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy plus soft Dice loss over the labelled pixels of a batch.
+
+    Parameters
+    ----------
+    scores
+        Before softmax, ``(B, K, H, W)``.
+    labels
+        uint8 ``(B, H, W)``, 255 where unlabelled.
+    weights
+        Of the classes in the cross-entropy, ``(K,)``.
+
+    Returns
+    -------
+    Tensor
+        A scalar; 0 with a gradient of 0 where nothing is labelled. Classes that are absent from the labels of the batch
+        have no Dice term.
+    """
+    target = labels.long().clamp(max=scores.shape[1] - 1)  # (B, H, W), any class where unlabelled
+    known = (labels != UNLABELLED).float()
+    logs = scores.float().log_softmax(dim=1)  # (B, K, H, W)
+    right = logs.gather(1, target[:, None]).squeeze(1)  # (B, H, W)
+    weight = weights[target] * known
+    entropy = -(weight * right).sum() / weight.sum().clamp(min=1e-6)
+    return entropy + _dice_loss(logs.exp(), right.exp(), target, known)
+
+
+def _dice_loss(probabilities: Tensor, right: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """One minus soft Dice, mean over the classes present.
+
+    Parameters
+    ----------
+    probabilities
+        ``(B, K, H, W)``.
+    right
+        Probability of the true class, ``(B, H, W)``.
+    target
+        Class ids, int64 ``(B, H, W)``.
+    known
+        1 where labelled, otherwise 0, float32 ``(B, H, W)``.
+    """
+    predicted = (probabilities * known[:, None]).sum(dim=(0, 2, 3))  # (K,); a matrix product would autocast
+    ids, known = target.reshape(-1), known.reshape(-1)
+    both = torch.zeros_like(predicted).index_add(0, ids, right.reshape(-1) * known)
+    size = torch.zeros_like(predicted).index_add(0, ids, known)
+    overlap = (2 * both + 1) / (predicted + size + 1)  # (K,)
+    present = size > 0
+    return ((1 - overlap) * present).sum() / present.sum().clamp(min=1)
+
+
+def _average(averaged: Sequence[Tensor], current: Sequence[Tensor], number: Tensor | int) -> None:
+    """Move the average over about the last twentieth of the steps so far; counters are copied."""
+    if not averaged[0].is_floating_point():  # all of a call have one dtype
+        torch._foreach_copy_(list(averaged), list(current))
+        return
+    steps = int(number)
+    torch._foreach_lerp_(list(averaged), list(current), 1 - min(0.999, (1 + steps) / (20 + steps)))

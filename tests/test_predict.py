@@ -1,0 +1,176 @@
+"""Prediction covers every pixel, does not depend on the tiles, and refuses what does not fit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core import normalisation
+from core.checkpoints import CARD, Card, save
+from core.config import PredictConfig
+from core.errors import CheckpointError, VolumeError
+from core.geometry import Box
+from core.networks import build
+from core.predict import Predictor, cross_entropy, labelled_boxes, ready, score
+from tests.slices import Drawn
+
+CPU = torch.device("cpu")
+NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}
+CARD_OF_3 = Card("unet", NETWORK, ("a", "b", "c"), 1, normalisation.NAME, {}, 0)
+
+
+class Threshold(nn.Module):
+    """A network of ten lines: class 1 where the normalised grey value is above 0."""
+
+    stride = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(8.0))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.cat([-image, image], dim=1) * self.slope
+
+
+def threshold(**config: int) -> Predictor:
+    card = replace(CARD_OF_3, class_names=("dark", "bright"))
+    return Predictor(ready(Threshold(), CPU), card, PredictConfig(**config))
+
+
+def noise(shape: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (1, *shape), dtype=np.uint8)
+
+
+def random_unet(**config: int) -> Predictor:
+    torch.manual_seed(0)
+    return Predictor(ready(build("unet", NETWORK), CPU), CARD_OF_3, PredictConfig(**config))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (64, 64), (65, 129), (200, 131)])
+def test_tiles_cover_every_pixel_once(shape: tuple[int, int]) -> None:
+    """Odd sizes, and slices smaller than a tile, are covered by disjoint tiles of probabilities that sum to 1."""
+    seen = np.zeros(shape, int)
+    for box, tile in threshold(tile=64, context=16).tiles(noise(shape)):
+        assert tile.shape == (2, *box.shape)
+        assert tile.dtype == np.float32
+        np.testing.assert_allclose(tile.sum(axis=0), 1, atol=1e-5)
+        seen[box.slices] += 1
+    assert (seen == 1).all()
+
+
+def test_every_pixel_lands_in_its_place() -> None:
+    """The mask of a thresholding network is the thresholded image."""
+    image = noise((150, 211))
+    mask, confidence = threshold(tile=64, context=16).labels(image)
+    away = abs(image[0].astype(float) - image.mean()) > 4
+    assert (mask == (image[0] > image.mean()))[away].all()
+    assert mask.dtype == confidence.dtype == np.uint8
+    assert confidence[away].min() > 127
+
+
+def test_the_result_does_not_depend_on_the_tile() -> None:
+    """Tiles of 64 and of 96 pixels give what one tile gives, once the context holds all that the network sees."""
+    image = noise((200, 230))
+    whole, *others = (random_unet(tile=tile, context=48).probabilities(image) for tile in (256, 64, 96))
+    for other in others:
+        assert abs(other - whole).max() < 0.02
+
+
+def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several tiles at once, as on a GPU, change nothing."""
+    image = noise((200, 230))
+    alone = random_unet(tile=64, context=16).probabilities(image)
+    monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 3})
+    np.testing.assert_allclose(random_unet(tile=64, context=16).probabilities(image), alone, atol=0.02)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_constant_slice_gives_finite_probabilities(value: int) -> None:
+    """Black and white slices have probabilities, not NaN."""
+    assert np.isfinite(random_unet().probabilities(np.full((1, 40, 50), value, np.uint8))).all()
+
+
+def test_other_channels_are_refused() -> None:
+    """Two channels for a network of one are named."""
+    with pytest.raises(VolumeError, match="takes \\(C, H, W\\) with 1 channels"):
+        list(random_unet().tiles(np.zeros((2, 40, 40), np.uint8)))
+
+
+def stored(folder: Path, **changes: object) -> Path:
+    """A checkpoint on disk, its card changed afterwards."""
+    torch.manual_seed(0)
+    save(folder, build("unet", NETWORK).state_dict(), CARD_OF_3)
+    raw = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps({**raw, **changes}))
+    return folder
+
+
+def test_a_stored_network_predicts_as_it_did(tmp_path: Path) -> None:
+    """Probabilities are the same before and after the disk."""
+    image = noise((64, 64))
+    loaded = Predictor.load(stored(tmp_path / "r"), device=CPU)
+    assert loaded.classes == 3
+    np.testing.assert_allclose(loaded.probabilities(image), random_unet().probabilities(image), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "os.system"}, "does not fit its own card"),
+        ({"network": {**NETWORK, "channels": 8}}, "does not fit its own card"),
+        ({"network": {**NETWORK, "depth": 99}}, "does not fit its own card"),
+        ({"normalisation": "other"}, "wants the normalisation 'other'"),
+        ({"class_names": ["a", "b"]}, "contradicts itself"),
+        ({"in_channels": 2}, "contradicts itself"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    """A card that names another architecture, size or normalisation is refused in one sentence."""
+    with pytest.raises(CheckpointError, match=message):
+        Predictor.load(stored(tmp_path / "r", **changes), device=CPU)
+
+
+def half_labelled(seed: int) -> Drawn:
+    """Truth of the thresholding network, on the right half of the slice only."""
+    image = noise((90, 140), seed)
+    mask = (image[0] > image.mean()).astype(np.uint8)
+    mask[:, :70] = 255
+    return Drawn(image, mask)
+
+
+def test_scores_count_labelled_pixels_of_all_slices() -> None:
+    """A perfect model has Dice 1 on the labelled pixels, counted over the slices together."""
+    scores = score(threshold(tile=64, context=16), [half_labelled(0), half_labelled(1)])
+    assert scores.pixels == 2 * 90 * 70
+    assert scores.loss is not None
+    assert scores.loss < 0.2
+    assert all(d is not None and d > 0.98 for d in scores.dice)
+
+
+def test_no_labelled_pixels_is_not_measured() -> None:
+    """Without labels there is no loss and no Dice, and no image is read."""
+    empty = Drawn(noise((40, 40)), np.full((40, 40), 255, np.uint8))
+    scores = score(threshold(), [empty])
+    assert (scores.loss, scores.dice, scores.pixels) == (None, (None, None), 0)
+    assert empty.reads == 0
+
+
+def test_labelled_boxes_hold_all_labels_and_little_else() -> None:
+    """Two labelled spots give two tight boxes."""
+    label = np.full((200, 200), 255, np.uint8)
+    label[10:20, 30:33], label[150, 190] = 0, 1
+    assert labelled_boxes(label, 100) == [Box(10, 30, 20, 33), Box(150, 190, 151, 191)]
+
+
+def test_cross_entropy_of_known_probabilities() -> None:
+    """Two labelled pixels of probability 1/2 and 1/4 cost ln 2 + ln 4; an impossible one costs no more than 17."""
+    probabilities = np.array([[[0.5, 0.75, 1.0]], [[0.5, 0.25, 0.0]]], np.float32)
+    assert cross_entropy(probabilities, np.array([[0, 1, 255]], np.uint8)) == pytest.approx(np.log(8))
+    assert cross_entropy(probabilities, np.array([[255, 255, 1]], np.uint8)) < 17

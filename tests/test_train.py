@@ -1,0 +1,258 @@
+"""Training keeps to its budget, learns, can be stopped, killed and carried on, and refuses what it cannot do."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.checkpoints import CARD, load_card
+from core.config import TrainConfig
+from core.errors import CheckpointError, TrainingError
+from core.predict import Predictor
+from core.train import STATE, Cancelled, FitResult, Progress, fit
+from tests.slices import Drawn, discs
+
+NAMES = ("grey", "disc", "square")
+QUICK: dict[str, Any] = {"seconds": 1.0, "patch": 64, "batch": 2, "channels": 4, "depth": 2}
+
+
+def trained(
+    folder: Path,
+    train: Sequence[Drawn] = (discs(0),),
+    validation: Sequence[Drawn] = (discs(1),),
+    *,
+    names: Sequence[str] = NAMES,
+    report: Callable[[Progress], bool] = lambda progress: False,
+    resume: bool = False,
+    **config: Any,
+) -> FitResult:
+    """A training of a second on drawn discs."""
+    return fit(
+        train, validation, class_names=names, in_channels=1, config=TrainConfig(**(QUICK | config)), folder=folder,
+        card={"project": "toy"}, report=report, resume=resume,
+    )  # fmt: skip
+
+
+def stopped(folder: Path, **config: Any) -> Progress:
+    """A training cancelled after a few steps; its last progress."""
+    seen: list[Progress] = []
+
+    def report(progress: Progress) -> bool:
+        seen.append(progress)
+        return progress.step >= 3
+
+    with pytest.raises(Cancelled):
+        trained(folder, report=report, **({"seconds": 60.0} | config))
+    return seen[-1]
+
+
+@pytest.mark.timeout(180)
+def test_a_few_seconds_teach_discs_and_squares(tmp_path: Path) -> None:
+    """The checkpoint segments a slice it has not seen, and its scores are those of the validation pixels."""
+    result = trained(tmp_path / "r", seconds=6.0, channels=8, batch=4)
+    unseen = discs(7)
+    mask, _ = Predictor.load(result.checkpoint).labels(unseen.pixels)
+    assert (mask == unseen.mask).mean() > 0.9
+    assert result.validation_pixels == discs(1).mask.size
+    assert all(d is not None and d > 0.6 for d in result.validation_dice)
+
+
+def test_the_folder_holds_weights_and_a_full_card(tmp_path: Path) -> None:
+    """Card and weights are there, the resume state is gone, and nothing else is left behind."""
+    result = trained(tmp_path / "r")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r"]
+    card = load_card(tmp_path / "r")
+    assert card.class_names == NAMES
+    assert card.config == {**card.config, **QUICK}
+    assert card.scores["dice"].keys() == set(NAMES)
+    assert card.training["steps"] == result.steps > 0
+    assert card.training["labelled_pixels"]["grey"] == int((discs(0).mask == 0).sum())
+    assert {"device", "precision", "seconds"} <= card.training.keys()
+    assert {"torch", "lightning", "python"} <= card.versions.keys()
+    assert card.extra == {"project": "toy"}
+
+
+def test_training_seconds_keep_to_the_budget(tmp_path: Path) -> None:
+    """Steps stop when the seconds are used up; progress rises to the budget and ends with the scores."""
+    seen: list[Progress] = []
+    result = trained(tmp_path / "r", seconds=2.0, report=lambda p: bool(seen.append(p)))
+    assert 2.0 <= result.seconds < 4.0
+    assert [p.seconds for p in seen] == sorted(p.seconds for p in seen)
+    assert seen[-1].validation_dice == result.validation_dice
+    assert seen[-1].step == result.steps
+    assert seen[0].train_loss is not None
+
+
+def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither Lightning nor torch writes to the screen, nor a folder of logs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        trained(tmp_path / "r")
+    assert capfd.readouterr() == ("", "")
+    assert not list(tmp_path.rglob("lightning_logs"))
+
+
+def test_an_empty_class_and_empty_validation_are_no_obstacle(tmp_path: Path) -> None:
+    """A class without a pixel and a validation without labels give None, not NaN."""
+    blank = Drawn(discs(1).pixels, np.full(discs(1).mask.shape, 255, np.uint8))
+    result = trained(tmp_path / "r", validation=[blank], names=(*NAMES, "nobody"))
+    assert result.validation_loss is None
+    assert result.validation_dice == (None,) * 4
+    assert load_card(tmp_path / "r").scores["dice"]["nobody"] is None
+
+
+def test_small_constant_and_stroked_slices_train(tmp_path: Path) -> None:
+    """A constant slice smaller than a patch, with one labelled stroke, gives a finite model."""
+    mask = np.full((31, 45), 255, np.uint8)
+    mask[10, 5:30] = 1
+    slices = [Drawn(np.full((1, 31, 45), 3.5e-5, np.float32), mask)]
+    result = trained(tmp_path / "r", slices, slices)
+    assert result.validation_loss is not None
+    assert np.isfinite(result.validation_loss)
+
+
+def test_no_labelled_pixels_is_one_sentence(tmp_path: Path) -> None:
+    """Training on nothing is refused."""
+    with pytest.raises(TrainingError, match="no labelled pixels"):
+        trained(tmp_path / "r", train=[])
+
+
+def test_a_loss_that_is_not_finite_ends_training(tmp_path: Path) -> None:
+    """Image values that overflow are named, not trained on; no checkpoint is made."""
+    broken = discs(0)
+    broken.pixels = broken.pixels.astype(np.float32)
+    broken.pixels[0, ::2] = np.nan
+    with pytest.raises(TrainingError, match="must stay finite"):
+        trained(tmp_path / "r", train=[broken])
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_existing_checkpoint_is_not_trained_over(tmp_path: Path) -> None:
+    """The folder of an earlier round is refused before any work."""
+    (tmp_path / "r").mkdir()
+    with pytest.raises(CheckpointError, match="never overwritten"):
+        trained(tmp_path / "r")
+
+
+def test_a_cancelled_training_is_carried_on(tmp_path: Path) -> None:
+    """Cancelling keeps the state; resuming continues its steps and seconds and uses only what is left of the budget."""
+    last = stopped(tmp_path / "r")
+    assert (tmp_path / "r.partial" / STATE).exists()
+    assert not (tmp_path / "r").exists()
+    seen: list[Progress] = []
+    result = trained(tmp_path / "r", resume=True, seconds=last.seconds + 1, report=lambda p: bool(seen.append(p)))
+    assert result.resumed
+    assert seen[0].step > last.step
+    assert seen[0].seconds >= last.seconds
+    assert result.steps == seen[-1].step
+    assert not (tmp_path / "r.partial").exists()
+
+
+def test_a_budget_used_up_before_the_kill_only_needs_finishing(tmp_path: Path) -> None:
+    """Resuming with no seconds left validates and stores at once."""
+    last = stopped(tmp_path / "r", seconds=60.0)
+    result = trained(tmp_path / "r", resume=True, seconds=max(1.0, last.seconds / 2))
+    assert result.steps - last.step <= 1 or last.seconds < 1
+
+
+def test_resume_without_a_state_starts_anew(tmp_path: Path) -> None:
+    """Where nothing was interrupted, resume is an ordinary training."""
+    assert not trained(tmp_path / "r", resume=True).resumed
+
+
+def test_other_labels_classes_or_settings_cannot_be_carried_on(tmp_path: Path) -> None:
+    """Each difference is refused in one sentence and the state stays."""
+    stopped(tmp_path / "r")
+    others: list[dict[str, Any]] = [{"train": [discs(5)]}, {"names": ("grey", "disc", "box")}, {"seed": 1}]
+    for other in others:
+        with pytest.raises(TrainingError, match="of other labels, classes or settings"):
+            trained(tmp_path / "r", resume=True, **other)
+    assert (tmp_path / "r.partial" / STATE).exists()
+
+
+def test_ctrl_c_cancels(tmp_path: Path) -> None:
+    """An interrupt is a cancelled training, and the next one is heard too."""
+
+    def interrupt(progress: Progress) -> bool:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Cancelled):
+        trained(tmp_path / "r", report=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+class Payload:
+    """Pickles as a call that leaves a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+def test_a_resume_state_runs_no_code(tmp_path: Path) -> None:
+    """A state that would run code, and one that is damaged, are refused."""
+    stopped(tmp_path / "r")
+    state, mark = tmp_path / "r.partial" / STATE, tmp_path / "mark"
+    torch.save({"underpaint": Payload(mark)}, state)
+    with pytest.raises(CheckpointError, match="damaged and cannot be carried on"):
+        trained(tmp_path / "r", resume=True)
+    assert not mark.exists()
+    state.write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="damaged and cannot be carried on"):
+        trained(tmp_path / "r", resume=True)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.test_train import trained
+trained(Path(sys.argv[1]), seconds=600.0)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_training_is_carried_on(tmp_path: Path) -> None:
+    """After kill -9 the last whole state goes on with the seconds it had used."""
+    state = tmp_path / "r.partial" / STATE
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "r")], cwd=Path(__file__).parents[1])
+    try:
+        deadline = time.monotonic() + 200
+        while not state.exists():
+            assert process.poll() is None, "training ended by itself"
+            assert time.monotonic() < deadline, "no resume state was written"
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    used = torch.load(state, weights_only=True)
+    seconds = next(value["seconds"] for key, value in used["callbacks"].items() if "Clock" in key)
+    result = trained(tmp_path / "r", resume=True, seconds=seconds + 1)
+    assert result.resumed
+    assert result.steps > used["global_step"]
+    assert seconds < result.seconds < seconds + 4
+
+
+def test_the_card_is_valid_json_even_without_scores(tmp_path: Path) -> None:
+    """No NaN gets into the card."""
+    trained(tmp_path / "r", validation=())
+    assert json.loads((tmp_path / "r" / CARD).read_text())["scores"]["loss"] is None
+
+
+def test_importing_the_trainer_does_not_import_lightning() -> None:
+    """The command line's help does not wait for Lightning."""
+    code = "import sys, core.train; sys.exit('lightning' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1]).returncode == 0
