@@ -1,0 +1,260 @@
+"""Measure the loop through its front door: what is learnt in two minutes, how fast, in how much memory, at what effort.
+
+    python benchmarks/loop.py --quick
+    python benchmarks/loop.py --seeds 3 --json > results.json
+    python benchmarks/loop.py --only learn --volumes ~/volumes
+
+Every section is one function that returns a table; ``--only`` runs one of them. Commands are run as a user would run
+them, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from page import page
+from report import Goal, Report, Section, mean
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a section needs to know; ``scratch`` is an empty folder of its own."""
+
+    quick: bool
+    seeds: int
+    volumes: Path
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """A real volume: the slices that are painted, its classes, and the Dice that two minutes should reach."""
+
+    volume: str
+    classes: tuple[str, ...]
+    slices: tuple[int, ...]
+    goals: Mapping[str, float]
+
+
+TASKS = (
+    Task(
+        "vnc",
+        ("intracellular", "membrane", "mitochondria", "synapse", "glia"),
+        (2, 9, 16),
+        {"mitochondria": 0.88, "membrane": 0.80},
+    ),
+    Task("lucchi", ("background", "mitochondria"), (20, 64, 108), {"mitochondria": 0.90}),
+)
+SECONDS = 120
+FASTEST_ENOUGH = 4.0  # megapixels per second
+GROWTH_ALLOWED = 1.1
+
+
+def underpaint(workspace: Path, *arguments: object) -> dict[str, Any]:
+    """Run one command and return the JSON object it prints."""
+    command = [sys.executable, "-m", "core.cli", *map(str, arguments), "--workspace", str(workspace), "--json"]
+    print(" ".join(["underpaint", *command[3:-3]]), file=sys.stderr, flush=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def learn(setting: Setting) -> Section:
+    """Dice per class on all other slices after training on three."""
+    seconds = 20 if setting.quick else SECONDS
+    rows, goals = [], []
+    for task in TASKS:
+        folder = setting.volumes / task.volume
+        start_project(setting.scratch, task.volume, folder, task.classes)
+        labels, listed = folder / "labels.tif", ",".join(map(str, task.slices))
+        underpaint(setting.scratch, "labels", "import", task.volume, labels, "--slices", listed)
+        scores = [learn_once(setting.scratch, task.volume, labels, seconds, seed) for seed in range(setting.seeds)]
+        for name in task.classes:
+            found = [score[name] for score in scores]
+            measured = [value for value in found if value is not None]
+            rows.append((task.volume, listed, name, mean(found), min(measured, default=None), task.goals.get(name)))
+        for name, goal in task.goals.items():
+            value = mean([score[name] for score in scores])
+            reached = None if setting.quick or value is None else value >= goal
+            goals.append(Goal(f"{task.volume} {name} Dice >= {goal} after {SECONDS} s", value, reached))
+    sentence = f"Dice on the slices not painted, {seconds} s of training from random weights, {setting.seeds} seed(s)"
+    columns = ("volume", "painted slices", "class", "Dice, mean", "Dice, worst seed", f"goal after {SECONDS} s")
+    return Section("learn", sentence, columns, tuple(rows), tuple(goals))
+
+
+def start_project(workspace: Path, name: str, folder: Path, classes: tuple[str, ...]) -> None:
+    """Make a project of ``folder/image.tif``."""
+    if not (folder / "image.tif").exists():
+        raise SystemExit(f"{folder / 'image.tif'} is not there; give the folder of the volumes with --volumes DIR.")
+    underpaint(workspace, "new", name, "--volume", folder / "image.tif", "--classes", ",".join(classes))
+
+
+def learn_once(workspace: Path, name: str, truth: Path, seconds: float, seed: int) -> dict[str, float | None]:
+    """Train one round with a seed; Dice by class on the slices without a label."""
+    trained = underpaint(workspace, "train", name, "--seconds", seconds, "--seed", seed)
+    scored = underpaint(workspace, "evaluate", name, "--truth", truth, "--round", trained["round"])
+    dice: dict[str, float | None] = scored["dice"]
+    return dice
+
+
+def speed(setting: Setting) -> Section:
+    """Megapixels predicted per second on a real volume."""
+    task, folder = TASKS[0], setting.volumes / TASKS[0].volume
+    start_project(setting.scratch, task.volume, folder, task.classes)
+    listed = ",".join(map(str, task.slices))
+    underpaint(setting.scratch, "labels", "import", task.volume, folder / "labels.tif", "--slices", listed)
+    underpaint(setting.scratch, "train", task.volume, "--seconds", 5)
+    runs = [
+        underpaint(setting.scratch, "predict", task.volume, setting.scratch / f"{number}.tif")
+        for number in range(2 if setting.quick else 5)
+    ]
+    rates = sorted(run["megapixels_per_second"] for run in runs)
+    middle = rates[len(rates) // 2]
+    sentence = f"`predict` of all {runs[0]['slices']} slices of {task.volume} to a TIFF, {len(runs)} runs, written and read"
+    goal = Goal(f"prediction >= {FASTEST_ENOUGH:g} megapixels/s", middle, middle >= FASTEST_ENOUGH)
+    columns = ("volume", "slices", "megapixels/s, median", "slowest", "fastest", "peak MiB")
+    row = (task.volume, runs[0]["slices"], middle, rates[0], rates[-1], max(run["peak_memory_mb"] for run in runs))
+    return Section("speed", sentence, columns, (row,), (goal,))
+
+
+def memory(setting: Setting) -> Section:
+    """Peak memory of ``predict`` for a volume and for one ten times as deep."""
+    side = 256 if setting.quick else 1024
+    write_phantom(setting.scratch / "shallow", side, repeats=1)
+    write_phantom(setting.scratch / "deep", side, repeats=10)
+    rows = [predict_phantom(setting.scratch, name) for name in ("shallow", "deep")]
+    grown = rows[1][2] / rows[0][2]
+    sentence = f"`predict` to a TIFF, slices of {side} x {side}, each in a process of its own; the same slices ten times over"
+    goal = Goal(f"memory for 200 slices over memory for 20, below {GROWTH_ALLOWED:g}", grown, grown < GROWTH_ALLOWED)
+    return Section("memory", sentence, ("volume", "slices", "peak MiB", "seconds"), tuple(rows), (goal,))
+
+
+PHANTOM_CLASSES = ("matrix", "pore", "phase")
+
+
+def write_phantom(folder: Path, side: int, *, repeats: int, depth: int = 20, seed: int = 0) -> None:
+    """``image.tif`` and ``labels.tif`` of a generated volume, its slices ``repeats`` times over."""
+    from core.phantom import PhantomConfig, phantom_slices
+
+    folder.mkdir()
+    pairs = list(phantom_slices(PhantomConfig(depth=depth, height=side, width=side, seed=seed)))
+    for name, number in (("image.tif", 0), ("labels.tif", 1)):
+        pages: Iterator[Any] = (pair[number] for _ in range(repeats) for pair in pairs)
+        tifffile.imwrite(folder / name, pages, shape=(depth * repeats, side, side), dtype=np.uint8, metadata={"axes": "ZYX"})
+
+
+def predict_phantom(scratch: Path, name: str) -> tuple[str, int, float, float]:
+    """Train a moment on three slices of a phantom and predict all of it: name, slices, peak MiB, seconds."""
+    start_project(scratch, name, scratch / name, PHANTOM_CLASSES)
+    underpaint(scratch, "labels", "import", name, scratch / name / "labels.tif", "--slices", "2,9,16")
+    underpaint(scratch, "train", name, "--seconds", 5)
+    done = underpaint(scratch, "predict", name, scratch / f"{name}.tif")
+    return name, done["slices"], done["peak_memory_mb"], done["seconds"]
+
+
+def annotator(setting: Setting) -> Section:
+    """What asking saves on a phantom, and how far that hangs on the annotator's assumed speeds.
+
+    The masks painted do not depend on the speeds, so every speed is applied to the same replays.
+    """
+    from core.config import AnnotatorConfig
+
+    side, rounds, seconds = (256, 3, 5) if setting.quick else (384, 5, 60)
+    write_phantom(setting.scratch / "phantom", side, repeats=1, depth=40)
+    replays = {query: [replay(setting.scratch, query, rounds, seconds, seed) for seed in range(setting.seeds)]
+               for query in ("least-confidence", "random")}  # fmt: skip
+    efforts = {query: [efforts for _, efforts in played] for query, played in replays.items()}
+    rows = []
+    for label, config in speeds(AnnotatorConfig()):
+        asked, chance = (
+            mean([sum(effort.seconds(config) for effort in one) for one in efforts[query]]) or 0.0 for query in efforts
+        )
+        rows.append((label, asked, chance, asked / chance, *(mean([d[-1] for d, _ in replays[q]]) for q in replays)))
+    sentence = (
+        f"seconds of annotation over {rounds} rounds of {seconds} s on a phantom of 40 x {side} x {side}, 3 slices "
+        f"painted, 2 corrected a round, {setting.seeds} seed(s); mean Dice on test slices fixed before"
+    )
+    columns = ("annotator", "asking, s", "random, s", "asking / random", "asking, Dice", "random, Dice")
+    return Section("annotator", sentence, columns, tuple(rows))
+
+
+def replay(scratch: Path, query: str, rounds: int, seconds: float, seed: int) -> tuple[list[float | None], list[Any]]:
+    """Simulate with a query: mean Dice and effort of every round."""
+    from core.config import SimulateConfig, TrainConfig
+    from core.simulate import simulate
+
+    print(f"simulate --query {query} --seed {seed}", file=sys.stderr, flush=True)
+    config = SimulateConfig(rounds=rounds, query=query, train=TrainConfig(seconds=seconds, seed=seed))
+    folder = scratch / "phantom"
+    played = simulate(folder / "image.tif", folder / "labels.tif", PHANTOM_CLASSES, config)
+    return [r.mean_dice for r in played.rounds], [r.effort for r in played.rounds]
+
+
+def speeds(config: Any) -> Iterator[tuple[str, Any]]:
+    """The annotator as frozen, and with each number alone at half and double."""
+    yield "as frozen", config
+    for name in (f.name for f in fields(config)):
+        for factor in (0.5, 2.0):
+            yield f"{name} x {factor:g}", replace(config, **{name: getattr(config, name) * factor})
+
+
+def app(setting: Setting) -> Section:
+    """The annotate page in a real browser."""
+    return page(setting.scratch, setting.quick)
+
+
+SECTIONS: dict[str, Callable[[Setting], Section]] = {
+    "learn": learn,
+    "speed": speed,
+    "memory": memory,
+    "app": app,
+    "annotator": annotator,  # last: it trains in this process, and a child's peak memory may include its parent's
+}
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="under five minutes: short trainings, small volumes")
+    here = Path(os.environ.get("UNDERPAINT_VOLUMES") or ROOT.parent / "shared" / "volumes")
+    parser.add_argument("--volumes", type=Path, default=here, help="folder with vnc/ and lucchi/ (UNDERPAINT_VOLUMES)")
+    parser.add_argument("--seeds", type=int, default=1, help="repeat what is random with so many seeds")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--only", choices=SECTIONS, help="one section")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the sections asked for, each in an empty folder, and print what they found."""
+    chosen = parse()
+    report = Report(chosen.quick, chosen.seeds)
+    for name in [chosen.only] if chosen.only else SECTIONS:
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as scratch:
+            setting = Setting(chosen.quick, chosen.seeds, chosen.volumes.expanduser().resolve(), Path(scratch))
+            report.sections.append(SECTIONS[name](setting))
+        print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    if chosen.json:
+        print(report.as_json())
+    else:
+        report.print()
+
+
+if __name__ == "__main__":
+    main()
