@@ -129,7 +129,10 @@ def test_a_stroke_is_saved_and_becomes_exactly_these_labels(opened: Page, projec
 def place_or_none(page: Page) -> tuple[int, int] | None:
     """Volume and z of the slice in the editor, None while it is loading."""
     loaded = page.locator(".editor").get_attribute("data-loaded")
-    return None if loaded is None else place(page)
+    if loaded is None:
+        return None
+    volume, z = loaded.split("/")
+    return int(volume), int(z)
 
 
 def test_undo_and_redo_are_stored_too(opened: Page, project: Project) -> None:

@@ -1,0 +1,54 @@
+# make demo    the app on a generated volume, with a first round in training
+# make test    all tests
+# make lint    style, types, the floors of the house
+# make clean   removes the environment and what the tools left behind (never data/ or checkpoints/)
+#
+# Needs Python 3.11 or newer with pip and venv; makes its own environment in .venv.
+#   make demo PYTHON=python3.12                                          another Python
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu           the small CPU-only PyTorch (on Linux the default
+#                                                                        is the CUDA build, several gigabytes)
+#   make demo DEMO_ARGS="--no-browser --port 8600"                       options of `underpaint demo`
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+
+.PHONY: demo test lint clean
+
+demo: $(READY)
+	$(BIN)/underpaint demo $(DEMO_ARGS)
+
+test: $(READY_DEV)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis
+	find app core tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Underpaint needs Python 3.11 or newer; $(PYTHON) is older or missing. Try: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A PyTorch index is asked for PyTorch alone: its own dependencies come from PyPI, pinned like everything else.
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) (once; several minutes, PyTorch is large)"
+	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
+	$(PIP) --editable .
+	@touch $@
+
+$(READY_DEV): pyproject.toml constraints.txt $(READY)
+	$(PIP) --editable ".[dev]"
+	@touch $@

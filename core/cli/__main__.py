@@ -1,0 +1,5 @@
+"""``python -m core.cli`` is ``underpaint``."""
+
+from core.cli import main
+
+main()

@@ -1,0 +1,155 @@
+"""The loop: ``train``, ``propose``, ``predict``, ``evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from core.cli.edge import answer, working
+from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, parse_range
+from core.cli.projects import dice_words, number
+from core.config import ProposeConfig, TrainConfig, help_text
+from core.errors import Cancelled
+
+if TYPE_CHECKING:
+    from core.progress import Progress
+
+
+def train(
+    name: Name,
+    seconds: Annotated[float, typer.Option(help=help_text(TrainConfig, "seconds"))] = TrainConfig.seconds,
+    seed: Annotated[int, typer.Option(help=help_text(TrainConfig, "seed"))] = TrainConfig.seed,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the round that was stopped or killed.")] = False,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
+    config = configured(TrainConfig, seconds=seconds, seed=seed)
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    try:
+        with working("Training") as report:
+            done = project.train(config, resume=resume, report=lambda now: report(now.seconds / now.budget, _words(now)))
+    except Cancelled as stopped:
+        raise Cancelled(f"Training was stopped; underpaint train {name} --resume goes on with it.") from stopped
+    result = {
+        "round": done.round,
+        "seconds": done.seconds,
+        "validation_loss": done.validation_loss,
+        "validation_dice": done.validation_dice,
+        "checkpoint": done.checkpoint,
+    }
+    text = (
+        f"Round {done.round}: {done.seconds:.0f} s, validation loss {number(done.validation_loss)}, "
+        f"Dice {dice_words(done.validation_dice)}.\n{done.checkpoint}"
+    )
+    answer(result, text, as_json=as_json)
+
+
+def _words(now: Progress) -> str:
+    losses = {"loss": now.train_loss, "validation loss": now.validation_loss}
+    return ", ".join([f"step {now.step}"] + [f"{name} {value:.3f}" for name, value in losses.items() if value is not None])
+
+
+def propose(
+    name: Name,
+    number_of_slices: Annotated[
+        int, typer.Option("-n", "--number", help=help_text(ProposeConfig, "number"))
+    ] = ProposeConfig.number,
+    query: Annotated[str, typer.Option(help=help_text(ProposeConfig, "query"))] = ProposeConfig.query,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Scan the volumes with the newest model and list the slices most worth correcting."""
+    config = configured(ProposeConfig, number=number_of_slices, query=query)
+    from core.project import Project, workspace_folder
+    from core.uncertainty import query_named
+
+    query_named(query)
+    project = Project.open(workspace_folder(workspace), name)
+    with working("Scanning") as report:
+        proposals = project.propose(config, report=report)
+    table = Table("volume", "slice", "score", "reason")
+    for proposal in proposals:
+        table.add_row(str(proposal.volume), str(proposal.z), f"{proposal.score:.4f}", proposal.reason)
+    result = [
+        {
+            "volume": proposal.volume,
+            "slice": proposal.z,
+            "score": proposal.score,
+            "reason": proposal.reason,
+            "boxes": [[box.y0, box.x0, box.y1, box.x1] for box in proposal.boxes],
+        }
+        for proposal in proposals
+    ]
+    answer({"proposals": result}, table if result else "Every slice is labelled; nothing to propose.", as_json=as_json)
+
+
+def predict(
+    name: Name,
+    out: Annotated[Path, typer.Argument(metavar="OUT.tif|OUT.zarr", help="Where to write the segmentation.")],
+    slices: Annotated[str | None, typer.Option(help="Slices A:B (A to B-1), from 0; all by default.")] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write a probability per class instead of class ids.")
+    ] = False,
+    round_number: Round = None,
+    volume_index: VolumeIndex = 0,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Segment a volume, slice by slice, into a TIFF or zarr."""
+    chosen = parse_range(slices) if slices else None
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    with working("Predicting") as report:
+        done = project.predict(
+            out, slices=chosen, probabilities=probabilities, round_=round_number, volume=volume_index, report=report
+        )
+    result = {
+        "slices": done.slices,
+        "seconds": done.seconds,
+        "megapixels_per_second": done.megapixels_per_second,
+        "peak_memory_mb": done.peak_memory_mb,
+        "path": done.path,
+        "round": done.round,
+        "amounts": {class_name: asdict(amount) for class_name, amount in done.amounts.items()},
+    }
+    text = (
+        f"Wrote {done.path}: {done.slices} slices in {done.seconds:.1f} s, {done.megapixels_per_second:.1f} megapixels/s, "
+        f"peak memory {number(done.peak_memory_mb, 0)} MB."
+    )
+    answer(result, text, as_json=as_json)
+
+
+def evaluate(
+    name: Name,
+    truth: Annotated[Path, typer.Option(metavar="LABELS.tif", help="True class ids, one page per slice of the volume.")],
+    round_number: Round = None,
+    volume_index: VolumeIndex = 0,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Score a model against the truth, on slices without a label of any role."""
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    with working("Evaluating") as report:
+
+        def go_on(share: float, words: str) -> bool:
+            if report(share, words):
+                raise Cancelled("The evaluation was stopped.")
+            return False
+
+        done = project.evaluate(truth, round_=round_number, volume=volume_index, report=go_on)
+    result = {"dice": done.dice, "mean_dice": done.mean_dice, "slices": done.slices, "round": done.round}
+    text = (
+        f"Round {done.round} on {len(done.slices)} slices without a label: mean Dice {number(done.mean_dice)} "
+        f"({dice_words(done.dice)})."
+    )
+    answer(result, text, as_json=as_json)

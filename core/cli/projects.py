@@ -1,0 +1,121 @@
+"""Commands about a project and its labels: ``new``, ``labels import``, ``labels export``, ``rounds``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from core.cli.edge import answer, working
+from core.cli.options import Json, Name, VolumeIndex, Workspace, parse_names, parse_slices, parse_voxel
+
+
+class Role(StrEnum):
+    """What imported pixels may be used for, for ever."""
+
+    train = "train"
+    validation = "validation"
+    audit = "audit"
+
+
+def new(
+    name: Name,
+    volume: Annotated[list[Path], typer.Option(help="An image volume: TIFF, zarr or a folder of images; repeatable.")],
+    classes: Annotated[str, typer.Option(help="Class names, background first, like background,pore,phase.")],
+    axes: Annotated[str | None, typer.Option(help="Order of the axes, like ZYX or CZYX, where the file does not say.")] = None,
+    voxel_nm: Annotated[str | None, typer.Option(help="Voxel size z,y,x in nanometres, where the file does not say.")] = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Create a project from one or several volumes."""
+    voxel = parse_voxel(voxel_nm) if voxel_nm else None
+    from core.project import Project, workspace_folder
+
+    project = Project.create(
+        workspace_folder(workspace), name, volumes=volume, classes=parse_names(classes), axes=axes, voxel_nm=voxel
+    )
+    rows = [{"path": row.path, "shape": row.shape, "voxel_nm": row.voxel_nm} for row in project.volumes]
+    result = {"project": name, "folder": project.folder, "classes": [c.name for c in project.classes], "volumes": rows}
+    text = f"Created project {name} in {project.folder}: {len(rows)} volume(s), {len(project.classes)} classes."
+    answer(result, text, as_json=as_json)
+
+
+def import_labels(
+    name: Name,
+    labels: Annotated[Path, typer.Argument(metavar="LABELS.tif", help="Class ids, one page per slice; 255 = not labelled.")],
+    slices: Annotated[
+        str | None, typer.Option(help="Slices to take, from 0, like 2,9,16 or 10:20; all pages by default.")
+    ] = None,
+    role: Annotated[Role, typer.Option(help="What these pixels may be used for, for ever.")] = Role.train,
+    volume_index: VolumeIndex = 0,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Bring painted slices in from a label file with a page per slice of the volume, or per slice listed."""
+    chosen = parse_slices(slices) if slices else None
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    imported = project.import_labels(labels, slices=chosen, role=role.value, volume=volume_index)
+    text = f"Imported {len(imported)} slice(s) into {name} as {role.value}."
+    answer({"slices": imported, "role": role.value, "volume": volume_index}, text, as_json=as_json)
+
+
+def export_labels(
+    name: Name,
+    out: Annotated[Path, typer.Argument(metavar="OUT.tif", help="Where to write; one page per slice, 255 = not labelled.")],
+    volume_index: VolumeIndex = 0,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Write all labels of a volume as one TIFF."""
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    with working("Writing labels"):
+        project.export_labels(out, volume=volume_index, overwrite=False)
+    labelled = [row.z for row in project.labelled_slices() if row.volume == volume_index]
+    answer({"path": out, "slices": labelled}, f"Wrote {out}: {len(labelled)} labelled slice(s).", as_json=as_json)
+
+
+def rounds(name: Name, workspace: Workspace = None, as_json: Json = False) -> None:
+    """List the rounds: what they learned from, how they score, what they cost."""
+    from core.project import Project, workspace_folder
+
+    rows = Project.open(workspace_folder(workspace), name).rounds()
+    table = Table("round", "labelled slices", "active seconds", "validation loss", "validation Dice")
+    for row in rows:
+        table.add_row(
+            str(row.round),
+            str(row.labelled_slices),
+            f"{row.active_seconds:.0f}",
+            number(row.validation_loss),
+            dice_words(row.validation_dice).replace(", ", "\n"),
+        )
+    result = [
+        {
+            "round": row.round,
+            "validation_loss": row.validation_loss,
+            "validation_dice": row.validation_dice,
+            "validation_pixels": row.validation_pixels,
+            "labelled_slices": row.labelled_slices,
+            "active_seconds": row.active_seconds,
+            "seconds": row.seconds,
+            "checkpoint": row.checkpoint,
+        }
+        for row in rows
+    ]
+    answer({"rounds": result}, table if rows else f"No round yet: run underpaint train {name}.", as_json=as_json)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A measured value in words; ``not measured`` where there is none."""
+    return "not measured" if value is None else f"{value:.{digits}f}"
+
+
+def dice_words(dice: dict[str, float | None]) -> str:
+    """Dice per class in one line."""
+    return ", ".join(f"{name} {number(value)}" for name, value in dice.items())

@@ -1,0 +1,87 @@
+"""The demo project: a generated volume with known truth and three painted slices, ready to go round the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from core.config import ProposeConfig, TrainConfig
+from core.errors import storage_errors
+from core.export import open_stack
+from core.phantom import CLASS_NAMES, Phantom, PhantomConfig
+from core.project import Project, list_projects
+
+NAME = "demo"
+PHANTOM = PhantomConfig(depth=64, height=512, width=512)
+VOXEL_NM = (10.0, 10.0, 10.0)
+PAINTED = (8, 30, 52)
+"""Slices that come with labels: far apart in z, none at an end."""
+
+Report = Callable[[float, str], bool]
+
+
+def volume_files(workspace: Path) -> tuple[Path, Path]:
+    """Where the demo's image and truth lie."""
+    folder = workspace / "data" / "demo-volume"
+    return folder / "image.tif", folder / "truth.tif"
+
+
+def open_or_create(workspace: Path, *, phantom: PhantomConfig = PHANTOM, report: Report | None = None) -> Project:
+    """The demo project, made on the first call; a first call that was interrupted is taken up where it stopped.
+
+    Parameters
+    ----------
+    workspace
+        Folder that holds ``data/`` and ``checkpoints/``.
+    phantom
+        The volume to generate.
+    report
+        Told the share done and a few words while the volume is generated.
+
+    Raises
+    ------
+    StorageError
+        If there is no room for the volume.
+    """
+    image, truth = volume_files(workspace)
+    if not image.exists():  # it is written last
+        generate(image, truth, phantom, report)
+    if NAME in list_projects(workspace):
+        project = Project.open(workspace, NAME)
+    else:
+        project = Project.create(workspace, NAME, volumes=[image], classes=CLASS_NAMES)
+    if not project.labelled_slices():
+        project.import_labels(truth, slices=painted(phantom.depth))
+    return project
+
+
+def painted(depth: int) -> list[int]:
+    """The slices of a volume of ``depth`` slices that come with labels."""
+    return sorted({z * depth // PHANTOM.depth for z in PAINTED})
+
+
+def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report | None = None) -> None:
+    """Write a phantom's grey values and truth as two TIFF stacks, slice by slice; both are whole or absent, the truth first."""
+    with storage_errors(image):
+        image.parent.mkdir(parents=True, exist_ok=True)
+    page = (phantom.height, phantom.width)
+    source = Phantom(phantom)
+    stack = partial(open_stack, pages=phantom.depth, page_shape=page, dtype=np.uint8, voxel_nm=VOXEL_NM, overwrite=True)
+    with stack(image) as image_pages, stack(truth) as truth_pages:
+        for z in range(phantom.depth):
+            image_pages.write(z, source.image(z))
+            truth_pages.write(z, source.truth(z))
+            if report is not None:
+                report((z + 1) / phantom.depth, "generating a volume")
+
+
+def start_first_round(project: Project, train: TrainConfig = TrainConfig()) -> bool:
+    """Start a first round in the background, unless there is one or a job is at work; whether it was started."""
+    job = project.job()
+    if project.rounds() or (job is not None and job.active):
+        return False
+    project.start_round(train, ProposeConfig())
+    return True

@@ -1,0 +1,100 @@
+"""Fixtures that several test files share, and the rule that nothing is skipped under ``CI=true``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.phantom import CLASS_NAMES, PhantomConfig, make_phantom
+
+if TYPE_CHECKING:
+    from core.project import Project
+
+pytest_plugins = ["pytester"]
+
+# Help and errors are compared as plain text, whatever terminal or CI the tests run in.
+os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
+os.environ["COLUMNS"] = "100"
+
+SMALL = PhantomConfig(depth=12, height=160, width=160, pore_radius=7.0, phase_radius=14.0)
+"""Small enough to learn in seconds, large enough for a validation tile."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """A volume on disk with its truth: both ``(Z, Y, X)`` uint8 TIFF; the classes in order of their ids."""
+
+    image: Path
+    truth: Path
+    classes: tuple[str, ...]
+
+    @property
+    def names(self) -> str:
+        """The classes as the command line takes them."""
+        return ",".join(self.classes)
+
+
+@pytest.fixture(scope="session")
+def volumes_folder() -> Path:
+    """The real volumes; a test that needs them is skipped where they are not."""
+    given = os.environ.get("UNDERPAINT_VOLUMES")
+    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "volumes"
+    if not (folder / "vnc" / "image.tif").exists():
+        pytest.skip(f"no real volumes in {folder}; UNDERPAINT_VOLUMES says where they are")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """A small generated volume and its truth."""
+    import tifffile
+
+    folder = tmp_path_factory.mktemp("phantom")
+    files = Files(folder / "image.tif", folder / "truth.tif", CLASS_NAMES)
+    for path, stack in zip((files.image, files.truth), make_phantom(SMALL), strict=True):
+        tifffile.imwrite(path, stack, photometric="minisblack")
+    return files
+
+
+@pytest.fixture
+def phantom_project(tmp_path: Path, phantom_files: Files) -> Project:
+    """A project on the small volume with two whole slices labelled from the truth, nothing trained."""
+    from core.project import Project
+
+    project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    return project
+
+
+@pytest.fixture(autouse=True)
+def _no_workspace_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNDERPAINT_WORKSPACE", raising=False)
+    monkeypatch.delenv("UNDERPAINT_DEBUG", raising=False)
+
+
+def _skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if os.environ.get("CI") == "true" and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{reason} (with CI=true nothing may be skipped)"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI=true a skipped test has failed."""
+    report = yield
+    _skip_is_failure(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """With CI=true a skipped test file has failed."""
+    report = yield
+    _skip_is_failure(report)
+    return report

@@ -1,0 +1,121 @@
+"""The documentation says what is there: every command and option, the README's commands, every link."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.shell import run
+from tests.test_cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [page for place in (".", "docs", "data", "checkpoints") for page in sorted((ROOT / place).glob("*.md"))]
+REFERENCE = (ROOT / "docs" / "command-line.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+ISSUED = """
+underpaint demo --no-browser
+underpaint app --port
+underpaint new --volume --classes --axes --voxel-nm
+underpaint labels import --slices --role --volume-index
+underpaint labels export --volume-index
+underpaint train --seconds --seed --resume
+underpaint propose -n --query
+underpaint predict --slices --probabilities --round --volume-index
+underpaint evaluate --truth --round --volume-index
+underpaint rounds
+underpaint simulate --volume --truth --classes --rounds --start --per-round --seconds --query --test-slices --seed
+"""
+
+JSON_KEYS = """
+round seconds validation_loss validation_dice checkpoint proposals volume slice score reason boxes slices rounds
+megapixels_per_second peak_memory_mb dice mean_dice validation_pixels labelled_slices active_seconds annotation_seconds
+""".split()  # noqa: SIM905 (a list of names is read as one)
+
+
+def _section(command: str) -> str:
+    """The part of the reference about one command."""
+    parts = re.split(r"^## ", REFERENCE, flags=re.MULTILINE)
+    return next((part for part in parts if part.startswith(f"{command}\n")), "")
+
+
+@pytest.mark.parametrize("line", ISSUED.strip().splitlines(), ids=lambda line: line.split(" -")[0])
+def test_a_command_is_documented_and_takes_what_is_documented(line: str) -> None:
+    """Each command has a section in the reference that shows its options, and its --help knows them."""
+    command, *options = re.split(r" (?=-)", line)
+    section, shown = _section(command), run(*command.split()[1:], "--help").out
+    assert section, f"docs/command-line.md has no section {command!r}"
+    for option in options:
+        assert option in section
+        assert option in shown
+
+
+def test_every_command_is_in_the_list_above() -> None:
+    """A new command cannot be added without being documented."""
+    listed = {tuple(re.split(r" (?=-)", line)[0].split()[1:]) for line in ISSUED.strip().splitlines()}
+    assert listed == set(COMMANDS)
+    names = {command[0] for command in COMMANDS}
+    assert set(re.findall(r"^│ ([a-z]+) ", run("--help").out, re.MULTILINE)) == names
+
+
+def test_json_keys_are_documented() -> None:
+    """The keys that scripts rely on are in the README and in the reference."""
+    for key in JSON_KEYS:
+        assert f"`{key}`" in README
+        assert f"`{key}`" in REFERENCE
+
+
+def test_what_the_readme_calls_is_there() -> None:
+    """Each ``make`` target and each ``underpaint`` command in the README's blocks exists."""
+    blocks = re.findall(r"```(?:console|sh)\n(.*?)```", README, re.DOTALL)
+    lines = [line.removeprefix("$ ").split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    calls = [shlex.split(line) for line in lines if line.startswith(("make ", "underpaint "))]
+    assert {"demo", "test"} <= {words[1] for words in calls if words[0] == "make"}
+    for words in calls:
+        if words[0] == "make":
+            assert words[1] in targets
+        else:
+            assert any(tuple(words[1 : 1 + len(command)]) == command for command in COMMANDS), words
+
+
+def test_the_readme_s_python_runs_as_far_as_its_names() -> None:
+    """The example compiles, its imports exist and its calls name parameters that exist."""
+    import inspect
+
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    compile(example, "README.md", "exec")
+    from core.project import Project
+
+    for verb, keyword in re.findall(r"(?:project|Project)\.(\w+)\([^\n]*?(\w+)=", example):
+        assert keyword in inspect.signature(getattr(Project, verb)).parameters or keyword in ("seconds", "number")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Relative links in the documentation point at files that exist."""
+    for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if not link.startswith(("http://", "https://")):
+            assert (page.parent / link).exists(), link
+
+
+def test_the_floors_are_documented() -> None:
+    """Every module on a floor in pyproject.toml is in the table of docs/architecture.md, from top to bottom."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(c["layers"] for c in contracts if c["id"] == "floors")
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page[page.index("| floor |") :]
+    for layer in layers:
+        for module in re.split(r"\s*[|:]\s*", layer):
+            assert f"`{module}`" in table, f"{module} has no floor in docs/architecture.md"
+
+
+def test_nothing_names_another_machine() -> None:
+    """Pins name versions, never a host, a path or a local build."""
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin) for pin in pins)
+    assert "torch==2.13.0" in pins
