@@ -30,6 +30,7 @@ test: $(READY_DEV)
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

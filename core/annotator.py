@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import center_of_mass, label
 
-from core.config import AnnotatorConfig
-from core.metrics import UNLABELLED
+from core.config import UNLABELLED, AnnotatorConfig
 
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
 

@@ -13,9 +13,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from core.config import UNLABELLED
 from core.normalisation import LIMIT
-
-UNLABELLED = 255
 
 
 @dataclass(frozen=True)

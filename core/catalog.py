@@ -133,9 +133,7 @@ class Catalog:
             raise ProjectError(f"There is no volume {index}; the project has volumes 0 to {len(rows) - 1}.")
         return rows[index]
 
-    def add_volume(
-        self, path: Path, *, axes: str | None = None, voxel_nm: tuple[float, float, float] | None = None
-    ) -> VolumeRow:
+    def add_volume(self, path: Path, *, axes: str | None = None, voxel_nm: tuple[float, float, float] | None = None) -> VolumeRow:
         """Add a volume; it must have as many channels as those before it.
 
         Raises

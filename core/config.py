@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+UNLABELLED = 255
+"""The class id of a pixel that nobody has labelled, or that nobody can: never claimed, trained on or scored."""
+
 
 def _option(default: Any, text: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
     return field(default=default, metadata={"help": text, "at_least": at_least, "at_most": at_most})

@@ -28,9 +28,7 @@ def _start(store: Store, volume: int, z: int, shape: tuple[int, int]) -> Editing
     return replace(kept, mask=kept.mask.copy(), touched=kept.touched.copy(), sequence=store.drafts.sequence(volume, z))
 
 
-def _overlay(
-    store: Store, volume: int, z: int, shape: tuple[int, int], head: Revision | None, last: int | None
-) -> Editing:
+def _overlay(store: Store, volume: int, z: int, shape: tuple[int, int], head: Revision | None, last: int | None) -> Editing:
     """Stored label over prediction over background."""
     mask = np.zeros(shape, np.uint8) if last is None else store.predicted(volume, z, last).mask.copy()
     if head is not None:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from core.config import UNLABELLED
 from core.errors import LabelError, TrainingError
 from core.normalisation import GreyRange, measure
 
-UNLABELLED = 255
 BLOCK = 32
 """Side in pixels of the blocks of the class index."""
 

@@ -16,11 +16,9 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from core.config import UNLABELLED
 from core.errors import LabelError
 from core.records import Records, pack, unpack
-
-UNLABELLED = 255
-"""The class id of a pixel nobody has labelled, or that nobody can."""
 
 MAX_RUNS = 1_000_000
 _TOUCHED_BIT = 8

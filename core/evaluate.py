@@ -13,8 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.config import UNLABELLED
 from core.errors import LabelError
-from core.metrics import UNLABELLED, confusion, dice, mean_dice
+from core.metrics import confusion, dice, mean_dice
 
 
 class LabelsSlices(Protocol):

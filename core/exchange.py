@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.drafts import UNLABELLED, end_draft
+from core.config import UNLABELLED
+from core.drafts import end_draft
 from core.errors import LabelError
 from core.export import open_stack
 from core.label_files import LabelFile
@@ -38,9 +39,7 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
     pairs = file.pages_for(slices, row.depth)
     labelled = [(page, z) for page, z in pairs if (file.read(page) != UNLABELLED).any()]
     if not labelled:
-        raise LabelError(
-            f"{path} holds no labelled pixel on these slices (all are {UNLABELLED}); nothing was imported."
-        )
+        raise LabelError(f"{path} holds no labelled pixel on these slices (all are {UNLABELLED}); nothing was imported.")
     for page, z in labelled:
         _import_page(store, file, page, volume, z, _ROLES[role])
     return [z for _, z in labelled]

@@ -166,8 +166,7 @@ def _writer_for(path: Path) -> type[_TiffStack] | type[_ZarrStack]:
 def _check_target(path: Path, overwrite: bool) -> None:
     if path.suffix.lower() not in _TIFF | {".zarr"}:
         raise ProjectError(
-            f'"{path.name}" cannot be written; allowed are names that end in .tif, .tiff or .zarr, so choose one of '
-            f"these."
+            f'"{path.name}" cannot be written; allowed are names that end in .tif, .tiff or .zarr, so choose one of these.'
         )
     if not path.parent.is_dir():
         raise ProjectError(
@@ -175,8 +174,7 @@ def _check_target(path: Path, overwrite: bool) -> None:
         )
     if path.exists() and not overwrite and not _is_ours(path):
         raise ProjectError(
-            f"{path} exists and was not written by {WRITER}, which replaces only its own files; choose another name "
-            f"or remove it."
+            f"{path} exists and was not written by {WRITER}, which replaces only its own files; choose another name or remove it."
         )
 
 

@@ -53,11 +53,7 @@ class Box:
 def tile_boxes(shape: tuple[int, int], size: int) -> list[Box]:
     """Cover an ``(H, W)`` image with boxes of ``size`` pixels, those at the far edges cut short."""
     height, width = shape
-    return [
-        Box(y, x, min(y + size, height), min(x + size, width))
-        for y in range(0, height, size)
-        for x in range(0, width, size)
-    ]
+    return [Box(y, x, min(y + size, height), min(x + size, width)) for y in range(0, height, size) for x in range(0, width, size)]
 
 
 def polygons_to_mask(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -213,8 +213,7 @@ class Jobs:
         for row in self._records.rows("SELECT * FROM jobs WHERE state IN ('queued', 'running')"):
             if not _alive(row["pid"], row["host"], row["heartbeat"]):
                 self._records.write(
-                    "UPDATE jobs SET state = 'dead', ended = ?, error = ? "
-                    "WHERE id = ? AND state IN ('queued', 'running')",
+                    "UPDATE jobs SET state = 'dead', ended = ?, error = ? WHERE id = ? AND state IN ('queued', 'running')",
                     (
                         time.time(),
                         "The job's process is gone (killed, or the machine stopped); what it had stored is kept: "

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from core.drafts import UNLABELLED
+from core.config import UNLABELLED
 from core.errors import LabelError, VolumeError
 from core.volumes import Volume, open_volume
 

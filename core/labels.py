@@ -19,8 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.config import ValidationConfig
-from core.drafts import UNLABELLED
+from core.config import UNLABELLED, ValidationConfig
 from core.errors import LabelError
 from core.geometry import Box
 from core.records import Records, pack, to_json, unpack
@@ -129,8 +128,7 @@ class LabelStore:
     def head(self, volume: int, z: int) -> Revision | None:
         """The newest revision of a slice that has not been undone."""
         row = self._records.row(
-            f"SELECT {_FACTS} FROM heads JOIN revisions ON heads.revision = revisions.id "
-            "WHERE heads.volume = ? AND heads.z = ?",
+            f"SELECT {_FACTS} FROM heads JOIN revisions ON heads.revision = revisions.id WHERE heads.volume = ? AND heads.z = ?",
             (volume, z),
         )
         return None if row is None else _revision(row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics import UNLABELLED
+from core.config import UNLABELLED
 
 _NM3_PER_UM3 = 1e9
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-UNLABELLED = 255
-"""Value of a pixel that carries no label; it is never counted."""
+from core.config import UNLABELLED
 
 _CHUNK = 1 << 20  # pixels counted at a time: the counting needs 16 bytes for each
 

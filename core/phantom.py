@@ -145,9 +145,7 @@ class Phantom:
 
     def _draw_objects(self, slab: int) -> tuple[_Object, ...]:
         config = self.config
-        pores = _draw(
-            _random(config.seed, "pores", slab), config, slab, config.pore_fraction, config.pore_radius, 0.55, None
-        )
+        pores = _draw(_random(config.seed, "pores", slab), config, slab, config.pore_fraction, config.pore_radius, 0.55, None)
         grains = _draw(
             _random(config.seed, "grains", slab), config, slab, config.phase_fraction, config.phase_radius, 0.4, _FACES
         )
@@ -250,8 +248,7 @@ class _Object:
             return
         reach = float(np.sqrt(reach**2 - dz**2))
         (y0, y1), (x0, x1) = (
-            (max(0, int(c - reach)), min(n, int(c + reach) + 1))
-            for c, n in zip(self.centre[1:], distance.shape, strict=True)
+            (max(0, int(c - reach)), min(n, int(c + reach) + 1)) for c, n in zip(self.centre[1:], distance.shape, strict=True)
         )
         if y0 >= y1 or x0 >= x1:
             return
@@ -266,9 +263,7 @@ class _Object:
     def _distance(self, dz: float, dy: Float, dx: Float) -> Float:
         if self.faces is None:
             rz, ry, rx = self.radii
-            return np.asarray(
-                (np.sqrt((dz / rz) ** 2 + (dy / ry) ** 2 + (dx / rx) ** 2) - 1) * min(self.radii), np.float32
-            )
+            return np.asarray((np.sqrt((dz / rz) ** 2 + (dy / ry) ** 2 + (dx / rx) ** 2) - 1) * min(self.radii), np.float32)
         # The ball keeps a grain finite whose faces leave it open to one side.
         own: Float = np.sqrt(np.float32(dz**2) + dy**2 + dx**2) - np.float32(self.radii[0])
         for nz, ny, nx, offset in self.faces:
@@ -302,9 +297,7 @@ def _draw(
     return [_one(random, config, slab, r, pad, faces) for r in radii(number)]
 
 
-def _one(
-    random: np.random.Generator, config: PhantomConfig, slab: int, radius: float, pad: float, faces: int | None
-) -> _Object:
+def _one(random: np.random.Generator, config: PhantomConfig, slab: int, radius: float, pad: float, faces: int | None) -> _Object:
     z = (slab + random.random()) * _SLAB
     y, x = (float(random.uniform(-pad, n + pad)) for n in (config.height, config.width))
     if faces is None:

@@ -18,8 +18,8 @@ from torch import nn
 
 from core import normalisation
 from core.checkpoints import Card, load
-from core.config import PredictConfig
-from core.dataset import UNLABELLED, LabelledSlice, mirrored
+from core.config import UNLABELLED, PredictConfig
+from core.dataset import LabelledSlice, mirrored
 from core.errors import CheckpointError, VolumeError
 from core.geometry import Box, tile_boxes
 from core.hardware import autocast, choose_device

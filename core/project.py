@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from core import correct, exchange, segment
 from core.catalog import VolumeRow, check_classes
-from core.config import ProposeConfig, TrainConfig
-from core.drafts import UNLABELLED, Editing, Patch
+from core.config import UNLABELLED, ProposeConfig, TrainConfig
+from core.drafts import Editing, Patch
 from core.errors import LabelError, ProjectError, storage_errors
 from core.evaluate import evaluate
 from core.geometry import Polygon

@@ -106,9 +106,7 @@ class Records:
         self.path = path
         self._local = threading.local()
         if not create and not path.is_file():
-            raise ProjectError(
-                f"{path} is missing, so this project's records cannot be read; restore it from a backup."
-            )
+            raise ProjectError(f"{path} is missing, so this project's records cannot be read; restore it from a backup.")
         self._journal = "DELETE" if _on_network_folder(path.parent) else "WAL"
         self._migrate(migrations)
 
@@ -199,9 +197,7 @@ class Records:
         if "locked" in text:
             return ProjectError(f"{self.path} is in use by another program for more than 30 s; close it and try again.")
         if "no such" in text:
-            return ProjectError(
-                f"{self.path} is damaged ({text}); nothing was changed, restore the file from a backup."
-            )
+            return ProjectError(f"{self.path} is damaged ({text}); nothing was changed, restore the file from a backup.")
         return error
 
 

@@ -181,9 +181,7 @@ class _Reporter:
         return (self._report is not None and self._report(progress)) or stop
 
 
-def score_rounds(
-    store: Store, handle: Handle, revisions: Sequence[Revision], validation: Sequence[FrozenSlice]
-) -> None:
+def score_rounds(store: Store, handle: Handle, revisions: Sequence[Revision], validation: Sequence[FrozenSlice]) -> None:
     """Score every round that has none on these held-back pixels, then show these scores; else the curve would lie."""
     from core.predict import score
 

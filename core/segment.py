@@ -83,9 +83,7 @@ def predict(
     page = (predictor.classes, *row.slice_shape) if probabilities else row.slice_shape
     dtype = np.float32 if probabilities else np.uint8
     started = time.monotonic()
-    with open_stack(
-        out, pages=len(wanted), page_shape=page, dtype=dtype, voxel_nm=row.voxel_nm
-    ) as stack:
+    with open_stack(out, pages=len(wanted), page_shape=page, dtype=dtype, voxel_nm=row.voxel_nm) as stack:
         for number, z in enumerate(wanted):
             image = store.image(volume, z)
             found = predictor.probabilities(image) if probabilities else predictor.labels(image)[0]
@@ -103,9 +101,7 @@ def export_confidence(store: Store, out: Path, *, volume: int, round_: int | Non
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
     row, chosen = store.catalog.row(volume), chosen_round(store, round_)
     predictor = store.predictor(chosen)
-    with open_stack(
-        out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm
-    ) as stack:
+    with open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack:
         for z in range(row.depth):
             kept = store.predictions.load(chosen, volume, z)
             stack.write(z, kept.confidence if kept else predictor.labels(store.image(volume, z))[1])
@@ -136,7 +132,6 @@ def results(store: Store) -> list[Result]:
     """The files made for the user that are still there, newest first."""
     rows = store.records.rows("SELECT * FROM results ORDER BY id DESC")
     found = [
-        Result(r["kind"], r["round"], r["volume"], store.folder / r["path"], json.loads(r["facts"]), r["created"])
-        for r in rows
+        Result(r["kind"], r["round"], r["volume"], store.folder / r["path"], json.loads(r["facts"]), r["created"]) for r in rows
     ]
     return [result for result in found if result.path.exists()]

@@ -15,8 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from core.augment import augment
-from core.config import TrainConfig
-from core.dataset import UNLABELLED
+from core.config import UNLABELLED, TrainConfig
 from core.errors import TrainingError
 
 WARM_UP = 0.04

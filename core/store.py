@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalog import Catalog
-from core.drafts import UNLABELLED, Drafts, Editing
+from core.config import UNLABELLED
+from core.drafts import Drafts, Editing
 from core.errors import CheckpointError, ProjectError
 from core.jobs import Jobs
 from core.labels import LabelStore, Revision, Role

@@ -50,9 +50,7 @@ def test_classes_get_ids_and_colours_in_order():
 def test_a_class_may_be_renamed_and_appended_but_not_removed(catalog):
     """Labels name classes by id, so an id never goes."""
     catalog.set_classes(["matrix", "pore"])
-    catalog.set_classes(
-        [LabelClass(0, "matrix", "#000000"), LabelClass(1, "void", "#ff0000"), LabelClass(2, "new", "#00ff00")]
-    )
+    catalog.set_classes([LabelClass(0, "matrix", "#000000"), LabelClass(1, "void", "#ff0000"), LabelClass(2, "new", "#00ff00")])
     assert [c.name for c in catalog.classes] == ["matrix", "void", "new"]
     with pytest.raises(ProjectError, match="not removed"):
         catalog.set_classes(["matrix", "void"])

@@ -274,9 +274,7 @@ def test_json_is_alone_on_stdout(trained: Path, phantom_files: Files) -> None:
         (("new", "other", "--volume", "{image}", "--classes", "a,b", "--axes", "QQ"), "QQ"),
     ],
 )
-def test_a_cause_the_user_can_mend_is_one_line(
-    project: Path, phantom_files: Files, words: tuple[str, ...], told: str
-) -> None:
+def test_a_cause_the_user_can_mend_is_one_line(project: Path, phantom_files: Files, words: tuple[str, ...], told: str) -> None:
     """Exit status 1, nothing on stdout, one line without a traceback on stderr that says what was found."""
     filled = [w.format(out=project, truth=phantom_files.truth, image=phantom_files.image) for w in words]
     ran = run(*filled, "--workspace", project, "--json")

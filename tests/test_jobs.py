@@ -29,8 +29,7 @@ def jobs(records):
 def enter(records, pid, host):
     """A training at work in some process of some machine."""
     records.write(
-        "INSERT INTO jobs (kind, arguments, state, pid, host, created, heartbeat) "
-        "VALUES ('train', '{}', 'running', ?, ?, ?, ?)",
+        "INSERT INTO jobs (kind, arguments, state, pid, host, created, heartbeat) VALUES ('train', '{}', 'running', ?, ?, ?, ?)",
         (pid, host, time.time(), time.time()),
     )
 

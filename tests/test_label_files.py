@@ -42,9 +42,7 @@ def test_any_other_number_of_pages_is_refused(path):
         file.pages_for([4, 1], 5)
 
 
-@pytest.mark.parametrize(
-    ("slices", "words"), [([5], "slice 5 is out of range"), ([-1], "out of range"), ([1, 1], "twice")]
-)
+@pytest.mark.parametrize(("slices", "words"), [([5], "slice 5 is out of range"), ([-1], "out of range"), ([1, 1], "twice")])
 def test_slices_that_are_not_there_are_refused(path, slices, words):
     """Slices count from 0 and are listed once."""
     file = LabelFile(written(path, np.zeros((5, *SHAPE), np.uint8)), SHAPE, 2)

@@ -30,9 +30,7 @@ def test_names_sort_as_people_count() -> None:
     assert sorted(["s10.tif", "S2.tif", "s1.tif"], key=natural_key) == ["s1.tif", "S2.tif", "s10.tif"]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "dtype"), [(".tif", "uint16"), (".tif", "float32"), (".png", "uint8"), (".png", "uint16")]
-)
+@pytest.mark.parametrize(("suffix", "dtype"), [(".tif", "uint16"), (".tif", "float32"), (".png", "uint8"), (".png", "uint16")])
 def test_images_become_slices_in_natural_order(tmp_path: Path, suffix: str, dtype: str) -> None:
     """Image 10 is the last of 1, 2 and 10, values are kept, other files are passed over."""
     for number in (10, 1, 2):
@@ -71,9 +69,7 @@ def test_an_image_that_differs_is_named(tmp_path: Path, other: np.ndarray, messa
         open_volume(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("mode", "message"), [("RGB", "RGB colour"), ("P", "RGB colour"), ("LA", "grey with transparency")]
-)
+@pytest.mark.parametrize(("mode", "message"), [("RGB", "RGB colour"), ("P", "RGB colour"), ("LA", "grey with transparency")])
 def test_coloured_pictures_are_refused(tmp_path: Path, mode: str, message: str) -> None:
     """A PNG in colour, with a palette or with transparency is refused by name."""
     Image.fromarray(PAGE).convert(mode).save(tmp_path / "a.png")

@@ -93,9 +93,7 @@ def test_imagej_hyperstack_in_one_page_table(tmp_path: Path) -> None:
 
 def test_imagej_without_spacing_has_no_voxel_size(tmp_path: Path) -> None:
     """Where the distance of slices is not stored, no voxel size is made up."""
-    path = write(
-        tmp_path / "a.tif", STACK, imagej=True, resolution=(200.0, 200.0), metadata={"axes": "ZYX", "unit": "um"}
-    )
+    path = write(tmp_path / "a.tif", STACK, imagej=True, resolution=(200.0, 200.0), metadata={"axes": "ZYX", "unit": "um"})
     with open_volume(path) as volume:
         assert volume.voxel_nm is None
 
@@ -103,9 +101,7 @@ def test_imagej_without_spacing_has_no_voxel_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize("axes", ["TYX", "ZYX"])
 def test_a_time_series_is_taken_as_slices(tmp_path: Path, axes: str) -> None:
     """Programs that write a stack as a time series are understood."""
-    assert np.array_equal(
-        slices(write(tmp_path / "a.tif", STACK, imagej=True, metadata={"axes": axes})), STACK[:, None]
-    )
+    assert np.array_equal(slices(write(tmp_path / "a.tif", STACK, imagej=True, metadata={"axes": axes})), STACK[:, None])
 
 
 def test_a_long_row_of_channels_is_taken_as_slices(tmp_path: Path) -> None:

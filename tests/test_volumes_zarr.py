@@ -14,9 +14,7 @@ from core.volumes import open_volume
 STACK = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
 
 
-def ome_zarr(
-    path: Path, version: int, axes: str, image: np.ndarray, scale: list[float], unit: str = "micrometer"
-) -> None:
+def ome_zarr(path: Path, version: int, axes: str, image: np.ndarray, scale: list[float], unit: str = "micrometer") -> None:
     """Two levels, the smaller one listed second as the standard has it."""
     described = {
         "multiscales": [

@@ -26,9 +26,7 @@ def simulate(
     per_round: Annotated[int, typer.Option(help=help_text(SimulateConfig, "per_round"))] = SimulateConfig.per_round,
     seconds: Annotated[float, typer.Option(help=help_text(TrainConfig, "seconds"))] = 60,
     query: Annotated[str, typer.Option(metavar="NAME", help=help_text(SimulateConfig, "query"))] = SimulateConfig.query,
-    test_slices: Annotated[
-        str | None, typer.Option(metavar="SLICES", help=help_text(SimulateConfig, "test_slices"))
-    ] = None,
+    test_slices: Annotated[str | None, typer.Option(metavar="SLICES", help=help_text(SimulateConfig, "test_slices"))] = None,
     seed: Annotated[int, typer.Option(help=help_text(TrainConfig, "seed"))] = TrainConfig.seed,
     workspace: Workspace = None,
     as_json: Json = False,

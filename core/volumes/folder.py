@@ -108,9 +108,7 @@ def _image_files(path: Path) -> list[Path]:
 
 def _header(file: Path) -> _Header:
     if file.stat().st_size == 0:
-        raise VolumeError(
-            f"{file} is empty (0 bytes); every image of the folder is a slice, so save it again or remove it."
-        )
+        raise VolumeError(f"{file} is empty (0 bytes); every image of the folder is a slice, so save it again or remove it.")
     try:
         return _tiff_header(file) if file.suffix.lower() in _TIFF else _picture_header(file)
     except _UNREADABLE as error:
@@ -122,8 +120,7 @@ def _tiff_header(file: Path) -> _Header:
         page = tif.pages.first
         if len(tif.pages) > 1:
             raise VolumeError(
-                f"{file} has {len(tif.pages)} pages; a folder has one image per slice, so open this file by itself "
-                f"or remove it."
+                f"{file} has {len(tif.pages)} pages; a folder has one image per slice, so open this file by itself or remove it."
             )
         if len(page.shape) != 2 or page.dtype is None:
             raise VolumeError(colour_image(str(file), page.samplesperpixel))
@@ -162,6 +159,5 @@ def _pixels(file: Path) -> NDArray[Any]:
 def _unreadable(file: Path, error: BaseException) -> str:
     detail = " ".join(str(error).split())[:160]
     return (
-        f"{file} cannot be read as an image ({detail}); it is damaged or not what its name says, so save it again "
-        f"or remove it."
+        f"{file} cannot be read as an image ({detail}); it is damaged or not what its name says, so save it again or remove it."
     )

@@ -51,9 +51,7 @@ class ZarrVolume(Volume):
         self._letters = name_axes(image.axes, self._array.shape, axes, path)
         shape = to_zcyx(self._array.shape, self._letters)
         if 0 in shape:
-            raise VolumeError(
-                f"{path} has the shape {self._array.shape} and so holds no pixel; at least one slice is needed."
-            )
+            raise VolumeError(f"{path} has the shape {self._array.shape} and so holds no pixel; at least one slice is needed.")
         names = numbered_names(list(image.channel_names), shape[1])
         voxel_nm = voxel_nm or _stored_voxel_size(image)
         super().__init__(path, VolumeInfo(shape, readable_dtype(self._array.dtype, str(path)), voxel_nm, names))
@@ -130,17 +128,13 @@ def _multiscale(group: zarr.Group, described: Mapping[str, Any], omero: Mapping[
             "so save the image again."
         )
     units = tuple(None if isinstance(axis, str) else axis.get("unit") for axis in axes)
-    scale = _combined_scale(
-        [*level.get("coordinateTransformations", ()), *described.get("coordinateTransformations", ())]
-    )
+    scale = _combined_scale([*level.get("coordinateTransformations", ()), *described.get("coordinateTransformations", ())])
     labels = tuple(channel.get("label") for channel in omero.get("channels", ()))
     return _Image(array, "".join(_letter(name) for name in names), units, scale, labels)
 
 
 def _combined_scale(transforms: Sequence[Mapping[str, Any]]) -> tuple[float, ...] | None:
-    scales = [
-        transform["scale"] for transform in transforms if transform.get("type") == "scale" and "scale" in transform
-    ]
+    scales = [transform["scale"] for transform in transforms if transform.get("type") == "scale" and "scale" in transform]
     return tuple(float(v) for v in np.prod(scales, axis=0)) if scales else None
 
 

@@ -43,9 +43,7 @@ def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | No
     if voxel_nm is not None:
         voxel_nm = checked_voxel_size(voxel_nm, path)
     if not path.exists():
-        raise VolumeError(
-            f"There is no file or folder {path}; check the path, or whether the disk that holds it is mounted."
-        )
+        raise VolumeError(f"There is no file or folder {path}; check the path, or whether the disk that holds it is mounted.")
     if path.is_dir():
         return _open_folder(path, axes, voxel_nm)
     return _open_file(path, axes, voxel_nm)
@@ -60,8 +58,7 @@ def _open_folder(path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> Vo
         return ZarrVolume(path, axes, voxel_nm)
     if path.suffix.lower() == ".zarr":
         raise VolumeError(
-            f"{path} has no zarr metadata (zarr.json, .zarray or .zgroup); it is damaged or not a zarr, so copy it "
-            f"again."
+            f"{path} has no zarr metadata (zarr.json, .zarray or .zgroup); it is damaged or not a zarr, so copy it again."
         )
     return FolderVolume(path, axes, voxel_nm)
 

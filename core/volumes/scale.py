@@ -53,8 +53,7 @@ def checked_voxel_size(voxel_nm: VoxelSize, path: Path) -> VoxelSize:
     """
     if len(voxel_nm) != 3 or not all(math.isfinite(v) and v > 0 for v in voxel_nm):
         raise VolumeError(
-            f"The voxel size {tuple(voxel_nm)} was given for {path}; it needs three positive lengths (z, y, x) in "
-            f"nanometres."
+            f"The voxel size {tuple(voxel_nm)} was given for {path}; it needs three positive lengths (z, y, x) in nanometres."
         )
     z, y, x = (float(v) for v in voxel_nm)
     return z, y, x

@@ -99,10 +99,7 @@ class TiffVolume(Volume):
 
     def _page_numbers(self, z: int) -> list[int]:
         """Pages that make up slice ``z``, one per channel or one for all channels."""
-        ranges = [
-            [z] if letter == "Z" else range(length)
-            for letter, length in zip(self._outer, self._outer_shape, strict=True)
-        ]
+        ranges = [[z] if letter == "Z" else range(length) for letter, length in zip(self._outer, self._outer_shape, strict=True)]
         return [int(np.ravel_multi_index(at, self._outer_shape)) if at else 0 for at in itertools.product(*ranges)]
 
     def _read_page(self, number: int) -> NDArray[Any]:
