@@ -55,6 +55,7 @@ def _import_page(store: Store, file: LabelFile, page: int, volume: int, z: int, 
 
 def export_labels(store: Store, path: Path, *, volume: int, overwrite: bool) -> None:
     """Write every slice's label as a stack of uint8 class ids, 255 where nobody has labelled; ``.tif`` or ``.zarr``."""
+    store.check_target(path)
     row = store.catalog.row(volume)
     with open_stack(
         path, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm, overwrite=overwrite

@@ -94,11 +94,10 @@ def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[P
 
 
 def first_proposals(store: Store, number: int, exclude: Collection[Place]) -> list[Proposal]:
-    """Before there is a model: slices spread evenly through each volume, those without a label."""
+    """Before there is a model: slices spread evenly over those without a label, of all volumes."""
     taken = labelled_places(store) | set(exclude)
-    places = []
-    for v in store.catalog.volumes:
-        spread = [(v.index, int((i + 0.5) * v.depth / number)) for i in range(number)]
-        places += [place for place in dict.fromkeys(spread) if place not in taken]
+    free = [(v.index, z) for v in store.catalog.volumes for z in range(v.depth) if (v.index, z) not in taken]
+    number = min(number, len(free))
+    places = [free[int((i + 0.5) * len(free) / number)] for i in range(number)]
     reason = "no model yet: one of the slices spread evenly through the volume"
-    return [Proposal(volume, z, 0.0, reason, ()) for volume, z in places[:number]]
+    return [Proposal(volume, z, 0.0, reason, ()) for volume, z in places]

@@ -72,6 +72,7 @@ def predict(
     report: Report,
 ) -> PredictReport:
     """Write the classes, or all classes' probabilities, of some slices; see :meth:`core.project.Project.predict`."""
+    store.check_target(out)
     row = store.catalog.row(volume)
     wanted = range(row.depth) if slices is None else slices
     if not len(wanted) or wanted[0] < 0 or wanted[-1] >= row.depth:
@@ -99,6 +100,7 @@ def predict(
 
 def export_confidence(store: Store, out: Path, *, volume: int, round_: int | None, report: Report) -> None:
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
+    store.check_target(out)
     row, chosen = store.catalog.row(volume), chosen_round(store, round_)
     predictor = store.predictor(chosen)
     with open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack:

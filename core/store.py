@@ -72,6 +72,18 @@ class Store:
         """A raw slice ``(C, H, W)`` in its stored dtype."""
         return self.catalog.volume(volume).read(z)
 
+    def check_target(self, out: Path) -> None:
+        """Refuse to write where a volume's raw data lies.
+
+        Raises
+        ------
+        ProjectError
+            If ``out`` is a volume of the project or lies inside one.
+        """
+        for row in self.catalog.volumes:
+            if out.expanduser().resolve().is_relative_to(row.path):
+                raise ProjectError(f"{out} is raw data of volume {row.index}, which is never changed; choose another file.")
+
     def checkpoint_folder(self, round_: int) -> Path:
         """Where the checkpoint of a round lies, whether trained yet or not."""
         return self.workspace / "checkpoints" / self.name / f"round-{round_:03d}"

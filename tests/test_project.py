@@ -295,6 +295,7 @@ def test_first_proposals_are_spread_evenly(phantom_project):
     proposals = phantom_project.propose(ProposeConfig(number=4))
     places = [p.z for p in proposals]
     assert places == [1, 4, 7, 10]
+    assert len(phantom_project.propose(ProposeConfig(number=50))) == 10
     assert "no model yet" in proposals[0].reason
 
 
@@ -352,6 +353,17 @@ def test_measuring_counts_the_working_region_only(trained, tmp_path):
     inside = int(trained.region_mask(0).sum())
     done = trained.predict(tmp_path / "out.tif", slices=range(2))
     assert sum(a.pixels for a in done.amounts.values()) == 2 * inside < 2 * 160 * 160
+
+
+def test_raw_data_is_never_a_target(trained, tmp_path):
+    """Neither a prediction nor labels are written over a volume, or into its folder."""
+    image = trained.volumes[0].path
+    before = image.read_bytes()
+    with pytest.raises(ProjectError, match="raw data of volume 0, which is never changed"):
+        trained.predict(image)
+    with pytest.raises(ProjectError, match="raw data"):
+        trained.export_labels(image, overwrite=True)
+    assert image.read_bytes() == before
 
 
 def test_probabilities_sum_to_one(trained, tmp_path):
