@@ -178,7 +178,11 @@ def _numbers(painted: list[Revision], rounds: list[RoundRow]) -> None:
 
 
 def _next_step(project: Project, painted: int, rounds: int) -> None:
-    if not painted:
+    job = project.job()
+    if job is not None and job.active and job.kind == "round":
+        text = f"A round is in training on {plural(painted, 'painted slice')}; its proposals appear by themselves."
+        page, label = "rounds", "Watch its curve"
+    elif not painted:
         text = "Paint some pixels of **every class** on three slices; the Annotate page suggests which."
         page, label = "annotate", "Paint the first slices"
     elif not rounds:
