@@ -33,8 +33,8 @@ from starlette.routing import Route
 
 from app.guard import Refusal, check_host, check_origin, check_token, issue_token, read_body
 from app.pictures import ByteCache, framed, heat_map, mask_runs, thumbnail_png
-from app.wire import number, read_runs, read_wish, window
-from core.errors import JobError, LabelError, UnderpaintError
+from app.wire import DAY_MS, number, read_runs, read_wish, window
+from core.errors import JobError, LabelError, StorageError, UnderpaintError, VolumeError
 from core.project import UNLABELLED, Patch, Project, list_projects, workspace_folder
 from core.volumes.display import display_window, thumbnail, to_grey
 
@@ -43,7 +43,6 @@ __all__ = ["issue_token", "module_url", "result_url", "routes", "thumbnail_url"]
 _EDITOR = Path(__file__).parent / "editor"
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
-_DAY_MS = 24 * 3600 * 1000
 
 _log = logging.getLogger(__name__)
 _greys = ByteCache(160 * 1024 * 1024)
@@ -127,14 +126,20 @@ async def _answer(request: Request, work: Callable[[], Awaitable[Response]]) -> 
     except Refusal as refusal:
         response = JSONResponse({"error": str(refusal)}, status_code=refusal.status)
     except UnderpaintError as error:
-        status = 409 if isinstance(error, LabelError | JobError) else 400
-        response = JSONResponse({"error": str(error)}, status_code=status)
+        response = JSONResponse({"error": str(error)}, status_code=_status(error))
     except Exception:
         _log.exception("A request to %s failed", request.url.path)
         sentence = "The app could not do this because of a fault of its own; its terminal says more."
         response = JSONResponse({"error": sentence}, status_code=500)
     response.headers.update(_HEADERS)
     return response
+
+
+def _status(error: UnderpaintError) -> int:
+    """503 for what may pass (a full or locked disk, a volume out of reach), so that the editor keeps its strokes."""
+    if isinstance(error, StorageError | VolumeError):
+        return 503
+    return 409 if isinstance(error, LabelError | JobError) else 400
 
 
 def _place(request: Request) -> Place:
@@ -248,7 +253,7 @@ def _patch(request: Request, body: bytes) -> Response:
     project, volume, z = _place(request)
     _, _, height, width = project.volumes[volume].shape
     runs = read_runs(body, height * width, [c.id for c in project.classes])
-    active_ms = number(request, "active_ms", 0, 0, _DAY_MS)
+    active_ms = number(request, "active_ms", 0, 0, DAY_MS)
     patch = Patch(sequence=request.path_params["sequence"], runs=runs, active_ms=active_ms)
     return JSONResponse({"sequence": project.apply(volume, z, patch)})
 
@@ -263,7 +268,7 @@ def _claim(request: Request, body: bytes) -> Response:
             return JSONResponse(_claims[key])
     if wish.sequence != project.editing(volume, z).sequence:
         raise Refusal(409, "This slice was changed in another window; it is shown as it is stored now.")
-    revision = project.submit(volume, z, wish.claim)
+    revision = project.submit(volume, z, wish.claim, more_seconds=wish.active_ms / 1000)
     answer = {"claim": wish.claim.kind, "revision": revision.id, "pixels": revision.pixels}
     with _lock:
         _claims[key] = answer

@@ -14,6 +14,9 @@ from app.guard import Refusal
 from core.geometry import Box
 from core.project import UNLABELLED, Claim
 
+DAY_MS = 24 * 3600 * 1000
+"""More work than this lies between no two actions."""
+
 _LONGEST_ID = 64
 
 
@@ -24,6 +27,7 @@ class Wish:
     id: str
     sequence: int
     claim: Claim
+    active_ms: int
 
 
 def read_runs(body: bytes, pixels: int, class_ids: list[int]) -> NDArray[np.uint32]:
@@ -66,7 +70,8 @@ def read_wish(body: bytes, shape: tuple[int, int]) -> Wish:
     Parameters
     ----------
     body
-        JSON: ``id``, ``sequence``, ``kind`` (strokes, region or slice) and, for a region, ``box`` (y0, x0, y1, x1).
+        JSON: ``id``, ``sequence``, ``kind`` (strokes, region or slice) and, for a region, ``box`` (y0, x0, y1, x1);
+        ``active_ms``, the work since the last action.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def read_wish(body: bytes, shape: tuple[int, int]) -> Wish:
         claim = Claim.region(_read_box(said.get("box"), shape))
     else:
         raise Refusal(400, "A claim is one of strokes, region and slice; reload the page.")
-    return Wish(said["id"], said["sequence"], claim)
+    return Wish(said["id"], said["sequence"], claim, _milliseconds(said.get("active_ms", 0)))
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
@@ -115,6 +120,12 @@ def window(request: Request) -> tuple[float, float] | None:
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise Refusal(400, "A window needs two numbers, lo below hi.")
     return low, high
+
+
+def _milliseconds(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= DAY_MS:
+        raise Refusal(400, f"active_ms must be a whole number from 0 to {DAY_MS}; reload the page.")
+    return value
 
 
 def _is_id(value: object) -> bool:

@@ -143,23 +143,16 @@ class Catalog:
         """
         path = path.expanduser().resolve()
         volume = open_volume(path, axes=axes, voxel_nm=voxel_nm)
-        rows = self.volumes
-        if rows and rows[0].shape[1] != volume.shape[1]:
-            raise VolumeError(
-                f"{path} has {volume.shape[1]} channels, the project's first volume has {rows[0].shape[1]}; "
-                "all volumes of a project need the same channels."
-            )
-        values = (
-            len(rows),
-            str(path),
-            axes,
-            fingerprint(path),
-            to_json(list(volume.shape)),
-            str(volume.dtype),
-            None if volume.voxel_nm is None else to_json(list(volume.voxel_nm)),
-            "[]",
-        )
-        self._records.write("INSERT INTO volumes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        voxel = None if volume.voxel_nm is None else to_json(list(volume.voxel_nm))
+        facts = (str(path), axes, fingerprint(path), to_json(list(volume.shape)), str(volume.dtype), voxel, "[]")
+        with self._records.transaction() as db:
+            rows = self.volumes
+            if rows and rows[0].shape[1] != volume.shape[1]:
+                raise VolumeError(
+                    f"{path} has {volume.shape[1]} channels, the project's first volume has {rows[0].shape[1]}; "
+                    "all volumes of a project need the same channels."
+                )
+            db.execute("INSERT INTO volumes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (len(rows), *facts))
         return self.row(len(rows))
 
     def move_volume(self, index: int, path: Path) -> None:

@@ -28,7 +28,7 @@ class _Checked:
             value, low, high = getattr(self, f.name), f.metadata.get("at_least"), f.metadata.get("at_most")
             too_low = low is not None and not value >= low
             too_high = high is not None and not value <= high
-            if too_low or too_high:
+            if too_low or too_high or value == float("inf"):
                 allowed = f"{low} to {high}" if high is not None else f"{low} or more"
                 raise ValueError(f"{f.name} is {value}; allowed is {allowed}.")
 
@@ -38,7 +38,7 @@ class TrainConfig(_Checked):
     """How a round is trained; lengths in image pixels."""
 
     seconds: float = _option(120.0, "Seconds of training; start-up and validation come on top.", at_least=1)
-    seed: int = _option(0, "Seed of weights, patches and augmentation.", at_least=0)
+    seed: int = _option(0, "Seed of weights, patches and augmentation.", at_least=0, at_most=2**32 - 1)
     patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
     batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
     channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from core.config import UNLABELLED
-from core.drafts import end_draft
 from core.errors import LabelError
 from core.export import open_stack
 from core.label_files import LabelFile
@@ -40,17 +38,29 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
     labelled = [(page, z) for page, z in pairs if (file.read(page) != UNLABELLED).any()]
     if not labelled:
         raise LabelError(f"{path} holds no labelled pixel on these slices (all are {UNLABELLED}); nothing was imported.")
+    painted = sorted({z for _, z in labelled} & {z for v, z in store.drafts.slices() if v == volume})
+    if painted:
+        raise LabelError(f"Slice {painted[0]} has strokes that are not saved yet; save or discard them, then import again.")
+    for page, z in labelled:
+        store.labels.check_role(volume, z, file.read(page) != UNLABELLED, _ROLES[role])
     for page, z in labelled:
         _import_page(store, file, page, volume, z, _ROLES[role])
     return [z for _, z in labelled]
 
 
 def _import_page(store: Store, file: LabelFile, page: int, volume: int, z: int, role: Role) -> None:
-    def end(db: sqlite3.Connection) -> None:
-        end_draft(db, volume, z)
-
-    mask, work = file.read(page), Work(author="import")
-    store.labels.claim(volume, z, mask, mask != UNLABELLED, Claim.slice(), role=role, work=work, also=end)
+    mask = file.read(page)
+    store.labels.claim(
+        volume,
+        z,
+        mask,
+        mask != UNLABELLED,
+        Claim.slice(),
+        role=role,
+        validates=not store.rounds.was_sought(volume, z),
+        inside=store.catalog.region_mask(volume),
+        work=Work(author="import"),
+    )
 
 
 def export_labels(store: Store, path: Path, *, volume: int, overwrite: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import platform
+import re
 import shutil
 import uuid
 from abc import ABC, abstractmethod
@@ -21,6 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 from tifffile import TiffFile, TiffWriter
 
 from core.errors import ProjectError, storage_errors
+from core.processes import process_lives
 
 WRITER = "Underpaint"
 """The name that our files carry, so that they may be replaced without asking."""
@@ -143,7 +146,8 @@ def open_stack(
     path = Path(path)
     layout = _Layout(pages, tuple(page_shape), np.dtype(dtype), voxel_nm, tuple(channel_names))
     _check_target(path, overwrite)
-    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    _sweep(path)
+    partial = path.with_name(f".{path.stem}.{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.partial{path.suffix}")
     try:
         with storage_errors(path):
             writer: StackWriter = _writer_for(path)(partial, layout)
@@ -157,6 +161,15 @@ def open_stack(
             _put_in_place(partial, path)
     finally:
         _remove(partial)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of this file left behind when they were killed; those of other machines are let be."""
+    own = re.compile(rf"\.{re.escape(path.stem)}\.{re.escape(platform.node())}-(\d+)-\w+\.partial{re.escape(path.suffix)}")
+    for found in path.parent.glob(".*.partial*"):
+        match = own.fullmatch(found.name)
+        if match and not process_lives(int(match[1])):
+            _remove(found)
 
 
 def _writer_for(path: Path) -> type[_TiffStack] | type[_ZarrStack]:

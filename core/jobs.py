@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, JobError, UnderpaintError, storage_errors
+from core.processes import process_lives
 from core.records import Records, to_json
 
 _BEAT_SECONDS = 1.0
 _SILENT_SECONDS = 60.0
 _children: list[subprocess.Popen[bytes]] = []  # kept to notice their end, else they stay as zombies
+_children_lock = threading.Lock()
 _ACTIVE = ("queued", "running")
 
 
@@ -113,22 +115,31 @@ class Jobs:
         """
         identity = self._enter(kind, arguments, "queued")
         log = self._records.path.parent / "logs" / f"job-{identity:04d}.log"
-        with storage_errors(log):
-            log.parent.mkdir(exist_ok=True)
-            stream = log.open("wb")
-        root = Path(__file__).resolve().parent.parent
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
-        command = [sys.executable, "-m", "core.worker", str(workspace), project, str(identity)]
-        with stream:
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, env=environment
-            )
-        _children.append(child)
+        try:
+            child = self._launch(log, [str(workspace), project, str(identity)])
+        except BaseException as error:
+            self._end(identity, "failed", f"The job could not be started ({error}).", {})
+            raise
+        with _children_lock:
+            _children.append(child)
         self._records.write(
             "UPDATE jobs SET pid = ?, host = ?, heartbeat = ? WHERE id = ?",
             (child.pid, socket.gethostname(), time.time(), identity),
         )
         return self.get(identity)
+
+    @staticmethod
+    def _launch(log: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+        with storage_errors(log):
+            log.parent.mkdir(exist_ok=True)
+            stream = log.open("wb")
+        root = Path(__file__).resolve().parent.parent
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+        command = [sys.executable, "-m", "core.worker", *arguments]
+        with stream:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, env=environment
+            )
 
     @contextmanager
     def here(self, kind: str, arguments: Mapping[str, Any]) -> Iterator[Handle]:
@@ -207,9 +218,8 @@ class Jobs:
         self._records.close()
 
     def _bury_dead(self) -> None:
-        for child in _children[:]:
-            if child.poll() is not None:
-                _children.remove(child)
+        with _children_lock:
+            _children[:] = [child for child in _children if child.poll() is None]
         for row in self._records.rows("SELECT * FROM jobs WHERE state IN ('queued', 'running')"):
             if not _alive(row["pid"], row["host"], row["heartbeat"]):
                 self._records.write(
@@ -227,21 +237,7 @@ def _alive(pid: int | None, host: str | None, heartbeat: float | None) -> bool:
     recent = heartbeat is not None and time.time() - heartbeat < _SILENT_SECONDS
     if host != socket.gethostname() or pid is None:
         return recent
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid) and (recent or _is_ours(pid))
-
-
-def _is_zombie(pid: int) -> bool:
-    """Whether a process has ended and only waits for its parent to notice (told by Linux; elsewhere False)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False
+    return process_lives(pid) and (recent or _is_ours(pid))
 
 
 def _is_ours(pid: int) -> bool:

@@ -59,7 +59,7 @@ class LabelFile:
         """
         raw = self._single if self._single is not None else self._volume.read(page)[0]  # type: ignore[union-attr]
         ids = np.unique(raw)
-        wrong = [float(i) for i in ids if i != UNLABELLED and (i != int(i) or not 0 <= i < self._classes)]
+        wrong = [float(i) for i in ids if not np.isfinite(i) or (i != UNLABELLED and (i != int(i) or not 0 <= i < self._classes))]
         if wrong:
             raise LabelError(
                 f"Page {page} of {self.path} holds the value {wrong[0]:g}; allowed are the class ids 0 to "

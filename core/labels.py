@@ -30,6 +30,10 @@ _LOOKED_AT = 128
 _LABELLED_ENOUGH = 0.9
 
 
+_UNSURE = 254
+"""Stored where somebody vouched that nobody can see what is there; everywhere else such a pixel reads as unlabelled."""
+
+
 class Role(IntEnum):
     """What a labelled pixel is for; once given it stays, so that nothing trained on is ever scored."""
 
@@ -142,6 +146,13 @@ class LabelStore:
 
     def label(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """The current label of a slice."""
+        return _shown(self._stored(volume, z, shape))
+
+    def claimed(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
+        return np.asarray(self._stored(volume, z, shape) != UNLABELLED)
+
+    def _stored(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
         row = self._records.row(
             "SELECT label FROM heads JOIN revisions ON heads.revision = revisions.id WHERE heads.volume = ? AND heads.z = ?",
             (volume, z),
@@ -156,7 +167,7 @@ class LabelStore:
     def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
         """A revision's label where pixels have ``role``, 255 elsewhere: all that a trainer or a score may look at."""
         (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
-        label = unpack(row["label"], np.uint8, shape)
+        label = _shown(unpack(row["label"], np.uint8, shape))
         label[self.roles(revision.volume, revision.z, shape) != role] = UNLABELLED
         return label
 
@@ -178,6 +189,22 @@ class LabelStore:
         rows = self._records.rows("SELECT y0, x0, y1, x1 FROM validation_tiles WHERE volume = ?", (volume,))
         return [Box(*row) for row in rows]
 
+    def active_seconds(self, up_to: int | None = None) -> float:
+        """Seconds of work behind all revisions, undone ones included; only those up to the id ``up_to`` if given."""
+        row = self._records.row("SELECT SUM(active_seconds) s FROM revisions WHERE ? IS NULL OR id <= ?", (up_to, up_to))
+        return 0.0 if row is None or row["s"] is None else float(row["s"])
+
+    def check_role(self, volume: int, z: int, claimed: NDArray[np.bool_], role: Role) -> None:
+        """Refuse a role that a claimed pixel cannot take.
+
+        Raises
+        ------
+        LabelError
+            If one has another role already.
+        """
+        if role != Role.TRAIN:
+            _give_role(self.roles(volume, z, (claimed.shape[0], claimed.shape[1])), claimed, role, z)
+
     def claim(
         self,
         volume: int,
@@ -188,6 +215,7 @@ class LabelStore:
         *,
         role: Role = Role.TRAIN,
         validates: bool = True,
+        inside: NDArray[np.bool_] | None = None,
         work: Work = Work(),
         also: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Revision:
@@ -203,6 +231,8 @@ class LabelStore:
         validates
             False for a slice that a model's doubt has chosen: such slices are harder than most, so what they hold back
             is neither trained on nor scored.
+        inside
+            The working region, bool ``(H, W)``, where validation tiles are placed; None is the whole slice.
         also
             Called within the same transaction, for what must happen together with the revision.
 
@@ -214,18 +244,19 @@ class LabelStore:
         if not claimed.any():
             raise LabelError("Nothing is painted yet, so there is nothing to save: paint, draw a box, or claim the slice.")
         shape = (mask.shape[0], mask.shape[1])
-        label = self.label(volume, z, shape)
-        np.copyto(label, mask, where=claimed)
         with self._records.transaction() as db:
+            stored = self._stored(volume, z, shape)
+            np.copyto(stored, np.where(mask == UNLABELLED, np.uint8(_UNSURE), mask), where=claimed)
             roles = self.roles(volume, z, shape)
             if role == Role.TRAIN:
                 validates = validates and claim.kind != "strokes"
-                if validates and not self.tiles(volume):
-                    self._make_tile(db, volume, np.where(claimed, label, UNLABELLED).astype(np.uint8))
+                if validates and not self._has_tile(volume, inside):
+                    within = claimed if inside is None else claimed & inside
+                    self._make_tile(db, volume, _shown(np.where(within, stored, np.uint8(UNLABELLED))))
                 _give_train_roles(roles, claimed, self._held_back(volume, shape), validates=validates)
             else:
                 _give_role(roles, claimed, role, z)
-            revision = self._insert(db, volume, z, label, roles, claim, work)
+            revision = self._insert(db, volume, z, stored, roles, claim, work)
             if also is not None:
                 also(db)
         return revision
@@ -252,18 +283,18 @@ class LabelStore:
         db: sqlite3.Connection,
         volume: int,
         z: int,
-        label: NDArray[np.uint8],
+        stored: NDArray[np.uint8],
         roles: NDArray[np.uint8],
         claim: Claim,
         work: Work,
     ) -> Revision:
         previous = self.head(volume, z)
-        labelled = label != UNLABELLED
+        labelled = stored < _UNSURE
         values = {
             "volume": volume,
             "z": z,
             "previous": None if previous is None else previous.id,
-            "label": pack(label),
+            "label": pack(stored),
             "claim": to_json(claim.as_json()),
             "author": work.author,
             "created": time.time(),
@@ -279,6 +310,9 @@ class LabelStore:
         db.execute("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", (volume, z, pack(roles)))
         row = db.execute(f"SELECT {_FACTS} FROM revisions WHERE id = ?", (cursor.lastrowid,)).fetchone()
         return _revision(row)
+
+    def _has_tile(self, volume: int, inside: NDArray[np.bool_] | None) -> bool:
+        return any(inside is None or inside[tile.slices].any() for tile in self.tiles(volume))
 
     def _held_back(self, volume: int, shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Bool ``(H, W)``: inside a validation tile, and inside a tile or its margin."""
@@ -309,6 +343,12 @@ class LabelStore:
         for row in self._records.rows("SELECT roles FROM roles WHERE volume = ?", (volume,)):
             trained |= unpack(row["roles"], np.uint8, shape) == Role.TRAIN
         return trained
+
+
+def _shown(stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A stored label as the world sees it: what nobody can see is unlabelled."""
+    np.copyto(stored, np.uint8(UNLABELLED), where=stored == np.uint8(_UNSURE))
+    return stored
 
 
 def choose_tile(label: NDArray[np.uint8], *, trained: NDArray[np.bool_], side: int, margin: int, seed: int) -> Box | None:

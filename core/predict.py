@@ -208,7 +208,7 @@ class Scores:
     pixels: int
 
 
-def score(predictor: Predictor, slices: Sequence[LabelledSlice]) -> Scores:
+def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | None = None) -> Scores:
     """Score a model on the labelled pixels of some slices, predicting no more than it takes.
 
     Parameters
@@ -217,8 +217,10 @@ def score(predictor: Predictor, slices: Sequence[LabelledSlice]) -> Scores:
         The model.
     slices
         Labels with 255 where a pixel is not scored.
+    classes
+        Classes of the labels, where there are more than the model knows: it is simply wrong about the others.
     """
-    table = np.zeros((predictor.classes, predictor.classes), np.int64)
+    table = np.zeros((classes or predictor.classes,) * 2, np.int64)
     total = 0.0
     for one in slices:
         label = one.label()
@@ -228,7 +230,7 @@ def score(predictor: Predictor, slices: Sequence[LabelledSlice]) -> Scores:
         image = one.image()
         for box, probabilities in predictor.boxes(image, boxes, normalisation.measure(image)):
             truth = label[box.slices]
-            table += confusion(probabilities.argmax(axis=0).astype(np.uint8), truth, predictor.classes)
+            table += confusion(probabilities.argmax(axis=0).astype(np.uint8), truth, len(table))
             total += cross_entropy(probabilities, truth)
     pixels = int(table.sum())
     return Scores(total / pixels if pixels else None, dice(table), pixels)
@@ -237,7 +239,10 @@ def score(predictor: Predictor, slices: Sequence[LabelledSlice]) -> Scores:
 def cross_entropy(probabilities: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
     """Sum in nats over the labelled pixels, of probabilities ``(K, H, W)`` against class ids ``(H, W)``."""
     rows, columns = np.nonzero(truth != UNLABELLED)
-    right = probabilities[truth[rows, columns], rows, columns]
+    ids = truth[rows, columns]
+    known = ids < len(probabilities)
+    right = np.zeros(len(ids), np.float32)  # a class that the model does not have is given no probability
+    right[known] = probabilities[ids[known], rows[known], columns[known]]
     return float(-np.log(np.maximum(right, 1e-7), dtype=np.float64).sum())
 
 

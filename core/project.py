@@ -54,8 +54,17 @@ def _go_on(_share: float, _message: str) -> bool:
 
 
 def workspace_folder(given: Path | None = None) -> Path:
-    """Where projects are kept: ``given``, else ``$UNDERPAINT_WORKSPACE``, else the current folder."""
-    return Path(given or os.environ.get("UNDERPAINT_WORKSPACE") or Path.cwd()).expanduser().resolve()
+    """Where projects are kept: ``given``, else ``$UNDERPAINT_WORKSPACE``, else the current folder.
+
+    Raises
+    ------
+    ProjectError
+        If it is a file.
+    """
+    folder = Path(given or os.environ.get("UNDERPAINT_WORKSPACE") or Path.cwd()).expanduser().resolve()
+    if folder.exists() and not folder.is_dir():
+        raise ProjectError(f"{folder} is a file; a workspace is a folder, so name another.")
+    return folder
 
 
 def list_projects(workspace: Path) -> list[str]:
@@ -263,9 +272,28 @@ class Project:
         """Forget the unclaimed strokes of a slice."""
         self.store.drafts.discard(volume, z)
 
-    def submit(self, volume: int, z: int, claim: Claim, *, active_seconds: float | None = None) -> Revision:
-        """Save the draft of a slice: the claimed pixels become a new revision and the draft ends."""
-        return correct.submit(self.store, volume, z, claim, active_seconds)
+    def submit(
+        self, volume: int, z: int, claim: Claim, *, active_seconds: float | None = None, more_seconds: float = 0.0
+    ) -> Revision:
+        """Save the draft of a slice: the claimed pixels become a new revision and the draft ends.
+
+        Parameters
+        ----------
+        active_seconds
+            Seconds of work it took; as the draft's actions counted them, if None.
+        more_seconds
+            Seconds since the last action, to be added to these.
+        """
+        return correct.submit(self.store, volume, z, claim, active_seconds=active_seconds, more_seconds=more_seconds)
+
+    def active_seconds(self) -> float:
+        """Seconds of work behind all saved labels."""
+        return self.store.labels.active_seconds()
+
+    def seek(self, volume: int, z: int) -> None:
+        """Note that the model's doubt led a person to this slice, so that its labels do not validate."""
+        self.store.slice_shape(volume, z)
+        self.store.rounds.seek([(volume, z)])
 
     def submit_mask(
         self,
@@ -286,7 +314,8 @@ class Project:
             raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(self.classes) - 1} and {UNLABELLED}.")
         claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
         validates = not self.store.rounds.was_sought(volume, z)
-        return self.store.labels.claim(volume, z, mask, claimed, claim, role=role, validates=validates, work=work)
+        inside = self.store.catalog.region_mask(volume)
+        return self.store.labels.claim(volume, z, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)
 
     def undo(self, volume: int, z: int) -> Revision | None:
         """Point a slice back to the revision before; None where it is unlabelled again."""

@@ -56,8 +56,8 @@ MIGRATIONS: tuple[str, ...] = (
         round INTEGER NOT NULL, query TEXT NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, score TEXT NOT NULL,
         PRIMARY KEY (round, query, volume, z));
     CREATE TABLE proposals (
-        round INTEGER NOT NULL, rank INTEGER NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL,
-        sought INTEGER NOT NULL, proposal TEXT NOT NULL, PRIMARY KEY (round, rank));
+        round INTEGER NOT NULL, rank INTEGER NOT NULL, proposal TEXT NOT NULL, PRIMARY KEY (round, rank));
+    CREATE TABLE sought (volume INTEGER NOT NULL, z INTEGER NOT NULL, PRIMARY KEY (volume, z));
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, arguments TEXT NOT NULL, state TEXT NOT NULL,
         pid INTEGER, host TEXT, progress REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', error TEXT,
@@ -107,6 +107,9 @@ class Records:
         self._local = threading.local()
         if not create and not path.is_file():
             raise ProjectError(f"{path} is missing, so this project's records cannot be read; restore it from a backup.")
+        if not create and path.stat().st_size == 0:
+            raise ProjectError(f"{path} is empty, so this project's records are lost; restore it from a backup.")
+        self._created = create
         self._journal = "DELETE" if _on_network_folder(path.parent) else "WAL"
         self._migrate(migrations)
 
@@ -118,6 +121,8 @@ class Records:
                     f"{self.path} has schema version {version}, this Underpaint knows up to {len(migrations)}; "
                     "update Underpaint to open the project."
                 )
+            if version == 0 and not self._created:
+                raise ProjectError(f"{self.path} holds no project's records; nothing was changed, restore it from a backup.")
             for number in range(version, len(migrations)):
                 for statement in migrations[number].split(";"):
                     db.execute(statement)
@@ -195,7 +200,7 @@ class Records:
                 "Nothing that was stored before is lost."
             )
         if "locked" in text:
-            return ProjectError(f"{self.path} is in use by another program for more than 30 s; close it and try again.")
+            return StorageError(f"{self.path} is in use by another program for more than 30 s; close it and try again.")
         if "no such" in text:
             return ProjectError(f"{self.path} is damaged ({text}); nothing was changed, restore the file from a backup.")
         return error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.config import TrainConfig
-from core.errors import CheckpointError, JobError, TrainingError
+from core.errors import CheckpointError, JobError, TrainingError, storage_errors
 from core.jobs import Handle
 from core.labels import Revision, Role
 from core.records import to_json
@@ -58,6 +59,11 @@ def make_plan(store: Store, config: TrainConfig) -> Plan:
     """
     heads = store.labels.heads()
     if not any(store.frozen(head, Role.TRAIN).any() for head in heads):
+        if heads:
+            raise TrainingError(
+                f"{len(heads)} slices are labelled, but none of their pixels may be trained on: they are held back for "
+                "validation or lie outside the working region; paint more inside it, or enlarge it."
+            )
         raise TrainingError(
             "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
         )
@@ -85,11 +91,12 @@ def train_round(
     store: Store, handle: Handle, plan: Plan, *, resume: bool, report: Callable[[Progress], bool] | None
 ) -> RoundReport:
     """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
+    if (store.rounds.last() or 0) + 1 != plan.round:
+        raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = [store.labels.revision(identity) for identity in plan.revisions]
     training = [s for s in (store.frozen(r, Role.TRAIN) for r in revisions) if s.any()]
     validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
     fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report)
-    heads = store.labels.heads()
     store.rounds.add(
         plan.round,
         revisions=plan.revisions,
@@ -97,7 +104,7 @@ def train_round(
         checkpoint=fitted.checkpoint.relative_to(store.workspace).as_posix(),
         seconds=fitted.seconds,
         labelled_slices=len(revisions),
-        active_seconds=sum(head.active_seconds for head in _history(store, heads)),
+        active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
         job=handle.id,
     )
     score_rounds(store, handle, revisions, validation)
@@ -111,17 +118,6 @@ def train_round(
         fitted.checkpoint,
         fitted.resumed,
     )
-
-
-def _history(store: Store, heads: Sequence[Revision]) -> list[Revision]:
-    """Every revision behind the current labels, for the time they took together."""
-    found = []
-    for head in heads:
-        step: Revision | None = head
-        while step is not None:
-            found.append(step)
-            step = None if step.previous is None else store.labels.revision(step.previous)
-    return found
 
 
 def _fit(
@@ -138,7 +134,7 @@ def _fit(
 
     catalog, folder = store.catalog, store.checkpoint_folder(plan.round)
     resume = resume and folder.with_name(f"{folder.name}.partial").exists()
-    store.rounds.begin_curve(plan.round, keep_until=0.0 if not resume else float("inf"))
+    _set_aside(folder)
     return fit(
         training,
         validation,
@@ -152,6 +148,13 @@ def _fit(
     )
 
 
+def _set_aside(folder: Path) -> None:
+    """Move a checkpoint out of the way that was written but never entered, as when the process died in between."""
+    if folder.exists():
+        with storage_errors(folder):
+            folder.rename(folder.with_name(f".{folder.name}.orphan-{time.time_ns()}"))
+
+
 class _Reporter:
     """Turns the trainer's progress into the job's record, the curve and the caller's report."""
 
@@ -160,8 +163,12 @@ class _Reporter:
         self._apart = plan.config.seconds / _POINTS_OF_A_CURVE
         self._last = -self._apart
         self._validated: float | None = None
+        self._begun = False
 
     def __call__(self, progress: Progress) -> bool:
+        if not self._begun:
+            self._begun = True
+            self._store.rounds.cut_curve(self._plan.round, progress.seconds)
         validated = progress.validation_loss is not None and progress.validation_loss != self._validated
         if progress.step > 0 and (validated or progress.seconds - self._last >= self._apart):
             self._last, self._validated = progress.seconds, progress.validation_loss
@@ -189,7 +196,7 @@ def score_rounds(store: Store, handle: Handle, revisions: Sequence[Revision], va
     for round_ in store.rounds.unscored(key):
         handle.report(1.0, f"scoring round {round_} on the held-back pixels")
         try:
-            scores = score(store.predictor(round_), validation)
+            scores = score(store.predictor(round_), validation, len(store.catalog.classes))
         except CheckpointError:
             continue  # a damaged or removed checkpoint has no score; the others keep theirs
         store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels)

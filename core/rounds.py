@@ -127,9 +127,9 @@ class Rounds:
             (round_, point.seconds, point.step, point.train_loss, point.validation_loss, dice),
         )
 
-    def begin_curve(self, round_: int, keep_until: float) -> None:
-        """Forget the moments of a round's training after ``keep_until`` seconds (0 for a fresh start)."""
-        self._records.write("DELETE FROM curve WHERE round = ? AND seconds > ?", (round_, keep_until))
+    def cut_curve(self, round_: int, seconds: float) -> None:
+        """Forget the moments of a round's training from ``seconds`` on, which a resume or a fresh start does again."""
+        self._records.write("DELETE FROM curve WHERE round = ? AND seconds >= ?", (round_, seconds))
 
     def curve(self, round_: int) -> list[CurvePoint]:
         """The moments of a round's training, in order."""
@@ -164,17 +164,23 @@ class Rounds:
 
     def propose(self, round_: int, proposals: Sequence[Proposal], *, sought: bool) -> None:
         """Replace a round's proposals, best first; ``sought`` says that the model's doubt chose them, not chance."""
+        if sought:
+            self.seek([(p.volume, p.z) for p in proposals])
         with self._records.transaction() as db:
             db.execute("DELETE FROM proposals WHERE round = ?", (round_,))
             db.executemany(
-                "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?)",
-                [(round_, rank, p.volume, p.z, sought, to_json(asdict(p))) for rank, p in enumerate(proposals)],
+                "INSERT INTO proposals VALUES (?, ?, ?)",
+                [(round_, rank, to_json(asdict(p))) for rank, p in enumerate(proposals)],
             )
 
+    def seek(self, places: Iterable[tuple[int, int]]) -> None:
+        """Note for good that a model's doubt led to these ``(volume, z)``."""
+        with self._records.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO sought VALUES (?, ?)", list(places))
+
     def was_sought(self, volume: int, z: int) -> bool:
-        """Whether a model's doubt proposes this slice, or did in an earlier round, so that its labels cannot validate."""
-        sql = "SELECT 1 FROM proposals WHERE sought AND volume = ? AND z = ?"
-        return self._records.row(sql, (volume, z)) is not None
+        """Whether a model's doubt has ever led to this slice, so that its labels cannot validate."""
+        return self._records.row("SELECT 1 FROM sought WHERE volume = ? AND z = ?", (volume, z)) is not None
 
     def proposals(self, round_: int) -> list[Proposal]:
         """A round's proposals, best first."""

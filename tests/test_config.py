@@ -19,6 +19,12 @@ def test_nan_is_refused():
         TrainConfig(seconds=float("nan"))
 
 
+def test_forever_is_refused():
+    """A budget without an end would never learn at full rate nor stop."""
+    with pytest.raises(ValueError, match="seconds is inf"):
+        TrainConfig(seconds=float("inf"))
+
+
 def test_help_comes_from_the_field():
     """The command line and the page read the same sentence."""
     assert help_text(TrainConfig, "seconds").startswith("Seconds of training")

@@ -169,3 +169,22 @@ def _first_bytes(path: Path, started: list[bytes]) -> None:
         (partial,) = path.parent.glob(".large*")
         started.append(partial.read_bytes()[:3])
         raise KeyboardInterrupt
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path):
+    """A volume-sized leftover does not stay for ever; what belongs to a living writer does."""
+    import os
+    import platform
+    import subprocess
+    import sys
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead = tmp_path / f".out.{platform.node()}-{gone.pid}-abc123.partial.tif"
+    alive = tmp_path / f".out.{platform.node()}-{os.getpid()}-abc123.partial.tif"
+    dead.touch()
+    alive.touch()
+    with open_stack(tmp_path / "out.tif", pages=1, page_shape=(4, 4), dtype=np.uint8) as stack:
+        stack.write(0, np.zeros((4, 4), np.uint8))
+    assert not dead.exists()
+    assert alive.exists()

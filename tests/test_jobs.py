@@ -109,6 +109,16 @@ def test_the_heart_beats_while_the_work_is_silent(jobs):
         assert jobs.last().heartbeat > before
 
 
+def test_a_job_that_cannot_start_does_not_block_the_project(jobs, tmp_path):
+    """Its record says failed, and the next job may start."""
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="exists"):
+        jobs.start(tmp_path, "toy", "train", {})
+    assert jobs.last().state == "failed"
+    with jobs.here("scan", {}):
+        pass
+
+
 def test_an_unknown_job_is_told(jobs):
     """No such number."""
     with pytest.raises(JobError, match="no job 77"):

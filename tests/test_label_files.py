@@ -85,6 +85,14 @@ def test_fractions_are_no_ids(path):
         LabelFile(written(path, np.full((2, *SHAPE), 0.5, np.float32)), SHAPE, 2).read(0)
 
 
+def test_nan_is_no_id(path):
+    """A hole in a float label is told like any other value."""
+    page = np.zeros(SHAPE, np.float32)
+    page[0, 0] = np.nan
+    with pytest.raises(LabelError, match="holds the value nan"):
+        LabelFile(written(path, page), SHAPE, 2).read(0)
+
+
 def test_another_size_is_refused(path):
     """Both sizes are in the message."""
     with pytest.raises(LabelError, match=r"pages of 8 x 9 pixels .*slices have 8 x 10"):

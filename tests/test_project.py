@@ -127,6 +127,31 @@ def test_validation_is_told_in_a_sentence(phantom_project):
     assert "held back for validation and never trained on" in summary.sentence
 
 
+def test_an_import_does_not_touch_unsaved_strokes(phantom_project, phantom_files):
+    """It is refused, by name, and nothing is imported."""
+    phantom_project.apply(0, 5, Patch(1, runs((0, 3, 1 | 256))))
+    with pytest.raises(LabelError, match="Slice 5 has strokes that are not saved yet"):
+        phantom_project.import_labels(phantom_files.truth, slices=[4, 5])
+    assert phantom_project.drafts() == {(0, 5)}
+    assert (phantom_project.label(0, 4) == 255).all()
+
+
+def test_a_role_conflict_imports_nothing(phantom_project, phantom_files):
+    """All pages are checked before the first is stored."""
+    with pytest.raises(LabelError, match=r"Slice 8 has .* pixels whose role is already"):
+        phantom_project.import_labels(phantom_files.truth, slices=[5, 8], role="validation")
+    assert (phantom_project.label(0, 5) == 255).all()
+
+
+def test_validation_lies_in_the_working_region(tmp_path, phantom_files):
+    """A tile outside the sample would never be scored, so it is placed inside; a new region gets its own."""
+    project = Project.create(tmp_path, "part", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.set_region(0, [((0, 80), (0, 160), (160, 160), (160, 80))])
+    project.import_labels(phantom_files.truth, slices=[2])
+    assert project.validation_summary().pixels > 0
+    assert project.store.labels.tiles(0)[0].x0 >= 80
+
+
 def test_raw_data_is_never_changed(phantom_files, tmp_path):
     """Everything a project does leaves the volume's bytes as they were."""
     image = shutil.copy(phantom_files.image, tmp_path / "image.tif")
@@ -193,6 +218,39 @@ def test_unsure_pixels_stay_unsure(trained):
     assert (trained.label(0, 5) == 255).all()
 
 
+def test_after_undo_the_prediction_is_shown_again(trained):
+    """What was claimed and taken back is no claim any more, though its pixels keep their role."""
+    predicted = trained.predict_slice(0, 5).mask
+    trained.apply(0, 5, Patch(1, runs((0, 40, 2 | 256))))
+    trained.submit(0, 5, Claim.slice())
+    trained.undo(0, 5)
+    assert (trained.editing(0, 5).mask == predicted).all()
+
+
+def test_a_stroke_painted_while_the_slice_is_saved_is_not_lost(phantom_project, monkeypatch):
+    """Saving in one window refuses rather than throw away what another window has just painted."""
+    phantom_project.apply(0, 5, Patch(1, runs((0, 3, 1 | 256))))
+    pixels = Claim.pixels
+
+    def late(claim, touched):
+        phantom_project.apply(0, 5, Patch(2, runs((9, 3, 2 | 256))))
+        return pixels(claim, touched)
+
+    monkeypatch.setattr(Claim, "pixels", late)
+    with pytest.raises(LabelError, match="painted on in another window while it was saved"):
+        phantom_project.submit(0, 5, Claim.strokes())
+    monkeypatch.undo()
+    phantom_project.submit(0, 5, Claim.strokes())
+    assert (phantom_project.label(0, 5) != 255).sum() == 6
+
+
+def test_time_since_the_last_stroke_counts(phantom_project):
+    """Looking hard before claiming a slice is work too."""
+    phantom_project.apply(0, 5, Patch(1, runs((0, 3, 1 | 256)), active_ms=500))
+    phantom_project.submit(0, 5, Claim.strokes(), more_seconds=2)
+    assert phantom_project.active_seconds() == 2.5
+
+
 def test_a_slice_that_is_not_there_is_told(phantom_project):
     """Volume and slice are checked before anything else."""
     for volume, z in [(0, 12), (0, -1), (1, 0), (-1, 0)]:
@@ -250,6 +308,26 @@ def test_all_rounds_are_scored_on_the_same_pixels(trained, phantom_files):
     first, second = trained.rounds()
     assert first.validation_pixels == second.validation_pixels > before.validation_pixels
     assert (len(first.revisions), len(second.revisions)) == (2, 3)
+
+
+def test_a_class_may_be_added_between_rounds(trained, phantom_files):
+    """The older model is scored on the new class too, where it is simply wrong, and the loop goes on."""
+    trained.set_classes(["matrix", "pore", "phase", "crack"])
+    mask = tifffile.imread(phantom_files.truth)[5]
+    mask[trained.store.labels.tiles(0)[0].slices] = 3
+    trained.submit_mask(0, 5, mask, Claim.slice())
+    trained.train(TINY)
+    first, second = trained.rounds()
+    assert first.validation_dice["crack"] == 0
+    assert first.validation_pixels == second.validation_pixels
+    assert second.validation_dice["crack"] is not None
+
+
+def test_a_checkpoint_that_was_never_entered_is_no_obstacle(trained):
+    """A kill between writing it and entering it leaves a folder that the next training moves aside."""
+    orphan = trained.store.checkpoint_folder(2)
+    shutil.copytree(trained.store.checkpoint_folder(1), orphan)
+    assert trained.train(TINY).round == 2
 
 
 def test_a_cancelled_training_resumes_with_its_own_labels(phantom_project, phantom_files):
@@ -327,6 +405,16 @@ def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(
     own = next(z for z in range(12) if z not in (2, 8, sought))
     trained.submit_mask(0, own, truth[own], Claim.slice())
     assert trained.validation_summary().pixels > before
+
+
+def test_an_imported_label_of_a_proposed_slice_does_not_validate(trained, phantom_files):
+    """Nor does one that a person was led to on the Review page."""
+    before = trained.validation_summary().pixels
+    sought = trained.propose(ProposeConfig(number=1))[0].z
+    other = next(z for z in range(12) if z not in (2, 8, sought))
+    trained.seek(0, other)
+    trained.import_labels(phantom_files.truth, slices=[sought, other])
+    assert trained.validation_summary().pixels == before
 
 
 def test_hot_boxes_and_fractions_stay_in_the_working_region(trained):

@@ -71,6 +71,18 @@ def test_a_damaged_file_is_told(tmp_path):
         Records(path)
 
 
+def test_an_emptied_file_is_told_and_left_alone(tmp_path):
+    """Lost records are not replaced by an empty project without a word."""
+    path = tmp_path / "p.sqlite"
+    path.touch()
+    with pytest.raises(ProjectError, match="is empty, so this project's records are lost"):
+        Records(path)
+    assert path.stat().st_size == 0
+    sqlite3.connect(path).execute("PRAGMA journal_mode = WAL")
+    with pytest.raises(ProjectError, match="holds no project's records"):
+        Records(path)
+
+
 def test_a_disk_that_is_full_is_told_and_nothing_is_lost(records):
     """SQLite's own limit on pages stands in for the disk's end."""
     records.write("INSERT INTO meta VALUES ('kept', 'yes')")

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from app.guard import MAX_BODY, issue_token
 from app.routes import _reading, module_url, result_url, routes, thumbnail_url
+from core.errors import StorageError
 from core.project import Project
 from core.volumes.display import display_window, to_grey
 
@@ -340,8 +341,22 @@ def test_a_moved_volume_is_one_sentence(client: TestClient, project: Project) ->
     """A user's cause that core finds reaches the page as its sentence."""
     project.volumes[0].path.unlink()
     answer = client.get(f"{SLICE}/grey")
-    assert answer.status_code == 400
+    assert answer.status_code == 503
     assert "not there any more" in answer.json()["error"]
+
+
+def test_a_full_disk_keeps_the_stroke_waiting(client: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer says to try again (503), so the editor keeps the stroke; with room again it is stored."""
+
+    def full(*_: object) -> int:
+        raise StorageError("Could not write project.sqlite: the disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "apply", full)
+        answer = client.post(f"{SLICE}/patch/1", content=runs((0, 3, 257)))
+    assert answer.status_code == 503
+    assert "the disk is full" in answer.json()["error"]
+    assert client.post(f"{SLICE}/patch/1", content=runs((0, 3, 257))).json() == {"sequence": 1}
 
 
 def test_routes_carry_no_method_but_their_own(client: TestClient) -> None:

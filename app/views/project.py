@@ -154,7 +154,7 @@ def _overview(project: Project) -> None:
     with left:
         with st.container(border=True):
             _next_step(project, len(painted), len(rounds))
-        _numbers(painted, rounds)
+        _numbers(project, painted, rounds)
         st.subheader("Classes")
         st.html(_chips(project))
         st.subheader("Held back for validation")
@@ -164,11 +164,11 @@ def _overview(project: Project) -> None:
             _volume_card(project, row)
 
 
-def _numbers(painted: list[Revision], rounds: list[RoundRow]) -> None:
+def _numbers(project: Project, painted: list[Revision], rounds: list[RoundRow]) -> None:
     """The project in four numbers, each with what it was measured on."""
     one, two, three = st.columns(3)
     one.metric("Painted slices", len(painted), border=True)
-    two.metric("Active painting", duration(sum(p.active_seconds for p in painted)), border=True,
+    two.metric("Active painting", duration(project.active_seconds()), border=True,
                help="Pauses of more than 30 s without input are left out.")  # fmt: skip
     three.metric("Rounds trained", len(rounds), border=True)
     if rounds and rounds[-1].validation_pixels:

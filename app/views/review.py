@@ -55,6 +55,13 @@ def show() -> None:
         _export(project, volume)
 
 
+def _edit(project: Project, volume: int, z: int) -> None:
+    """Open a slice in the editor; whoever comes from here may have been led by the model's doubt."""
+    if project.scores():
+        project.seek(volume, z)
+    session.open_in_editor(volume, z)
+
+
 def _place(project: Project, scores: list[ScoredSlice]) -> session.Place:
     """The slice under review: the one chosen before, else the least sure one, else the middle."""
     chosen = session.reviewing()
@@ -78,7 +85,7 @@ def _choice(project: Project, scores: list[ScoredSlice], volume: int, z: int) ->
     left.slider(f"Slice (0 to {depth - 1})", 0, max(1, depth - 1), key="review_slice", on_change=_moved)
     with right.container(horizontal=True, vertical_alignment="center"):
         if st.button("Open in the editor", icon=":material/brush:", type="primary"):
-            session.open_in_editor(volume, z)
+            _edit(project, volume, z)
         looked = (volume, z) in project.looked()
         session.set_widget("looked_at", looked)
         st.checkbox("Looked at", key="looked_at", on_change=lambda: project.look(volume, z, not looked),
@@ -184,7 +191,7 @@ def _hottest(project: Project, scores: list[ScoredSlice]) -> None:
         st.button("Previous", icon=":material/chevron_left:", on_click=session.set_count, args=("hot", index - 1))
         st.button("Next", icon=":material/chevron_right:", on_click=session.set_count, args=("hot", index + 1))
         if st.button("Open this slice in the editor", icon=":material/brush:", key="open_hot"):
-            session.open_in_editor(scored.volume, scored.z)
+            _edit(project, scored.volume, scored.z)
         name = slice_name(scored.volume, scored.z, len(project.volumes))
         st.caption(f"Place {index + 1} of {len(places)}: {name}, rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}")
     _crops(project, scored, box)

@@ -49,7 +49,7 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     """What the next round would learn from, for how long, and its button."""
     st.subheader("Next round")
     painted = project.labelled_slices()
-    seconds = sum(row.active_seconds for row in painted)
+    seconds = project.active_seconds()
     painting = f" ({duration(seconds)} of active painting)" if seconds else ""
     st.markdown(f"It learns from **{plural(len(painted), 'painted slice')}**{painting}.")
     st.caption(validation(project).sentence)

@@ -103,7 +103,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Segment a volume, slice by slice, into a TIFF or zarr."""
-    chosen = parse_range(slices) if slices else None
+    chosen = None if slices is None else parse_range(slices)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)

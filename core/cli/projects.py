@@ -55,7 +55,7 @@ def import_labels(
     as_json: Json = False,
 ) -> None:
     """Bring painted slices in from a label file with a page per slice of the volume, or per slice listed."""
-    chosen = parse_slices(slices) if slices else None
+    chosen = None if slices is None else parse_slices(slices)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)

@@ -38,7 +38,7 @@ def simulate(
         start=start,
         per_round=per_round,
         query=query,
-        test_slices=tuple(parse_slices(test_slices)) if test_slices else None,
+        test_slices=None if test_slices is None else tuple(parse_slices(test_slices)),
         train=configured(TrainConfig, seconds=seconds, seed=seed),
     )
     from core.simulate import simulate as play
