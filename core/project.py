@@ -405,7 +405,7 @@ class Project:
         """
         last = self.store.rounds.last()
         if last is None:
-            return first_proposals(self.store, config.number, exclude)
+            return first_proposals(self.store, config.number, exclude, fill=True)
         with self.store.jobs.here("scan", asdict(config)) as handle:
             self.scan(config, exclude=exclude, report=_both(handle.report, report))
         return propose(self.store, last, config, exclude)
@@ -414,7 +414,7 @@ class Project:
         """The newest model's proposals that are still unlabelled; before the first round, slices spread evenly."""
         last = self.store.rounds.last()
         if last is None:
-            return first_proposals(self.store, ProposeConfig().number, ())
+            return first_proposals(self.store, ProposeConfig().number, (), fill=False)
         labelled = labelled_places(self.store)
         return [p for p in self.store.rounds.proposals(last) if (p.volume, p.z) not in labelled]
 

@@ -93,11 +93,22 @@ def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[P
     return choose(scores, labelled_places(store), depths, names, config.number)
 
 
-def first_proposals(store: Store, number: int, exclude: Collection[Place]) -> list[Proposal]:
-    """Before there is a model: slices spread evenly over those without a label, of all volumes."""
+def first_proposals(store: Store, number: int, exclude: Collection[Place], *, fill: bool) -> list[Proposal]:
+    """Before there is a model: slices spread evenly through the volumes, less those that have a label by now.
+
+    ``fill`` makes up for these with the slices that lie furthest from all others.
+    """
+    places = [(v.index, z) for v in store.catalog.volumes for z in range(v.depth)]
     taken = labelled_places(store) | set(exclude)
-    free = [(v.index, z) for v in store.catalog.volumes for z in range(v.depth) if (v.index, z) not in taken]
-    number = min(number, len(free))
-    places = [free[int((i + 0.5) * len(free) / number)] for i in range(number)]
+    spread = [places[int((i + 0.5) * len(places) / number)] for i in range(min(number, len(places)))]
+    chosen = [place for place in spread if place not in taken]
+    while fill and len(chosen) < number and len(taken) + len(chosen) < len(places):
+        free = (place for place in places if place not in taken and place not in chosen)
+        chosen.append(max(free, key=lambda place: _distance(place, [*taken, *chosen])))
     reason = "no model yet: one of the slices spread evenly through the volume"
-    return [Proposal(volume, z, 0.0, reason, ()) for volume, z in places]
+    return [Proposal(volume, z, 0.0, reason, ()) for volume, z in sorted(chosen)]
+
+
+def _distance(place: Place, others: Collection[Place]) -> float:
+    """Slices to the nearest of ``others`` in the same volume."""
+    return min((abs(z - place[1]) for volume, z in others if volume == place[0]), default=float("inf"))

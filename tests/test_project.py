@@ -373,8 +373,16 @@ def test_first_proposals_are_spread_evenly(phantom_project):
     proposals = phantom_project.propose(ProposeConfig(number=4))
     places = [p.z for p in proposals]
     assert places == [1, 4, 7, 10]
-    assert len(phantom_project.propose(ProposeConfig(number=50))) == 10
     assert "no model yet" in proposals[0].reason
+    assert len(phantom_project.propose(ProposeConfig(number=50))) == 10
+
+
+def test_painting_a_first_proposal_does_not_move_the_others(phantom_project):
+    """The list gets shorter; it does not creep to the neighbour of the slice just painted."""
+    before = [p.z for p in phantom_project.proposals()]
+    phantom_project.apply(0, before[0], Patch(1, runs((0, 9, 1 | 256))))
+    phantom_project.submit(0, before[0], Claim.strokes())
+    assert [p.z for p in phantom_project.proposals()] == before[1:]
 
 
 def test_proposals_skip_labelled_and_excluded_slices(trained):
