@@ -19,14 +19,15 @@ class RoundRow:
     """One trained round.
 
     ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
-    ``validation_pixels`` held-back pixels that all rounds are scored on; ``active_seconds`` is the person's work up to
-    then, ``seconds`` the training's.
+    ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
+    round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's.
     """
 
     round: int
     validation_loss: float | None
     validation_dice: dict[str, float | None]
     validation_pixels: int
+    validation_slices: int
     labelled_slices: int
     active_seconds: float
     created: float
@@ -94,7 +95,8 @@ class Rounds:
         """Every round, all scored on the same pixels: those that the newest training was scored on."""
         key = self._records.meta("pixels_key")
         rows = self._records.rows(
-            "SELECT rounds.*, loss, dice, pixels FROM rounds "
+            "SELECT rounds.*, loss, dice, pixels, (SELECT COUNT(*) FROM revisions, json_each(rounds.revisions) one "
+            "WHERE revisions.id = one.value AND validation_pixels > 0) AS validation_slices FROM rounds "
             "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
             (key,),
         )
@@ -195,7 +197,7 @@ def _with_boxes(facts: dict[str, Any]) -> dict[str, Any]:
 def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
     dice = [] if row["dice"] is None else json.loads(row["dice"])
     by_name = {name: (dice[i] if i < len(dice) else None) for i, name in enumerate(class_names)}
-    kept = ("round", "labelled_slices", "active_seconds", "created", "seconds", "checkpoint")
+    kept = ("round", "validation_slices", "labelled_slices", "active_seconds", "created", "seconds", "checkpoint")
     return RoundRow(
         validation_loss=row["loss"],
         validation_dice=by_name,

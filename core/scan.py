@@ -100,7 +100,8 @@ def first_proposals(store: Store, number: int, exclude: Collection[Place], *, fi
     """
     places = [(v.index, z) for v in store.catalog.volumes for z in range(v.depth)]
     taken = labelled_places(store) | set(exclude)
-    spread = [places[int((i + 0.5) * len(places) / number)] for i in range(min(number, len(places)))]
+    number = min(number, len(places))
+    spread = [places[int((i + 0.5) * len(places) / number)] for i in range(number)]
     chosen = [place for place in spread if place not in taken]
     while fill and len(chosen) < number and len(taken) + len(chosen) < len(places):
         free = (place for place in places if place not in taken and place not in chosen)

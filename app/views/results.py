@@ -95,7 +95,7 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
         with left:
             _file(project, result)
         _amounts(project, result.facts.get("amounts", {}), right)
-        where = "the working region of " if volume.region else ""
+        where = "the working region of " if result.facts.get("in_region") else ""
         counted = f"Counted over {where}all {plural(volume.depth, 'slice')}, as predicted;"
         right.caption(f"{counted} the model's errors are not corrected for.")
 

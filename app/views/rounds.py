@@ -130,7 +130,7 @@ def _budget(job: Job | None) -> float:
 def _across(project: Project, rows: list[RoundRow]) -> None:
     """Every round on the same validation pixels, and the work that went into it."""
     st.subheader("Round by round")
-    st.caption(_measured_on(project, rows))
+    st.caption(_measured_on(rows))
     losses, dice = charts.round_rows(rows)
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)
@@ -144,15 +144,14 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
     st.dataframe(_table(rows), hide_index=True)
 
 
-def _measured_on(project: Project, rows: list[RoundRow]) -> str:
+def _measured_on(rows: list[RoundRow]) -> str:
     newest = rows[-1]
     if not newest.validation_pixels:
         return ("Not measured: no labelled pixel is held back for validation yet. Save a whole slice or a checked region, "
                 "and the next round is scored.")  # fmt: skip
-    summary = validation(project)
     return (
         f"Validation scores of all rounds are measured on the same {newest.validation_pixels:,} held-back pixels of "
-        f"{plural(summary.slices, 'slice')}, which no round was trained on; newest: "
+        f"{plural(newest.validation_slices, 'slice')}, which no round was trained on; newest: "
         f"{scores_in_words(newest.validation_dice)}. Few pixels make a rough score: trust large differences only."
     )
 
