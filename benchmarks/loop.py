@@ -77,7 +77,7 @@ def underpaint(workspace: Path, *arguments: object) -> dict[str, Any]:
 
 def learn(setting: Setting) -> Section:
     """Dice per class on all other slices after training on three."""
-    seconds = 20 if setting.quick else SECONDS
+    seconds = 10 if setting.quick else SECONDS
     rows, goals = [], []
     for task in TASKS:
         folder = setting.volumes / task.volume

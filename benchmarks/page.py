@@ -56,7 +56,7 @@ OPENED = """place => new Promise(done => {
 
 def page(scratch: Path, quick: bool) -> Section:
     """Strokes and openings on a volume of 4096 x 4096 with a prediction under the mask."""
-    large_project(scratch)
+    large_project(scratch, seconds=3 if quick else 20)
     with annotate_page(scratch) as shown:
         opened = openings(shown, 4 if quick else OPENINGS)
         stored, sent = strokes(shown, 10 if quick else STROKES)
@@ -73,7 +73,7 @@ def page(scratch: Path, quick: bool) -> Section:
     return Section("app", sentence, ("what", "times", "median", "95th percentile", "most"), rows, goals)
 
 
-def large_project(scratch: Path) -> None:
+def large_project(scratch: Path, seconds: float) -> None:
     """Three slices of 4096 x 4096 (a phantom laid side by side), one painted, one short round, all predicted."""
     from core.config import ProposeConfig, TrainConfig
     from core.phantom import CLASS_NAMES, PhantomConfig, make_phantom
@@ -84,7 +84,7 @@ def large_project(scratch: Path) -> None:
         tifffile.imwrite(scratch / name, np.tile(stack, (1, SIDE // 512, SIDE // 512)), photometric="minisblack")
     project = Project.create(scratch, "large", volumes=[scratch / "image.tif"], classes=CLASS_NAMES)
     project.import_labels(scratch / "truth.tif", slices=[0])
-    project.train(TrainConfig(seconds=20))
+    project.train(TrainConfig(seconds=seconds))
     project.propose(ProposeConfig(scan_seconds=600))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -42,7 +43,18 @@ def run(*words: object) -> Ran:
 
 
 def start(*words: object, **environment: str) -> subprocess.Popen[str]:
-    """Start ``underpaint`` with these words in a process of its own."""
+    """Start ``underpaint`` with these words in a process of its own, which heeds Ctrl-C as in a terminal.
+
+    A test run in the background of a shell ignores SIGINT, and its children would inherit that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return _start(words, environment)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start(words: tuple[object, ...], environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "core.cli", *(str(word) for word in words)],
         stdout=subprocess.PIPE,
