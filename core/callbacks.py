@@ -16,7 +16,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from core.checkpoints import sync_folder
+from core.durable import sync
 from core.errors import storage_errors
 from core.predict import Scores
 from core.progress import Progress
@@ -130,7 +130,7 @@ class ResumeState(Callback):
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, self._path)
-            sync_folder(self._path.parent)
+            sync(self._path.parent)
         took = time.monotonic() - started
         self._next = time.monotonic() + max(self._every, 20 * took)
 

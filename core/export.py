@@ -22,6 +22,7 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from tifffile import TiffFile, TiffWriter
 
+from core.durable import sync
 from core.errors import ProjectError, storage_errors
 from core.processes import process_lives
 
@@ -299,24 +300,16 @@ def _ome_attributes(layout: _Layout) -> dict[str, Any]:
 def _put_in_place(partial: Path, path: Path) -> None:
     for folder, _, files in os.walk(partial) if partial.is_dir() else ():
         for name in files:
-            _sync(Path(folder) / name)
-        _sync(Path(folder))
+            sync(Path(folder) / name)
+        sync(Path(folder))
     if partial.is_file():
-        _sync(partial)
+        sync(partial)
     old = partial.with_name(partial.name + ".old")
     if path.is_dir():  # a folder cannot be renamed onto another that is not empty
         os.rename(path, old)
     os.replace(partial, path)
-    _sync(path.parent)
+    sync(path.parent)
     _remove(old)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove(path: Path) -> None:
