@@ -1,0 +1,48 @@
+"""Whole files: the editor's modules, and finished results."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from app.api.place import open_project
+from app.guard import Refusal
+
+_EDITOR = Path(__file__).parents[1] / "editor"
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
+
+def static(request: Request) -> Response:
+    """A module of the editor, by name; kept by the browser as long as its version stands."""
+    path = _modules().get(request.path_params["name"])
+    if path is None:
+        raise Refusal(404, "The editor has no file of that name.")
+    current = request.path_params["version"] == version()
+    cache = "public, max-age=31536000, immutable" if current else "no-cache"
+    return Response(path.read_bytes(), media_type=_TYPES[path.suffix], headers={"Cache-Control": cache})
+
+
+def _modules() -> dict[str, Path]:
+    return {path.name: path for path in sorted(_EDITOR.iterdir()) if path.suffix in _TYPES}
+
+
+def version() -> str:
+    """A text that changes whenever a module of the editor changes."""
+    digest = hashlib.sha256()
+    for path in _modules().values():
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def result(request: Request) -> Response:
+    """A finished file, only if the project lists it."""
+    project = open_project(request.path_params["project"])
+    name = request.path_params["name"]
+    for path in (result.path for result in project.results()):
+        if path.name == name and path.is_file():
+            headers = {"Cache-Control": "private, no-cache", "Content-Encoding": "identity"}
+            return FileResponse(path, filename=name, headers=headers)
+    raise Refusal(404, "There is no result of that name; segment the volume first.")

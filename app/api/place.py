@@ -1,0 +1,53 @@
+"""What a request is about: the project, volume and slice that its path names; and the answer in bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.guard import Refusal
+from core.project import Project, list_projects, workspace_folder
+
+_projects: dict[tuple[Path, str], Project] = {}
+_lock = threading.Lock()
+
+Place = tuple[Project, int, int]
+
+
+def open_project(name: str) -> Project:
+    """The project called ``name``, opened once in this process; only names in the workspace are known."""
+    workspace = workspace_folder()
+    with _lock:
+        if name not in list_projects(workspace):
+            raise Refusal(404, "There is no project of that name in this workspace.")
+        if (workspace, name) not in _projects:
+            _projects[workspace, name] = Project.open(workspace, name)
+        return _projects[workspace, name]
+
+
+def place(request: Request) -> Place:
+    """The project, volume and slice that a path names, all of them known ones."""
+    project = open_project(request.path_params["project"])
+    volume, z = request.path_params["volume"], request.path_params["z"]
+    if not 0 <= volume < len(project.volumes):
+        raise Refusal(404, f"There is no volume {volume}; the project has {len(project.volumes)}, counted from 0.")
+    depth = project.volumes[volume].shape[0]
+    if not 0 <= z < depth:
+        raise Refusal(404, f"There is no slice {z}; the volume has {depth}, counted from 0.")
+    return project, volume, z
+
+
+def source(project: Project, volume: int) -> tuple[Hashable, ...]:
+    """What a cached picture was made from: the file, its state, and how its axes were read."""
+    row = project.volumes[volume]
+    return row.path, row.fingerprint, row.axes
+
+
+def binary(body: bytes) -> Response:
+    """Bytes as they are: an encoding of its own keeps Streamlit's gzip from squeezing megabytes at level 9."""
+    headers = {"Cache-Control": "no-store", "Content-Encoding": "identity"}
+    return Response(body, media_type="application/octet-stream", headers=headers)
