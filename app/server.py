@@ -16,7 +16,9 @@ if str(_HERE.parent) not in sys.path:  # `streamlit run` puts app/ on the path, 
     sys.path.insert(0, str(_HERE.parent))
 
 from app.routes import routes  # noqa: E402 (the path must be right first)
+from core.processes import end_with_parent  # noqa: E402
 
+end_with_parent()
 app = st.App(_HERE / "main.py", routes=routes())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from core.errors import ProjectError, VolumeError
 from core.geometry import Polygon, polygons_to_mask
 from core.records import LabelClass, Records, to_json
-from core.volumes import Volume, fingerprint, open_volume
+from core.volumes import Volume, content_digest, fingerprint, glance, open_volume
 from core.volumes.scale import checked_voxel_size
+from core.volumes.watched import Watched
 
 PALETTE = ("#808080", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 """Class colours that colour-blind eyes tell apart (Okabe and Ito 2008), the background grey."""
@@ -26,12 +28,17 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class VolumeRow:
-    """A volume of a project: shape ``(Z, C, Y, X)``, voxel size ``(z, y, x)`` in nm, region in ``(y, x)`` pixels."""
+    """A volume of a project: shape ``(Z, C, Y, X)``, voxel size ``(z, y, x)`` in nm, region in ``(y, x)`` pixels.
+
+    ``fingerprint`` tells its files from changed ones, ``content`` its values from another volume's, wherever they lie
+    (None where they could not be read, or were never asked for).
+    """
 
     index: int
     path: Path
     axes: str | None
     fingerprint: str
+    content: str | None
     shape: tuple[int, int, int, int]
     dtype: str
     voxel_nm: tuple[float, float, float] | None
@@ -82,7 +89,7 @@ class Catalog:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._lock = RLock()
-        self._open: dict[int, Volume] = {}
+        self._open: dict[int, Watched] = {}
 
     @property
     def classes(self) -> tuple[LabelClass, ...]:
@@ -112,6 +119,7 @@ class Catalog:
                 path=Path(r["path"]),
                 axes=r["axes"],
                 fingerprint=r["fingerprint"],
+                content=r["content"],
                 shape=tuple(json.loads(r["shape"])),
                 dtype=r["dtype"],
                 voxel_nm=None if r["voxel_nm"] is None else tuple(json.loads(r["voxel_nm"])),
@@ -144,7 +152,8 @@ class Catalog:
         path = path.expanduser().resolve()
         volume = open_volume(path, axes=axes, voxel_nm=voxel_nm)
         voxel = None if volume.voxel_nm is None else to_json(list(volume.voxel_nm))
-        facts = (str(path), axes, fingerprint(path), to_json(list(volume.shape)), str(volume.dtype), voxel, "[]")
+        shape, dtype = to_json(list(volume.shape)), str(volume.dtype)
+        facts = (str(path), axes, fingerprint(path), _content(volume), shape, dtype, voxel)
         with self._records.transaction() as db:
             rows = self.volumes
             if rows and rows[0].shape[1] != volume.shape[1]:
@@ -152,17 +161,24 @@ class Catalog:
                     f"{path} has {volume.shape[1]} channels, the project's first volume has {rows[0].shape[1]}; "
                     "all volumes of a project need the same channels."
                 )
-            db.execute("INSERT INTO volumes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (len(rows), *facts))
+            columns = "id, path, axes, fingerprint, content, shape, dtype, voxel_nm"
+            db.execute(f"INSERT INTO volumes ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (len(rows), *facts))
         return self.row(len(rows))
 
     def move_volume(self, index: int, path: Path) -> None:
-        """Say where a volume's files are now; the shape and the values' type must be as before.
+        """Say where a volume's files are now; the shape, the values' type and the values must be as before.
+
+        Values are compared on a few slices. A volume whose values were never read, in a project of an earlier version,
+        is taken by its shape and type.
 
         Raises
         ------
         VolumeError
-            If another shape or type is found there.
+            If another volume is found there.
         """
+        if self.row(index).content is None:
+            with suppress(VolumeError):
+                self.volume(index)  # still at its old place, perhaps, where its values can be read
         row, path = self.row(index), path.expanduser().resolve()
         volume = open_volume(path, axes=row.axes)
         if tuple(volume.shape) != row.shape or str(volume.dtype) != row.dtype:
@@ -170,14 +186,21 @@ class Catalog:
                 f"{path} holds {tuple(volume.shape)} {volume.dtype}, volume {index} was {row.shape} {row.dtype}; "
                 "choose the same volume at its new place."
             )
+        content = _content(volume) if row.content is None else content_digest(volume)
+        if row.content not in (None, content):
+            raise VolumeError(
+                f"{path} has the size of volume {index} but holds other values; choose the same volume at its new place, "
+                "or add this one as a volume of its own."
+            )
         with self._lock:
             self._open.pop(index, None)
             self._records.write(
-                "UPDATE volumes SET path = ?, fingerprint = ? WHERE id = ?", (str(path), fingerprint(path), index)
+                "UPDATE volumes SET path = ?, fingerprint = ?, content = ? WHERE id = ?",
+                (str(path), fingerprint(path), content, index),
             )
 
     def volume(self, index: int) -> Volume:
-        """The opened volume.
+        """The opened volume; looks about once a second whether its files are still the same.
 
         Raises
         ------
@@ -185,11 +208,18 @@ class Catalog:
             If its files have moved or changed since they were added.
         """
         with self._lock:
-            if index not in self._open:
-                row = self.row(index)
-                _check_unchanged(row)
-                self._open[index] = open_volume(row.path, axes=row.axes, voxel_nm=row.voxel_nm)
-            return self._open[index]
+            watched = self._open.get(index)
+            if watched is None or not watched.is_current():
+                self._open.pop(index, None)
+                watched = self._open[index] = self._opened(self.row(index))
+            return watched.volume
+
+    def _opened(self, row: VolumeRow) -> Watched:
+        looks = _looks_unchanged(row)
+        volume = open_volume(row.path, axes=row.axes, voxel_nm=row.voxel_nm)
+        if row.content is None:  # a project of an earlier version
+            self._records.write("UPDATE volumes SET content = ? WHERE id = ?", (_content(volume), row.index))
+        return Watched(volume, looks)
 
     def set_voxel_size(self, index: int, voxel_nm: tuple[float, float, float] | None) -> None:
         """Set the voxel size ``(z, y, x)`` in nm, or None for unknown."""
@@ -222,14 +252,26 @@ class Catalog:
         return polygons_to_mask(row.region, row.slice_shape) if row.region else None
 
 
-def _check_unchanged(row: VolumeRow) -> None:
+def _content(volume: Volume) -> str | None:
+    """The digest of a volume's values, None where a slice cannot be read; that is told when it is looked at."""
+    try:
+        return content_digest(volume)
+    except VolumeError:
+        return None
+
+
+def _looks_unchanged(row: VolumeRow) -> str:
+    """The glance at a volume's files, which are those that were added."""
     if not row.path.exists():
         raise VolumeError(
             f"{row.path} is not there any more; move it back, or give its new place on the Project page "
             f"(in Python: project.move_volume({row.index}, path))."
         )
+    looks = glance(row.path)  # first, so that a change meanwhile is noticed at the next look
     if fingerprint(row.path) != row.fingerprint:
         raise VolumeError(
             f"{row.path} has changed since it was added to the project, so its labels may not fit; put the original "
-            "file back, or make a new project for the changed one."
+            "file back (if only its time is new, give its place again on the Project page), or make a new project for the "
+            "changed one."
         )
+    return looks

@@ -64,9 +64,9 @@ class _Layout:
 
 
 class StackWriter(ABC):
-    """Takes the pages of one stack; made by ``open_stack``."""
+    """Takes the pages of one stack; made by ``open_stack``, which writes to ``partial`` what will be called ``path``."""
 
-    def __init__(self, path: Path, layout: _Layout) -> None:
+    def __init__(self, path: Path, partial: Path, layout: _Layout) -> None:
         self._path, self._layout = path, layout
         self._written: set[int] = set()
 
@@ -151,7 +151,7 @@ def open_stack(
     partial = path.with_name(f".{path.stem}.{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.partial{path.suffix}")
     try:
         with storage_errors(path):
-            writer: StackWriter = _writer_for(path)(partial, layout)
+            writer: StackWriter = _writer_for(path)(path, partial, layout)
         try:
             yield writer
             writer._check_whole()
@@ -204,9 +204,9 @@ def _is_ours(path: Path) -> bool:
 
 
 class _TiffStack(StackWriter):
-    def __init__(self, path: Path, layout: _Layout) -> None:
-        super().__init__(path, layout)
-        self._tif = TiffWriter(path, bigtiff=layout.nbytes > _CLASSIC_LIMIT)
+    def __init__(self, path: Path, partial: Path, layout: _Layout) -> None:
+        super().__init__(path, partial, layout)
+        self._tif = TiffWriter(partial, bigtiff=layout.nbytes > _CLASSIC_LIMIT)
 
     def _write(self, index: int, page: NDArray[Any]) -> None:
         if index != len(self._written):
@@ -256,10 +256,10 @@ def _ome_xml(layout: _Layout) -> bytes:
 
 
 class _ZarrStack(StackWriter):
-    def __init__(self, path: Path, layout: _Layout) -> None:
-        super().__init__(path, layout)
+    def __init__(self, path: Path, partial: Path, layout: _Layout) -> None:
+        super().__init__(path, partial, layout)
         height, width = layout.page_shape[-2:]
-        group = zarr.create_group(path, zarr_format=2, attributes=_ome_attributes(layout))
+        group = zarr.create_group(partial, zarr_format=2, attributes=_ome_attributes(layout))
         self._array = group.create_array(
             "0",
             shape=(layout.pages, layout.channels, height, width),

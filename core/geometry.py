@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import polygon2mask
 
 Polygon = tuple[tuple[float, float], ...]
 """Corners ``(y, x)`` in pixels of the full slice."""
@@ -57,8 +58,25 @@ def tile_boxes(shape: tuple[int, int], size: int) -> list[Box]:
 
 
 def polygons_to_mask(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill polygons of ``(y, x)`` corners; the union, bool ``(H, W)``."""
+    """Fill polygons of ``(y, x)`` corners; the union, bool ``(H, W)``.
+
+    A pixel belongs to a polygon if its corner ``(y, x)`` lies inside by the even-odd rule. Row by row, because testing
+    every pixel against every edge, as scikit-image does, takes seconds on a slice of 4096 x 4096.
+    """
     mask = np.zeros(shape, dtype=bool)
     for polygon in polygons:
-        mask |= polygon2mask(shape, np.asarray(polygon, dtype=float))
+        mask |= _filled(polygon, shape)
     return mask
+
+
+def _filled(polygon: Polygon, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Every edge flips what lies to its right in the rows that it crosses; an odd number of flips is inside."""
+    height, width = shape
+    flips = np.zeros((height, width + 1), np.uint8)
+    for (y0, x0), (y1, x1) in pairwise((*polygon, polygon[0])):
+        low, high = sorted((y0, y1))
+        rows = np.arange(max(0, math.ceil(low)), min(height, math.ceil(high)))
+        if rows.size:
+            columns = np.ceil(x0 + (rows - y0) * ((x1 - x0) / (y1 - y0)))
+            flips[rows, columns.clip(0, width).astype(np.intp)] ^= 1
+    return np.bitwise_xor.accumulate(flips, axis=1)[:, :-1].astype(bool)

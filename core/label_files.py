@@ -17,7 +17,9 @@ from core.volumes import Volume, open_volume
 
 
 class LabelFile:
-    """The pages of a label file: a TIFF, a folder of images or a zarr of class ids.
+    """The pages of a label file: a TIFF, a folder of images or a zarr of class ids, whole numbers in any numeric type.
+
+    One page is in memory at a time.
 
     Parameters
     ----------
@@ -58,14 +60,15 @@ class LabelFile:
             If it holds an id that is no class of the project.
         """
         raw = self._single if self._single is not None else self._volume.read(page)[0]  # type: ignore[union-attr]
-        ids = np.unique(raw)
-        wrong = [float(i) for i in ids if not np.isfinite(i) or (i != UNLABELLED and (i != int(i) or not 0 <= i < self._classes))]
-        if wrong:
+        with np.errstate(invalid="ignore"):  # what no uint8 can hold is not equal to it either
+            ids = raw.astype(np.uint8)
+        wrong = raw[(ids != raw) | ((ids >= self._classes) & (ids != UNLABELLED))]
+        if wrong.size:
             raise LabelError(
-                f"Page {page} of {self.path} holds the value {wrong[0]:g}; allowed are the class ids 0 to "
+                f"Page {page} of {self.path} holds the value {float(wrong[0]):g}; allowed are the class ids 0 to "
                 f"{self._classes - 1}, and {UNLABELLED} for unlabelled: add the class or correct the file."
             )
-        return np.asarray(raw, dtype=np.uint8)
+        return ids
 
     def pages_for(self, slices: Sequence[int] | None, depth: int) -> list[tuple[int, int]]:
         """Which page belongs to which slice, ``(page, z)`` in order of z.
@@ -94,10 +97,10 @@ class LabelFile:
 def _open_pages(path: Path) -> Volume:
     """The file as a volume; a few pages that a writer called channels are pages all the same."""
     try:
-        return open_volume(path)
+        return open_volume(path, as_stored=True)
     except VolumeError:
         with suppress(VolumeError):
-            return open_volume(path, axes="ZYX")
+            return open_volume(path, axes="ZYX", as_stored=True)
         raise
 
 
@@ -107,7 +110,8 @@ def _single_page(path: Path) -> NDArray[np.generic] | None:
         return None
     try:
         with tifffile.TiffFile(path) as tiff:
-            if len(tiff.pages) == 1 and tiff.series[0].ndim == 2:
+            first = tiff.series[0]
+            if len(tiff.pages) == 1 and first.ndim == 2 and first.dtype is not None and first.dtype.kind in "buif":
                 return np.asarray(tiff.asarray())
     except (OSError, ValueError, IndexError, struct.error, tifffile.TiffFileError):
         return None  # opening it as a volume says what is wrong with it

@@ -1,9 +1,18 @@
-"""Whether another process of this machine is still there."""
+"""Other processes of this machine: whether one is still there, and children that end with their parent."""
 
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+_TIED = "UNDERPAINT_ENDS_WITH_PARENT"
+_STDIN = 0
+_PATIENCE_S = 10.0
 
 
 def process_lives(pid: int) -> bool:
@@ -25,3 +34,38 @@ def _is_zombie(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return False
+
+
+def start_tied(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process that ends when this one does, even if this one is killed; it must call :func:`end_with_parent`.
+
+    The two hold the ends of a pipe, the child's as its standard input: the system closes the parent's end with it.
+    """
+    return subprocess.Popen(command, env={**environment, _TIED: "1"}, stdin=subprocess.PIPE)
+
+
+def end_with_parent() -> None:
+    """From now on, end this process when the one that started it by :func:`start_tied` is gone; else do nothing.
+
+    It is asked to end in good order, and made to if it has not within ten seconds.
+    """
+    if os.environ.pop(_TIED, None):  # its own children are not tied
+        threading.Thread(target=_end_with_input, daemon=True).start()
+
+
+def _end_with_input() -> None:
+    while os.read(_STDIN, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_PATIENCE_S)
+    os._exit(1)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a child in good order, or after ten seconds without asking; returns when it is gone."""
+    process.terminate()
+    try:
+        process.wait(timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

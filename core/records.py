@@ -71,6 +71,8 @@ MIGRATIONS: tuple[str, ...] = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, round INTEGER NOT NULL, volume INTEGER NOT NULL,
         path TEXT NOT NULL, facts TEXT NOT NULL, created REAL NOT NULL);
     """,
+    # What a volume holds, whatever its files are called and whenever they were written; NULL until it is looked at.
+    "ALTER TABLE volumes ADD COLUMN content TEXT",
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 
@@ -112,6 +114,12 @@ class Records:
         self._created = create
         self._journal = "DELETE" if _on_network_folder(path.parent) else "WAL"
         self._migrate(migrations)
+        self._held = self._connection()  # as long as the file is open, the system gives its number to no other
+        self._number = _file_number(path)
+
+    def in_place(self) -> bool:
+        """Whether the file at ``path`` is the one opened: not so once the project was deleted, even if made anew."""
+        return self._number is not None and _file_number(self.path) == self._number
 
     def _migrate(self, migrations: Sequence[str]) -> None:
         with self.transaction() as db:
@@ -204,6 +212,14 @@ class Records:
         if "no such" in text:
             return ProjectError(f"{self.path} is damaged ({text}); nothing was changed, restore the file from a backup.")
         return error
+
+
+def _file_number(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _on_network_folder(folder: Path) -> bool:

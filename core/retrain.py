@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.config import TrainConfig
-from core.errors import CheckpointError, JobError, TrainingError, storage_errors
+from core.errors import CheckpointError, JobError, LabelError, ProjectError, TrainingError, VolumeError, storage_errors
 from core.jobs import Handle
 from core.labels import Revision, Role
 from core.records import to_json
@@ -18,6 +18,7 @@ from core.rounds import CurvePoint
 from core.store import FrozenSlice, Store
 
 if TYPE_CHECKING:
+    from core.predict import Scores
     from core.train import FitResult, Progress
 
 _POINTS_OF_A_CURVE = 400
@@ -91,6 +92,8 @@ def train_round(
     store: Store, handle: Handle, plan: Plan, *, resume: bool, report: Callable[[Progress], bool] | None
 ) -> RoundReport:
     """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
+    from core.predict import Scores
+
     if (store.rounds.last() or 0) + 1 != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = [store.labels.revision(identity) for identity in plan.revisions]
@@ -107,7 +110,8 @@ def train_round(
         active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
         job=handle.id,
     )
-    score_rounds(store, handle, revisions, validation)
+    scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels)
+    score_rounds(store, handle, revisions, validation, {plan.round: scores})
     (row,) = [r for r in store.rounds.rows([c.name for c in store.catalog.classes]) if r.round == plan.round]
     return RoundReport(
         plan.round,
@@ -188,17 +192,32 @@ class _Reporter:
         return (self._report is not None and self._report(progress)) or stop
 
 
-def score_rounds(store: Store, handle: Handle, revisions: Sequence[Revision], validation: Sequence[FrozenSlice]) -> None:
-    """Score every round that has none on these held-back pixels, then show these scores; else the curve would lie."""
+def score_rounds(
+    store: Store,
+    handle: Handle,
+    revisions: Sequence[Revision],
+    validation: Sequence[FrozenSlice],
+    known: Mapping[int, Scores],
+) -> None:
+    """Score every round that has none on these held-back pixels, then show these scores; else the curve would lie.
+
+    A round that cannot be scored now (its checkpoint is damaged or removed, a volume has moved, a record is damaged) is
+    shown as not measured, and scored when the next round is trained: it does not fail the round just trained.
+
+    Parameters
+    ----------
+    known
+        Scores on these pixels that were measured already, by round.
+    """
     from core.predict import score
 
     key = _pixels_key(store, revisions)
     for round_ in store.rounds.unscored(key):
         handle.report(1.0, f"scoring round {round_} on the held-back pixels")
         try:
-            scores = score(store.predictor(round_), validation, len(store.catalog.classes))
-        except CheckpointError:
-            continue  # a damaged or removed checkpoint has no score; the others keep theirs
+            scores = known.get(round_) or score(store.predictor(round_), validation, len(store.catalog.classes))
+        except (CheckpointError, VolumeError, LabelError, ProjectError):
+            continue
         store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels)
     store.rounds.show_scores_on(key)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from core import normalisation
 from core.checkpoints import Card, library_versions, now, save
 from core.config import TrainConfig
-from core.errors import Cancelled, CheckpointError, TrainingError
+from core.errors import Cancelled, CheckpointError, TrainingError, storage_errors
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -112,15 +112,20 @@ def fit(
         raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
     partial = folder.with_name(folder.name + ".partial")
     state = _interrupted(partial / STATE) if resume else None
-    if state is None:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
     with _quiet_lightning():
         run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report)
+        if state is None:  # only now: a call that is refused leaves what a resume needs
+            _empty(partial)
         run.carry_on(state)
         result = run.finish(folder, card)
     shutil.rmtree(partial, ignore_errors=True)
     return result
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with storage_errors(folder):
+        folder.mkdir(parents=True)
 
 
 def _interrupted(path: Path) -> dict[str, Any] | None:

@@ -50,8 +50,8 @@ def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
     out = result_path(store, "segmentation", round_, volume, ".tif")
     done = predict(store, out, slices=None, probabilities=False, round_=round_, volume=volume, report=handle.report)
     amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
-    in_region = bool(store.catalog.row(volume).region)
-    facts = {"amounts": amounts, "seconds": done.seconds, "in_region": in_region}
+    region = store.catalog.row(volume).region
+    facts = {"amounts": amounts, "seconds": done.seconds, "in_region": bool(region), "region": region}
     enter_result(store, "segmentation", out, round_, volume, facts)
 
 

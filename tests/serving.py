@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.processes import stop
+
 ROOT = Path(__file__).resolve().parents[1]
 _PATIENCE_S = 60
 
@@ -34,12 +36,7 @@ def serving(command: Sequence[str], *, port: int, workspace: Path, log: Path, cw
             _wait_until_up(process, f"http://127.0.0.1:{port}/_stcore/health", log)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process)
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -1,12 +1,16 @@
 """Classes and volumes of a project."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 import tifffile
 
 from core.catalog import Catalog, check_classes
 from core.errors import ProjectError, VolumeError
-from core.records import LabelClass, Records
+from core.records import MIGRATIONS, LabelClass, Records
+from core.volumes import fingerprint
 
 
 @pytest.fixture
@@ -82,6 +86,32 @@ def test_a_volume_that_has_changed_is_told(catalog, stack):
         catalog.volume(0)
 
 
+def test_a_volume_that_is_replaced_while_in_use_is_told(catalog, stack):
+    """Also by a file of the same size, and also when it was read a moment ago; put back, it is read again."""
+    catalog.add_volume(stack)
+    original = stack.with_name("original.tif")
+    shutil.copy2(stack, original)
+    assert catalog.volume(0).read(1)[0, 0, 0] == 80
+    tifffile.imwrite(stack, np.zeros((3, 8, 10), np.uint8), photometric="minisblack")
+    os.utime(stack, (1, 1))
+    catalog._open[0]._next = 0.0
+    for _ in range(2):
+        with pytest.raises(VolumeError, match="has changed since it was added"):
+            catalog.volume(0)
+    original.replace(stack)
+    assert catalog.volume(0).read(1)[0, 0, 0] == 80
+
+
+def test_a_volume_that_vanishes_while_in_use_is_told(catalog, stack):
+    """Instead of the reader's own words about a file it cannot open."""
+    catalog.add_volume(stack)
+    catalog.volume(0)
+    stack.unlink()
+    catalog._open[0]._next = 0.0
+    with pytest.raises(VolumeError, match="is not there any more"):
+        catalog.volume(0)
+
+
 def test_another_shape_cannot_take_a_volumes_place(catalog, stack, tmp_path):
     """Moving means the same volume at another place."""
     catalog.add_volume(stack)
@@ -89,6 +119,87 @@ def test_another_shape_cannot_take_a_volumes_place(catalog, stack, tmp_path):
     tifffile.imwrite(other, np.zeros((4, 8, 10), np.uint8), photometric="minisblack")
     with pytest.raises(VolumeError, match="choose the same volume"):
         catalog.move_volume(0, other)
+
+
+def test_other_content_of_the_same_size_cannot_take_a_volumes_place(catalog, stack, tmp_path):
+    """Labels would lie on images they were not painted on; the place that was stays."""
+    catalog.add_volume(stack)
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, np.zeros((3, 8, 10), np.uint8), photometric="minisblack")
+    with pytest.raises(VolumeError, match=r"other\.tif has the size of volume 0 but holds other values; choose the same volume"):
+        catalog.move_volume(0, other)
+    assert catalog.volume(0).path == stack
+
+
+def test_a_copy_with_another_time_takes_a_volumes_place(catalog, stack, tmp_path):
+    """Copied files get new times, and may be compressed on the way: the values count."""
+    catalog.add_volume(stack)
+    for name, options in (("copied.tif", {}), ("packed.tif", {"compression": "zlib"})):
+        copy = tmp_path / name
+        tifffile.imwrite(copy, tifffile.imread(stack), photometric="minisblack", **options)
+        os.utime(copy, (1, 1))
+        catalog.move_volume(0, copy)
+        assert catalog.volume(0).path == copy
+        assert catalog.volume(0).read(1)[0, 0, 0] == 80
+
+
+def test_a_volume_whose_time_alone_is_new_is_taken_at_its_place(catalog, stack):
+    """A copy of the original, put back, is told as changed until somebody gives its place again."""
+    catalog.add_volume(stack)
+    os.utime(stack, (1, 1))
+    with pytest.raises(VolumeError, match="if only its time is new, give its place again"):
+        catalog.volume(0)
+    catalog.move_volume(0, stack)
+    assert catalog.volume(0).depth == 3
+
+
+def test_a_volume_with_a_slice_that_cannot_be_read_can_still_be_moved(catalog, tmp_path):
+    """What cannot be compared is taken by its size, as long as it never could; what could be read must still be."""
+    holes = np.zeros((3, 8, 10), np.float32)
+    holes[1, 2, 3] = np.nan
+    paths = [tmp_path / name for name in ("holes.tif", "whole.tif", "moved.tif")]
+    for path, values in zip(paths, (holes, np.nan_to_num(holes), holes), strict=True):
+        tifffile.imwrite(path, values, photometric="minisblack")
+        catalog.add_volume(path)
+    assert [row.content is None for row in catalog.volumes] == [True, False, True]
+    catalog.move_volume(0, paths[2])
+    with pytest.raises(VolumeError, match="NaN or infinite"):
+        catalog.move_volume(1, paths[2])
+
+
+@pytest.fixture
+def earlier(catalog, stack):
+    """A catalog whose volume was added by a version that knew no content."""
+    catalog.add_volume(stack)
+    catalog._records.write("UPDATE volumes SET content = NULL")
+    return catalog
+
+
+def test_a_project_of_an_earlier_version_opens(tmp_path, stack):
+    """Its volumes table gets the new column, and its rows read as before."""
+    old = Records(tmp_path / "old.sqlite", create=True, migrations=MIGRATIONS[:1])
+    row = (0, str(stack), None, fingerprint(stack), "[3, 1, 8, 10]", "uint8", None, "[]")
+    old.write("INSERT INTO volumes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    old.close()
+    catalog = Catalog(Records(tmp_path / "old.sqlite"))
+    assert catalog.row(0).content is None
+    assert catalog.volume(0).read(1)[0, 0, 0] == 80
+
+
+def test_the_content_of_an_earlier_project_s_volume_is_noted_when_it_is_opened(earlier, stack, tmp_path):
+    """From then on, and from the old place if it is still there, another volume is told from it."""
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, np.zeros((3, 8, 10), np.uint8), photometric="minisblack")
+    with pytest.raises(VolumeError, match="holds other values"):
+        earlier.move_volume(0, other)
+    assert earlier.row(0).content is not None
+
+
+def test_an_earlier_project_s_volume_that_has_gone_is_taken_by_its_size(earlier, stack, tmp_path):
+    """Its values cannot be known any more; those of the new place are."""
+    moved = stack.rename(tmp_path / "elsewhere.tif")
+    earlier.move_volume(0, moved)
+    assert earlier.row(0).content is not None
 
 
 def test_all_volumes_have_the_same_channels(catalog, stack, tmp_path):

@@ -11,6 +11,7 @@ import tifffile
 import typer
 
 from core.cli.options import parse_range, parse_slices, parse_voxel
+from core.config import TrainConfig
 from tests.conftest import Files
 from tests.shell import run, run_apart
 
@@ -75,7 +76,9 @@ def test_slices_are_read_from_lists_and_ranges(text: str, expected: list[int]) -
     assert parse_slices(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "a", "-1", "3:3", "5:2", "1.5", ":4", "2,,3", "1:2:3"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "-1", "3:3", "9:2", "4,9:2", "1.5", ":4", "2,,3", "1:2:3", "0:99999999999", "9" * 5000]
+)
 def test_other_texts_are_no_slices(text: str) -> None:
     """A text that names no slice is refused with an example of what is allowed."""
     with pytest.raises(typer.BadParameter, match="10:20"):
@@ -259,7 +262,6 @@ def test_json_is_alone_on_stdout(trained: Path, phantom_files: Files) -> None:
         (("rounds", "nothing"), "nothing"),
         (("train", "toy"), "label"),
         (("train", "toy", "--resume"), "resume"),
-        (("propose", "toy", "--query", "oracle"), "oracle"),
         (("predict", "toy", "{out}/out.tif"), "train"),
         (("evaluate", "toy", "--truth", "{truth}"), "train"),
         (("evaluate", "toy", "--truth", "missing.tif"), ""),
@@ -269,6 +271,9 @@ def test_json_is_alone_on_stdout(trained: Path, phantom_files: Files) -> None:
         (("labels", "import", "toy", "{image}", "--slices", "2"), "class"),
         (("new", "toy", "--volume", "{image}", "--classes", "a,b"), "toy"),
         (("new", "../toy", "--volume", "{image}", "--classes", "a,b"), "name"),
+        (("new", "CON", "--volume", "{image}", "--classes", "a,b"), "Windows"),
+        (("new", "lpt1", "--volume", "{image}", "--classes", "a,b"), "lpt1-1"),
+        (("new", "aux.txt", "--volume", "{image}", "--classes", "a,b"), "name"),
         (("new", "other", "--volume", "{image}", "--classes", "a"), "2"),
         (("new", "other", "--volume", "missing.tif", "--classes", "a,b"), "missing.tif"),
         (("new", "other", "--volume", "{image}", "--classes", "a,b", "--axes", "QQ"), "QQ"),
@@ -287,6 +292,9 @@ def test_a_cause_the_user_can_mend_is_one_line(project: Path, phantom_files: Fil
     assert run("rounds", "toy", "--workspace", project).status == 0
 
 
+SIMULATE = ("simulate", "--volume", "image.tif", "--truth", "truth.tif", "--classes", "a,b")
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -296,12 +304,27 @@ def test_a_cause_the_user_can_mend_is_one_line(project: Path, phantom_files: Fil
         ("train", "toy", "--seconds", "soon"),
         ("train", "toy", "--seed", "-1"),
         ("propose", "toy", "-n", "0"),
+        ("propose", "toy", "-n", "-3"),
+        ("propose", "toy", "--query", "oracle"),
+        ("predict", "toy", "out.tif", "--slices", "9:2"),
+        ("predict", "toy", "out.tif", "--round", "0"),
+        ("evaluate", "toy", "--truth", "truth.tif", "--volume-index", "-1"),
         ("predict", "toy", "out.tif", "--slices", "a:b"),
         ("labels", "import", "toy", "truth.tif", "--role", "exam"),
         ("labels", "import", "toy", "truth.tif", "--slices", "2;3"),
         ("new", "toy", "--classes", "a,b"),
+        ("new", "toy", "--volume", "image.tif", "--classes", "a,b", "--voxel-nm", ""),
         ("app", "--port", "99999"),
+        ("app", "--port", "0"),
+        ("app", "--address", ""),
+        ("demo", "--address", "192.0.2.1"),
         ("simulate",),
+        (*SIMULATE, "--query", "oracle"),
+        (*SIMULATE, "--rounds", "0"),
+        (*SIMULATE, "--start", "-1"),
+        (*SIMULATE, "--per-round", "0"),
+        (*SIMULATE, "--seconds", "nan"),
+        (*SIMULATE, "--test-slices", "9:2"),
     ],
 )
 def test_a_command_typed_wrongly_exits_with_2(words: tuple[str, ...]) -> None:
@@ -310,6 +333,23 @@ def test_a_command_typed_wrongly_exits_with_2(words: tuple[str, ...]) -> None:
     assert ran.status == 2, ran
     assert ran.out == ""
     assert "Usage" in ran.err
+
+
+@pytest.mark.parametrize("words", [("propose", "toy"), SIMULATE])
+def test_an_unknown_query_is_told_with_those_there_are(words: tuple[str, ...]) -> None:
+    """Before anything is opened, with every name that is allowed."""
+    ran = run(*words, "--query", "oracle")
+    assert ran.status == 2
+    said = " ".join(ran.err.replace("│", " ").split())
+    assert "no query 'oracle'; choose one of least-confidence, margin, entropy, random, foreground-random." in said
+
+
+@pytest.mark.parametrize("setting", ["seconds", "seed"])
+def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -> None:
+    """It goes on with its own, so that another budget or seed is refused, not passed over; so is the default."""
+    ran = run("train", "toy", "--resume", f"--{setting}", getattr(TrainConfig, setting), "--workspace", project)
+    assert ran.status == 2
+    assert f"leave out --{setting}" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_a_full_disk_is_one_line(project: Path, phantom_files: Files) -> None:
@@ -339,6 +379,7 @@ def test_an_error_of_the_disk_names_the_cause() -> None:
     from core.cli import edge
 
     assert "the disk is full" in edge._sentence(OSError(errno.ENOSPC, "No space left on device", "out.tif"))
+    assert edge._sentence(OSError(errno.ENOSPC, "No space left on device")).startswith("Could not write the output: the disk is")
     assert edge._sentence(PermissionError(errno.EACCES, "Permission denied", "in.tif")).startswith("in.tif: Permission denied")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,14 +11,19 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 
 from core.config import TrainConfig
 from core.demo import NAME, PHANTOM, open_or_create, painted, start_first_round, volume_files
 from core.phantom import PhantomConfig
+from core.processes import process_lives
 from core.project import Project
 from tests.shell import run, start
 
+WEBSOCKET = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dW5kZXJwYWludGluZy4uLg==\r\n"
+)
 TINY = PhantomConfig(depth=8, height=128, width=128)
 
 
@@ -118,6 +124,37 @@ def test_the_app_listens_on_this_machine_only_and_ends_with_its_parent(tmp_path:
         assert not _listening_addresses(port)
     finally:
         process.kill()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_killed_app_leaves_no_server_behind(tmp_path: Path) -> None:
+    """After kill -9 nobody is left to end the server; it sees for itself, also with a page open in a browser."""
+    if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+        pytest.skip("this system does not tell the children of a process")
+    port = _free_port()
+    process = start("app", "--port", port, "--no-browser", "--workspace", tmp_path)
+    try:
+        _wait_until_up(process, port)
+        (server,) = _children(process.pid)
+        with socket.create_connection(("127.0.0.1", port)) as page:
+            page.sendall(f"GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{WEBSOCKET}\r\n".encode())
+            assert b"101 Switching Protocols" in page.recv(1024)
+            process.kill()
+            process.wait()
+            deadline = time.monotonic() + 30
+            while process_lives(server) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            left = process_lives(server)
+            if left:
+                os.kill(server, signal.SIGKILL)
+        assert not left
+        assert not _listening_addresses(port)
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:

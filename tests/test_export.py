@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +99,10 @@ def test_a_stack_with_missing_pages_is_not_kept(tmp_path: Path, name: str) -> No
 
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
 def test_a_full_disk_is_one_sentence(tmp_path: Path, name: str) -> None:
-    """ENOSPC while writing becomes a StorageError that names the file, and nothing half-written stays."""
-    with pytest.raises(StorageError, match="the disk is full; free some space"):
+    """ENOSPC while writing becomes a StorageError that names the file asked for, and nothing half-written stays."""
+    with pytest.raises(
+        StorageError, match=rf"Could not write {re.escape(str(tmp_path / name))}: the disk is full; free some space"
+    ):
         _fill_the_disk(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

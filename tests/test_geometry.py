@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.draw import polygon2mask
 
 from core.geometry import Box, polygons_to_mask, tile_boxes
 
@@ -38,3 +41,13 @@ def test_a_polygon_is_filled_in_y_x():
     assert mask[0, :3].all()
     assert mask[3, 3]
     assert not mask[2].any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1))
+def test_polygons_are_filled_as_scikit_image_fills_them(seed):
+    """Random polygons, also self-crossing and reaching out of the image; corners off the pixel grid, where rules differ."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(4, 60, 2))
+    polygon = tuple((float(y), float(x)) for y, x in rng.uniform(-10, 70, (rng.integers(3, 9), 2)))
+    np.testing.assert_array_equal(polygons_to_mask([polygon], shape), polygon2mask(shape, np.array(polygon)))

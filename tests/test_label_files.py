@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from core.errors import LabelError, UnderpaintError
 from core.label_files import LabelFile
@@ -68,6 +69,54 @@ def test_wider_types_are_fine_when_the_values_are(path):
     page = np.zeros((2, *SHAPE), np.uint16)
     page[0, 0, 0] = 255
     assert LabelFile(written(path, page), SHAPE, 2).read(0)[0, 0] == 255
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"])
+@pytest.mark.parametrize("kind", ["pages", "one page", "folder", "zarr"])
+def test_any_numeric_type_is_fine_when_the_values_are(tmp_path, kind, dtype):
+    """Napari saves int64, ilastik uint32, Fiji floats: what counts is that each value is a class id or 255."""
+    pages = np.zeros((5, *SHAPE), dtype)
+    pages[3, 2, 4:] = 1
+    if dtype != "int8":
+        pages[3, 5] = 255
+    path = tmp_path / kind.replace(" ", "_")
+    if kind == "folder":
+        path.mkdir()
+        for z, page in enumerate(pages):
+            tifffile.imwrite(path / f"{z}.tif", page)
+    elif kind == "zarr":
+        zarr.create_array(path, data=pages, chunks=(2, 4, 4))
+    else:
+        path = written(path.with_suffix(".tif"), pages[3] if kind == "one page" else pages)
+    read = LabelFile(path, SHAPE, 2).read(0 if kind == "one page" else 3)
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, pages[3])
+
+
+@pytest.mark.parametrize("value", [-1, 2, 256, 2**31 - 1, -(2**31)])
+def test_whole_numbers_that_are_no_class_are_refused(path, value):
+    """Also those that a conversion to 8 bit would turn into a class, such as 256 into 0."""
+    pages = np.zeros((5, *SHAPE), np.int64)
+    pages[3, 2, 4] = value
+    with pytest.raises(LabelError, match=rf"Page 3 .* holds the value {value:g}".replace("+", r"\+")):
+        LabelFile(written(path, pages), SHAPE, 2).read(3)
+
+
+def test_only_the_page_asked_for_is_read(path):
+    """A page that is no label does not stand in the way of the others, and is not looked at."""
+    pages = np.zeros((5, *SHAPE), np.int32)
+    pages[4] = 77
+    file = LabelFile(written(path, pages), SHAPE, 2)
+    assert [int(file.read(page).max()) for page in range(4)] == [0] * 4
+    with pytest.raises(LabelError, match="holds the value 77"):
+        file.read(4)
+
+
+def test_numbers_that_are_no_numbers_of_classes_are_refused(path):
+    """A complex image is not taken for a label, be it a page or a stack."""
+    for pages in (np.zeros(SHAPE, np.complex64), np.zeros((5, *SHAPE), np.complex64)):
+        with pytest.raises(UnderpaintError):
+            LabelFile(written(path, pages), SHAPE, 2)
 
 
 @pytest.mark.parametrize("value", [2, 254, 256, 70000])

@@ -1,5 +1,6 @@
 """The SQLite file: whole writes, migrations, damage told in one sentence."""
 
+import gc
 import sqlite3
 import threading
 
@@ -36,6 +37,22 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path):
     Records(path, create=True, migrations=["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).close()
     with pytest.raises(ProjectError, match="schema version 2, this Underpaint knows up to 1; update"):
         Records(path, migrations=["CREATE TABLE a (x)"])
+
+
+def test_a_file_that_was_deleted_is_not_in_place_even_if_made_anew(tmp_path):
+    """Though its own thread has ended and the system would give its number to the next file; a write changes nothing."""
+    path, opened = tmp_path / "p.sqlite", []
+    for _ in range(5):
+        thread = threading.Thread(target=lambda: opened.append(Records(path, create=True)))
+        thread.start()
+        thread.join()
+        opened[-1].write("INSERT INTO meta VALUES ('a', '1')")
+        opened[-1].close()
+        gc.collect()  # the connection of a thread that has ended
+        assert [records.in_place() for records in opened] == [False] * (len(opened) - 1) + [True]
+        for file in tmp_path.iterdir():
+            file.unlink()
+        assert not opened[-1].in_place()
 
 
 def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path):

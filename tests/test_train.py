@@ -18,7 +18,7 @@ import torch
 
 from core.checkpoints import CARD, load_card
 from core.config import TrainConfig
-from core.errors import CheckpointError, TrainingError
+from core.errors import CheckpointError, TrainingError, UnderpaintError
 from core.predict import Predictor
 from core.train import STATE, Cancelled, FitResult, Progress, fit
 from tests.slices import Drawn, discs
@@ -179,6 +179,25 @@ def test_other_labels_classes_or_settings_cannot_be_carried_on(tmp_path: Path) -
         with pytest.raises(TrainingError, match="of other labels, classes or settings"):
             trained(tmp_path / "r", resume=True, **other)
     assert (tmp_path / "r.partial" / STATE).exists()
+
+
+def test_a_call_that_is_refused_leaves_what_a_resume_needs(tmp_path: Path) -> None:
+    """A new training of nothing, or of a label with a class too many, does not cost the one that was interrupted."""
+    last = stopped(tmp_path / "r")
+    for refused in ({"train": []}, {"names": NAMES[:2]}):
+        with pytest.raises(UnderpaintError):
+            trained(tmp_path / "r", **refused)
+    result = trained(tmp_path / "r", resume=True, seconds=last.seconds + 1)
+    assert result.resumed
+    assert result.steps > last.step
+
+
+def test_a_new_training_does_not_take_up_an_old_state(tmp_path: Path) -> None:
+    """What was interrupted before is gone once another training has begun."""
+    stopped(tmp_path / "r")
+    stopped(tmp_path / "r", seed=1)
+    with pytest.raises(TrainingError, match="of other labels, classes or settings"):
+        trained(tmp_path / "r", resume=True)
 
 
 def test_ctrl_c_cancels(tmp_path: Path) -> None:

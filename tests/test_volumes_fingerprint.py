@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 
 from core.errors import VolumeError
-from core.volumes import fingerprint
+from core.volumes import content_digest, fingerprint, glance, open_volume
 
 
 def test_a_file_that_moves_keeps_its_fingerprint(tmp_path: Path) -> None:
@@ -62,3 +63,69 @@ def test_a_path_with_nothing_there(tmp_path: Path) -> None:
     """A volume that has gone is named."""
     with pytest.raises(VolumeError, match=r"gone\.tif cannot be read .*put it back"):
         fingerprint(tmp_path / "gone.tif")
+
+
+def test_a_glance_sees_what_a_person_may_do_meanwhile(tmp_path: Path) -> None:
+    """A file written to, or replaced by a copy with its size and time, and an image of a folder written to."""
+    path, copy = tmp_path / "a.tif", tmp_path / "b.tif"
+    path.write_bytes(b"one")
+    seen = {glance(path)}
+    path.write_bytes(b"two")
+    os.utime(path, ns=(5, 5))
+    seen.add(glance(path))
+    copy.write_bytes(b"two")
+    os.utime(copy, ns=(5, 5))
+    copy.replace(path)
+    seen.add(glance(path))
+    assert len(seen) == 3
+    before = glance(tmp_path)
+    os.utime(path, ns=(6, 6))
+    assert glance(tmp_path) != before
+    with pytest.raises(VolumeError, match="put it back"):
+        glance(tmp_path / "gone.tif")
+
+
+STACK = np.random.default_rng(3).integers(0, 60_000, (20, 6, 7)).astype(np.uint16)
+
+
+def written(folder: Path, kind: str, stack: np.ndarray) -> Path:
+    """The stack as a TIFF of either byte order, a zarr, or a folder of images."""
+    path = folder / f"{kind}-{len(list(folder.iterdir()))}"
+    if kind == "zarr":
+        zarr.create_array(path, data=stack, chunks=(3, 4, 4))
+    elif kind == "folder":
+        path.mkdir()
+        for z, image in enumerate(stack):
+            tifffile.imwrite(path / f"{z}.tif", image)
+    else:
+        tifffile.imwrite(path, stack, photometric="minisblack", byteorder=kind)
+    return path
+
+
+def digest(path: Path) -> str:
+    with open_volume(path) as volume:
+        return content_digest(volume)
+
+
+def test_a_content_is_known_again_in_any_file(tmp_path: Path) -> None:
+    """The same values have one digest, whatever format, byte order, name and time they have."""
+    assert len({digest(written(tmp_path, kind, STACK)) for kind in ("<", ">", "zarr", "folder")}) == 1
+
+
+def test_other_values_type_or_shape_are_another_content(tmp_path: Path) -> None:
+    """One grey value more in the middle slice, the same values as float, or the same bytes in other slices."""
+    brighter = STACK.copy()
+    brighter[10, 0, 0] += 1
+    others = [STACK, brighter, STACK.astype(np.float32), STACK.reshape(20, 7, 6), STACK[:19]]
+    assert len({digest(written(tmp_path, "<", stack)) for stack in others}) == len(others)
+
+
+def test_the_cost_of_a_content_is_five_slices(tmp_path: Path) -> None:
+    """However deep the volume is; a shallow one is read whole, each slice once."""
+    for depth, expected in ((20, [2, 6, 10, 14, 18]), (3, [0, 1, 2]), (1, [0])):
+        with open_volume(written(tmp_path, "folder", STACK[:depth])) as volume:
+            read: list[int] = []
+            original = volume._read
+            volume._read = lambda z, read=read, original=original: (read.append(z), original(z))[1]  # type: ignore[method-assign]
+            content_digest(volume)
+        assert read == expected

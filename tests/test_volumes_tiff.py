@@ -57,6 +57,17 @@ def test_other_types_are_converted(tmp_path: Path, stored: str, handed_out: str)
         assert np.array_equal(volume.read(3)[0], stack[3].astype(handed_out))
 
 
+def test_class_ids_are_read_as_stored(tmp_path: Path) -> None:
+    """Wide whole numbers are no grey values, but are handed out as they are where that is asked for."""
+    stack = STACK.astype(">i8") + 2**40
+    path = write(tmp_path / "a.tif", stack, byteorder=">")
+    with pytest.raises(VolumeError, match="holds int64 values; allowed are"):
+        open_volume(path)
+    with open_volume(path, as_stored=True) as volume:
+        assert volume.dtype == np.dtype(np.int64)
+        assert np.array_equal(volume.read(3)[0], stack[3])
+
+
 def test_ome_tiff_says_axes_names_and_voxel_size(tmp_path: Path) -> None:
     """OME metadata give the channel axis, its names and the voxel size in nanometres."""
     metadata = {

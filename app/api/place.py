@@ -19,9 +19,16 @@ Place = tuple[Project, int, int]
 
 
 def open_project(name: str) -> Project:
-    """The project called ``name``, opened once in this process; only names in the workspace are known."""
+    """The project called ``name``, opened once in this process; only names in the workspace are known.
+
+    One that was deleted meanwhile is let go of, and opened again if it was made anew.
+    """
     workspace = workspace_folder()
     with _lock:
+        project = _projects.get((workspace, name))
+        if project is not None and not project.store.records.in_place():
+            del _projects[workspace, name]
+            project.store.records.close()  # those of other threads close when it is collected
         if name not in list_projects(workspace):
             raise Refusal(404, "There is no project of that name in this workspace.")
         if (workspace, name) not in _projects:

@@ -74,7 +74,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _disk_sentence(error: OSError) -> str:
-    where = Path(os.fsdecode(error.filename)) if error.filename else Path.cwd()
+    where = Path(os.fsdecode(error.filename) if error.filename else "the output")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         try:
             with storage_errors(where):

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from core.cli.edge import answer, working
-from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, parse_range
+from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_range
 from core.cli.projects import dice_words, number
 from core.config import ProposeConfig, TrainConfig, help_text
 from core.errors import Cancelled
@@ -21,14 +21,22 @@ if TYPE_CHECKING:
 
 def train(
     name: Name,
-    seconds: Annotated[float, typer.Option(help=help_text(TrainConfig, "seconds"))] = TrainConfig.seconds,
-    seed: Annotated[int, typer.Option(help=help_text(TrainConfig, "seed"))] = TrainConfig.seed,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the round that was stopped or killed.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help=help_text(TrainConfig, "seconds"), show_default=f"{TrainConfig.seconds:g}")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "seed"), show_default=f"{TrainConfig.seed}")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels, seconds and seed."),
+    ] = False,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
-    config = configured(TrainConfig, seconds=seconds, seed=seed)
+    given = {name: value for name, value in {"seconds": seconds, "seed": seed}.items() if value is not None}
+    if resume and given:
+        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out --{' and --'.join(given)}.")
+    config = configured(TrainConfig, **given)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -61,16 +69,16 @@ def propose(
     number_of_slices: Annotated[
         int, typer.Option("-n", "--number", help=help_text(ProposeConfig, "number"))
     ] = ProposeConfig.number,
-    query: Annotated[str, typer.Option(help=help_text(ProposeConfig, "query"))] = ProposeConfig.query,
+    query: Annotated[
+        str, typer.Option(metavar="NAME", callback=known_query, help=help_text(ProposeConfig, "query"))
+    ] = ProposeConfig.query,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Scan the volumes with the newest model and list the slices most worth correcting."""
     config = configured(ProposeConfig, number=number_of_slices, query=query)
     from core.project import Project, workspace_folder
-    from core.uncertainty import query_named
 
-    query_named(query)
     project = Project.open(workspace_folder(workspace), name)
     with working("Scanning") as report:
         proposals = project.propose(config, report=report)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from core.errors import ProjectError
+
 Workspace = Annotated[
     Path | None,
     typer.Option(
@@ -22,10 +24,27 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The project's name.")
 VolumeIndex = Annotated[int, typer.Option("--volume-index", min=0, help="Which of the project's volumes, from 0.")]
 Round = Annotated[int | None, typer.Option("--round", metavar="R", min=1, help="Use this round's model; the newest by default.")]
 
-_RANGE = re.compile(r"(\d*):(\d*)")
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d{1,6}")  # beyond a million it is a slip of the hand, and a list of them would fill the memory
+_RANGE = re.compile(r"(\d{1,6}):(\d{1,6})")
 
 C = TypeVar("C")
+
+
+def known_query(name: str) -> str:
+    """The name of a query, if there is one of that name.
+
+    Raises
+    ------
+    typer.BadParameter
+        With the names there are.
+    """
+    from core.uncertainty import query_named
+
+    try:
+        query_named(name)
+    except ProjectError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
 
 
 def parse_slices(text: str) -> list[int]:
@@ -34,19 +53,20 @@ def parse_slices(text: str) -> list[int]:
     Raises
     ------
     typer.BadParameter
-        If the text is neither, or names no slice.
+        If a part of the text is neither, or names no slice.
     """
     chosen: set[int] = set()
     for part in text.split(","):
         bounds = _RANGE.fullmatch(part.strip())
-        if bounds and all(bounds.groups()):
-            chosen.update(range(int(bounds[1]), int(bounds[2])))
+        if bounds:
+            named = range(int(bounds[1]), int(bounds[2]))
         elif _NUMBER.fullmatch(part.strip()):
-            chosen.add(int(part))
+            named = range(int(part), int(part) + 1)
         else:
             raise typer.BadParameter(f"{part!r} is neither a slice like 9 nor a range like 10:20; slices count from 0.")
-    if not chosen:
-        raise typer.BadParameter(f"{text!r} names no slice; a range like 10:20 means slices 10 to 19.")
+        if not named:
+            raise typer.BadParameter(f"{part!r} names no slice; a range like 10:20 means slices 10 to 19.")
+        chosen.update(named)
     return sorted(chosen)
 
 

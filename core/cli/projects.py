@@ -31,7 +31,7 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Create a project from one or several volumes."""
-    voxel = parse_voxel(voxel_nm) if voxel_nm else None
+    voxel = None if voxel_nm is None else parse_voxel(voxel_nm)
     from core.project import Project, workspace_folder
 
     project = Project.create(

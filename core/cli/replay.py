@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from core.cli.edge import answer, working
-from core.cli.options import Json, Workspace, configured, parse_names, parse_slices
+from core.cli.options import Json, Workspace, configured, known_query, parse_names, parse_slices
 from core.cli.projects import number
 from core.config import SimulateConfig, TrainConfig, help_text
 
@@ -25,7 +25,9 @@ def simulate(
     start: Annotated[int, typer.Option(help=help_text(SimulateConfig, "start"))] = SimulateConfig.start,
     per_round: Annotated[int, typer.Option(help=help_text(SimulateConfig, "per_round"))] = SimulateConfig.per_round,
     seconds: Annotated[float, typer.Option(help=help_text(TrainConfig, "seconds"))] = 60,
-    query: Annotated[str, typer.Option(metavar="NAME", help=help_text(SimulateConfig, "query"))] = SimulateConfig.query,
+    query: Annotated[
+        str, typer.Option(metavar="NAME", callback=known_query, help=help_text(SimulateConfig, "query"))
+    ] = SimulateConfig.query,
     test_slices: Annotated[str | None, typer.Option(metavar="SLICES", help=help_text(SimulateConfig, "test_slices"))] = None,
     seed: Annotated[int, typer.Option(help=help_text(TrainConfig, "seed"))] = TrainConfig.seed,
     workspace: Workspace = None,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import webbrowser
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Annotated
@@ -18,15 +19,41 @@ import typer
 from core.cli.edge import say, working
 from core.cli.options import Workspace
 from core.errors import ProjectError
+from core.processes import start_tied, stop
 
 SERVER = Path(__file__).resolve().parents[2] / "app" / "server.py"
 FIRST_PORT = 8501
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that mean every interface, and where a browser on this machine finds them."""
+
+
+def _own_address(address: str) -> str:
+    """The address, if this machine has it.
+
+    Raises
+    ------
+    typer.BadParameter
+        If nothing here can listen on it.
+    """
+    with suppress(OSError, UnicodeError):
+        if address:  # an empty one would mean every network
+            with socket.socket(_family(address)) as probe:
+                probe.bind((address, 0))
+            return address
+    raise typer.BadParameter(
+        f"{address!r} is no address of this machine; give 127.0.0.1 for this machine only, or 0.0.0.0 for every network."
+    )
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)[0][0]
+
 
 Port = Annotated[
     int | None,
     typer.Option(min=1, max=65535, help=f"Port to listen on; by default the first free one from {FIRST_PORT}."),
 ]
-Address = Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 means this machine only.")]
+Address = Annotated[str, typer.Option(callback=_own_address, help="Address to listen on; 127.0.0.1 means this machine only.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")]
 
 
@@ -71,11 +98,11 @@ def serve(workspace: Path, *, port: int | None, address: str, browser: bool) -> 
         If the port is taken, or the server ends by itself.
     """
     port = _free_port(address, port)
-    host = "127.0.0.1" if address == "0.0.0.0" else address
-    url = f"http://{host}:{port}"
+    host = _EVERYWHERE.get(address, address)
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     environment = {**os.environ, "UNDERPAINT_WORKSPACE": str(workspace.resolve())}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # otherwise the server would outlive this process
-    server = subprocess.Popen(_command(port, address), env=environment)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in good order, as Ctrl-C does
+    server = start_tied(_command(port, address), environment)
     try:
         if _wait_until_up(server, host, port):
             say(f"Underpaint is open at {url} (workspace {workspace.resolve()}). Ctrl-C stops it.")
@@ -86,7 +113,7 @@ def serve(workspace: Path, *, port: int | None, address: str, browser: bool) -> 
         say("Closing the app; jobs that are running go on.")
         status = 0
     finally:
-        _end(server)
+        stop(server)
     if status:
         raise ProjectError(f"The app ended with status {status}; what it said is above.")
 
@@ -106,7 +133,7 @@ def _command(port: int, address: str) -> list[str]:
 def _free_port(address: str, wanted: int | None) -> int:
     tried = [wanted] if wanted is not None else list(range(FIRST_PORT, FIRST_PORT + 50))
     for port in tried:
-        with socket.socket() as probe:
+        with socket.socket(_family(address)) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((address, port))
@@ -131,13 +158,3 @@ def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> boo
         finally:
             connection.close()
     return False
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is None:
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()

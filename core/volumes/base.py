@@ -18,17 +18,20 @@ _KEPT = {"uint8": "uint8", "uint16": "uint16", "float32": "float32"}
 _READ_AS = _KEPT | {"bool": "uint8", "int8": "float32", "int16": "float32", "float16": "float32", "float64": "float32"}
 
 
-def readable_dtype(stored: np.dtype[Any], where: str) -> np.dtype[Any]:
+def readable_dtype(stored: np.dtype[Any], where: str, *, as_stored: bool = False) -> np.dtype[Any]:
     """The dtype in which slices of a stored dtype are handed out.
 
     ``uint8``, ``uint16`` and ``float32`` stay as they are, ``bool`` becomes ``uint8`` (0 and 1), and ``int8``,
-    ``int16``, ``float16`` and ``float64`` become ``float32``.
+    ``int16``, ``float16`` and ``float64`` become ``float32``. With ``as_stored``, whole numbers and floats of any width
+    stay as they are.
 
     Raises
     ------
     VolumeError
         For any other dtype; ``where`` (a file or a folder) is named.
     """
+    if as_stored and np.dtype(stored).kind in "iuf":
+        return np.dtype(stored).newbyteorder("=")
     name = _READ_AS.get(np.dtype(stored).name)
     if name is None:
         raise VolumeError(
@@ -48,7 +51,7 @@ class VolumeInfo:
     shape
         ``(Z, C, Y, X)`` in pixels.
     dtype
-        The dtype of the slices handed out: uint8, uint16 or float32.
+        The dtype of the slices handed out: uint8, uint16 or float32, unless opened ``as_stored``.
     voxel_nm
         Voxel size ``(z, y, x)`` in nanometres, None where it is not known.
     channel_names

@@ -36,6 +36,8 @@ class FolderVolume(Volume):
         None or ``"ZYX"``: nothing else fits a folder of images.
     voxel_nm
         Voxel size ``(z, y, x)`` in nanometres, None where it is not known; single images do not tell their distance.
+    as_stored
+        Hand values out in their own type; see ``open_volume``.
 
     Raises
     ------
@@ -43,7 +45,7 @@ class FolderVolume(Volume):
         If there are no images, or one of them (named) cannot be read or differs from the first.
     """
 
-    def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> None:
+    def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, *, as_stored: bool = False) -> None:
         if axes is not None and axes.strip().upper() != "ZYX":
             raise VolumeError(
                 f'The axes "{axes}" were given for the folder {path}; a folder of images is "ZYX", so leave them out.'
@@ -57,7 +59,7 @@ class FolderVolume(Volume):
             path,
             VolumeInfo(
                 (len(self._files), 1, height, width),
-                readable_dtype(first.dtype, str(self._files[0])),
+                readable_dtype(first.dtype, str(self._files[0]), as_stored=as_stored),
                 voxel_nm,
                 ("channel 1",),
             ),

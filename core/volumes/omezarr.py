@@ -33,6 +33,8 @@ class ZarrVolume(Volume):
         One letter of Z, C, Y, X per axis, or None to go by the metadata.
     voxel_nm
         Voxel size ``(z, y, x)`` in nanometres, or None to go by the metadata.
+    as_stored
+        Hand values out in their own type; see ``open_volume``.
 
     Raises
     ------
@@ -40,7 +42,7 @@ class ZarrVolume(Volume):
         If the zarr is damaged or does not hold one grey volume.
     """
 
-    def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> None:
+    def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, *, as_stored: bool = False) -> None:
         try:
             image = _find_image(path)
         except VolumeError:
@@ -54,7 +56,8 @@ class ZarrVolume(Volume):
             raise VolumeError(f"{path} has the shape {self._array.shape} and so holds no pixel; at least one slice is needed.")
         names = numbered_names(list(image.channel_names), shape[1])
         voxel_nm = voxel_nm or _stored_voxel_size(image)
-        super().__init__(path, VolumeInfo(shape, readable_dtype(self._array.dtype, str(path)), voxel_nm, names))
+        dtype = readable_dtype(self._array.dtype, str(path), as_stored=as_stored)
+        super().__init__(path, VolumeInfo(shape, dtype, voxel_nm, names))
 
     def _read(self, z: int) -> NDArray[Any]:
         at = tuple(slice(z, z + 1) if letter == "Z" else slice(None) for letter in self._letters)

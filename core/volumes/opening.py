@@ -16,7 +16,7 @@ _FLAT_SUFFIXES = {".png", ".jpg", ".jpeg"}
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
-def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | None = None) -> Volume:
+def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | None = None, as_stored: bool = False) -> Volume:
     """Open a TIFF file, a folder of images or a zarr as a volume; no slice is read yet.
 
     Parameters
@@ -28,6 +28,9 @@ def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | No
         One letter per axis, such as ``"ZCYX"``; needed only where metadata do not say it, and wins over them.
     voxel_nm
         Voxel size ``(z, y, x)`` in nanometres; wins over the file's own.
+    as_stored
+        Hand out whole numbers and floats of any width as they are, which is right for class ids; grey values are uint8,
+        uint16 or float32 by default.
 
     Returns
     -------
@@ -45,25 +48,25 @@ def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | No
     if not path.exists():
         raise VolumeError(f"There is no file or folder {path}; check the path, or whether the disk that holds it is mounted.")
     if path.is_dir():
-        return _open_folder(path, axes, voxel_nm)
-    return _open_file(path, axes, voxel_nm)
+        return _open_folder(path, axes, voxel_nm, as_stored)
+    return _open_file(path, axes, voxel_nm, as_stored)
 
 
-def _open_folder(path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> Volume:
+def _open_folder(path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> Volume:
     if any((path / name).exists() for name in _ZARR_FILES):
         from core.volumes.omezarr import (
             ZarrVolume,
         )  # zarr takes half a second to import, which most starts need not pay
 
-        return ZarrVolume(path, axes, voxel_nm)
+        return ZarrVolume(path, axes, voxel_nm, as_stored=as_stored)
     if path.suffix.lower() == ".zarr":
         raise VolumeError(
             f"{path} has no zarr metadata (zarr.json, .zarray or .zgroup); it is damaged or not a zarr, so copy it again."
         )
-    return FolderVolume(path, axes, voxel_nm)
+    return FolderVolume(path, axes, voxel_nm, as_stored=as_stored)
 
 
-def _open_file(path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> Volume:
+def _open_file(path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> Volume:
     try:
         with path.open("rb") as file:
             magic = file.read(4)
@@ -74,7 +77,7 @@ def _open_file(path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> Volu
     if not magic:
         raise VolumeError(f"{path} is empty (0 bytes); an image volume is needed, so copy or save it again.")
     if magic in _TIFF_MAGIC:
-        return TiffVolume(path, axes, voxel_nm)
+        return TiffVolume(path, axes, voxel_nm, as_stored=as_stored)
     if path.suffix.lower() in _FLAT_SUFFIXES:
         raise VolumeError(flat_image(path, image_shape(path)))
     raise VolumeError(

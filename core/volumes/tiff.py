@@ -45,6 +45,8 @@ class TiffVolume(Volume):
         One letter of Z, C, Y, X per axis, or None to go by the metadata.
     voxel_nm
         Voxel size ``(z, y, x)`` in nanometres, or None to go by the metadata.
+    as_stored
+        Hand values out in their own type; see ``open_volume``.
 
     Raises
     ------
@@ -52,11 +54,11 @@ class TiffVolume(Volume):
         If the file is damaged or cut short, or does not hold one grey volume.
     """
 
-    def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> None:
+    def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, *, as_stored: bool = False) -> None:
         self._lock = threading.Lock()
         self._tif = _open_tiff(path)
         try:
-            info = self._describe(path, axes, voxel_nm)
+            info = self._describe(path, axes, voxel_nm, as_stored)
         except DAMAGE as error:
             self._tif.close()
             raise VolumeError(_damaged(path, error)) from error
@@ -65,7 +67,7 @@ class TiffVolume(Volume):
             raise
         super().__init__(path, info)
 
-    def _describe(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None) -> VolumeInfo:
+    def _describe(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> VolumeInfo:
         if not _page_table_is_whole(self._tif):
             raise VolumeError(_cut_short(path))
         stack = _find_stack(self._tif, path)
@@ -84,7 +86,7 @@ class TiffVolume(Volume):
         shape = to_zcyx(stack.shape, letters)
         return VolumeInfo(
             shape,
-            readable_dtype(stack.dtype, str(path)),
+            readable_dtype(stack.dtype, str(path), as_stored=as_stored),
             voxel_nm or stored_voxel_size(self._tif),
             channel_names(self._tif, shape[1]),
         )

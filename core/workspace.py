@@ -1,0 +1,57 @@
+"""The folder that holds every project, and the names that projects may have."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from core.errors import ProjectError
+from core.store import RECORDS_FILE
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
+
+
+def workspace_folder(given: Path | None = None) -> Path:
+    """Where projects are kept: ``given``, else ``$UNDERPAINT_WORKSPACE``, else the current folder.
+
+    Raises
+    ------
+    ProjectError
+        If it is a file.
+    """
+    folder = Path(given or os.environ.get("UNDERPAINT_WORKSPACE") or Path.cwd()).expanduser().resolve()
+    if folder.exists() and not folder.is_dir():
+        raise ProjectError(f"{folder} is a file; a workspace is a folder, so name another.")
+    return folder
+
+
+def list_projects(workspace: Path) -> list[str]:
+    """The names of the projects in a workspace, sorted."""
+    return sorted(p.parent.name for p in (workspace / "data").glob(f"*/{RECORDS_FILE}") if _NAME.fullmatch(p.parent.name))
+
+
+def check_name(name: str) -> None:
+    """Refuse a project name that could not be a plain folder.
+
+    Raises
+    ------
+    ProjectError
+        In one sentence.
+    """
+    if not _NAME.fullmatch(name):
+        raise ProjectError(f"{name!r} is no project name; allowed are 1 to 64 letters, digits, - and _, a letter or digit first.")
+
+
+def check_new_name(name: str) -> None:
+    """Refuse what :func:`check_name` refuses, and a name that no folder can have on Windows.
+
+    Raises
+    ------
+    ProjectError
+        In one sentence.
+    """
+    check_name(name)
+    if _DEVICE.fullmatch(name):
+        raise ProjectError(f"{name!r} is no project name, for Windows keeps it for a device; choose another, such as {name}-1.")

@@ -1,0 +1,80 @@
+"""Children that end with their parent, however it ends, and how a child is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core import processes
+from core.processes import end_with_parent, process_lives, stop
+
+ROOT = Path(__file__).resolve().parents[1]
+
+GRANDCHILD = "from core.processes import end_with_parent; end_with_parent(); import time; time.sleep(60)"
+CHILD = f"""
+import os, subprocess, sys, time
+from core.processes import end_with_parent
+end_with_parent()
+grandchild = subprocess.Popen([sys.executable, "-c", {GRANDCHILD!r}], stdin=subprocess.DEVNULL)
+print(os.getpid(), grandchild.pid, flush=True)
+time.sleep(60)
+"""
+PARENT = f"""
+import os, sys, time
+from core.processes import start_tied
+start_tied([sys.executable, "-c", {CHILD!r}], os.environ)
+time.sleep(60)
+"""
+
+
+def ends(pid: int, seconds: float = 20) -> bool:
+    """Whether a process ends within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while process_lives(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not process_lives(pid)
+
+
+def test_a_tied_child_ends_with_its_killed_parent_and_leaves_its_own_children() -> None:
+    """kill -9 gives the parent no chance to end anybody; the child sees it, what the child started goes on."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout as said:
+        child, grandchild = map(int, said.readline().split())
+        try:
+            assert not ends(child, seconds=0.5), "a child whose parent lives must stay"
+            parent.kill()
+            parent.wait()
+            assert ends(child)
+            assert not ends(grandchild, seconds=1), "what the child started is not tied to it"
+        finally:
+            os.kill(grandchild, signal.SIGKILL)
+            parent.kill()
+
+
+def test_a_process_that_is_not_tied_is_left_alone() -> None:
+    """An end of its input means nothing to it."""
+    code = "from core.processes import end_with_parent; end_with_parent(); import time; time.sleep(1); print('alive')"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert ran.stdout == "alive\n"
+    end_with_parent()
+
+
+def test_a_child_that_does_not_listen_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked first; one that has ended already is no obstacle."""
+    monkeypatch.setattr(processes, "_PATIENCE_S", 0.5)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    for code, status in ((deaf, -signal.SIGKILL), (deaf.replace("SIG_IGN", "SIG_DFL"), -signal.SIGTERM)):
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        with child.stdout as said:
+            assert said.readline() == b"ready\n"
+            stop(child)
+        assert child.returncode == status
+        stop(child)

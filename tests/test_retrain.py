@@ -1,0 +1,99 @@
+"""A round that is trained stays trained, whatever is wrong with the rounds before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.checkpoints import CARD, load_card
+from core.config import TrainConfig
+from core.jobs import Handle
+from core.labels import Role
+from core.predict import Scores
+from core.project import Project
+from core.retrain import score_rounds
+from tests.conftest import Files
+
+TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)
+MEASURED = Scores(0.25, (0.9, 0.8, 0.7), 1234)
+
+
+@pytest.fixture
+def project(tmp_path: Path, phantom_files: Files) -> Project:
+    """A project on a copy of the small volume, one round trained, and more held back since."""
+    image = tmp_path / "image.tif"
+    image.write_bytes(phantom_files.image.read_bytes())
+    made = Project.create(tmp_path, "toy", volumes=[image], classes=phantom_files.classes)
+    made.import_labels(phantom_files.truth, slices=[2, 8])
+    made.train(TINY)
+    made.import_labels(phantom_files.truth, slices=[5])
+    return made
+
+
+@pytest.fixture
+def handle(project: Project) -> Iterator[Handle]:
+    """A job at work."""
+    with project.store.jobs.here("train", {}) as at_work:
+        yield at_work
+
+
+def enter_second_round(project: Project) -> None:
+    """A round whose training has just ended."""
+    heads = [head.id for head in project.labelled_slices()]
+    project.store.rounds.add(
+        2,
+        revisions=heads,
+        config={},
+        checkpoint="checkpoints/toy/round-002",
+        seconds=1,
+        labelled_slices=3,
+        active_seconds=0,
+        job=1,
+    )
+
+
+def test_the_score_of_a_round_is_that_of_its_checkpoint(project: Project) -> None:
+    """The trainer's last measurement is not made again, and the round before is scored on the same pixels."""
+    done = project.train(TINY)
+    first, second = project.rounds()
+    card = load_card(done.checkpoint)
+    assert (done.checkpoint / CARD).is_file()
+    assert second.validation_loss == done.validation_loss == card.scores["loss"]
+    assert second.validation_dice == done.validation_dice == card.scores["dice"]
+    assert first.validation_pixels == second.validation_pixels == card.scores["pixels"]
+
+
+@pytest.mark.parametrize("fault", ["a moved volume", "a damaged label", "a missing checkpoint"])
+def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: Project, handle: Handle, fault: str) -> None:
+    """It is not measured; the new round is shown with what its training measured."""
+    revisions = project.labelled_slices()
+    enter_second_round(project)
+    if fault == "a moved volume":
+        project.volumes[0].path.rename(project.workspace / "elsewhere.tif")
+        project.store.catalog._open.clear()
+    elif fault == "a damaged label":
+        project.store.records.write("UPDATE revisions SET label = x'00'")
+    else:
+        (project.workspace / project.rounds()[0].checkpoint / CARD).unlink()
+        project.store._predictor = None
+    validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
+    score_rounds(project.store, handle, revisions, validation, {2: MEASURED})
+    first, second = project.rounds()
+    assert (first.validation_loss, first.validation_pixels) == (None, 0)
+    assert (second.validation_loss, second.validation_pixels) == (MEASURED.loss, MEASURED.pixels)
+
+
+def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Project, handle: Handle) -> None:
+    """The next training finds it without a score on these pixels."""
+    revisions = project.labelled_slices()
+    validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
+    there = project.volumes[0].path
+    away = there.rename(project.workspace / "elsewhere.tif")
+    project.store.catalog._open.clear()
+    score_rounds(project.store, handle, revisions, validation, {})
+    assert project.rounds()[0].validation_loss is None
+    away.rename(there)
+    score_rounds(project.store, handle, revisions, validation, {})
+    assert project.rounds()[0].validation_loss > 0
