@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from urllib.parse import urljoin
+
 import streamlit as st
-from PIL import Image
 from streamlit_drawable_canvas import st_canvas
 
-from app import regions, rendering, session
+from app import regions, session
+from app.routes import picture_url
+from app.status import scores_note
 from core.catalog import VolumeRow
-from core.geometry import Polygon, polygons_to_mask
+from core.geometry import Polygon
 from core.project import Project
 
 _CANVAS_SIDE = 620
 _REGION_COLOR = "#d55e00"
-
-
-def share(project: Project, row: VolumeRow) -> float:
-    """Share of a slice that the stored working region covers, 0 to 1."""
-    mask = project.region_mask(row.index)
-    return 1.0 if mask is None else float(mask.mean())
 
 
 def working_region(project: Project) -> None:
@@ -50,14 +47,15 @@ def _canvas_key(project: Project, row: VolumeRow) -> str:
 
 
 def _canvas(project: Project, row: VolumeRow, z: int, mode: str, shown: tuple[int, int]) -> dict[str, object] | None:
-    grey = rendering.slice_grey(project, str(project.folder), row.index, z, _CANVAS_SIDE)
+    """The slice to draw on, which the browser fetches, with the stored region; the drawing as the canvas has it."""
+    project.volume(row.index)  # says so if its files have moved
     stored = regions.to_drawing(row.region, shown, row.slice_shape, _REGION_COLOR) if row.region else None
     version = session.count(_canvas_key(project, row))
     result = st_canvas(
         fill_color=f"{_REGION_COLOR}40",
         stroke_width=2,
         stroke_color=_REGION_COLOR,
-        background_image=Image.fromarray(grey),
+        background_image=_address(picture_url(project, row.index, z, layer="grey", side=_CANVAS_SIDE)),
         height=shown[0],
         width=shown[1],
         drawing_mode=mode,
@@ -68,25 +66,34 @@ def _canvas(project: Project, row: VolumeRow, z: int, mode: str, shown: tuple[in
     return drawing
 
 
+def _address(path: str) -> str | None:
+    """A path of this server as the browser reaches it; the canvas takes whole addresses only. None without a browser."""
+    return urljoin(st.context.url, path) if st.context.url else None
+
+
 def _save_region(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...]) -> None:
-    shape = row.slice_shape
-    small = regions.display_size(shape, 512)
+    """What is drawn, the buttons that store it, and what is stored."""
     if polygons:
-        ratio = (small[0] / shape[0], small[1] / shape[1])
-        mask = polygons_to_mask([tuple((y * ratio[0], x * ratio[1]) for y, x in p) for p in polygons], small)
-        st.markdown(f"The drawing covers **{100 * mask.mean():.0f} %** of the slice.")
+        st.markdown(f"The drawing covers **{100 * regions.share(polygons, row.slice_shape):.0f} %** of the slice.")
     else:
         st.markdown("Nothing is drawn: the whole slice counts.")
     with st.container(horizontal=True):
         if st.button("Save the region", type="primary", disabled=not polygons):
-            project.set_region(row.index, polygons)
-            session.set_count(_canvas_key(project, row), session.count(_canvas_key(project, row)) + 1)
-            session.say("The working region is saved. Train or scan again so that proposals keep to it.")
-            st.rerun()
+            _store(project, row, polygons, "The working region is saved. Train or scan again so that proposals keep to it.")
         if st.button("Clear the region", disabled=not (polygons or row.region)):
-            project.set_region(row.index, ())
-            session.set_count(_canvas_key(project, row), session.count(_canvas_key(project, row)) + 1)
-            session.say("The region is cleared: the whole slice counts.")
-            st.rerun()
-    stored = f"Stored: {100 * share(project, row):.0f} % of the slice." if row.region else "Stored: no region, the whole slice."
-    st.caption(stored)
+            _store(project, row, (), "The region is cleared: the whole slice counts.")
+    stored = "no region, the whole slice"
+    if row.region:
+        stored = f"{100 * regions.share(row.region, row.slice_shape):.0f} % of the slice"
+    rounds = project.rounds()
+    note = scores_note(project, rounds[-1]) if rounds else ""
+    st.caption(f"Stored: {stored}. {note}")
+
+
+def _store(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...], message: str) -> None:
+    """Store a region and draw the canvas anew with it."""
+    project.set_region(row.index, polygons)
+    key = _canvas_key(project, row)
+    session.set_count(key, session.count(key) + 1)
+    session.say(message)
+    st.rerun()

@@ -1,4 +1,4 @@
-"""Shapes of the drawing canvas to working regions and back; pure functions.
+"""Shapes of the drawing canvas to working regions and back, and how much a region covers; pure functions.
 
 The canvas speaks screen ``(x, y)`` on a downscaled slice, a region is polygons of ``(y, x)`` in pixels of the full
 slice. The turn-round happens here and nowhere else.
@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.geometry import Polygon
+from core.geometry import Polygon, polygons_to_mask
 
+_RASTER = 512
 _CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
@@ -45,6 +46,13 @@ def to_polygons(drawing: Mapping[str, Any] | None, shown: tuple[int, int], shape
 def to_drawing(polygons: Sequence[Polygon], shown: tuple[int, int], shape: tuple[int, int], color: str) -> dict[str, Any]:
     """A canvas drawing that shows regions of the full slice; the inverse of ``to_polygons``."""
     return {"objects": [_polygon_object(_scaled_to_screen(p, shown, shape), color) for p in polygons]}
+
+
+def share(polygons: Sequence[Polygon], shape: tuple[int, int]) -> float:
+    """Share of a slice of ``shape`` ``(H, W)`` that a region covers, 0 to 1, to about a thousandth however large it is."""
+    small = display_size(shape, _RASTER)
+    scaled = [tuple((y * small[0] / shape[0], x * small[1] / shape[1]) for y, x in polygon) for polygon in polygons]
+    return float(polygons_to_mask(scaled, small).mean())
 
 
 def _corners(item: Mapping[str, Any]) -> list[tuple[float, float]]:

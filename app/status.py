@@ -1,14 +1,19 @@
-"""The side bar that every page shows: which project is open, and what its job is doing."""
+"""What several pages show of a project: its job, and what is held back for validation."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
 
 import streamlit as st
 
 from app import session
+from app.background import tasks
 from app.messages import duration, spoken
-from core.geometry import Polygon
 from core.jobs import Job
 from core.project import Project, ValidationSummary
+from core.rounds import RoundRow
 
 KIND_WORDS = {
     "round": "Training and scanning",
@@ -20,6 +25,9 @@ KIND_WORDS = {
 """What the kinds of job are called on the page."""
 
 POLL_SECONDS = 2.0
+
+_PATIENCE_SECONDS = 0.3
+_COUNTING = ValidationSummary(0, 0, {}, "Counting what is held back for validation …")
 
 
 def sidebar() -> None:
@@ -81,20 +89,63 @@ def scan_button(project: Project) -> None:
         st.rerun()
 
 
+def held_back(project: Project) -> None:
+    """The sentence that says what is held back for validation; it draws itself again while that is still counted."""
+    counting = validation(project) is _COUNTING
+    st.fragment(run_every=POLL_SECONDS if counting else None)(_held_back)(project, counting)
+
+
+def _held_back(project: Project, was_counting: bool) -> None:
+    with spoken():
+        summary = validation(project)
+        if was_counting and summary is not _COUNTING:
+            st.rerun()
+        st.caption(summary.sentence)
+
+
+def scores_note(project: Project, newest: RoundRow) -> str:
+    """Where a working region has changed since the rounds were scored: a sentence that says so; else nothing.
+
+    With the labels of the newest round, only another region holds back another number of pixels.
+    """
+    held = {head.id for head in project.labelled_slices() if head.validation_pixels}
+    same_labels = held <= set(newest.revisions) and len(held) == newest.validation_slices
+    now = validation(project)
+    if now is _COUNTING or not same_labels or now.pixels == newest.validation_pixels:
+        return ""
+    return "The scores were measured before the working region was changed; they follow with the next round."
+
+
 def validation(project: Project) -> ValidationSummary:
-    """What is held back for validation; counted anew only when a label or a working region has changed."""
+    """What is held back for validation; counted anew only when a label or a working region has changed.
+
+    A large project is counted in the background: no pixels until then, and a sentence that says so.
+    """
     revisions = tuple(revision.id for revision in project.labelled_slices())
     regions = tuple(row.region for row in project.volumes)
-    names = tuple(c.name for c in project.classes)
-    return _validation(project, str(project.folder), revisions, regions, names)
+    state = (revisions, regions, tuple(c.name for c in project.classes))
+    counted, folder = _counted(), project.folder
+    if folder not in counted or counted[folder][0] != state:
+        key = ("validation", folder, state)
+        _do(key, lambda: counted.update({folder: (state, project.validation_summary())}))
+    known, summary = counted.get(folder, (None, _COUNTING))
+    return summary if known == state else _COUNTING
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _validation(
-    _project: Project,
-    folder: str,
-    revisions: tuple[int, ...],
-    regions: tuple[tuple[Polygon, ...], ...],
-    names: tuple[str, ...],
-) -> ValidationSummary:
-    return _project.validation_summary()
+def _do(key: Hashable, work: Callable[[], None]) -> None:
+    """Work in the background; who asks first waits as long as most of it takes. What has stopped it is raised, once."""
+    if not tasks().running(key) and tasks().failure(key) is None:
+        tasks().start(key, work)
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while tasks().running(key) and time.monotonic() < until:
+            time.sleep(0.01)
+    failure = tasks().failure(key)
+    if failure is not None:
+        tasks().forget(key)
+        raise failure
+
+
+@st.cache_resource(show_spinner=False)
+def _counted() -> dict[Path, tuple[object, ValidationSummary]]:
+    """What was counted last, by project folder, with the labels, regions and classes it was counted from."""
+    return {}

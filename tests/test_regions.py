@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.regions import display_size, to_drawing, to_polygons
+from app.regions import display_size, share, to_drawing, to_polygons
 
 SHAPE, SHOWN = (400, 1000), (200, 500)
 
@@ -87,3 +87,14 @@ def test_a_slice_is_shown_in_its_own_proportions():
     assert display_size((400, 1000), 500) == (200, 500)
     assert display_size((10, 5), 100) == (100, 50)
     assert display_size((1, 4000), 600) == (1, 600)
+
+
+@pytest.mark.parametrize("shape", [(40, 100), (4000, 10_000)])
+def test_the_share_of_a_region_is_known_whatever_the_size_of_the_slice(shape):
+    """Half of it is half of it; where two polygons overlap, pixels count once; and a large slice costs no more."""
+    height, width = shape
+    left = ((0, 0), (0, width / 2), (height, width / 2), (height, 0))
+    quarter = ((0, 0), (0, width / 2), (height / 2, width / 2), (height / 2, 0))
+    assert share([left], shape) == pytest.approx(0.5, abs=0.02)
+    assert share([left, quarter], shape) == share([left], shape)
+    assert share([((0, 0), (0, width), (height, 0))], shape) == pytest.approx(0.5, abs=0.02)

@@ -1,8 +1,11 @@
 """Every page opens, on nothing, on a fresh project and on a trained one, and says what to do next."""
 
 import re
+import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -10,6 +13,8 @@ import app
 from core.config import ProposeConfig, TrainConfig
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
+from core.segment import enter_result
+from tests.predicted import add_round, keep
 
 MAIN = Path(app.__file__).parent / "main.py"
 PAGES = ("project", "annotate", "rounds", "review", "results")
@@ -46,6 +51,11 @@ def words(page):
     """Everything a page says in text, as one string."""
     elements = (*page.title, *page.subheader, *page.markdown, *page.caption, *page.info, *page.error)
     return " ".join(str(element.value) for element in elements)
+
+
+def markup(page):
+    """The HTML of a page, as one string."""
+    return " ".join(element.proto.body for element in page.get("html"))
 
 
 def labels(page):
@@ -198,6 +208,119 @@ def test_a_slice_that_was_not_predicted_is_not_computed_by_the_page(open_page, p
     page = open_page(phantom_project.workspace, "review")
     assert "Predict this slice" in labels(page)
     assert all(phantom_project.cached_prediction(0, z) is None for z in range(12))
+
+
+def test_no_page_reads_a_raster_in_its_script(open_page, trained, monkeypatch):
+    """Slices, predictions and labels are fetched by the browser: the pages open though none of them can be read."""
+    for name in ("image", "label", "cached_prediction", "predict_slice", "region_mask"):
+        monkeypatch.setattr(Project, name, lambda *_, name=name: pytest.fail(f"the script called {name}"))
+    for name in PAGES:
+        opened = open_page(trained, name)
+        assert not opened.error
+        if name == "project":
+            assert not _section(opened, "Working region").exception
+
+
+def test_the_pictures_under_review_are_the_slice_its_prediction_and_its_confidence(open_page, trained):
+    """Each is an image of the slice chosen, with words for those who do not see it; hot places are cut out of it."""
+    page = open_page(trained, "review")
+    page.slider(key="review_slice").set_value(5).run()
+    shown = markup(page)
+    for layer, what in (("grey", "image"), ("prediction", "prediction"), ("confidence", "confidence")):
+        assert re.search(rf'src="/underpaint/api/toy/0/5/thumbnail.png\?layer={layer}&amp;side=[0-9]+&amp;v=\w+"', shown)
+        assert f'alt="Slice 5: {what}"' in shown
+    assert len(re.findall(r"box=\d+,\d+,\d+,\d+", shown)) == 3
+
+
+def test_a_picture_has_another_address_after_a_change(open_page, phantom_project):
+    """The browser may keep a picture for good, because a slice predicted anew is asked for under another address."""
+    addresses = []
+    for confidence in (100, 200):
+        add_round(phantom_project)
+        keep(phantom_project, 6, np.zeros((160, 160), np.uint8), np.full((160, 160), confidence, np.uint8))
+        page = open_page(phantom_project.workspace, "review")
+        addresses.append(re.search(r'src="(\S+layer=confidence\S+)"', markup(page)).group(1))
+    assert addresses[0] != addresses[1]
+
+
+def test_only_the_tab_in_front_is_made(open_page, trained):
+    """The table of scanned slices appears when its tab is chosen."""
+    page = open_page(trained, "review")
+    assert not page.dataframe
+    page.session_state["review_tab"] = "All scanned slices"
+    page.run()
+    assert page.dataframe
+    assert "Place 1 of" not in words(page)
+
+
+def test_an_exported_zarr_can_be_downloaded(open_page, phantom_project):
+    """Beside the folder's place there is a link to all of it as one file."""
+    add_round(phantom_project)
+    folder = phantom_project.folder / "results" / "c.zarr"
+    folder.mkdir(parents=True)
+    enter_result(phantom_project.store, "confidence", folder, 1, 0, {})
+    page = open_page(phantom_project.workspace, "review")
+    page.session_state["review_tab"] = "Export confidence"
+    page.run()
+    assert str(folder) in words(page)
+    assert 'href="/underpaint/api/toy/results/c.zarr.zip" download' in markup(page)
+
+
+NOTE = "measured before the working region was changed"
+
+
+@pytest.mark.parametrize(
+    ("page", "section"), [("project", "Overview"), ("project", "Working region"), ("rounds", ""), ("results", "")]
+)
+def test_a_score_from_before_a_new_region_is_said_to_be_one(open_page, trained, page, section):
+    """Where a region cuts held-back pixels off, whoever sees the scores reads that they are older, until it is lifted."""
+    project = Project.open(trained, "toy")
+    (tile, *_), told = project.store.labels.tiles(0), []
+    half = ((0, 0), (0, tile.x0 + 9), (160, tile.x0 + 9), (160, 0))
+    try:
+        for region in ([half], []):
+            project.set_region(0, region)
+            opened = open_page(trained, page)
+            told.append(NOTE in words(_section(opened, section) if section else opened))
+    finally:
+        project.set_region(0, [])
+    assert told == [True, False]
+
+
+def test_a_long_count_of_validation_pixels_does_not_hold_the_page(open_page, phantom_project, monkeypatch):
+    """It goes on in the background; the page says so, and has the number later."""
+    gate, count = threading.Event(), Project.validation_summary
+
+    def slow(project):
+        gate.wait(30)
+        return count(project)
+
+    monkeypatch.setattr(Project, "validation_summary", slow)
+    page = open_page(phantom_project.workspace, "project")
+    assert "Counting what is held back" in words(page)
+    gate.set()
+    until = time.monotonic() + 20
+    while "Counting" in words(page) and time.monotonic() < until:
+        page.run()
+    assert "are held back for validation and never trained on" in words(page)
+
+
+def test_a_count_that_fails_late_is_one_sentence(open_page, phantom_project, monkeypatch):
+    """The page that is open when it fails says why, and does not go on promising a number."""
+    gate = threading.Event()
+
+    def failing(project):
+        gate.wait(30)
+        raise StorageError("The records are out of reach.")
+
+    monkeypatch.setattr(Project, "validation_summary", failing)
+    page = open_page(phantom_project.workspace, "project")
+    assert not page.error
+    gate.set()
+    until = time.monotonic() + 20
+    while not page.error and time.monotonic() < until:
+        page.run()
+    assert [error.value for error in page.error] == ["The records are out of reach."]
 
 
 def test_a_moved_volume_is_one_sentence_and_can_be_found_again(open_page, tmp_path, phantom_files):

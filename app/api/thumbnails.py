@@ -1,39 +1,103 @@
-"""Small pictures of slices."""
+"""Pictures of slices: grey, tinted by class, or the model's confidence; whole or cut out, and small."""
 
 from __future__ import annotations
+
+import hashlib
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app import kept
 from app.api.place import place, source
-from app.pictures import ByteCache, thumbnail_png
+from app.guard import Refusal
+from app.pictures import ByteCache, confidence_colors, overlay, png, resized
 from app.wire import number
+from core.geometry import Box
 from core.project import UNLABELLED, Project
 from core.volumes.display import display_window, to_grey
 from core.volumes.display import thumbnail as shrunk
 
-_thumbnails = ByteCache(16 * 1024 * 1024)
+Layer = Literal["grey", "overlay", "prediction", "confidence"]
+"""Grey values; with the stored label over the stored prediction; with the prediction; confidence in colours."""
+
+LARGEST_SIDE = 1024
+
+_greys = ByteCache(32 * 1024 * 1024)
 
 
 def thumbnail(request: Request) -> Response:
-    """A slice as a small PNG, with what is known of its classes if that is asked for."""
+    """A slice as PNG, ``side`` pixels long at most; the browser keeps it while the version in its address stands."""
     project, volume, z = place(request)
-    side = number(request, "side", 160, 16, 1024)
+    layer, box = _layer(request), _box(request, project.volumes[volume].slice_shape)
+    picture = _picture(project, volume, z, layer, box, number(request, "side", 160, 16, LARGEST_SIDE))
+    # Asked after the picture was made, which is then at least as new as the version in its address.
+    current = request.query_params.get("v") == version(project, volume, z, layer)
+    cache = "private, max-age=31536000, immutable" if current else "private, no-cache"
+    headers = {"Cache-Control": cache, "Content-Encoding": "identity"}  # else Streamlit's gzip squeezes it again
+    return Response(png(picture), media_type="image/png", headers=headers)
 
-    def make() -> NDArray[np.uint8]:
-        image = project.image(volume, z)[0]
-        return shrunk(to_grey(image, display_window(image)), side)
 
-    grey = _thumbnails.get((*source(project, volume), z, side), make)
-    mask = _known_mask(project, volume, z) if request.query_params.get("overlay") == "1" else None
-    png = thumbnail_png(grey, mask, {c.id: c.color for c in project.classes})
-    return Response(png, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
+def version(project: Project, volume: int, z: int, layer: Layer) -> str:
+    """A text that changes whenever a slice's picture does; cheap, no raster is read."""
+    facts: list[object] = [source(project, volume)]
+    if layer != "grey":
+        facts += [kept.stamp(project, volume, z), [c.color for c in project.classes]]
+    if layer == "overlay":
+        facts += [(r.id, r.created) for r in project.labelled_slices() if (r.volume, r.z) == (volume, z)]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _picture(project: Project, volume: int, z: int, layer: Layer, box: Box, side: int) -> NDArray[np.uint8]:
+    if layer == "confidence":
+        return confidence_colors(shrunk(_predicted(project, volume, z).confidence[box.slices], side), len(project.classes))
+    grey = _greys.get((*source(project, volume), z, box, side), lambda: _grey(project, volume, z, box, side))
+    if layer == "grey":
+        return grey
+    mask = _known_mask(project, volume, z) if layer == "overlay" else _predicted(project, volume, z).mask
+    return overlay(grey, resized(mask[box.slices], grey.shape), {c.id: c.color for c in project.classes})
+
+
+def _grey(project: Project, volume: int, z: int, box: Box, side: int) -> NDArray[np.uint8]:
+    """The first channel, with the brightness of the whole slice."""
+    image = project.image(volume, z)[0]
+    return shrunk(to_grey(image[box.slices], display_window(image)), side)
+
+
+def _predicted(project: Project, volume: int, z: int) -> kept.Predicted:
+    found = kept.predicted(project, volume, z)
+    if found is None:
+        raise Refusal(404, "This slice has not been predicted by the newest round yet; predict it on the Review page.")
+    return found
 
 
 def _known_mask(project: Project, volume: int, z: int) -> NDArray[np.uint8]:
     """Stored label over stored prediction; nothing is computed here."""
     label = project.label(volume, z)
-    predicted = project.cached_prediction(volume, z)
-    return label if predicted is None else np.where(label == UNLABELLED, predicted.mask, label)
+    found = kept.predicted(project, volume, z)
+    return label if found is None else np.where(label == UNLABELLED, found.mask, label)
+
+
+def _layer(request: Request) -> Layer:
+    asked = request.query_params.get("layer", "grey")
+    for layer in get_args(Layer):
+        if asked == layer:
+            return layer
+    raise Refusal(400, f"layer must be one of {', '.join(get_args(Layer))}.")
+
+
+def _box(request: Request, shape: tuple[int, int]) -> Box:
+    """The part of the slice asked for, ``box=y0,x0,y1,x1`` in its pixels; all of it if none is given."""
+    text = request.query_params.get("box")
+    if text is None:
+        return Box(0, 0, *shape)
+    try:
+        y0, x0, y1, x1 = (int(corner) for corner in text.split(","))
+        box = Box(y0, x0, y1, x1)
+    except ValueError:
+        box = None
+    if box is None or not box.within(shape):
+        raise Refusal(400, f"box must be four whole numbers y0,x0,y1,x1 inside the slice of {shape[0]} x {shape[1]} pixels.")
+    return box

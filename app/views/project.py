@@ -7,10 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import rendering, session
-from app.drawing import share, working_region
+from app import figures, session
+from app.drawing import working_region
 from app.messages import duration, plural, scores_in_words, spoken
-from app.status import validation
+from app.regions import share
+from app.routes import picture_url
+from app.status import held_back, scores_note
 from core.catalog import PALETTE, VolumeRow
 from core.labels import Revision
 from core.project import Project, list_projects
@@ -18,6 +20,7 @@ from core.records import LabelClass
 from core.rounds import RoundRow
 
 _FIRST_CLASSES = ("background", "", "")
+_CARD_SIDE = 800
 _FIRST_TEXT = """
 **From a few painted slices to a segmented volume.** Underpaint learns from what you paint and tells you where it is least
 sure, so that you paint as little as possible.
@@ -149,6 +152,7 @@ def _voxel_inputs(key: str, known: tuple[float, float, float] | None) -> tuple[f
 
 def _overview(project: Project) -> None:
     """What there is, and what to do next."""
+    st.html(figures.CSS)
     painted, rounds = project.labelled_slices(), project.rounds()
     left, right = st.columns([1.5, 1], gap="large")
     with left:
@@ -158,7 +162,7 @@ def _overview(project: Project) -> None:
         st.subheader("Classes")
         st.html(_chips(project))
         st.subheader("Held back for validation")
-        st.markdown(validation(project).sentence)
+        held_back(project)
     with right:
         for row in project.volumes:
             _volume_card(project, row)
@@ -174,7 +178,7 @@ def _numbers(project: Project, painted: list[Revision], rounds: list[RoundRow]) 
     if rounds and rounds[-1].validation_pixels:
         newest = rounds[-1]
         st.markdown(f"Validation Dice of round {newest.round}: **{scores_in_words(newest.validation_dice)}**, measured on "
-                    f"{plural(newest.validation_pixels, 'held-back pixel')}.")  # fmt: skip
+                    f"{plural(newest.validation_pixels, 'held-back pixel')}. {scores_note(project, newest)}")  # fmt: skip
 
 
 def _next_step(project: Project, painted: int, rounds: int) -> None:
@@ -204,16 +208,17 @@ def _chips(project: Project) -> str:
 
 
 def _volume_card(project: Project, row: VolumeRow) -> None:
+    """The middle slice of a volume, and its facts."""
+    z = row.depth // 2
     with st.container(border=True):
         st.markdown(f"**Volume {row.index}: {row.path.name}**")
         with spoken():
-            image = rendering.slice_grey(project, str(project.folder), row.index, row.depth // 2, 640)
-            st.image(image, width="stretch")
+            project.volume(row.index)  # says so if its files have moved
+            url = picture_url(project, row.index, z, layer="grey", side=_CARD_SIDE)
+            st.html(figures.picture(url, f"Slice {z} of {row.path.name}", row.slice_shape, tallest="60vh"))
         voxel = "voxel size unknown" if row.voxel_nm is None else f"voxel {_nm(row.voxel_nm)} (z, y, x)"
-        region = (
-            "working region: whole slice" if not row.region else f"working region: {100 * share(project, row):.0f} % of the slice"
-        )
-        st.caption(f"Slice {row.depth // 2} of {_shape(row)}; {voxel}; {region}.")
+        covered = f"{100 * share(row.region, row.slice_shape):.0f} % of the slice" if row.region else "whole slice"
+        st.caption(f"Slice {z} of {_shape(row)}; {voxel}; working region: {covered}.")
 
 
 def _nm(voxel: tuple[float, float, float]) -> str:

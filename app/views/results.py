@@ -11,7 +11,8 @@ import streamlit as st
 from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.routes import result_url
-from app.status import POLL_SECONDS, show_end, show_job
+from app.status import POLL_SECONDS, scores_note, show_end, show_job
+from core.geometry import Polygon
 from core.project import Project, Result
 from core.rounds import RoundRow
 
@@ -32,7 +33,7 @@ def show() -> None:
             "Go to Annotate",
         )
         return
-    st.markdown(f"**Round {rows[-1].round}** is the newest model. {_quality(rows[-1])}")
+    st.markdown(f"**Round {rows[-1].round}** is the newest model. {_quality(rows[-1])} {scores_note(project, rows[-1])}")
     _segment(project, rows[-1])
     results = [r for r in project.results() if r.kind == "segmentation"]
     for result in results:
@@ -98,6 +99,14 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
         where = "the working region of " if result.facts.get("in_region") else ""
         counted = f"Counted over {where}all {plural(volume.depth, 'slice')}, as predicted;"
         right.caption(f"{counted} the model's errors are not corrected for.")
+        if _region_of(result) not in (None, volume.region):
+            right.caption("The working region was changed since; segment again to count in the one there is now.")
+
+
+def _region_of(result: Result) -> tuple[Polygon, ...] | None:
+    """The working region in which a result was counted; None where it does not say."""
+    region = result.facts.get("region")
+    return None if region is None else tuple(tuple((y, x) for y, x in polygon) for polygon in region)
 
 
 def _file(project: Project, result: Result) -> None:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import streamlit as st
 
-from app import charts, rendering, session
+from app import charts, figures, kept, session
+from app.api.thumbnails import Layer
 from app.background import tasks
-from app.messages import empty_page, plural, slice_name, spoken
-from app.routes import result_url
-from app.status import POLL_SECONDS, scan_button, show_end, show_job
+from app.confidence import confidence_export
+from app.messages import empty_page, plural, slice_name
+from app.routes import picture_url
+from app.scanned import scanned_table
+from app.status import scan_button
 from core.geometry import Box
-from core.project import Project, Result
+from core.project import Project
 from core.propose import ScoredSlice
 
 _SHOWN_SIDE = 900
 _CROP_SIDE = 192
-_CSS = """
-<style>
-  .st-key-pictures img { max-height: 46vh; object-fit: contain; }
-  .st-key-crops img { max-height: 40vh; object-fit: contain; image-rendering: pixelated; }
-</style>
-"""
+_TALLEST, _TALLEST_CROP = "46vh", "40vh"
+_WHAT: dict[Layer, str] = {"grey": "image", "prediction": "prediction", "confidence": "confidence"}
+_ON_CONFIDENCE = "#ffffff"  # whose own colours have orange
 
 
 def show() -> None:
@@ -41,18 +42,28 @@ def show() -> None:
             "Go to Annotate",
         )
         return
-    st.html(_CSS)
+    st.html(figures.CSS)
     scores = project.scores()
     volume, z = _place(project, scores)
     _choice(project, scores, volume, z)
     _pictures(project, scores, volume, z)
-    hottest, table, export = st.tabs(["Hottest places", "All scanned slices", "Export confidence"])
+    _below(project, scores, volume)
+
+
+def _below(project: Project, scores: list[ScoredSlice], volume: int) -> None:
+    """What lies under the pictures; only the tab in front is made."""
+    hottest, table, export = st.tabs(
+        ["Hottest places", "All scanned slices", "Export confidence"], key="review_tab", on_change="rerun"
+    )
     with hottest:
-        _hottest(project, scores)
+        if hottest.open:
+            _hottest(project, scores)
     with table:
-        _table(project, scores)
+        if table.open:
+            scanned_table(project, scores)
     with export:
-        _export(project, volume)
+        if export.open:
+            confidence_export(project, volume)
 
 
 def _edit(project: Project, volume: int, z: int) -> None:
@@ -102,7 +113,8 @@ def _choice(project: Project, scores: list[ScoredSlice], volume: int, z: int) ->
 
 
 def _unscanned(project: Project) -> None:
-    st.caption("No slice of this volume has been scanned yet; slices are scanned at the end of a training round.")
+    st.caption(f"Round {project.rounds()[-1].round} has not scanned this volume yet, or not since its working region was "
+               "changed; a scan comes at the end of every training round.")  # fmt: skip
     job = project.job()
     if job is None or not job.active:
         scan_button(project)
@@ -125,27 +137,36 @@ def _along_z(project: Project, scores: list[ScoredSlice], volume: int) -> list[c
 
 
 def _pictures(project: Project, scores: list[ScoredSlice], volume: int, z: int) -> None:
-    """Slice with prediction, and confidence, side by side; never computed here."""
-    grey = rendering.slice_grey(project, str(project.folder), volume, z, _SHOWN_SIDE)
-    scale = grey.shape[0] / project.volumes[volume].shape[2]
+    """Slice, prediction and confidence side by side; the browser fetches them, and nothing is computed here."""
+    project.volume(volume)  # says so if its files have moved
     boxes = next((s.boxes for s in scores if (s.volume, s.z) == (volume, z)), ())
-    predicted = project.cached_prediction(volume, z)
-    name = slice_name(volume, z, len(project.volumes))
-    colors = {c.id: c.color for c in project.classes}
-    with st.container(key="pictures"):
-        raw, overlaid, heat = st.columns(3)
-    raw.image(rendering.with_boxes(rendering.overlay(grey, None, {}), boxes, scale), width="stretch")
-    raw.caption(f"**{name}**. Boxes: the hottest places.")
-    if predicted is None:
+    raw, overlaid, heat = (column.container(gap="xsmall") for column in st.columns(3))
+    raw.html(_picture(project, volume, z, "grey", boxes))
+    explained = " Boxes: the hottest places." if boxes else ""
+    raw.caption(f"**{slice_name(volume, z, len(project.volumes))}**.{explained}")
+    if kept.stamp(project, volume, z) is None:
         with overlaid:
             _compute(project, volume, z)
         return
-    mask = rendering.picked(predicted.mask, grey.shape)
-    overlaid.image(rendering.overlay(grey, mask, colors), width="stretch")
-    overlaid.html(_legend(project, predicted.round))
-    confidence = rendering.confidence_map(rendering.picked(predicted.confidence, grey.shape), len(colors))
-    heat.image(rendering.with_boxes(confidence, boxes, scale, "#ffffff"), width="stretch")
-    heat.caption(f"Confidence of round {predicted.round} in its own prediction: dark = sure, yellow = a guess.")
+    round_ = project.rounds()[-1].round
+    overlaid.html(_picture(project, volume, z, "prediction"))
+    overlaid.html(_legend(project, round_))
+    heat.html(_picture(project, volume, z, "confidence", boxes))
+    heat.caption(f"Confidence of round {round_} in its own prediction: dark = sure, yellow = a guess.")
+
+
+def _picture(project: Project, volume: int, z: int, layer: Layer, boxes: Sequence[Box] = (), *, around: Box | None = None) -> str:
+    """One layer of a slice, or of the part ``around`` a place, as HTML; ``boxes`` are pixels of the slice."""
+    part = Box(0, 0, *project.volumes[volume].slice_shape) if around is None else around
+    return figures.picture(
+        picture_url(project, volume, z, layer=layer, side=_SHOWN_SIDE, box=around),
+        f"{slice_name(volume, z, len(project.volumes))}: {_WHAT[layer]}",
+        part.shape,
+        tallest=_TALLEST if around is None else _TALLEST_CROP,
+        boxes=[figures.inside(box, part) for box in boxes],
+        color=_ON_CONFIDENCE if layer == "confidence" else figures.BOX_COLOR,
+        pixels=around is not None,
+    )
 
 
 def _legend(project: Project, round_: int) -> str:
@@ -154,7 +175,8 @@ def _legend(project: Project, round_: int) -> str:
         f'margin:0 .35em 0 .9em"></span>{html.escape(c.name)}'
         for c in project.classes[1:]
     )
-    return f'<div style="font-size:.875rem;opacity:.75">Prediction of round {round_}{chips}</div>'
+    faint = "font-size:.875rem;color:color-mix(in srgb, currentColor 60%, transparent)"
+    return f'<div style="{faint}">Prediction of round {round_}{chips}</div>'
 
 
 def _compute(project: Project, volume: int, z: int) -> None:
@@ -198,107 +220,15 @@ def _hottest(project: Project, scores: list[ScoredSlice]) -> None:
 
 
 def _crops(project: Project, scored: ScoredSlice, box: Box) -> None:
-    shape = project.volumes[scored.volume].shape[2:]
-    around = rendering.square_around(box, _CROP_SIDE, shape)
-    corners = (around.y0, around.x0, around.y1, around.x1)
-    grey = rendering.crop_grey(project, str(project.folder), scored.volume, scored.z, corners)
-    predicted = project.cached_prediction(scored.volume, scored.z)
-    inner = Box(box.y0 - around.y0, box.x0 - around.x0, box.y1 - around.y0, box.x1 - around.x0)
-    colors = {c.id: c.color for c in project.classes}
-    images = [(rendering.overlay(grey, None, colors), "image")]
-    if predicted is not None:
-        images.append((rendering.overlay(grey, predicted.mask[around.slices], colors), "prediction"))
-        confidence = rendering.confidence_map(predicted.confidence[around.slices], len(colors))
-        images.append((confidence, "confidence, dark = sure"))
-    with st.container(key="crops"):
-        columns = st.columns(3)
-    for column, (image, caption) in zip(columns, images, strict=False):
-        column.image(rendering.with_boxes(image, [inner], 1.0), caption=caption, width="stretch")
-
-
-def _table(project: Project, scores: list[ScoredSlice]) -> None:
-    """Scanned slices with the model's confidence per class, to sort, filter and click on."""
-    names = [c.name for c in project.classes]
-    one, two, three = st.columns([1.2, 2, 1.4], vertical_alignment="center", gap="large")
-    name = one.selectbox("Filter by the confidence of", names, index=min(1, len(names) - 1))
-    limit = two.slider("Show slices where that confidence is at most", 50, 100, 100, format="%d %%")
-    hide = three.checkbox("Hide what I looked at or painted")
-    marks = project.looked(), {(row.volume, row.z) for row in project.labelled_slices()}
-    table = _filtered([_row(s, names, marks) for s in scores], f"{name}, sure", limit, hide)
-    if not table:
-        st.caption("No scanned slice fits this filter.")
-        return
-    percent = {f"{n}, {what}": st.column_config.NumberColumn(format="%.1f %%") for n in names for what in ("sure", "share")}
-    places = [(row["Volume"], row["Slice"]) for row in table]
-    key = f"table_{name}_{limit}_{hide}"
-    st.dataframe(table, hide_index=True, height=320, key=key, column_config=percent, selection_mode="single-row",
-                 on_select=lambda: _selected(key, places))  # fmt: skip
-    st.caption("Sure: mean probability of the winning class over the pixels predicted as that class, as the model sees it. "
-               "Share: of the working region. Select a row to see its slice above; click a heading to sort.")  # fmt: skip
-
-
-def _filtered(table: list[charts.Row], column: str, limit: int, hide: bool) -> list[charts.Row]:
-    """Rows at most ``limit`` per cent sure in ``column``, least sure first; all of them at 100."""
-    if limit < 100:
-        table = [row for row in table if row[column] is not None and row[column] <= limit]
-    if hide:
-        table = [row for row in table if not (row["Looked at"] or row["Painted"])]
-    return sorted(table, key=lambda row: 101.0 if row[column] is None else row[column])
-
-
-def _selected(key: str, places: list[session.Place]) -> None:
-    event = session.widget(key)
-    rows = event["selection"]["rows"] if event else []
-    if rows and rows[0] < len(places):
-        session.review(*places[rows[0]])
-
-
-def _row(scored: ScoredSlice, names: list[str], marks: tuple[set[session.Place], set[session.Place]]) -> charts.Row:
-    place = (scored.volume, scored.z)
-    row: charts.Row = {"Volume": scored.volume, "Slice": scored.z, "Unsure (score)": round(scored.score, 3)}
-    for name, sure, share in zip(names, scored.class_confidence, scored.class_fraction, strict=False):
-        row[f"{name}, sure"] = None if sure is None else round(100 * sure, 1)
-        row[f"{name}, share"] = round(100 * share, 1)
-    return {**row, "Looked at": place in marks[0], "Painted": place in marks[1]}
-
-
-def _export(project: Project, volume: int) -> None:
-    """The confidence of every slice as one file, written by a background job."""
-    st.caption("Writes, for every slice, how sure the newest model is of each pixel: 255 times the probability of the winning "
-               "class, one byte per pixel. Low values are where to look, or what to leave out of a measurement.")  # fmt: skip
-    job = project.job()
-    active = job is not None and job.active
-    with st.container(horizontal=True, vertical_alignment="center"):
-        kind = st.segmented_control("Format", ["TIFF", "Zarr"], default="TIFF", required=True, label_visibility="collapsed")
-        if st.button(f"Export the confidence of volume {volume}", disabled=active, icon=":material/save:"):
-            project.start_confidence_export(volume, ".zarr" if kind == "Zarr" else ".tif")
-            session.say("The export has started; it goes on when you close this window.")
-            st.rerun()
-    if active:
-        st.fragment(run_every=POLL_SECONDS)(_until_done)(project)
-    show_end(project, "confidence", "review")
-    for result in project.results():
-        if result.kind == "confidence":
-            _exported(project, result)
-
-
-def _until_done(project: Project) -> None:
-    """A fragment that follows the job and draws the page again when it ends."""
-    with spoken():
-        job = project.job()
-        if job is None or not job.active:
-            st.rerun()
-        else:
-            show_job(project, job, "review")
-
-
-def _exported(project: Project, result: Result) -> None:
-    name = html.escape(result.path.name)
-    if result.path.is_dir():
-        st.markdown(f"Round {result.round}, volume {result.volume}: the folder `{result.path}`")
-        return
-    url = html.escape(result_url(project.name, result.path.name), quote=True)
-    st.html(f'<a class="up-download" href="{url}" download>Download {name}</a>')
+    """A hot place and what lies around it: image and, where the slice is predicted, prediction and confidence."""
+    around = figures.square_around(box, _CROP_SIDE, project.volumes[scored.volume].slice_shape)
+    captions: dict[Layer, str] = {"grey": "image"}
+    if kept.stamp(project, scored.volume, scored.z) is not None:
+        captions |= {"prediction": "prediction", "confidence": "confidence, dark = sure"}
+    for column, (layer, caption) in zip(st.columns(3), captions.items(), strict=False):
+        with column.container(gap="xsmall"):
+            st.html(_picture(project, scored.volume, scored.z, layer, [box], around=around))
+            st.caption(caption, text_alignment="center")
 
 
 show()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
-from app.status import POLL_SECONDS, show_job, validation
+from app.status import POLL_SECONDS, held_back, scores_note, show_job
 from core.config import ProposeConfig, TrainConfig, help_text
 from core.jobs import Job
 from core.project import Project
@@ -52,7 +52,7 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     seconds = project.active_seconds()
     painting = f" ({duration(seconds)} of active painting)" if seconds else ""
     st.markdown(f"It learns from **{plural(len(painted), 'painted slice')}**{painting}.")
-    st.caption(validation(project).sentence)
+    held_back(project)
     chosen = st.number_input(
         "Seconds of training",
         min_value=5,
@@ -130,7 +130,7 @@ def _budget(job: Job | None) -> float:
 def _across(project: Project, rows: list[RoundRow]) -> None:
     """Every round on the same validation pixels, and the work that went into it."""
     st.subheader("Round by round")
-    st.caption(_measured_on(rows))
+    st.caption(f"{_measured_on(rows)} {scores_note(project, rows[-1])}")
     losses, dice = charts.round_rows(rows)
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)

@@ -110,11 +110,13 @@ def test_a_proposal_opens_in_the_editor_and_saving_goes_on_to_the_next(
 def test_a_rectangle_on_the_canvas_is_the_working_region(
     browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
 ) -> None:
-    """Dragged over a quarter of the picture and saved, it limits the project to that quarter; clearing lifts it."""
+    """Dragged over a quarter of the slice and saved, it limits the project to that quarter; clearing lifts it."""
     project = _project(shared_app, phantom_files, "region")
     go(browser_page, shared_app, project, "")
     browser_page.get_by_role("radio", name="Working region").click()
     browser_page.get_by_text("Rectangle", exact=True).click()
+    middle = browser_page.locator(".canvas-root canvas").first
+    until(lambda: len(set(middle.evaluate("c => [...c.getContext('2d').getImageData(9, 9, 30, 30).data]"))) > 30)
     canvas = browser_page.locator(".canvas-root canvas").last
     canvas.wait_for()
     browser_page.wait_for_timeout(1000)
@@ -136,6 +138,30 @@ def test_a_rectangle_on_the_canvas_is_the_working_region(
     browser_page.wait_for_timeout(1000)
     browser_page.get_by_role("button", name="Clear the region").click()
     until(lambda: not project.volumes[0].region)
+
+
+def test_the_pictures_under_review_are_fetched_once(browser_page: Page, shared_app: tuple[str, Path], trained: Project) -> None:
+    """All of them arrive, their boxes lie inside them, and another window takes them from the browser's own cache."""
+    asked: list[str] = []
+    browser_page.on("requestfinished", lambda request: asked.append(request.url) if "thumbnail.png" in request.url else None)
+    go(browser_page, shared_app, trained, "review")
+    loaded = "all => all.length === 6 && all.every(image => image.complete && image.naturalWidth > 0)"
+    until(lambda: browser_page.locator(".up-picture img").evaluate_all(loaded))
+    assert len(set(asked)) == 6
+    for picture in browser_page.locator(".up-picture:has(i)").all():
+        outer = picture.bounding_box()
+        for box in picture.locator("i").all():
+            inner = box.bounding_box()
+            assert inner["x"] >= outer["x"] - 1
+            assert inner["y"] >= outer["y"] - 1
+            assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
+            assert inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
+    assert browser_page.locator(".up-picture i").count() > 2
+    page = browser_page.context.new_page()
+    go(page, shared_app, trained, "review")
+    until(lambda: page.locator(".up-picture img").evaluate_all(loaded))
+    sizes = "performance.getEntriesByType('resource').filter(e => e.name.includes('thumbnail.png')).map(e => e.transferSize)"
+    assert page.evaluate(sizes) == [0] * 6
 
 
 def test_a_click_on_the_score_chart_chooses_the_slice(browser_page: Page, shared_app: tuple[str, Path], trained: Project) -> None:

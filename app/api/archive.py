@@ -1,0 +1,66 @@
+"""A finished result that is a folder, as one file: a zip that is made while it is sent and never lies on the disk."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.api.place import open_project
+from app.guard import Refusal
+
+_PIECE = 1024 * 1024
+
+
+def result(request: Request) -> Response:
+    """A finished folder, such as a zarr, only if the project lists it."""
+    project = open_project(request.path_params["project"])
+    name = request.path_params["name"]
+    for path in (result.path for result in project.results()):
+        if path.name == name and path.is_dir():
+            headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Content-Encoding": "identity"}
+            return StreamingResponse(zipped(path), media_type="application/zip", headers=headers)
+    raise Refusal(404, "There is no folder of that name among the results; export it first.")
+
+
+def zipped(folder: Path, piece: int = _PIECE) -> Iterator[bytes]:
+    """A folder as a zip, in pieces of about ``piece`` bytes.
+
+    Stored as it is, because the chunks of a zarr are compressed already; the folder's name comes first in every path.
+    """
+    sent = _Sent()
+    with ZipFile(sent, "w", ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                member = ZipInfo.from_file(path, f"{folder.name}/{path.relative_to(folder).as_posix()}", strict_timestamps=False)
+                with path.open("rb") as file, archive.open(member, "w") as out:
+                    shutil.copyfileobj(file, out)
+            if sent.size >= piece:
+                yield sent.take()
+    yield sent.take()
+
+
+class _Sent(io.RawIOBase):
+    """What the zip has written and nobody has taken yet; without a way back, as to a printer."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        self.size += len(data)
+        return len(data)
+
+    def take(self) -> bytes:
+        taken, self._parts, self.size = b"".join(self._parts), [], 0
+        return taken

@@ -1,0 +1,53 @@
+"""The model's confidence in every pixel of a volume, as a file to take away."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from app import session
+from app.messages import spoken
+from app.routes import result_url
+from app.status import POLL_SECONDS, show_end, show_job
+from core.project import Project, Result
+
+
+def confidence_export(project: Project, volume: int) -> None:
+    """The confidence of every slice as one file, written by a background job."""
+    st.caption("Writes, for every slice, how sure the newest model is of each pixel: 255 times the probability of the winning "
+               "class, one byte per pixel. Low values are where to look, or what to leave out of a measurement.")  # fmt: skip
+    job = project.job()
+    active = job is not None and job.active
+    with st.container(horizontal=True, vertical_alignment="center"):
+        kind = st.segmented_control("Format", ["TIFF", "Zarr"], default="TIFF", required=True, label_visibility="collapsed")
+        if st.button(f"Export the confidence of volume {volume}", disabled=active, icon=":material/save:"):
+            project.start_confidence_export(volume, ".zarr" if kind == "Zarr" else ".tif")
+            session.say("The export has started; it goes on when you close this window.")
+            st.rerun()
+    if active:
+        st.fragment(run_every=POLL_SECONDS)(_until_done)(project)
+    show_end(project, "confidence", "review")
+    for result in project.results():
+        if result.kind == "confidence":
+            _exported(project, result)
+
+
+def _until_done(project: Project) -> None:
+    """A fragment that follows the job and draws the page again when it ends."""
+    with spoken():
+        job = project.job()
+        if job is None or not job.active:
+            st.rerun()
+        else:
+            show_job(project, job, "review")
+
+
+def _exported(project: Project, result: Result) -> None:
+    """A link that streams the file, or the folder as a zip, and where a folder lies."""
+    name = result.path.name
+    if result.path.is_dir():
+        name += ".zip"
+        st.caption(f"Round {result.round}, volume {result.volume}: the folder `{result.path}`, or all of it as one file:")
+    url = html.escape(result_url(project.name, name))
+    st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(name)}</a>')

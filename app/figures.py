@@ -1,0 +1,74 @@
+"""Pictures of slices on a page: an ``<img>`` that the browser fetches, with boxes drawn over it; words in, HTML out."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from core.geometry import Box
+
+CSS = """
+<style>
+  .up-picture { position: relative; margin: 0 auto; overflow: hidden; border-radius: 6px; background: #8882; }
+  .up-picture img { display: block; width: 100%; height: 100%; font-size: 0.875rem; }
+  .up-picture.pixels img { image-rendering: pixelated; }
+  .up-picture i { position: absolute; box-sizing: border-box; border: 2px solid var(--box); outline: 1px solid #0008; }
+</style>
+"""
+"""The look of every picture; a page puts it into its ``st.html`` once."""
+
+BOX_COLOR = "#d55e00"
+
+
+def picture(
+    url: str,
+    alt: str,
+    shape: tuple[int, int],
+    *,
+    tallest: str,
+    boxes: Sequence[Box] = (),
+    color: str = BOX_COLOR,
+    pixels: bool = False,
+) -> str:
+    """A picture of a slice, or of a part of it, as wide as its column allows.
+
+    Parameters
+    ----------
+    url, alt
+        Where the browser gets it, and what it says to those who do not see it.
+    shape
+        ``(H, W)`` of what is shown, in pixels of the slice; the page keeps the room for it while it loads.
+    tallest
+        A CSS length, such as ``46vh``.
+    boxes
+        Outlined in ``color``; pixels of what is shown.
+    pixels
+        Draw enlarged pixels as squares, for looking closely.
+    """
+    height, width = shape
+    size = f"aspect-ratio:{width}/{height};width:min(100%,{tallest}*{width / height:.4f})"
+    frames = "".join(_frame(box, shape) for box in boxes)
+    kind = "up-picture pixels" if pixels else "up-picture"
+    return (
+        f'<div class="{kind}" style="{size};--box:{color}">'
+        f'<img src="{html.escape(url)}" alt="{html.escape(alt)}" decoding="async">{frames}</div>'
+    )
+
+
+def _frame(box: Box, shape: tuple[int, int]) -> str:
+    left, top = 100 * box.x0 / shape[1], 100 * box.y0 / shape[0]
+    width, height = 100 * box.shape[1] / shape[1], 100 * box.shape[0] / shape[0]
+    return f'<i style="left:{left:.3f}%;top:{top:.3f}%;width:{width:.3f}%;height:{height:.3f}%"></i>'
+
+
+def square_around(box: Box, side: int, shape: tuple[int, int]) -> Box:
+    """A box of at least ``side`` pixels with ``box`` in the middle, moved inside an ``(H, W)`` image."""
+    height, width = max(side, box.shape[0]), max(side, box.shape[1])
+    y0 = max(0, min((box.y0 + box.y1 - height) // 2, shape[0] - height))
+    x0 = max(0, min((box.x0 + box.x1 - width) // 2, shape[1] - width))
+    return Box(y0, x0, min(y0 + height, shape[0]), min(x0 + width, shape[1]))
+
+
+def inside(box: Box, around: Box) -> Box:
+    """``box`` as it lies in a part of the slice that holds it, ``around``."""
+    return Box(box.y0 - around.y0, box.x0 - around.x0, box.y1 - around.y0, box.x1 - around.x0)

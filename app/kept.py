@@ -1,0 +1,55 @@
+"""Predictions kept on disk, as pages and pictures need them: whether there is one, and its rasters, read once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pictures import ByteCache
+from core.predictions import Predicted
+from core.project import Project
+
+__all__ = ["Predicted", "predicted", "stamp"]
+
+_rasters = ByteCache(160 * 1024 * 1024)
+
+
+class _Absent(Exception):
+    """There is no prediction to keep in the cache."""
+
+
+def stamp(project: Project, volume: int, z: int) -> int | None:
+    """When the newest model's prediction of a slice was kept, in ns; None where there is none. Nothing is read."""
+    round_ = _newest(project)
+    path = project.folder / f"predictions/round-{round_:03d}/volume-{volume}/slice-{z:05d}.tif"
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def predicted(project: Project, volume: int, z: int) -> Predicted | None:
+    """The newest model's prediction of a slice if it is kept on disk; the last few stay in memory.
+
+    Their rasters are shared, so they are not to be written to.
+    """
+    round_, written = _newest(project), stamp(project, volume, z)
+    if written is None:
+        return None
+
+    def make() -> NDArray[np.uint8]:
+        found = project.cached_prediction(volume, z)
+        if found is None or found.round != round_:
+            raise _Absent
+        return np.stack((found.mask, found.confidence))
+
+    try:
+        mask, confidence = _rasters.get((project.folder, volume, z, round_, written), make)
+    except _Absent:
+        return None
+    return Predicted(mask, confidence, round_)
+
+
+def _newest(project: Project) -> int:
+    rounds = project.rounds()
+    return rounds[-1].round if rounds else 0
