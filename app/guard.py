@@ -1,8 +1,9 @@
 """Who may ask, and how much they may send: Host, Origin, token and size of a request.
 
 The app listens on the loopback address, but every page in the same browser can send requests there. So a request must
-name a host this app answers to (a foreign name that resolves to 127.0.0.1 does not pass), and one that changes data
-must come from this app's own page and carry the token of a session.
+name a host this app answers to (a foreign name that resolves to 127.0.0.1 does not pass) and must not come from a page of
+another site, and one that changes data must come from this app's own page and carry a token of this process. Whoever can
+open the app's page can have one: other people on the same machine are kept out by the system, not here.
 """
 
 from __future__ import annotations
@@ -63,9 +64,18 @@ def check_host(request: Request) -> None:
 
 def check_origin(request: Request) -> None:
     """Refuse a change asked for by any other page than this app's own."""
-    origin = urlsplit(request.headers.get("origin", ""))
-    if origin.scheme not in {"http", "https"} or origin.netloc != request.headers.get("host"):
+    scheme, _, name = request.headers.get("origin", "").partition("://")
+    if scheme not in {"http", "https"} or name != request.headers.get("host"):
         raise Refusal(403, "Only this app's own page may change data; open the app and work there.")
+
+
+def check_site(request: Request) -> None:
+    """Refuse what the page of another site asks for, as browsers say in ``Sec-Fetch-Site``.
+
+    Such a page could not read the answer, but working it out may take minutes (a prediction) and room on the disk.
+    """
+    if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        raise Refusal(403, "Only this app's own page may ask for this; open the app and work there.")
 
 
 async def read_body(request: Request) -> bytes:

@@ -78,28 +78,6 @@ def framed(facts: Mapping[str, Any], body: bytes | memoryview) -> bytes:
     return b"".join((len(head).to_bytes(4, "little"), head, body))
 
 
-def mask_runs(mask: NDArray[np.uint8], touched: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """The whole slice as runs of equal pixels, row after row.
-
-    Parameters
-    ----------
-    mask, touched
-        uint8 ``(H, W)``: class ids, and 1 where a person has painted.
-
-    Returns
-    -------
-    NDArray[np.uint32]
-        ``(N, 2)``: length, and value = class | touched << 8.
-    """
-    classes, painted = mask.ravel(), touched.ravel()
-    changes = classes[1:] != classes[:-1]
-    if painted.any():
-        changes |= painted[1:] != painted[:-1]
-    starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
-    values = classes[starts] | painted[starts].astype(np.uint32) << 8
-    return np.stack((np.diff(starts, append=classes.size), values), axis=1).astype("<u4")
-
-
 def heat_map(confidence: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """How unsure the model is, 0 to 255, as block means no larger than ``HEAT_SIDE`` on a side."""
     height, width = confidence.shape

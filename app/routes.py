@@ -2,12 +2,20 @@
 
     GET  /underpaint/static/<version>/<file>                       the editor's modules
     GET  /underpaint/api/<project>/<volume>/<z>/slice              facts and mask, as runs
-    GET  /underpaint/api/<project>/<volume>/<z>/grey               rows of one channel, 8 bit
+    GET  /underpaint/api/<project>/<volume>/<z>/grey               rows of a level of it, 8 bit
+    GET  /underpaint/api/<project>/<volume>/<z>/histogram          how often each grey value occurs
+    GET  /underpaint/api/<project>/<volume>/<z>/pixel              what the file says at a pixel
     GET  /underpaint/api/<project>/<volume>/<z>/heat               how unsure the model is
-    GET  /underpaint/api/<project>/<volume>/<z>/thumbnail.png
+    GET  /underpaint/api/<project>/<volume>/<z>/thumbnail.png      a layer of it as a small picture
     POST /underpaint/api/<project>/<volume>/<z>/patch/<sequence>   one action: runs (start, length, value)
     POST /underpaint/api/<project>/<volume>/<z>/claim              strokes, region or slice: what is true now
+    POST /underpaint/api/<project>/<volume>/<z>/undo               the newest saved label is taken back
+    POST /underpaint/api/<project>/<volume>/<z>/rebase             another round's prediction under the strokes
+    GET  /underpaint/api/<project>/<volume>/<z>/news               what else has changed, and who else looks
+    GET  /underpaint/api/<project>/<volume>/<z>/suggestion         a mask made from other slices, as runs
+    GET  /underpaint/api/<project>/<volume>/<z>/superpixels        a tile of small patches that keep to edges
     GET  /underpaint/api/<project>/results/<file>                  a finished result
+    GET  /underpaint/api/<project>/results/<folder>.zip            one that is a folder, as one file
 
 An error is ``{"error": sentence}`` and changes nothing. The calls into the project run in a thread, never on the
 event loop.
@@ -17,19 +25,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.api import edit, files, thumbnails, view
+from app.api import archive, edit, files, suggest, thumbnails, view
 from app.api.place import open_project
-from app.guard import Refusal, check_host, check_origin, check_token, issue_token, read_body
-from core.errors import JobError, LabelError, StorageError, UnderpaintError, VolumeError
+from app.api.thumbnails import Layer, version
+from app.guard import Refusal, check_host, check_origin, check_site, check_token, issue_token, read_body
+from core.errors import CheckpointError, JobError, LabelError, StorageError, UnderpaintError, VolumeError
+from core.geometry import Box
+from core.project import Project
 
-__all__ = ["issue_token", "module_url", "open_project", "result_url", "routes", "thumbnail_url"]
+__all__ = ["issue_token", "module_url", "open_project", "picture_url", "result_url", "routes"]
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
@@ -43,13 +54,21 @@ def routes() -> list[Route]:
     place = "/underpaint/api/{project}/{volume:int}/{z:int}"
     return [
         Route("/underpaint/static/{version}/{name}", _reading(files.static)),
+        Route("/underpaint/api/{project}/results/{name}.zip", _reading(archive.result)),
         Route("/underpaint/api/{project}/results/{name}", _reading(files.result)),
         Route(f"{place}/slice", _reading(edit.slice_)),
         Route(f"{place}/grey", _reading(view.grey)),
+        Route(f"{place}/histogram", _reading(view.histogram)),
+        Route(f"{place}/pixel", _reading(view.pixel)),
         Route(f"{place}/heat", _reading(view.heat)),
         Route(f"{place}/thumbnail.png", _reading(thumbnails.thumbnail)),
         Route(f"{place}/patch/{{sequence:int}}", _changing(edit.patch), methods=["POST"]),
         Route(f"{place}/claim", _changing(edit.claim), methods=["POST"]),
+        Route(f"{place}/undo", _changing(edit.undo), methods=["POST"]),
+        Route(f"{place}/rebase", _changing(edit.rebase), methods=["POST"]),
+        Route(f"{place}/news", _reading(edit.news)),
+        Route(f"{place}/suggestion", _reading(suggest.suggestion)),
+        Route(f"{place}/superpixels", _reading(suggest.superpixels)),
     ]
 
 
@@ -58,9 +77,16 @@ def module_url() -> str:
     return f"/underpaint/static/{files.version()}/editor.js"
 
 
-def thumbnail_url(project: str, volume: int, z: int, *, side: int = 160, overlay: bool = False) -> str:
-    """Address of a slice's thumbnail; ``overlay`` tints it with the stored label over the stored prediction."""
-    return f"/underpaint/api/{quote(project)}/{volume}/{z}/thumbnail.png?side={side}&overlay={int(overlay)}"
+def picture_url(project: Project, volume: int, z: int, *, layer: Layer, side: int, box: Box | None = None) -> str:
+    """Address of a picture of a slice, or of a box of it, ``side`` pixels long at most; it changes with its content."""
+    asked = {"layer": layer, "side": side, "v": version(project, volume, z, layer)}
+    if box is not None:
+        asked["box"] = f"{box.y0},{box.x0},{box.y1},{box.x1}"
+    return f"{_slice(project.name, volume, z)}/thumbnail.png?{urlencode(asked, safe=',')}"
+
+
+def _slice(project: str, volume: int, z: int) -> str:
+    return f"/underpaint/api/{quote(project)}/{volume}/{z}"
 
 
 def result_url(project: str, name: str) -> str:
@@ -94,6 +120,7 @@ def _changing(work: Callable[[Request, bytes], Response]) -> Endpoint:
 async def _answer(request: Request, work: Callable[[], Awaitable[Response]]) -> Response:
     try:
         check_host(request)
+        check_site(request)
         response = await work()
     except Refusal as refusal:
         response = JSONResponse({"error": str(refusal)}, status_code=refusal.status)
@@ -111,4 +138,6 @@ def _status(error: UnderpaintError) -> int:
     """503 for what may pass (a full or locked disk, a volume out of reach), so that the editor keeps its strokes."""
     if isinstance(error, StorageError | VolumeError):
         return 503
+    if isinstance(error, CheckpointError):
+        return 404
     return 409 if isinstance(error, LabelError | JobError) else 400

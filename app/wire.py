@@ -1,10 +1,13 @@
-"""What a request may say: runs, claims and numbers, each checked before anything is done with it."""
+"""What a request may say: runs, claims, pictures and numbers, each checked before anything is done with it."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +16,70 @@ from starlette.requests import Request
 from app.guard import Refusal
 from core.geometry import Box
 from core.project import UNLABELLED, Claim
+from core.volumes.histogram import CUTS
 
 DAY_MS = 24 * 3600 * 1000
 """More work than this lies between no two actions."""
 
+MOST = 2**31 - 1
+"""No round, revision or action has a greater number."""
+
 _LONGEST_ID = 64
+_ID = re.compile(rf"[A-Za-z0-9-]{{1,{_LONGEST_ID}}}")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A claim as it was asked for: its own id, and the last action that the person saw stored."""
+class ClaimWish:
+    """A claim as it was asked for: its own id, the last action that the person saw stored, and whose prediction they saw."""
 
     id: str
     sequence: int
     claim: Claim
+    round: int | None
     active_ms: int
+
+
+@dataclass(frozen=True)
+class UndoWish:
+    """A save to take back: the wish's own id, and the revision that the save made."""
+
+    id: str
+    revision: int
+
+
+@dataclass(frozen=True)
+class RebaseWish:
+    """Another prediction under the strokes: the wish's own id, the last action seen, and the round, 0 for none."""
+
+    id: str
+    sequence: int
+    round: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How a slice is to be shown: which channels, through which window.
+
+    Attributes
+    ----------
+    channel
+        The channel that is shown.
+    second, mix
+        A channel blended in, or None, and per cent of it.
+    limits
+        Grey values of ``channel`` shown black and white, or None for the percentiles of the slice itself.
+    cut
+        Those percentiles: per cent of the pixels cut off at either end.
+    smooth
+        Whether the grain is taken away, for the eye only.
+    """
+
+    channel: int
+    second: int | None
+    mix: int
+    limits: tuple[float, float] | None
+    cut: float
+    smooth: bool
 
 
 def read_runs(body: bytes, pixels: int, class_ids: list[int]) -> NDArray[np.uint32]:
@@ -64,26 +116,21 @@ def read_runs(body: bytes, pixels: int, class_ids: list[int]) -> NDArray[np.uint
     return runs
 
 
-def read_wish(body: bytes, shape: tuple[int, int]) -> Wish:
+def read_claim(body: bytes, shape: tuple[int, int]) -> ClaimWish:
     """A claim about a slice of ``shape`` ``(H, W)``.
 
     Parameters
     ----------
     body
         JSON: ``id``, ``sequence``, ``kind`` (strokes, region or slice) and, for a region, ``box`` (y0, x0, y1, x1);
-        ``active_ms``, the work since the last action.
+        ``round``, whose prediction was seen (null for none); ``active_ms``, the work since the last action.
 
     Raises
     ------
     Refusal
         400, if anything about the body is not so.
     """
-    try:
-        said = json.loads(body)
-    except ValueError:
-        said = None
-    if not isinstance(said, dict) or not _is_id(said.get("id")) or type(said.get("sequence")) is not int:
-        raise Refusal(400, "A claim is a JSON object with id, sequence and kind; reload the page.")
+    said = _read_object(body)
     kind = said.get("kind")
     if kind == "strokes":
         claim = Claim.strokes()
@@ -93,7 +140,42 @@ def read_wish(body: bytes, shape: tuple[int, int]) -> Wish:
         claim = Claim.region(_read_box(said.get("box"), shape))
     else:
         raise Refusal(400, "A claim is one of strokes, region and slice; reload the page.")
-    return Wish(said["id"], said["sequence"], claim, _milliseconds(said.get("active_ms", 0)))
+    round_ = _read_round(said) if "round" in said else None
+    return ClaimWish(
+        said["id"], _whole(said, "sequence", MOST), claim, round_, _whole({"active_ms": 0, **said}, "active_ms", DAY_MS)
+    )
+
+
+def read_undo(body: bytes) -> UndoWish:
+    """A save to take back: JSON of ``id`` and the ``revision`` that it made.
+
+    Raises
+    ------
+    Refusal
+        400, if anything about the body is not so.
+    """
+    said = _read_object(body)
+    return UndoWish(said["id"], _whole(said, "revision", MOST))
+
+
+def read_rebase(body: bytes) -> RebaseWish:
+    """Another prediction under the strokes: JSON of ``id``, ``sequence`` and ``round`` (null for none).
+
+    Raises
+    ------
+    Refusal
+        400, if anything about the body is not so.
+    """
+    said = _read_object(body)
+    return RebaseWish(said["id"], _whole(said, "sequence", MOST), _read_round(said))
+
+
+def window_of(request: Request) -> str:
+    """The id that a browser window has given itself: ``window`` of the query."""
+    window = request.query_params.get("window")
+    if not _is_id(window):
+        raise Refusal(400, f"window must be 1 to {_LONGEST_ID} letters, digits and -; reload the page.")
+    return str(window)
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
@@ -106,6 +188,11 @@ def number(request: Request, name: str, default: int, low: int, high: int) -> in
     if not low <= value <= high:
         raise Refusal(400, f"{name} must be a whole number from {low} to {high}.")
     return value
+
+
+def round_of(request: Request) -> int | None:
+    """The round of the query whose prediction lies under a slice, 0 for none; None where it is not given."""
+    return number(request, "round", 0, 0, MOST) if "round" in request.query_params else None
 
 
 def window(request: Request) -> tuple[float, float] | None:
@@ -122,14 +209,47 @@ def window(request: Request) -> tuple[float, float] | None:
     return low, high
 
 
-def _milliseconds(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= DAY_MS:
-        raise Refusal(400, f"active_ms must be a whole number from 0 to {DAY_MS}; reload the page.")
+def picture(request: Request, channels: int) -> Picture:
+    """How the query wants a slice of so many channels shown; the first channel through its own window unless it says more."""
+    second = number(request, "second", -1, -1, channels - 1)
+    cut = request.query_params.get("cut", "0.5")
+    allowed = {f"{c:g}": c for c in CUTS}
+    if cut not in allowed:
+        raise Refusal(400, f"cut must be one of {', '.join(allowed)}.")
+    return Picture(
+        channel=number(request, "channel", 0, 0, channels - 1),
+        second=None if second < 0 else second,
+        mix=number(request, "mix", 50, 0, 100),
+        limits=window(request),
+        cut=allowed[cut],
+        smooth=number(request, "smooth", 0, 0, 1) == 1,
+    )
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    """A JSON object with an ``id`` that is one."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict) or not _is_id(said.get("id")):
+        raise Refusal(400, "A change is a JSON object with an id of its own; reload the page.")
+    return said
+
+
+def _whole(said: Mapping[str, Any], name: str, most: int) -> int:
+    value = said.get(name)
+    if type(value) is not int or not 0 <= value <= most:
+        raise Refusal(400, f"{name} must be a whole number from 0 to {most}; reload the page.")
     return value
 
 
+def _read_round(said: Mapping[str, Any]) -> int:
+    return 0 if said.get("round", "") is None else _whole(said, "round", MOST)
+
+
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _read_box(corners: object, shape: tuple[int, int]) -> Box:

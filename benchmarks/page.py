@@ -73,15 +73,17 @@ def page(scratch: Path, quick: bool) -> Section:
     return Section("app", sentence, ("what", "times", "median", "95th percentile", "most"), rows, goals)
 
 
-def large_project(scratch: Path, seconds: float) -> None:
-    """Three slices of 4096 x 4096 (a phantom laid side by side), one painted, one short round, all predicted."""
+def large_project(scratch: Path, seconds: float, *, side: int = SIDE, depth: int = 3) -> None:
+    """Slices of ``side`` x ``side`` (a phantom laid side by side), one painted, one short round, all predicted."""
     from core.config import ProposeConfig, TrainConfig
     from core.phantom import CLASS_NAMES, PhantomConfig, make_phantom
     from core.project import Project
 
-    image, truth = make_phantom(PhantomConfig(depth=3, height=512, width=512))
+    image, truth = make_phantom(PhantomConfig(depth=depth, height=512, width=512))
+    repeats = -(-side // 512)
     for name, stack in (("image.tif", image), ("truth.tif", truth)):
-        tifffile.imwrite(scratch / name, np.tile(stack, (1, SIDE // 512, SIDE // 512)), photometric="minisblack")
+        pages = np.tile(stack, (1, repeats, repeats))[:, :side, :side]
+        tifffile.imwrite(scratch / name, pages, photometric="minisblack", metadata={"axes": "ZYX"})
     project = Project.create(scratch, "large", volumes=[scratch / "image.tif"], classes=CLASS_NAMES)
     project.import_labels(scratch / "truth.tif", slices=[0])
     project.train(TrainConfig(seconds=seconds))
@@ -89,8 +91,8 @@ def large_project(scratch: Path, seconds: float) -> None:
 
 
 @contextmanager
-def annotate_page(workspace: Path) -> Iterator[Any]:
-    """The page on slice 1, loaded, in a browser of its own; app and browser end with the block."""
+def annotate_page(workspace: Path, scale: float = 1.0) -> Iterator[Any]:
+    """The page on a slice, loaded, in a browser of its own with a device pixel ratio; app and browser end with the block."""
     from playwright.sync_api import sync_playwright
 
     sys.path.insert(0, str(ROOT))
@@ -106,7 +108,7 @@ def annotate_page(workspace: Path) -> Iterator[Any]:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))
-        shown = browser.new_page(viewport={"width": 1440, "height": 900})
+        shown = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=scale)
         shown.goto(f"{url}/annotate?project=large")
         shown.wait_for_selector(".editor[data-loaded]", timeout=60_000)
         yield shown

@@ -1,58 +1,166 @@
-"""A slice in a person's hands: what the editor starts from, its strokes, and what saving makes of them."""
+"""A slice in a person's hands: what the editor starts from, its strokes, what saving makes of them, and taking back."""
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.drafts import Editing, Patch, end_draft
+from core.config import UNLABELLED
+from core.drafts import Base, Editing, Patch, end_draft, move_draft, next_number
 from core.errors import LabelError
-from core.labels import Claim, Revision, Work
+from core.labels import Claim, Revision, Role, Work
 from core.store import Store
 
 
-def editing(store: Store, volume: int, z: int) -> Editing:
-    """A slice to correct: its draft if there is one, else stored label over prediction over background."""
+@dataclass(frozen=True)
+class News:
+    """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id."""
+
+    round: int | None
+    sequence: int
+    revision: int | None
+
+
+def news(store: Store, volume: int, z: int) -> News:
+    """What a window must know to see that it is out of date; reads no raster."""
+    store.slice_shape(volume, z)
+    head = store.labels.head(volume, z)
+    return News(store.rounds.last(), store.drafts.sequence(volume, z), None if head is None else head.id)
+
+
+def editing(store: Store, volume: int, z: int, round_: int | None = None) -> Editing:
+    """A slice to correct: its draft if there is one, else stored label over prediction over background.
+
+    Parameters
+    ----------
+    round_
+        Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
+    """
     shape = store.slice_shape(volume, z)
-    return store.drafts.get(volume, z, shape) or _start(store, volume, z, shape)
+    draft = store.drafts.get(volume, z, shape)
+    if draft is not None:
+        return draft
+    sequence = store.drafts.sequence(volume, z)  # before the base: an action that comes between makes it out of date
+    base = _start(store, volume, z, shape, round_)
+    return Editing(base.mask.copy(), np.zeros(shape, np.uint8), base.mask, sequence, base.origin, base.round)
 
 
-def _start(store: Store, volume: int, z: int, shape: tuple[int, int]) -> Editing:
-    """What a slice without a draft starts from; the last one is kept, so that its first stroke is stored at once."""
-    head, last = store.labels.head(volume, z), store.rounds.last()
-    key = (volume, z, head, last)
-    start = store.start  # other threads open other slices meanwhile
-    if start is None or start[0] != key:
-        start = store.start = (key, _overlay(store, volume, z, shape, head, last))
-    kept = start[1]
-    return replace(kept, mask=kept.mask.copy(), touched=kept.touched.copy(), sequence=store.drafts.sequence(volume, z))
+def _start(store: Store, volume: int, z: int, shape: tuple[int, int], round_: int | None) -> Base:
+    """What a slice without a draft starts from, kept for its first stroke."""
+    head = store.labels.head(volume, z)
+    under = store.rounds.last() if round_ is None else round_ or None
+    return store.drafts.base((volume, z, head, under), lambda: _overlay(store, volume, z, shape, head, under))
 
 
-def _overlay(store: Store, volume: int, z: int, shape: tuple[int, int], head: Revision | None, last: int | None) -> Editing:
-    """Stored label over prediction over background."""
-    mask = np.zeros(shape, np.uint8) if last is None else store.predicted(volume, z, last).mask.copy()
+def _overlay(store: Store, volume: int, z: int, shape: tuple[int, int], head: Revision | None, round_: int | None) -> Base:
+    """A revision over a round's prediction over background."""
+    mask = np.zeros(shape, np.uint8) if round_ is None else store.predicted(volume, z, round_).mask.copy()
     if head is not None:
-        claimed = store.labels.claimed(volume, z, shape)
-        mask[claimed] = store.labels.label(volume, z, shape)[claimed]
-    origin = "label" if head is not None else "empty" if last is None else "prediction"
-    return Editing(mask, np.zeros(shape, np.uint8), 0, origin, last)
+        store.labels.lay_over(mask, head)
+    return Base.of(mask, "label" if head is not None else "empty" if round_ is None else "prediction", round_)
 
 
 def apply(store: Store, volume: int, z: int, patch: Patch) -> int:
     """Store one action durably; returns the sequence number acknowledged."""
     shape = store.slice_shape(volume, z)
     ids = frozenset(c.id for c in store.catalog.classes)
-    return store.drafts.apply(volume, z, patch, shape=shape, class_ids=ids, start=lambda: _start(store, volume, z, shape))
+
+    def start() -> Base:
+        return _start(store, volume, z, shape, patch.round)
+
+    return store.drafts.apply(volume, z, patch, shape=shape, class_ids=ids, start=start)
 
 
-def submit(store: Store, volume: int, z: int, claim: Claim, *, active_seconds: float | None, more_seconds: float) -> Revision:
-    """Turn the draft of a slice into a revision; the draft ends in the same transaction."""
-    now = editing(store, volume, z)
-    base = store.drafts.base(volume, z, store.slice_shape(volume, z))
+def rebase(store: Store, volume: int, z: int, round_: int, sequence: int) -> int:
+    """Put the prediction of another round under the strokes of a slice; what was painted stays.
+
+    Parameters
+    ----------
+    round_
+        A trained round, newer or older than the one that lies there now; 0 for none.
+    sequence
+        The last action that the person has seen.
+
+    Returns
+    -------
+    int
+        The number of this action. A slice without a draft has nothing to store but that: it is opened over the round
+        that is asked for.
+
+    Raises
+    ------
+    LabelError
+        If the slice was changed in another window.
+    CheckpointError
+        If there is no such round, or its model is missing.
+    """
+    shape, head = store.slice_shape(volume, z), store.labels.head(volume, z)
+    draft, last = store.drafts.get(volume, z, shape), store.drafts.sequence(volume, z)
+    if sequence != last or (draft is not None and draft.sequence != last):
+        raise LabelError(f"Slice {z} was changed in another window; reload it before its prediction is changed.")
+    base = _start(store, volume, z, shape, round_)
+    with store.records.transaction() as db:
+        if store.labels.head(volume, z) != head:
+            raise LabelError(f"Slice {z} was saved in another window at the same moment; reload it and try again.")
+        return next_number(db, volume, z, last) if draft is None else move_draft(db, volume, z, base, draft)
+
+
+def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revision | None:
+    """Take back the newest saved label, if it is ``revision`` or that is None; strokes painted since then stay.
+
+    It counts as an action, so windows that show what was taken back are out of date from here on.
+
+    Returns
+    -------
+    Revision or None
+        The label before, which counts again; None where the slice is unlabelled now.
+
+    Raises
+    ------
+    LabelError
+        If there is no label to take back, or another one by now.
+    """
+    shape, last = store.slice_shape(volume, z), store.drafts.sequence(volume, z)
+    draft = store.drafts.get(volume, z, shape)
+    if draft is not None and draft.round is not None:
+        store.predicted(volume, z, draft.round)  # kept from here on, so that the transaction need not wait for it
+
+    def move(db: sqlite3.Connection) -> None:
+        if draft is None:
+            next_number(db, volume, z, last)
+        else:
+            before = store.labels.head(volume, z)
+            move_draft(db, volume, z, _overlay(store, volume, z, shape, before, draft.round), draft)
+
+    return store.labels.undo(volume, z, revision=revision, also=move)
+
+
+def submit(
+    store: Store,
+    volume: int,
+    z: int,
+    claim: Claim,
+    *,
+    active_seconds: float | None,
+    more_seconds: float,
+    round_: int | None = None,
+    sequence: int | None = None,
+) -> Revision:
+    """Turn the draft of a slice into a revision; the draft ends in the same transaction.
+
+    Raises
+    ------
+    LabelError
+        If nothing is claimed, or ``sequence`` is given and not the last action.
+    """
+    now = editing(store, volume, z, round_)
+    if sequence not in (None, now.sequence):
+        raise LabelError(f"Slice {z} was changed in another window; look at it as it is stored now, and save it again.")
     claimed = claim.pixels(now.touched)
-    changed = 0 if base is None else int((now.mask != base)[claimed].sum())
+    changed = int(np.count_nonzero((now.mask != now.base) & claimed))
     seconds = store.drafts.active_seconds(volume, z) + more_seconds if active_seconds is None else active_seconds
 
     def end(db: sqlite3.Connection) -> None:
@@ -71,3 +179,17 @@ def submit(store: Store, volume: int, z: int, claim: Claim, *, active_seconds: f
         work=Work(seconds, changed, now.round),
         also=end,
     )
+
+
+def submit_mask(store: Store, volume: int, z: int, mask: NDArray[np.uint8], claim: Claim, *, work: Work, role: Role) -> Revision:
+    """Turn a mask that nobody painted in the editor into a revision; 255 claims nothing."""
+    shape, known = store.slice_shape(volume, z), {c.id for c in store.catalog.classes}
+    if mask.shape != shape or mask.dtype != np.uint8:
+        raise LabelError(f"The mask is {mask.dtype} {mask.shape}; the slice needs uint8 {shape}.")
+    wrong = set(np.unique(mask).tolist()) - known - {UNLABELLED}
+    if wrong:
+        raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
+    claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
+    validates = not store.rounds.was_sought(volume, z)
+    inside = store.catalog.region_mask(volume)
+    return store.labels.claim(volume, z, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)

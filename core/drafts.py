@@ -9,20 +9,21 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from threading import RLock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.config import UNLABELLED
 from core.errors import LabelError
 from core.records import Records, pack, unpack
+from core.runs import apply_runs, check_runs, stroke_runs
 
-MAX_RUNS = 1_000_000
-_TOUCHED_BIT = 8
-_KEPT_IN_MEMORY = 4
+_DRAFTS_IN_MEMORY = 4
+_BASES_IN_MEMORY = 3
+_SAVED_MEANWHILE = "Slice {z} was saved in another window at the same moment; reload it and try again."
 
 
 @dataclass(frozen=True)
@@ -37,24 +38,49 @@ class Patch:
         uint32 ``(N, 3)``: start and length in the flattened ``(H * W)`` slice, and ``class id | touched << 8``.
     active_ms
         Milliseconds of work since the patch before, pauses left out.
+    round
+        Whose prediction the person painted on, 0 for none; the newest one's if None. Only a first stroke asks.
     """
 
     sequence: int
     runs: NDArray[np.uint32]
     active_ms: int = 0
+    round: int | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
+class Base:
+    """The mask that a draft begins with.
+
+    ``mask`` is uint8 ``(H, W)`` of class ids, read-only from here on, and ``packed`` the same for the records. ``origin``
+    says where it is from (``label``, ``prediction`` or ``empty``) and ``round`` which model's prediction lies under it.
+    """
+
+    mask: NDArray[np.uint8]
+    packed: bytes
+    origin: str
+    round: int | None
+
+    @classmethod
+    def of(cls, mask: NDArray[np.uint8], origin: str, round_: int | None) -> Base:
+        """Pack a mask; it takes tens of milliseconds, so it is done when a slice is opened, not at its first stroke."""
+        mask.flags.writeable = False
+        return cls(mask, pack(mask), origin, round_)
+
+
+@dataclass(frozen=True)
 class Editing:
     """A slice as the editor shows it.
 
-    ``mask`` is uint8 ``(H, W)`` of class ids, ``touched`` uint8 ``(H, W)`` of 0 or 1, ``sequence`` the last action
-    acknowledged. ``origin`` says where the mask began (``draft`` where it holds unclaimed strokes, else ``label``,
-    ``prediction`` or ``empty``) and ``round`` which model's prediction lies under it.
+    ``mask`` is uint8 ``(H, W)`` of class ids, ``touched`` uint8 ``(H, W)`` of 0 or 1, ``base`` the mask that it began
+    with, read-only, and ``sequence`` the number of the last action acknowledged. ``origin`` says where the mask is from
+    (``draft`` where it holds unclaimed strokes, else ``label``, ``prediction`` or ``empty``) and ``round`` which model's
+    prediction lies under it.
     """
 
     mask: NDArray[np.uint8]
     touched: NDArray[np.uint8]
+    base: NDArray[np.uint8]
     sequence: int
     origin: str
     round: int | None
@@ -62,53 +88,61 @@ class Editing:
 
 @dataclass
 class _Draft:
-    base: NDArray[np.uint8]
+    base: Base
     mask: NDArray[np.uint8]
     touched: NDArray[np.uint8]
     sequence: int
-    origin: str
-    round: int | None
 
 
-def _begun(start: Editing) -> _Draft:
-    touched = np.zeros_like(start.mask)
-    return _Draft(start.mask.copy(), start.mask.copy(), touched, start.sequence, start.origin, start.round)
+def _begun(base: Base) -> _Draft:
+    return _Draft(base, base.mask.copy(), np.zeros(base.mask.shape, np.uint8), 0)
 
 
-def check_runs(runs: NDArray[np.uint32], pixels: int, class_ids: frozenset[int]) -> None:
-    """Refuse runs that leave the slice or name an unknown class.
+def next_number(db: sqlite3.Connection, volume: int, z: int, after: int) -> int:
+    """Take the number that follows ``after`` on this slice, within a transaction.
 
     Raises
     ------
     LabelError
-        In one sentence, with what was found and what is allowed.
+        If another window has taken it.
     """
-    if runs.ndim != 2 or runs.shape[1] != 3 or not 0 < len(runs) <= MAX_RUNS:
-        raise LabelError(f"A patch holds 1 to {MAX_RUNS} runs of three numbers, got an array of shape {runs.shape}.")
-    start, length, value = runs.astype(np.int64).T
-    if (length < 1).any() or (start + length > pixels).any():
-        raise LabelError(f"A run of the patch leaves the slice, which has {pixels} pixels.")
-    classes, touched = value & 0xFF, value >> _TOUCHED_BIT
-    unknown = set(np.unique(classes).tolist()) - class_ids - {UNLABELLED}
-    if unknown or (touched > 1).any():
-        raise LabelError(
-            f"The patch paints class {sorted(unknown)}; allowed are {sorted(class_ids)} and {UNLABELLED} (unlabelled), "
-            "with touched 0 or 1."
-        )
-
-
-def apply_runs(runs: NDArray[np.uint32], mask: NDArray[np.uint8], touched: NDArray[np.uint8]) -> None:
-    """Paint runs into the two rasters, in place."""
-    flat_mask, flat_touched = mask.reshape(-1), touched.reshape(-1)
-    for start, length, value in runs.tolist():
-        flat_mask[start : start + length] = value & 0xFF
-        flat_touched[start : start + length] = value >> _TOUCHED_BIT
+    row = db.execute("SELECT last FROM sequences WHERE volume = ? AND z = ?", (volume, z)).fetchone()
+    if (row["last"] if row else 0) != after:
+        raise LabelError(f"Slice {z} was changed in another window at the same moment; reload it and try again.")
+    db.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)", (volume, z, after + 1))
+    return after + 1
 
 
 def end_draft(db: sqlite3.Connection, volume: int, z: int) -> None:
     """Remove a slice's draft within a transaction; its sequence numbers are not used again."""
     db.execute("DELETE FROM drafts WHERE volume = ? AND z = ?", (volume, z))
     db.execute("DELETE FROM draft_actions WHERE volume = ? AND z = ?", (volume, z))
+
+
+def move_draft(db: sqlite3.Connection, volume: int, z: int, base: Base, now: Editing) -> int:
+    """Put another base under a draft as it is ``now``, within a transaction, as one action.
+
+    What was painted stays, and so does whatever else was changed by an action; all other pixels are those of ``base``.
+    Returns the number of the action.
+
+    Raises
+    ------
+    LabelError
+        If another window has changed the slice meanwhile.
+    """
+    number, moment = next_number(db, volume, z, now.sequence), time.time()
+    worked = db.execute("SELECT SUM(active_ms) FROM draft_actions WHERE volume = ? AND z = ?", (volume, z)).fetchone()[0]
+    if worked is None:
+        raise LabelError(_SAVED_MEANWHILE.format(z=z))
+    strokes = stroke_runs(now.mask, now.touched, now.touched.astype(bool) | (now.mask != now.base))
+    end_draft(db, volume, z)
+    _insert_draft(db, volume, z, base, moment)
+    db.execute("INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)", (volume, z, number, pack(strokes), worked, moment))
+    return number
+
+
+def _insert_draft(db: sqlite3.Connection, volume: int, z: int, base: Base, moment: float) -> None:
+    db.execute("INSERT INTO drafts VALUES (?, ?, ?, ?, ?, ?)", (volume, z, base.packed, base.origin, base.round, moment))
 
 
 class Drafts:
@@ -118,6 +152,11 @@ class Drafts:
         self._records = records
         self._lock = RLock()
         self._memory: OrderedDict[tuple[int, int], _Draft] = OrderedDict()
+        self._bases: OrderedDict[Hashable, Base] = OrderedDict()
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        """Whether the slice ``(volume, z)`` has unclaimed strokes."""
+        return self._records.row("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", place) is not None
 
     def slices(self) -> set[tuple[int, int]]:
         """``(volume, z)`` of every slice with unclaimed strokes."""
@@ -128,19 +167,24 @@ class Drafts:
         row = self._records.row("SELECT last FROM sequences WHERE volume = ? AND z = ?", (volume, z))
         return 0 if row is None else int(row["last"])
 
+    def base(self, key: Hashable, make: Callable[[], Base]) -> Base:
+        """What a slice without a draft would begin with; the last few are kept, so that a first stroke need not wait."""
+        with self._lock:
+            kept = self._bases.get(key)
+        if kept is None:
+            kept = make()  # perhaps a prediction, which takes long: not under the lock
+        with self._lock:
+            _keep(self._bases, key, kept, _BASES_IN_MEMORY)
+        return kept
+
     def get(self, volume: int, z: int, shape: tuple[int, int]) -> Editing | None:
-        """The draft of a slice of ``shape`` ``(H, W)``, or None; the arrays are copies."""
+        """The draft of a slice of ``shape`` ``(H, W)``, or None; mask and touched are copies."""
         with self._lock:
             draft = self._load(volume, z, shape)
             if draft is None:
                 return None
-            return Editing(draft.mask.copy(), draft.touched.copy(), draft.sequence, "draft", draft.round)
-
-    def base(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8] | None:
-        """The mask that the draft began with, or None where there is no draft."""
-        with self._lock:
-            draft = self._load(volume, z, shape)
-            return None if draft is None else draft.base.copy()
+            mask, touched = draft.mask.copy(), draft.touched.copy()
+            return Editing(mask, touched, draft.base.mask, draft.sequence, "draft", draft.base.round)
 
     def apply(
         self,
@@ -150,7 +194,7 @@ class Drafts:
         *,
         shape: tuple[int, int],
         class_ids: frozenset[int],
-        start: Callable[[], Editing],
+        start: Callable[[], Base],
     ) -> int:
         """Store one action durably, then paint it; begins a draft from ``start()`` where there is none.
 
@@ -163,14 +207,18 @@ class Drafts:
             If the patch does not fit the slice, comes out of order, or contradicts one already stored.
         """
         check_runs(patch.runs, shape[0] * shape[1], class_ids)
+        fresh = None if (volume, z) in self else start()  # perhaps a prediction, which takes long: not under the lock
         with self._lock:
             if self._stored_already(volume, z, patch):
                 return patch.sequence
-            draft = self._load(volume, z, shape) or _begun(start())
-            self._store(volume, z, patch, draft)
+            kept = self._load(volume, z, shape)
+            draft = kept if kept is not None or fresh is None else _begun(fresh)
+            if draft is None:
+                raise LabelError(_SAVED_MEANWHILE.format(z=z))
+            self._store(volume, z, patch, draft.base, begins=kept is None)
             apply_runs(patch.runs, draft.mask, draft.touched)
             draft.sequence = patch.sequence
-            self._remember(volume, z, draft)
+            _keep(self._memory, (volume, z), draft, _DRAFTS_IN_MEMORY)
             return patch.sequence
 
     def discard(self, volume: int, z: int) -> None:
@@ -187,9 +235,10 @@ class Drafts:
         last = self.sequence(volume, z)
         if patch.sequence == last + 1:
             return False
-        row = self._records.row(
-            "SELECT runs FROM draft_actions WHERE volume = ? AND z = ? AND sequence = ?", (volume, z, patch.sequence)
-        )
+        row = None
+        if patch.sequence <= last:
+            sql = "SELECT runs FROM draft_actions WHERE volume = ? AND z = ? AND sequence = ?"
+            row = self._records.row(sql, (volume, z, patch.sequence))
         if row is not None and row["runs"] == pack(patch.runs):
             return True
         raise LabelError(
@@ -197,51 +246,49 @@ class Drafts:
             "changed in another window or saved meanwhile; reload it and paint again what is missing."
         )
 
-    def _store(self, volume: int, z: int, patch: Patch, draft: _Draft) -> None:
+    def _store(self, volume: int, z: int, patch: Patch, base: Base, *, begins: bool) -> None:
         now = time.time()
         with self._records.transaction() as db:
-            last = db.execute("SELECT last FROM sequences WHERE volume = ? AND z = ?", (volume, z)).fetchone()
-            if (last["last"] if last else 0) != patch.sequence - 1:
-                raise LabelError(f"Slice {z} was changed in another window at the same moment; reload it.")
+            next_number(db, volume, z, patch.sequence - 1)
             exists = db.execute("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", (volume, z)).fetchone()
-            if exists is None:
-                db.execute(
-                    "INSERT INTO drafts VALUES (?, ?, ?, ?, ?, ?)",
-                    (volume, z, pack(draft.base), draft.origin, draft.round, now),
-                )
+            if begins != (exists is None):
+                raise LabelError(_SAVED_MEANWHILE.format(z=z))
+            if begins:
+                _insert_draft(db, volume, z, base, now)
             db.execute(
                 "INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)",
                 (volume, z, patch.sequence, pack(patch.runs), patch.active_ms, now),
             )
-            db.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)", (volume, z, patch.sequence))
 
-    def _load(self, volume: int, z: int, shape: tuple[int, ...]) -> _Draft | None:
-        row = self._records.row("SELECT base, origin, round FROM drafts WHERE volume = ? AND z = ?", (volume, z))
-        if row is None:
-            self._memory.pop((volume, z), None)
-            return None
-        last = self.sequence(volume, z)
-        kept = self._memory.get((volume, z))
-        if kept is not None and kept.sequence == last:
-            self._memory.move_to_end((volume, z))
-            return kept
-        draft = self._replay(volume, z, row, shape)
-        self._remember(volume, z, draft)
+    def _load(self, volume: int, z: int, shape: tuple[int, int]) -> _Draft | None:
+        draft = self._memory.pop((volume, z), None)
+        if draft is None or draft.sequence != self.sequence(volume, z) or (volume, z) not in self:
+            draft = self._replay(volume, z, shape)
+        if draft is not None:
+            _keep(self._memory, (volume, z), draft, _DRAFTS_IN_MEMORY)
         return draft
 
-    def _replay(self, volume: int, z: int, row: sqlite3.Row, shape: tuple[int, ...]) -> _Draft:
-        base = unpack(row["base"], np.uint8, shape)
-        draft = _Draft(base, base.copy(), np.zeros_like(base), 0, row["origin"], row["round"])
-        actions = self._records.rows(
-            "SELECT sequence, runs FROM draft_actions WHERE volume = ? AND z = ? ORDER BY sequence", (volume, z)
-        )
+    def _replay(self, volume: int, z: int, shape: tuple[int, int]) -> _Draft | None:
+        """The draft as the records have it; read once more where another process has changed it meanwhile."""
+        last, place = self.sequence(volume, z), (volume, z)
+        row = self._records.row("SELECT base, origin, round FROM drafts WHERE volume = ? AND z = ?", place)
+        if row is None:
+            return None
+        sql = "SELECT sequence, runs FROM draft_actions WHERE volume = ? AND z = ? ORDER BY sequence"
+        actions = self._records.rows(sql, place)
+        if self.sequence(volume, z) != last:
+            return self._replay(volume, z, shape)
+        mask = unpack(row["base"], np.uint8, shape)
+        mask.flags.writeable = False
+        draft = _begun(Base(mask, row["base"], row["origin"], row["round"]))
         for action in actions:
             apply_runs(unpack(action["runs"], np.uint32, (-1, 3)), draft.mask, draft.touched)
             draft.sequence = action["sequence"]
         return draft
 
-    def _remember(self, volume: int, z: int, draft: _Draft) -> None:
-        self._memory[volume, z] = draft
-        self._memory.move_to_end((volume, z))
-        while len(self._memory) > _KEPT_IN_MEMORY:
-            self._memory.popitem(last=False)
+
+def _keep(kept: OrderedDict[Any, Any], key: Hashable, value: _Draft | Base, most: int) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > most:
+        kept.popitem(last=False)

@@ -152,6 +152,13 @@ class LabelStore:
         """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
         return np.asarray(self._stored(volume, z, shape) != UNLABELLED)
 
+    def lay_over(self, mask: NDArray[np.uint8], revision: Revision) -> None:
+        """Lay a revision over a mask ``(H, W)`` of its slice, in place: 255 where somebody vouched that nobody can see."""
+        (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
+        stored = unpack(row["label"], np.uint8, mask.shape)
+        claimed = stored != np.uint8(UNLABELLED)
+        np.copyto(mask, _shown(stored), where=claimed)
+
     def _stored(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
         row = self._records.row(
             "SELECT label FROM heads JOIN revisions ON heads.revision = revisions.id WHERE heads.volume = ? AND heads.z = ?",
@@ -261,21 +268,34 @@ class LabelStore:
                 also(db)
         return revision
 
-    def undo(self, volume: int, z: int) -> Revision | None:
+    def undo(
+        self, volume: int, z: int, *, revision: int | None = None, also: Callable[[sqlite3.Connection], None] | None = None
+    ) -> Revision | None:
         """Point back to the revision before; returns it, or None where the slice is unlabelled again.
 
         Roles stay: what was once for training is never scored.
 
+        Parameters
+        ----------
+        revision
+            The one to take back; the newest, whichever it is, if None.
+        also
+            Called within the same transaction, when the revision before is the newest again.
+
         Raises
         ------
         LabelError
-            If the slice has no label to undo.
+            If the slice has no label to undo, or another one than ``revision``.
         """
         with self._records.transaction() as db:
             head = self.head(volume, z)
             if head is None:
                 raise LabelError(f"Slice {z} has no saved label, so there is nothing to undo.")
+            if revision not in (None, head.id):
+                raise LabelError(f"Slice {z} has another saved label by now than the one to be taken back; reload it.")
             db.execute("UPDATE heads SET revision = ? WHERE volume = ? AND z = ?", (head.previous, volume, z))
+            if also is not None:
+                also(db)
         return self.head(volume, z)
 
     def _insert(

@@ -11,97 +11,47 @@ Predict, propose, submit, train, and round again; everything else serves these f
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import correct, exchange, segment
+from core import correct, exchange, quality, segment, suggest
 from core.catalog import VolumeRow, check_classes
-from core.config import UNLABELLED, ProposeConfig, TrainConfig
+from core.config import UNLABELLED as UNLABELLED
+from core.config import ProposeConfig, TrainConfig
+from core.correct import News
 from core.drafts import Editing, Patch
-from core.errors import LabelError, ProjectError, storage_errors
-from core.evaluate import evaluate
+from core.errors import ProjectError, storage_errors
 from core.geometry import Polygon
 from core.jobs import Job
-from core.label_files import LabelFile
 from core.labels import Claim, Revision, Role, Work
 from core.predictions import Predicted
 from core.propose import Proposal, ScoredSlice
+from core.quality import Evaluation, ValidationSummary
 from core.records import LabelClass, Records
 from core.retrain import RoundReport, interrupted_plan, make_plan, train_round
 from core.rounds import CurvePoint, RoundRow
 from core.scan import first_proposals, labelled_places, propose, scan
 from core.segment import PredictReport, Report, Result
 from core.store import RECORDS_FILE, Store, data_folder
+from core.suggest import Suggestion
 from core.volumes import Volume
 from core.work import run_job
+from core.workspace import check_name, check_new_name, list_projects
+from core.workspace import workspace_folder as workspace_folder
 
 if TYPE_CHECKING:
     from core.train import Progress
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
 
 def _go_on(_share: float, _message: str) -> bool:
     return False
-
-
-def workspace_folder(given: Path | None = None) -> Path:
-    """Where projects are kept: ``given``, else ``$UNDERPAINT_WORKSPACE``, else the current folder.
-
-    Raises
-    ------
-    ProjectError
-        If it is a file.
-    """
-    folder = Path(given or os.environ.get("UNDERPAINT_WORKSPACE") or Path.cwd()).expanduser().resolve()
-    if folder.exists() and not folder.is_dir():
-        raise ProjectError(f"{folder} is a file; a workspace is a folder, so name another.")
-    return folder
-
-
-def list_projects(workspace: Path) -> list[str]:
-    """The names of the projects in a workspace, sorted."""
-    return sorted(p.parent.name for p in (workspace / "data").glob(f"*/{RECORDS_FILE}") if _NAME.fullmatch(p.parent.name))
-
-
-def check_name(name: str) -> None:
-    """Refuse a project name that could not be a plain folder.
-
-    Raises
-    ------
-    ProjectError
-        In one sentence.
-    """
-    if not _NAME.fullmatch(name):
-        raise ProjectError(f"{name!r} is no project name; allowed are 1 to 64 letters, digits, - and _, a letter or digit first.")
-
-
-@dataclass(frozen=True)
-class ValidationSummary:
-    """What is held back for validation: pixels, slices, pixels per class name, and all of it in one sentence."""
-
-    pixels: int
-    slices: int
-    class_pixels: dict[str, int]
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Dice per class name against a truth, on the slices named, which have no label of any role."""
-
-    dice: dict[str, float | None]
-    mean_dice: float | None
-    slices: tuple[int, ...]
-    round: int
 
 
 class Project:
@@ -139,7 +89,7 @@ class Project:
         axes, voxel_nm
             For all volumes, where their metadata do not say: such as ``ZYX``, and ``(z, y, x)`` in nm.
         """
-        check_name(name)
+        check_new_name(name)
         checked, folder = check_classes(classes), data_folder(workspace, name)
         if folder.exists():
             raise ProjectError(f"A project {name!r} exists already in {workspace}; open it, or choose another name.")
@@ -233,16 +183,7 @@ class Project:
 
     def validation_summary(self) -> ValidationSummary:
         """What is held back for validation, now."""
-        held = [self.store.held_back(head) for head in self.labelled_slices() if head.validation_pixels]
-        counts = np.sum(held, axis=0)[: len(self.classes)] if held else [0] * len(self.classes)
-        slices, pixels = len(held), int(np.sum(counts))
-        by_name = {c.name: int(n) for c, n in zip(self.classes, counts, strict=True)}
-        if not pixels:
-            sentence = "Nothing is held back for validation yet: save a slice or a box as right, and part of it will be."
-        else:
-            places = "1 slice" if slices == 1 else f"{slices} slices"
-            sentence = f"{pixels:,} labelled pixels on {places} are held back for validation and never trained on."
-        return ValidationSummary(pixels, slices, by_name, sentence)
+        return quality.validation_summary(self.store)
 
     def import_labels(
         self, path: Path, *, slices: Sequence[int] | None = None, role: str = "train", volume: int = 0
@@ -256,9 +197,23 @@ class Project:
 
     # ---- the editor
 
-    def editing(self, volume: int, z: int) -> Editing:
-        """A slice to correct: its draft if there is one, else stored label over prediction over background."""
-        return correct.editing(self.store, volume, z)
+    def editing(self, volume: int, z: int, *, round_: int | None = None) -> Editing:
+        """A slice to correct: its draft if there is one, else stored label over prediction over background.
+
+        Parameters
+        ----------
+        round_
+            Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
+        """
+        return correct.editing(self.store, volume, z, round_)
+
+    def claimed(self, volume: int, z: int) -> NDArray[np.bool_]:
+        """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
+        return self.store.labels.claimed(volume, z, self.store.slice_shape(volume, z))
+
+    def news(self, volume: int, z: int) -> News:
+        """What a window must know to see that it is out of date; reads no raster."""
+        return correct.news(self.store, volume, z)
 
     def apply(self, volume: int, z: int, patch: Patch) -> int:
         """Store one action of the editor durably; returns the sequence number acknowledged."""
@@ -273,7 +228,15 @@ class Project:
         self.store.drafts.discard(volume, z)
 
     def submit(
-        self, volume: int, z: int, claim: Claim, *, active_seconds: float | None = None, more_seconds: float = 0.0
+        self,
+        volume: int,
+        z: int,
+        claim: Claim,
+        *,
+        active_seconds: float | None = None,
+        more_seconds: float = 0.0,
+        round_: int | None = None,
+        sequence: int | None = None,
     ) -> Revision:
         """Save the draft of a slice: the claimed pixels become a new revision and the draft ends.
 
@@ -283,8 +246,28 @@ class Project:
             Seconds of work it took; as the draft's actions counted them, if None.
         more_seconds
             Seconds since the last action, to be added to these.
+        round_
+            Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
+        sequence
+            The last action that the person has seen, if it matters.
         """
-        return correct.submit(self.store, volume, z, claim, active_seconds=active_seconds, more_seconds=more_seconds)
+        return correct.submit(
+            self.store,
+            volume,
+            z,
+            claim,
+            active_seconds=active_seconds,
+            more_seconds=more_seconds,
+            round_=round_,
+            sequence=sequence,
+        )
+
+    def rebase(self, volume: int, z: int, round_: int, *, sequence: int) -> int:
+        """Put another round's prediction, 0 for none, under the strokes of a slice; what was painted stays.
+
+        ``sequence`` is the last action that the person has seen; returns the number of this one.
+        """
+        return correct.rebase(self.store, volume, z, round_, sequence)
 
     def active_seconds(self) -> float:
         """Seconds of work behind all saved labels."""
@@ -306,20 +289,22 @@ class Project:
         role: Role = Role.TRAIN,
     ) -> Revision:
         """Save a mask, uint8 ``(H, W)``, without the editor; 255 claims nothing. For scripts and simulations."""
-        shape = self.store.slice_shape(volume, z)
-        if mask.shape != shape or mask.dtype != np.uint8:
-            raise LabelError(f"The mask is {mask.dtype} {mask.shape}; the slice needs uint8 {shape}.")
-        wrong = set(np.unique(mask).tolist()) - {c.id for c in self.classes} - {UNLABELLED}
-        if wrong:
-            raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(self.classes) - 1} and {UNLABELLED}.")
-        claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
-        validates = not self.store.rounds.was_sought(volume, z)
-        inside = self.store.catalog.region_mask(volume)
-        return self.store.labels.claim(volume, z, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)
+        return correct.submit_mask(self.store, volume, z, mask, claim, work=work, role=role)
 
-    def undo(self, volume: int, z: int) -> Revision | None:
-        """Point a slice back to the revision before; None where it is unlabelled again."""
-        return self.store.labels.undo(volume, z)
+    def suggest_from(self, volume: int, z: int, neighbour: int) -> Suggestion:
+        """A mask for a slice: that of another one as the editor shows it, its draft or stored label over prediction."""
+        return suggest.from_neighbour(self.store, volume, z, neighbour)
+
+    def suggest_between(self, volume: int, z: int) -> Suggestion:
+        """A mask for a slice: interpolated between the nearest painted slices below and above."""
+        return suggest.between_labelled(self.store, volume, z)
+
+    def undo(self, volume: int, z: int, *, revision: int | None = None) -> Revision | None:
+        """Take back the newest saved label, if it is ``revision`` or that is None; strokes painted since then stay.
+
+        Returns the label before, which counts again; None where the slice is unlabelled now.
+        """
+        return correct.undo(self.store, volume, z, revision)
 
     def look(self, volume: int, z: int, looked: bool = True) -> None:
         """Mark a slice as looked at, which is never a label."""
@@ -469,28 +454,7 @@ class Project:
         report: Report = _go_on,
     ) -> Evaluation:
         """Score a round against a truth with one page per slice, on slices without a label of any role."""
-        row, chosen = self.store.catalog.row(volume), segment.chosen_round(self.store, round_)
-        file = LabelFile(truth.expanduser(), row.slice_shape, len(self.classes))
-        pages = {z: page for page, z in file.pages_for(None, row.depth)}
-        labelled = {z for v, z in self._ever_labelled() if v == volume}
-        scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]
-        if not scored:
-            raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
-        agreement = evaluate(
-            self.store.predictor(chosen),
-            lambda z: self.image(volume, z),
-            lambda z: file.read(pages[z]),
-            scored,
-            classes=len(self.classes),
-            inside=self.region_mask(volume),
-            report=lambda done: report(done / len(scored), f"scoring: {done} of {len(scored)} slices"),
-        )
-        by_name = {c.name: d for c, d in zip(self.classes, agreement.dice, strict=True)}
-        return Evaluation(by_name, agreement.mean_dice, agreement.slices, chosen)
-
-    def _ever_labelled(self) -> set[tuple[int, int]]:
-        rows = self.store.records.rows("SELECT volume, z FROM roles")
-        return {(row["volume"], row["z"]) for row in rows}
+        return quality.evaluate_against(self.store, truth, round_=round_, volume=volume, slices=slices, report=report)
 
     # ---- results and jobs
 

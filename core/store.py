@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.catalog import Catalog
 from core.config import UNLABELLED
-from core.drafts import Drafts, Editing
+from core.drafts import Drafts
 from core.errors import CheckpointError, ProjectError
 from core.jobs import Jobs
 from core.labels import LabelStore, Revision, Role
@@ -49,8 +49,6 @@ class Store:
         self.rounds = Rounds(self.records)
         self.jobs = Jobs(self.records)
         self.predictions = PredictionStore(self.folder / "predictions")
-        self.start: tuple[Any, Editing] | None = None
-        """The slice opened last as it started, with what it was made from; see ``core.correct``."""
         self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._lock = RLock()
         self._predictor: tuple[int, Predictor] | None = None

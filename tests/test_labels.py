@@ -57,6 +57,43 @@ def test_undo_points_back_step_by_step(store):
         store.undo(0, 5)
 
 
+def test_a_revision_is_laid_over_a_mask(store):
+    """Classes where they were claimed, 255 where somebody vouched that nobody can see, the mask everywhere else."""
+    mask = np.full(SHAPE, 1, np.uint8)
+    mask[0, 1] = 255
+    first = store.claim(0, 5, mask, some(Box(0, 0, 1, 2)), Claim.strokes())
+    store.claim(0, 5, np.full(SHAPE, 2, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
+    seen = np.full(SHAPE, 7, np.uint8)
+    store.lay_over(seen, first)
+    assert seen[:2, :3].tolist() == [[1, 255, 7], [7, 7, 7]]
+
+
+def test_only_the_revision_that_was_meant_is_taken_back(store):
+    """Who takes back what is no longer the newest is told so, and nothing moves."""
+    first = store.claim(0, 5, np.full(SHAPE, 1, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
+    second = store.claim(0, 5, np.full(SHAPE, 2, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
+    with pytest.raises(LabelError, match="another saved label by now"):
+        store.undo(0, 5, revision=first.id)
+    assert store.head(0, 5) == second
+    assert store.undo(0, 5, revision=second.id) == first
+
+
+def test_what_belongs_to_an_undo_happens_with_it_or_not_at_all(store):
+    """It sees the label before as the newest one; if it fails, the label is not taken back."""
+    first = store.claim(0, 5, np.full(SHAPE, 1, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
+    second = store.claim(0, 5, np.full(SHAPE, 2, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
+    seen = []
+
+    def look(_db):
+        seen.append(store.head(0, 5))
+        raise LabelError("no")
+
+    with pytest.raises(LabelError, match="no"):
+        store.undo(0, 5, also=look)
+    assert seen == [first]
+    assert store.head(0, 5) == second
+
+
 def test_a_whole_slice_makes_validation_by_itself(store):
     """About the wanted share is held back, with a margin around it that is neither trained on nor scored."""
     revision = store.claim(0, 5, *everything(), Claim.slice())

@@ -18,27 +18,11 @@ from app.pictures import (
     confidence_colors,
     framed,
     heat_map,
-    mask_runs,
     overlay,
     png,
     resized,
     rgb,
 )
-
-
-def test_a_mask_is_cut_into_runs_of_equal_class_and_touch() -> None:
-    """Runs follow one another row after row; a painted pixel begins a run of its own though its class is the same."""
-    mask = np.array([[0, 0, 1], [1, 1, 255]], np.uint8)
-    touched = np.array([[0, 0, 0], [1, 0, 0]], np.uint8)
-    assert mask_runs(mask, touched).tolist() == [[2, 0], [1, 1], [1, 257], [1, 1], [1, 255]]
-
-
-def test_runs_give_the_slice_back() -> None:
-    """Repeating every value as often as its length says is the slice again."""
-    rng = np.random.default_rng(1)
-    mask, touched = rng.integers(0, 3, (40, 30), dtype=np.uint8), rng.integers(0, 2, (40, 30), dtype=np.uint8)
-    runs = mask_runs(mask, touched)
-    np.testing.assert_array_equal(np.repeat(runs[:, 1], runs[:, 0]), (mask | touched.astype(np.uint16) << 8).ravel())
 
 
 def test_a_heat_map_is_the_mean_doubt_of_blocks() -> None:

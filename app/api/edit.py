@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.place import binary, place
+from app.api.place import Place, binary, place
 from app.guard import Refusal
-from app.pictures import framed, mask_runs
-from app.wire import DAY_MS, number, read_runs, read_wish
+from app.once import Answer, Once
+from app.pictures import framed
+from app.presence import Presence
+from app.wire import DAY_MS, MOST, number, read_claim, read_rebase, read_runs, read_undo, round_of, window_of
 from core.project import Patch, Project
+from core.runs import slice_runs
 
-_claims: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
-_lock = threading.Lock()
+_answers = Once()
+_presence = Presence()
 
 
 def slice_(request: Request) -> Response:
-    """Facts of a slice and its mask, as runs."""
+    """Facts of a slice, its mask as runs, and that which its draft began with; over the prediction of ``round``."""
     project, volume, z = place(request)
-    row, editing = project.volumes[volume], project.editing(volume, z)
+    row, news = project.volumes[volume], project.news(volume, z)  # before the rasters: what comes between makes it old
+    editing = project.editing(volume, z, round_=round_of(request))
+    saved = None if news.revision is None else project.claimed(volume, z)
+    mask = slice_runs(editing.mask, editing.touched, saved)
+    base = slice_runs(editing.base).tobytes() if editing.origin == "draft" else b""
     depth, channels, height, width = row.shape
     facts = {
         "height": height,
@@ -36,8 +41,11 @@ def slice_(request: Request) -> Response:
         "sequence": editing.sequence,
         "origin": editing.origin,
         "round": editing.round,
+        "latest": news.round,
+        "revision": news.revision,
+        "mask_numbers": mask.size,
     }
-    return binary(framed(facts, mask_runs(editing.mask, editing.touched).tobytes()))
+    return binary(framed(facts, mask.tobytes() + base))
 
 
 def _channel_names(project: Project, volume: int, channels: int) -> list[str]:
@@ -49,26 +57,61 @@ def patch(request: Request, body: bytes) -> Response:
     """Store one action."""
     project, volume, z = place(request)
     _, _, height, width = project.volumes[volume].shape
+    sequence = request.path_params["sequence"]
+    if sequence > MOST:
+        raise Refusal(400, f"A stroke's number is at most {MOST}; reload the page.")
     runs = read_runs(body, height * width, [c.id for c in project.classes])
     active_ms = number(request, "active_ms", 0, 0, DAY_MS)
-    action = Patch(sequence=request.path_params["sequence"], runs=runs, active_ms=active_ms)
+    action = Patch(sequence, runs, active_ms, round_of(request))
     return JSONResponse({"sequence": project.apply(volume, z, action)})
 
 
 def claim(request: Request, body: bytes) -> Response:
-    """Turn the draft into a revision; the same claim sent twice is answered twice and stored once."""
+    """Turn the draft into a revision."""
     project, volume, z = place(request)
-    wish = read_wish(body, project.volumes[volume].slice_shape)
-    key = (project.workspace, project.name, volume, z, wish.id)
-    with _lock:
-        if key in _claims:
-            return JSONResponse(_claims[key])
-    if wish.sequence != project.editing(volume, z).sequence:
-        raise Refusal(409, "This slice was changed in another window; it is shown as it is stored now.")
-    revision = project.submit(volume, z, wish.claim, more_seconds=wish.active_ms / 1000)
-    answer = {"claim": wish.claim.kind, "revision": revision.id, "pixels": revision.pixels}
-    with _lock:
-        _claims[key] = answer
-        while len(_claims) > 256:
-            _claims.popitem(last=False)
-    return JSONResponse(answer)
+    wish = read_claim(body, project.volumes[volume].slice_shape)
+
+    def store() -> Answer:
+        seconds = wish.active_ms / 1000
+        revision = project.submit(volume, z, wish.claim, more_seconds=seconds, round_=wish.round, sequence=wish.sequence)
+        return {"claim": wish.claim.kind, "revision": revision.id, "pixels": revision.pixels}
+
+    return _once("claim", (project, volume, z), wish.id, store)
+
+
+def undo(request: Request, body: bytes) -> Response:
+    """Take the newest saved label back."""
+    project, volume, z = place(request)
+    wish = read_undo(body)
+
+    def take_back() -> Answer:
+        before = project.undo(volume, z, revision=wish.revision)
+        sequence = project.news(volume, z).sequence
+        return {"sequence": sequence, "revision": None if before is None else before.id}
+
+    return _once("undo", (project, volume, z), wish.id, take_back)
+
+
+def rebase(request: Request, body: bytes) -> Response:
+    """Put another round's prediction under the strokes."""
+    project, volume, z = place(request)
+    wish = read_rebase(body)
+
+    def move() -> Answer:
+        return {"sequence": project.rebase(volume, z, wish.round, sequence=wish.sequence)}
+
+    return _once("rebase", (project, volume, z), wish.id, move)
+
+
+def news(request: Request) -> Response:
+    """What a window must know to see that it is out of date, and how many others have the slice open."""
+    project, volume, z = place(request)
+    window = window_of(request)
+    others = _presence.others(window, (project.folder, volume, z))
+    return JSONResponse({**asdict(project.news(volume, z)), "others": others}, headers={"Cache-Control": "no-store"})
+
+
+def _once(verb: str, here: Place, identity: str, make: Callable[[], Answer]) -> Response:
+    project, volume, z = here
+    made = project.store.records.meta("created")  # a project of the same name that is made anew has answers of its own
+    return JSONResponse(_answers.answer((project.folder, made, volume, z, verb, identity), make))

@@ -1,39 +1,61 @@
-"""How a slice looks: its grey values, and where the model is unsure."""
+"""How a slice looks: its grey values, what they are exactly, and where the model is unsure."""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from app.api.place import binary, place, source
+from app.api.place import Place, binary, place, source
 from app.guard import Refusal
 from app.pictures import ByteCache, framed, heat_map
-from app.wire import number, window
-from core.project import Project
-from core.volumes.display import display_window, to_grey
+from app.wire import Picture, number, picture
+from core.volumes.display import blended, display_window, to_grey
+from core.volumes.histogram import histogram as counted
+from core.volumes.levels import build_levels, level_shapes, take_level
 
-_greys = ByteCache(160 * 1024 * 1024)
+_raws = ByteCache(256 * 1024 * 1024)
+_greys = ByteCache(256 * 1024 * 1024)
 
 
 def grey(request: Request) -> Response:
-    """Rows ``y0`` to ``y1`` of one channel in 8 bit; the window is the slice's own percentiles unless given."""
-    project, volume, z = place(request)
-    _, channels, height, _ = project.volumes[volume].shape
-    channel = number(request, "channel", 0, 0, channels - 1)
-    y0 = number(request, "y0", 0, 0, height - 1)
-    y1 = number(request, "y1", height, y0 + 1, height)
-    rows = _grey_slice(project, volume, z, channel, window(request))[y0:y1]
+    """Rows ``y0`` to ``y1`` of a level of the slice, in 8 bit; the window is the slice's own percentiles unless given.
+
+    A slice of 8 bit comes as it is, unless a window is asked for or a second channel is blended in.
+    """
+    here = place(request)
+    _, channels, *shape = here[0].volumes[here[1]].shape
+    wanted = picture(request, channels)
+    heights = [height for height, _ in level_shapes(*shape)]
+    level = number(request, "level", 0, 0, len(heights) - 1)
+    y0 = number(request, "y0", 0, 0, heights[level] - 1)
+    y1 = number(request, "y1", heights[level], y0 + 1, heights[level])
+    rows = take_level(_levels(here, wanted), (shape[0], shape[1]), level)[y0:y1]
     return binary(rows.tobytes())
 
 
-def _grey_slice(project: Project, volume: int, z: int, channel: int, limits: tuple[float, float] | None) -> NDArray[np.uint8]:
-    def make() -> NDArray[np.uint8]:
-        image = project.image(volume, z)[channel]
-        return np.ascontiguousarray(to_grey(image, limits or display_window(image)))
+def histogram(request: Request) -> Response:
+    """How often each grey value of a channel occurs, and the windows that suggests."""
+    here = place(request)
+    channel = number(request, "channel", 0, 0, here[0].volumes[here[1]].shape[1] - 1)
+    image = raw(here)[channel]
+    found = counted(image)
+    windows = {f"{cut:g}": list(window) for cut, window in found.windows.items()}
+    facts = {"channel": channel, "dtype": image.dtype.name, "low": found.low, "high": found.high, "windows": windows}
+    return JSONResponse({**facts, "counts": found.counts.tolist()})
 
-    return _greys.get((*source(project, volume), z, channel, limits), make)
+
+def pixel(request: Request) -> Response:
+    """What the file says at a pixel ``y``, ``x``: the raw value of every channel, null where it is NaN or infinite."""
+    here = place(request)
+    height, width = here[0].volumes[here[1]].slice_shape
+    y, x = number(request, "y", -1, 0, height - 1), number(request, "x", -1, 0, width - 1)
+    values = raw(here)[:, y, x].tolist()
+    return JSONResponse({"y": y, "x": x, "values": [value if math.isfinite(value) else None for value in values]})
 
 
 def heat(request: Request) -> Response:
@@ -45,3 +67,34 @@ def heat(request: Request) -> Response:
     doubt = heat_map(predicted.confidence)
     facts = {"height": doubt.shape[0], "width": doubt.shape[1], "round": predicted.round}
     return binary(framed(facts, doubt.tobytes()))
+
+
+def raw(here: Place) -> NDArray[Any]:
+    """The slice ``(C, H, W)`` as it is stored."""
+    project, volume, z = here
+    return _raws.get((*source(project, volume), z), lambda: project.image(volume, z))
+
+
+def _levels(here: Place, wanted: Picture) -> NDArray[np.uint8]:
+    """All levels of the slice as it is to be shown."""
+    project, volume, z = here
+    return _greys.get((*source(project, volume), z, wanted), lambda: build_levels(_shown(raw(here), wanted)))
+
+
+def _shown(image: NDArray[Any], wanted: Picture) -> NDArray[np.uint8]:
+    """A slice ``(C, H, W)`` in 8 bit, uint8 ``(H, W)``; the second channel always comes through its own window."""
+    first = image[wanted.channel]
+    if wanted.second is None:
+        return to_grey(first, wanted.limits or _own_window(first, wanted.cut), smooth=wanted.smooth)
+    second = image[wanted.second]
+    upper = to_grey(first, wanted.limits or _percentiles(first, wanted.cut), smooth=wanted.smooth)
+    return blended(upper, to_grey(second, _percentiles(second, wanted.cut), smooth=wanted.smooth), wanted.mix)
+
+
+def _own_window(image: NDArray[Any], cut: float) -> tuple[float, float]:
+    """What is shown black and white unless somebody says: all of 8 bit, since there a window is a table in the browser."""
+    return (0.0, 255.0) if image.dtype == np.uint8 else _percentiles(image, cut)
+
+
+def _percentiles(image: NDArray[Any], cut: float) -> tuple[float, float]:
+    return display_window(image, cut, 100 - cut)

@@ -3,6 +3,8 @@
  * the edges of tiles fall on pixels: no seam, and the pixel painted is the pixel under the cursor.
  */
 
+/** @typedef {import("./raster.js").Rect} Rect */
+
 export const SMALLEST_ZOOM = 0.02;
 export const LARGEST_ZOOM = 64;
 const GRAIN = 512;
@@ -18,12 +20,15 @@ export class Camera {
     this.viewHeight = 1;
     this.width = 1;
     this.height = 1;
+    /** The scale before it was rounded: small turns of the wheel add up. */
+    this.wished = 1;
+    /** What lies under the pointer since it last moved, so that rounding does not make the slice creep. */
+    this.anchor = { screenX: NaN, screenY: NaN, x: 0, y: 0 };
   }
 
   /** Size of the view in device pixels; the middle of the picture stays in the middle. */
   setView(width, height) {
-    this.x += Math.round((width - this.viewWidth) / 2);
-    this.y += Math.round((height - this.viewHeight) / 2);
+    this.#place(this.x + (width - this.viewWidth) / 2, this.y + (height - this.viewHeight) / 2);
     this.viewWidth = width;
     this.viewHeight = height;
     this.#hold();
@@ -37,30 +42,41 @@ export class Camera {
     return other;
   }
 
-  /** Show all of a rectangle of the slice, with a margin. */
+  /** Show all of a rectangle of the slice, with a margin. @param {Rect} rect */
   show({ x0, y0, x1, y1 }, margin = 0.03) {
     const room = 1 - 2 * margin;
-    this.scale = grained(Math.min((room * this.viewWidth) / (x1 - x0), (room * this.viewHeight) / (y1 - y0)));
-    this.x = Math.round(this.viewWidth / 2 - (this.scale * (x0 + x1)) / 2);
-    this.y = Math.round(this.viewHeight / 2 - (this.scale * (y0 + y1)) / 2);
+    this.#scaleTo(Math.min((room * this.viewWidth) / (x1 - x0), (room * this.viewHeight) / (y1 - y0)));
+    this.centre((x0 + x1) / 2, (y0 + y1) / 2);
   }
 
   fit() {
     this.show({ x0: 0, y0: 0, x1: this.width, y1: this.height }, 0.015);
   }
 
+  /** Bring an image point into the middle of the view. */
+  centre(x, y) {
+    this.#place(this.viewWidth / 2 - this.scale * x, this.viewHeight / 2 - this.scale * y);
+  }
+
   /** Zoom so that the image point under a screen point stays there. */
   zoomAt(screenX, screenY, scale) {
-    const [imageX, imageY] = [(screenX - this.x) / this.scale, (screenY - this.y) / this.scale];
-    this.scale = grained(scale);
-    this.x = Math.round(screenX - imageX * this.scale);
-    this.y = Math.round(screenY - imageY * this.scale);
+    if (this.anchor.screenX !== screenX || this.anchor.screenY !== screenY) {
+      this.anchor = { screenX, screenY, ...this.toImage(screenX, screenY) };
+    }
+    const { anchor } = this;
+    this.#scaleTo(scale);
+    this.#place(screenX - anchor.x * this.scale, screenY - anchor.y * this.scale);
+    this.anchor = anchor;
     this.#hold();
   }
 
+  /** The same by a factor, however close to 1. */
+  zoomBy(screenX, screenY, factor) {
+    this.zoomAt(screenX, screenY, this.wished * factor);
+  }
+
   panBy(dx, dy) {
-    this.x = Math.round(this.x + dx);
-    this.y = Math.round(this.y + dy);
+    this.#place(this.x + dx, this.y + dy);
     this.#hold();
   }
 
@@ -69,7 +85,7 @@ export class Camera {
     return { x: (screenX - this.x) / this.scale, y: (screenY - this.y) / this.scale };
   }
 
-  /** The part of the slice in view. @returns {import("./raster.js").Rect} */
+  /** The part of the slice in view. @returns {Rect} */
   visible() {
     return {
       x0: Math.max(0, Math.floor(-this.x / this.scale)),
@@ -79,10 +95,28 @@ export class Camera {
     };
   }
 
+  /** Where a rectangle of the slice lies on the screen, not rounded. @param {Rect} rect @returns {Rect} */
+  toScreen({ x0, y0, x1, y1 }) {
+    const { scale, x, y } = this;
+    return { x0: x + x0 * scale, y0: y + y0 * scale, x1: x + x1 * scale, y1: y + y1 * scale };
+  }
+
+  #scaleTo(scale) {
+    this.wished = Math.min(LARGEST_ZOOM, Math.max(SMALLEST_ZOOM, scale));
+    this.scale = grained(scale);
+  }
+
+  #place(x, y) {
+    this.x = Math.round(x);
+    this.y = Math.round(y);
+    this.anchor = { screenX: NaN, screenY: NaN, x: 0, y: 0 };
+  }
+
   #hold() {
     const held = (offset, size, view) => Math.min(view - KEPT_IN_VIEW, Math.max(KEPT_IN_VIEW - size, offset));
-    this.x = Math.round(held(this.x, this.width * this.scale, this.viewWidth));
-    this.y = Math.round(held(this.y, this.height * this.scale, this.viewHeight));
+    const x = Math.round(held(this.x, this.width * this.scale, this.viewWidth));
+    const y = Math.round(held(this.y, this.height * this.scale, this.viewHeight));
+    if (x !== this.x || y !== this.y) this.#place(x, y);
   }
 }
 

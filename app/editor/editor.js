@@ -1,22 +1,32 @@
 /**
- * The editor: mounts into Streamlit's component, opens slices and joins view, tools, history and transport.
+ * The editor: mounts into Streamlit's component, opens slices and joins view, hand, claims and transport.
  *
  * Streamlit calls `mount` again with new data on every rerun of the page; the same editor then goes on, and keeps its
  * zoom, tool and class when the slice is another one.
  */
 
+import { Claims } from "./claims.js";
+import { commandsOf, settingsOf } from "./commands.js";
+import { Doubt } from "./doubt.js";
 import { Follower } from "./follower.js";
+import { Hand } from "./hand.js";
 import { Keyboard } from "./keyboard.js";
+import { loadGrey } from "./loading.js";
+import { Minimap } from "./minimap.js";
+import { News } from "./news.js";
 import { Painter } from "./painter.js";
-import { heatCanvas, UNSURE_COLOR } from "./palette.js";
+import { UNSURE_COLOR } from "./palette.js";
 import { Panel } from "./panel.js";
 import { Pointers } from "./pointer.js";
-import { UNSURE } from "./raster.js";
-import { Slice } from "./slice.js";
+import { recalled, remember } from "./preferences.js";
+import { Sheet } from "./sheet.js";
+import { Slices } from "./slices.js";
 import { Spots } from "./spots.js";
-import { statusText } from "./status.js";
-import { LARGEST_BRUSH, nextSize, SMALLEST_BRUSH, snap } from "./tools.js";
-import { Api, Refused } from "./transport.js";
+import { pixelAt, Probe, statusText } from "./status.js";
+import { Steps } from "./steps.js";
+import { Tone } from "./tone.js";
+import { snap } from "./tools.js";
+import { Refused, sentenceOf } from "./transport.js";
 import { View } from "./view.js";
 
 /**
@@ -27,7 +37,7 @@ import { View } from "./view.js";
  * @property {[number, number]} shape height and width of the slice
  * @property {string} token
  * @property {number[][]} boxes y0, x0, y1, x1
- * @property {string | null} proposal
+ * @property {string | null} proposal why this slice, in words
  * @property {string} height CSS height of the editor
  */
 
@@ -50,6 +60,7 @@ export function mount(component) {
     parent.appendChild(root);
     editor = new Editor(root, () => editors.delete(parent));
     editors.set(parent, editor);
+    root.editor = editor; // for the console, and for benchmarks
   }
   editor.update(component.data, component.setTriggerValue);
   return () => editor.close();
@@ -64,30 +75,82 @@ export class Editor {
     this.data = null;
     this.follower = new Follower();
     this.depth = 0;
-    /** @type {Slice | null} */
-    this.slice = null;
-    /** Slices whose last strokes are still on their way. @type {Set<Slice>} */
-    this.leaving = new Set();
-    this.tool = "brush";
-    this.classId = 1;
-    this.size = 15;
-    this.channel = 0;
-    this.look = { opacity: 0.5, outline: false, hidden: false, brightness: 0, contrast: 0 };
-    this.heatOn = false;
+    this.preferences = recalled();
+    this.hand = new Hand();
+    this.hand.mode = this.preferences.mode;
+    this.hand.resize(this.preferences.size);
+    this.hidden = false;
     this.spots = new Spots();
     this.pointer = null;
-    this.claiming = false;
-    this.asking = false;
-    this.loading = new AbortController();
+    this.greyLoading = new AbortController();
+    this.#build();
+    this.commands = commandsOf(this);
+    this.settings = settingsOf(this);
+    this.#fillPanel();
+    this.guard = (event) => {
+      if (this.slices.unsent) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", this.guard);
+  }
+
+  /** The open slice, or null. */
+  get slice() {
+    return this.slices.current;
+  }
+
+  #build() {
+    const { root } = this;
+    this.slices = new Slices({
+      leaving: () => this.painter.end(),
+      left: () => this.#left(),
+      opened: (slice) => this.#opened(slice),
+      grey: (slice, signal) => this.#loadGrey(slice, signal),
+      state: (state, sentence) => this.panel.setState(state, sentence),
+      refused: (sentence, here) => this.#refused(sentence, here),
+    });
     this.panel = new Panel(root, (command) => this.run(command), (name, value) => this.set(name, value));
     this.view = new View(this.panel.base, this.panel.overlay, () => this.#showStatus());
+    this.minimap = new Minimap(this.panel.stage, this.view);
+    this.sheet = new Sheet(this.panel.stage);
+    this.tone = new Tone(this.panel.find(".tone"), () => this.#toned());
+    this.shown = "";
+    this.doubt = new Doubt(this.view, (problem) => {
+      if (problem !== "") this.panel.setBanner(problem);
+      this.#showChoice();
+      this.#showStatus();
+    });
+    this.probe = new Probe(() => this.#showStatus());
+    this.news = new News((notice) => this.panel.setNotice(notice));
+    this.claims = new Claims({
+      slice: () => this.slice,
+      region: () => this.spots.region,
+      quiet: () => !this.#atWork,
+      wholeAllowed: () => this.hand.mode === "correct",
+      asks: () => this.preferences.askSlice,
+      ask: (question) => this.panel.ask(question),
+      saved: (answer) => this.#saved(answer),
+      changed: (slice) => this.#changed(slice),
+      failed: (error) => this.#notSaved(error),
+    });
+    this.steps = new Steps({
+      slice: () => this.slice,
+      quiet: () => !this.#atWork,
+      claims: this.claims,
+      painted: (rect) => this.view.changed(rect),
+      say: (text, kind) => this.panel.setBanner(text, kind),
+      offer: (notice) => this.panel.setNotice(notice),
+      done: () => this.#painted(),
+    });
     this.painter = new Painter({
       painted: (rect) => this.view.changed(rect),
       finished: () => this.#painted(),
       drawn: (box) => this.#drawn(box),
+      picked: (id) => this.choose(() => this.hand.choose(id)),
+      path: (points) => this.#drawPath(points),
+      range: () => this.#showStatus(),
+      failed: (error) => this.panel.setBanner(sentenceOf(error), "problem"),
     });
     this.pointers = new Pointers(this.panel.overlay, {
-      tool: () => ({ brush: "paint", eraser: "erase", box: "box" })[this.tool],
       begin: (kind, event) => this.#begin(kind, event),
       move: (_kind, event) => this.painter.move(this.view.toImage(event)),
       end: () => this.painter.end(),
@@ -95,13 +158,19 @@ export class Editor {
       hover: (event) => this.#hover(event),
       pan: (dx, dy) => this.view.panBy(dx, dy),
       zoom: (at, factor) => this.view.zoomAt(at, factor),
+      double: () => this.painter.close(),
     });
     this.keyboard = new Keyboard(root, (command) => this.run(command), (key, down) => this.#hold(key, down));
-    this.guard = (event) => {
-      if (this.slice?.outbox.unsent || this.leaving.size > 0) event.preventDefault();
-    };
-    window.addEventListener("beforeunload", this.guard);
   }
+
+  #fillPanel() {
+    this.panel.setSlider("size", this.hand.size);
+    this.panel.setSlider("tolerance", this.hand.tolerance);
+    this.panel.setSlider("opacity", Math.round(100 * this.preferences.opacity));
+    this.panel.setCheck("askSlice", this.preferences.askSlice);
+  }
+
+  // ---- slices come and go
 
   /** New data from the page. @param {Data} data @param {(name: string, value: any) => void} trigger */
   update(data, trigger) {
@@ -115,157 +184,59 @@ export class Editor {
     else if (JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.#setBoxes();
   }
 
-  /** Open the slice that the page wants, as the server has it now. */
+  /** Open the slice that the page wants. */
   async open() {
-    this.loading.abort();
-    this.loading = new AbortController();
-    const { signal } = this.loading;
-    this.#leave();
     this.panel.setCover("loading", `Loading slice ${this.data.z} …`);
-    const api = new Api(this.data.base, () => this.data.token);
+    const opening = this.slices.open(() => this.data);
+    const { signal } = this.slices;
     try {
-      await this.#arrived(this.data.base);
-      const slice = new Slice(api, this.data.shape, (state, sentence) => this.#sent(slice, state, sentence));
-      const mask = slice.loadMask(signal).then(() => signal.aborted || this.#show(slice));
-      const grey = slice.loadGrey(this.channel, this.view.camera.visible(), signal, (rect) => this.view.changed(rect));
-      await Promise.all([mask, grey]);
+      const slice = await opening;
+      if (signal.aborted) return;
       this.root.dataset.loaded = `${this.data.volume}/${this.data.z}`;
-      if (this.heatOn) await this.#loadHeat();
+      await this.doubt.load(slice, signal);
     } catch (error) {
       if (!signal.aborted) this.panel.setCover("error", sentenceOf(error));
     }
   }
 
   close() {
-    this.loading.abort();
-    this.#leave();
+    this.slices.close().then(() => window.removeEventListener("beforeunload", this.guard));
+    this.news.close();
     this.view.close();
     this.root.remove();
     this.onClose();
-    const sent = [...this.leaving].map((slice) => slice.outbox.flush());
-    Promise.all(sent).then(() => window.removeEventListener("beforeunload", this.guard));
   }
 
-  /** Wait for strokes that are still on their way to a slice that was left, so that it comes back with them. */
-  async #arrived(base) {
-    const same = [...this.leaving].filter((slice) => slice.api.base === base);
-    await Promise.all(same.map((slice) => slice.outbox.flush()));
-  }
-
-  #leave() {
+  #left() {
     delete this.root.dataset.loaded;
-    this.painter.end();
-    if (this.slice?.outbox.unsent) this.leaving.add(this.slice);
-    this.slice = null;
     this.painter.slice = null;
-    this.view.heat = null;
-    this.asking = false;
-    this.panel.ask("");
+    this.doubt.forget();
+    this.news.follow(null);
+    this.claims.cancel();
     this.#showStatus();
     this.#showChoice();
   }
 
-  /** @param {Slice} slice */
-  #show(slice) {
-    this.slice = slice;
+  /** @param {import("./slice.js").Slice} slice */
+  #opened(slice) {
     this.painter.slice = slice;
-    const { facts } = slice;
+    const { facts, raster } = slice;
     this.depth = facts.depth;
-    if (!facts.classes.some((c) => c.id === this.classId) && this.classId !== UNSURE) this.classId = facts.classes[1].id;
-    if (this.channel >= facts.channels.length) this.channel = 0;
+    this.hand.fit(facts.classes);
+    this.tone.setFacts(facts, null);
     this.panel.setClasses(facts.classes);
-    this.panel.setChannels(facts.channels, this.channel);
     this.panel.setBanner(GREETINGS[facts.origin] ?? "");
     this.panel.setState("saved", "");
     this.panel.setCover("");
-    this.view.setRaster(slice.raster);
-    this.#setLook({});
+    this.view.setRaster(raster);
+    this.#setLook();
     this.#setBoxes();
+    this.news.follow(slice);
   }
 
-  // ---- commands and settings
-
-  /** @param {string} command a name from the table of keys, or of a button */
-  run(command) {
-    this.slice?.clock.input();
-    if (command.startsWith("class:")) return this.#chooseClass(Number(command.slice(6)));
-    const work = {
-      brush: () => this.#choose({ tool: "brush" }),
-      eraser: () => this.#choose({ tool: "eraser" }),
-      box: () => this.#choose({ tool: "box" }),
-      unsure: () => this.#choose({ tool: "brush", classId: UNSURE }),
-      smaller: () => this.set("size", nextSize(this.size, -1)),
-      larger: () => this.set("size", nextSize(this.size, 1)),
-      undo: () => this.#step("undo"),
-      redo: () => this.#step("redo"),
-      fit: () => this.view.fit(),
-      oneToOne: () => this.view.zoom(() => 1),
-      zoomIn: () => this.view.zoom((scale) => scale * 1.4),
-      zoomOut: () => this.view.zoom((scale) => scale / 1.4),
-      fill: () => this.#setLook({ outline: false }),
-      outline: () => this.#setLook({ outline: true }),
-      heat: () => this.#toggleHeat(),
-      nextBox: () => this.#nextBox(),
-      previousSlice: () => this.#go(-1),
-      nextSlice: () => this.#go(1),
-      claimStrokes: () => (this.asking ? this.run("confirm") : this.#claim("strokes")),
-      claimBox: () => this.#claim("region"),
-      claimSlice: () => this.#ask(),
-      confirm: () => this.#claim("slice"),
-      cancel: () => this.#cancel(),
-      retry: () => this.open(),
-    }[command];
-    return work?.();
-  }
-
-  /** A slider or list was moved. @param {string} name @param {string | number} value */
-  set(name, value) {
-    this.slice?.clock.input();
-    const number = Number(value);
-    if (name === "channel") return this.#setChannel(number);
-    if (name === "size") this.size = Math.min(LARGEST_BRUSH, Math.max(SMALLEST_BRUSH, number));
-    else this.#setLook({ [name]: name === "opacity" ? number / 100 : number });
-    this.panel.setSlider(name, name === "size" ? this.size : number);
-    return this.#showRing();
-  }
-
-  #choose(choice) {
-    Object.assign(this, choice);
-    this.#showChoice();
-    this.#showRing();
-  }
-
-  #chooseClass(place) {
-    const chosen = this.slice?.facts.classes[place];
-    if (chosen !== undefined) this.#choose({ tool: "brush", classId: chosen.id });
-  }
-
-  #setLook(part) {
-    Object.assign(this.look, part);
-    if (this.slice !== null) this.view.setLook(this.slice.facts.classes, this.look);
-    this.#showChoice();
-  }
-
-  async #setChannel(channel) {
-    this.channel = channel;
-    const { signal } = this.loading;
-    const view = this.view.camera.visible();
-    await this.slice?.loadGrey(channel, view, signal, (rect) => this.view.changed(rect)).catch((error) => {
-      if (!signal.aborted) this.panel.setBanner(sentenceOf(error), "problem");
-    });
-  }
-
-  #step(which) {
-    if (this.pointers.busy || this.claiming) return;
-    this.painter.step(which);
-    this.#showChoice();
-  }
-
-  /** Open a neighbouring slice at once and tell the page, which follows; strokes on their way arrive meanwhile. */
-  #go(step) {
-    if (this.pointers.busy || this.claiming) return;
-    const z = this.data.z + step;
-    if (z < 0 || z >= this.depth) return;
+  /** Open a slice of the volume at once and tell the page, which follows; strokes on their way arrive meanwhile. */
+  goTo(z) {
+    if (this.#atWork || z < 0 || z >= this.depth) return;
     const forPage = this.follower.stepTo(z);
     const base = this.data.base.replace(/[^/]+$/, String(z));
     this.data = { ...this.data, base, z, boxes: [], proposal: null };
@@ -274,14 +245,105 @@ export class Editor {
     this.trigger("step", { step: forPage, nonce: Date.now() });
   }
 
-  // ---- hot boxes and heat map
+  // ---- commands and settings
+
+  /** @param {string} command a name, or `name:value` */
+  run(command) {
+    this.slice?.clock.input();
+    if (this.sheet.open && command !== "sheet") this.sheet.hide();
+    const [name, value] = command.split(":");
+    return this.commands[name]?.(value);
+  }
+
+  /** A slider, box or list was moved. @param {string} name @param {string | number | boolean} value */
+  set(name, value) {
+    this.slice?.clock.input();
+    this.settings[name]?.(value);
+  }
+
+  /** @param {Partial<import("./preferences.js").Preferences>} part */
+  prefer(part) {
+    Object.assign(this.preferences, part);
+    remember(this.preferences);
+    this.#setLook();
+    this.#showRing();
+  }
+
+  setMode(mode) {
+    this.hand.mode = mode;
+    this.claims.cancel();
+    this.prefer({ mode });
+  }
+
+  choose(change) {
+    const { tool } = this.hand;
+    change();
+    if (this.hand.tool !== tool) this.painter.cancel();
+    this.#showChoice();
+    this.#showRing();
+  }
+
+  chooseClass(place) {
+    const chosen = this.slice?.facts.classes[place];
+    if (chosen !== undefined) this.choose(() => this.hand.choose(chosen.id));
+  }
+
+  classUnderCursor() {
+    const pixel = this.slice && this.pointer ? pixelAt(this.slice.raster, this.view.toImage(this.pointer)) : null;
+    return pixel === null ? null : this.slice.raster.mask[pixel[1] * this.slice.raster.width + pixel[0]];
+  }
+
+  // ---- how it looks
+
+  #setLook() {
+    const { opacity, outline } = this.preferences;
+    const look = { ...this.tone.look, opacity, outline, hidden: this.hidden, mode: this.hand.mode };
+    if (this.slice !== null) this.view.setLook(this.slice.facts.classes, look);
+    this.#showChoice();
+  }
+
+  /** The image section changed: what the table can do is done at once, the rest is asked for. */
+  #toned() {
+    this.#setLook();
+    if (this.slice === null || JSON.stringify(this.tone.display) === this.shown) return;
+    const { signal } = this.slices;
+    this.#loadGrey(this.slice, signal).catch(() => {}); // what went wrong is on the banner
+  }
+
+  /**
+   * Load the grey values as they are to be shown now, instead of what is on its way.
+   * @param {import("./slice.js").Slice} slice @param {AbortSignal} signal @returns {Promise<void>} when what is in view is sharp
+   */
+  #loadGrey(slice, signal) {
+    this.greyLoading.abort();
+    this.greyLoading = new AbortController();
+    const own = AbortSignal.any([signal, this.greyLoading.signal]);
+    const { display } = this.tone;
+    this.shown = JSON.stringify(display);
+    const arrived = (rect) => {
+      this.tone.loaded(display);
+      this.view.changed(rect);
+    };
+    return new Promise((seen, failed) => {
+      const whole = loadGrey(slice, display, this.view, own, arrived, seen);
+      const histogram = slice.histogram(display.channel, own).then((found) => this.tone.setFacts(null, found));
+      Promise.all([whole, histogram]).then(seen, (error) => {
+        if (own.aborted && !signal.aborted) return seen(); // another display took over
+        failed(error);
+        if (!own.aborted && slice === this.slice) this.panel.setBanner(sentenceOf(error), "problem");
+        return undefined;
+      });
+    });
+  }
+
+  // ---- hot boxes
 
   #setBoxes() {
     this.spots.set(this.data.boxes);
     this.#showBoxes();
   }
 
-  #nextBox() {
+  nextBox() {
     const rect = this.spots.next();
     if (rect !== null) this.view.show(rect);
     this.#showBoxes();
@@ -293,40 +355,29 @@ export class Editor {
     this.#showChoice();
   }
 
-  async #toggleHeat() {
-    this.heatOn = !this.heatOn;
-    this.#showChoice();
-    if (this.heatOn) await this.#loadHeat();
-    else this.view.heat = null;
-    this.view.redraw();
-  }
-
-  async #loadHeat() {
-    const { slice } = this;
-    try {
-      const { facts, body } = await slice.heat(this.loading.signal);
-      if (slice !== this.slice || !this.heatOn) return;
-      this.view.heat = heatCanvas(body, facts.width, facts.height);
-      this.view.redraw();
-    } catch (error) {
-      if (slice !== this.slice) return;
-      this.heatOn = false;
-      this.panel.setBanner(sentenceOf(error));
-      this.#showChoice();
-    }
-  }
-
   // ---- gestures
 
+  get #atWork() {
+    return this.pointers.busy || this.painter.busy || this.claims.busy;
+  }
+
   #begin(kind, event) {
-    if (this.slice === null || this.claiming) return;
+    if (this.slice === null || this.claims.busy) return;
     this.slice.clock.input();
-    this.painter.begin(kind, this.view.toImage(event), this.classId, this.size);
+    this.painter.begin(kind, this.view.toImage(event), this.#reaching, event);
+  }
+
+  /** The hand at the zoom of the view: how near a click must come to a corner, and the box there is. */
+  get #reaching() {
+    this.hand.reach = (8 * devicePixelRatio) / this.view.camera.scale;
+    this.hand.box = this.spots.drawn;
+    return this.hand;
   }
 
   #painted() {
     this.panel.setBanner("");
     this.#showChoice();
+    this.#showStatus();
   }
 
   #drawn(box) {
@@ -334,58 +385,69 @@ export class Editor {
     this.#showBoxes();
   }
 
+  #drawPath(points) {
+    this.view.path = points;
+    this.view.redrawOverlay();
+  }
+
   #hover(event) {
     this.pointer = event === null ? null : { clientX: event.clientX, clientY: event.clientY };
     if (event !== null) this.slice?.clock.input();
+    this.painter.hover(event && this.view.toImage(event), this.#reaching, event ?? {});
     this.#showRing();
     this.#showStatus();
   }
 
-  // ---- claims
-
-  #ask() {
-    if (this.slice === null || this.claiming) return;
-    this.asking = true;
-    const { width, height } = this.slice.raster;
-    this.panel.ask(`Is every one of the ${(width * height).toLocaleString("en")} pixels right, also where you painted nothing?`);
-  }
-
-  #cancel() {
-    this.asking = false;
-    this.panel.ask("");
-    this.spots.clear();
-    this.#showBoxes();
-  }
-
-  /** @param {"strokes" | "region" | "slice"} kind */
-  async #claim(kind) {
-    this.asking = false;
-    this.panel.ask("");
-    if (this.slice === null || this.claiming || this.pointers.busy) return;
-    const box = kind === "region" ? this.spots.region : null;
-    if (kind === "region" && box === null) return;
-    const { slice, data } = this;
-    this.claiming = true;
-    this.panel.setState("saving", "");
-    try {
-      const answer = await slice.claim(kind, box === null ? undefined : [box.y0, box.x0, box.y1, box.x1]);
-      this.trigger("saved", { volume: data.volume, z: data.z, ...answer });
-      if (slice === this.slice) this.#settle();
-    } catch (error) {
-      if (slice === this.slice) this.#notSaved(error);
-    } finally {
-      this.claiming = false;
+  /** A key that counts while it is down. */
+  #hold(key, down) {
+    if (key === "space") {
+      this.pointers.space = down;
+      this.#showRing();
+    } else if (this.hidden !== down) {
+      this.hidden = down;
+      this.#setLook();
     }
   }
 
-  /** The strokes are a label now: they begin anew on this slice, should the page stay here. */
-  #settle() {
-    this.slice.settle();
+  cancel() {
+    this.painter.cancel();
+    this.claims.cancel();
+    this.spots.clear();
+    this.#showBoxes();
+  }
+
+  /** @param {"undo" | "redo"} which */
+  step(which) {
+    return this.painter.busy ? this.painter.cancel() : this.steps.step(which);
+  }
+
+  /** @param {string} query */
+  suggest(query) {
+    if (this.hand.mode === "scribble") this.setMode("correct"); // scribbling would hide it
+    return this.steps.suggest(query, this.slices.signal);
+  }
+
+  dismiss() {
+    this.news.decline();
+    this.panel.setNotice(null);
+  }
+
+  // ---- what claims and transport report
+
+  #saved(answer) {
+    const { base, volume, z } = this.data;
+    this.steps.savedLast = { base, z };
+    this.trigger("saved", { volume, z, ...answer });
+  }
+
+  /** The server did something with the whole slice, and it was loaded anew. @param {Slice} slice */
+  #changed(slice) {
     this.panel.setState("saved", "");
     this.panel.setBanner("");
     this.spots.clear();
-    this.view.changed({ x0: 0, y0: 0, x1: this.slice.raster.width, y1: this.slice.raster.height });
+    this.view.changed({ x0: 0, y0: 0, x1: slice.raster.width, y1: slice.raster.height });
     this.#showBoxes();
+    this.news.look();
   }
 
   #notSaved(error) {
@@ -394,41 +456,44 @@ export class Editor {
     this.panel.setBanner(sentenceOf(error) + again, "problem");
   }
 
-  /** An outbox reports, of this slice or of one that was left. */
-  #sent(slice, state, sentence) {
-    if (!slice.outbox.unsent) this.leaving.delete(slice);
-    const shown = this.leaving.size > 0 ? "retrying" : (this.slice?.outbox.state ?? "saved");
-    this.panel.setState(slice === this.slice ? state : shown, sentence);
-    if (state !== "refused") return;
-    const told = () => this.panel.setBanner(sentence, "problem");
-    if (slice === this.slice) this.open().then(told);
-    else told();
+  /** The server said no to a stroke: the slice is shown as it is stored. */
+  async #refused(sentence, here) {
+    if (here) await this.open();
+    this.panel.setBanner(sentence, "problem");
   }
 
   // ---- what the person sees
 
   #showChoice() {
-    const { tool, classId, look, slice } = this;
+    const { hand, slice, spots } = this;
+    const ready = slice !== null;
+    const whole = ready && hand.mode === "correct";
     this.panel.setChoice({
-      tool,
-      classId,
-      look,
-      heat: this.heatOn,
-      canUndo: slice?.history.canUndo ?? false,
-      canRedo: slice?.history.canRedo ?? false,
-      hasBoxes: this.spots.hot.length > 0,
-      hasBox: this.spots.region !== null,
-      ready: slice !== null,
+      hand,
+      box: whole && spots.region !== null,
+      pressed: { heat: this.doubt.shown, "look:fill": !this.preferences.outline, "look:outline": this.preferences.outline },
+      enabled: {
+        undo: slice?.history.canUndo ?? false,
+        redo: slice?.history.canRedo ?? false,
+        nextBox: ready && spots.hot.length > 0,
+        heat: ready,
+        claim: ready,
+        claimSlice: whole,
+        copyPrevious: ready && this.data.z > 0,
+        copyNext: ready && this.data.z < this.depth - 1,
+        interpolate: ready,
+      },
     });
   }
 
   #showRing() {
+    const { hand, pointers } = this;
     this.view.ring = null;
-    if (this.pointer !== null && this.slice !== null && this.tool !== "box" && !this.pointers.space) {
-      const color = this.tool === "eraser" ? "#ffffff" : this.#color(this.classId);
-      this.view.ring = { ...snap(this.view.toImage(this.pointer), this.size), size: this.size, color };
+    if (this.pointer !== null && this.slice !== null && hand.round && !pointers.space) {
+      const color = hand.tool === "eraser" || hand.tool === "restore" ? "#ffffff" : this.#color(hand.classId);
+      this.view.ring = { ...snap(this.view.toImage(this.pointer), hand.size), size: hand.size, color };
     }
-    this.root.dataset.cursor = this.pointers.space ? "pan" : this.tool === "box" ? "box" : "brush";
+    this.root.dataset.cursor = pointers.space ? "pan" : hand.round ? "brush" : "cross";
     this.view.redrawOverlay();
   }
 
@@ -437,23 +502,12 @@ export class Editor {
   }
 
   #showStatus() {
+    if (this.slice === null) return this.panel.setStatus("");
     const place = this.pointer === null ? null : this.view.toImage(this.pointer);
-    this.panel.setStatus(this.slice === null ? "" : statusText(this.slice, this.data.z, place, this.view.camera.scale));
+    this.probe.at(this.slice, pixelAt(this.slice.raster, place));
+    const { scale } = this.view.camera;
+    return this.panel.setStatus(
+      statusText({ slice: this.slice, z: this.data.z, place, scale, doubt: this.doubt.map, raw: this.probe.raw }),
+    );
   }
-
-  /** A key that counts while it is down. */
-  #hold(key, down) {
-    if (key === "space") {
-      this.pointers.space = down;
-      this.#showRing();
-    } else if (this.look.hidden !== down) {
-      this.#setLook({ hidden: down });
-    }
-  }
-}
-
-/** @param {unknown} error */
-function sentenceOf(error) {
-  if (error instanceof TypeError) return "The app does not answer; is it still running? Your strokes are kept here.";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -22,9 +22,8 @@ export default async function (component) {
 }
 """
 
-_component = st.components.v2.component(
-    "underpaint_editor", css=Path(__file__).with_name("editor.css").read_text(encoding="utf-8"), js=_LOADER
-)
+_STYLES = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.css")))
+_component = st.components.v2.component("underpaint_editor", css=_STYLES, js=_LOADER)
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,50 @@
-/** Undo and redo: a step back is an action like any other, made of the inverse runs. */
+/**
+ * Undo and redo on one slice. A step back is an action like any other: strokes are undone by the inverse runs, a save by
+ * taking the revision back, a changed prediction by the one before.
+ */
 
-/** @typedef {import("./raster.js").Action} Action */
+/** @typedef {import("./changes.js").Action} Action */
+/** @typedef {{kind: "strokes"} & Action} Strokes */
+/**
+ * @typedef {object} Save A claim that was stored.
+ * @property {"save"} kind
+ * @property {"strokes" | "region" | "slice"} claim
+ * @property {number[] | undefined} box y0, x0, y1, x1
+ * @property {number} revision
+ * @property {Uint32Array} painted runs of what was painted and not saved before
+ */
+/** @typedef {{kind: "prediction", from: number, to: number}} Prediction Another round's prediction under the strokes. */
+/** @typedef {Strokes | Save | Prediction} Step */
 
 export class History {
   /** @param {number} limit steps kept */
   constructor(limit = 200) {
     this.limit = limit;
-    /** @type {Action[]} */
+    /** @type {Step[]} */
     this.done = [];
-    /** @type {Action[]} */
+    /** @type {Step[]} */
     this.undone = [];
   }
 
-  /** A new action; what was undone before is gone. @param {Action} action */
-  push(action) {
-    this.done.push(action);
+  /** A new step; what was undone before is gone. @param {Step} step */
+  push(step) {
+    this.done.push(step);
     if (this.done.length > this.limit) this.done.shift();
     this.undone = [];
   }
 
-  /** @returns {Uint32Array | null} runs that take the last action back */
+  /** @returns {Step | null} the step to take back */
   undo() {
-    const action = this.done.pop();
-    if (action === undefined) return null;
-    this.undone.push(action);
-    return action.inverse;
+    const step = this.done.pop() ?? null;
+    if (step !== null) this.undone.push(step);
+    return step;
   }
 
-  /** @returns {Uint32Array | null} runs that do the last undone action again */
+  /** @returns {Step | null} the step to do again */
   redo() {
-    const action = this.undone.pop();
-    if (action === undefined) return null;
-    this.done.push(action);
-    return action.forward;
+    const step = this.undone.pop() ?? null;
+    if (step !== null) this.done.push(step);
+    return step;
   }
 
   get canUndo() {
@@ -41,5 +53,30 @@ export class History {
 
   get canRedo() {
     return this.undone.length > 0;
+  }
+}
+
+const MOST_SLICES = 50;
+
+/** The histories of the slices that were left, for as long as the page is open. */
+export class Histories {
+  constructor() {
+    /** @type {Map<string, {history: History, sequence: number, revision: number | null}>} the longest ago first */
+    this.kept = new Map();
+  }
+
+  /** @param {string} base address of the slice @param {History} history @param {{sequence: number, revision: number | null}} state */
+  keep(base, history, { sequence, revision }) {
+    this.kept.delete(base);
+    if (!history.canUndo && !history.canRedo) return;
+    this.kept.set(base, { history, sequence, revision });
+    if (this.kept.size > MOST_SLICES) this.kept.delete(this.kept.keys().next().value);
+  }
+
+  /** The history of a slice that comes back as it was left, else a new one: steps fit no other state. */
+  of(base, { sequence, revision }) {
+    const kept = this.kept.get(base);
+    const fits = kept !== undefined && kept.sequence === sequence && kept.revision === revision;
+    return fits ? kept.history : new History();
   }
 }

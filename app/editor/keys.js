@@ -1,29 +1,40 @@
-/** Which key does what; the tooltips read this table too, so a key is never shown that does not work. */
+/** Which key does what; tooltips and the sheet of keys read this table too, so a key is never shown that does not work. */
 
-/** @typedef {{key: string, ctrl?: boolean, shift?: boolean, command: string, shown: string, help: string}} Binding */
+/** @typedef {{key: string, ctrl?: boolean, shift?: boolean, command: string, shown: string, group: string, help: string}} Binding */
+
+const row = (group, shown, command, help, more = {}) => ({ group, shown, command, help, key: shown.toLowerCase(), ...more });
 
 /** @type {Binding[]} */
 export const BINDINGS = [
-  { key: "b", command: "brush", shown: "B", help: "Brush" },
-  { key: "e", command: "eraser", shown: "E", help: "Eraser: paints the background (also right-drag)" },
-  { key: "x", command: "box", shown: "X", help: "Draw a box around a region that is right" },
-  { key: "u", command: "unsure", shown: "U", help: "Unsure: nobody can say what is here" },
-  { key: "[", command: "smaller", shown: "[", help: "Smaller brush" },
-  { key: "]", command: "larger", shown: "]", help: "Larger brush" },
-  { key: "z", ctrl: true, command: "undo", shown: "Ctrl+Z", help: "Undo" },
-  { key: "z", ctrl: true, shift: true, command: "redo", shown: "Ctrl+Shift+Z", help: "Redo" },
-  { key: "y", ctrl: true, command: "redo", shown: "Ctrl+Y", help: "Redo" },
-  { key: "0", command: "fit", shown: "0", help: "Fit the slice into the view" },
-  { key: "+", command: "zoomIn", shown: "+", help: "Zoom in" },
-  { key: "-", command: "zoomOut", shown: "-", help: "Zoom out" },
-  { key: "h", command: "hide", shown: "H", help: "Hide the mask while the key is held" },
-  { key: "m", command: "heat", shown: "M", help: "Heat map: where the model is unsure" },
-  { key: "n", command: "nextBox", shown: "N", help: "Next place where the model is unsure" },
-  { key: ",", command: "previousSlice", shown: ",", help: "Previous slice" },
-  { key: ".", command: "nextSlice", shown: ".", help: "Next slice" },
-  { key: "enter", command: "claimStrokes", shown: "Enter", help: "Save the strokes and go on: only what you painted counts" },
-  { key: "enter", shift: true, command: "claimSlice", shown: "Shift+Enter", help: "Every pixel of this slice is right" },
-  { key: "escape", command: "cancel", shown: "Esc", help: "Cancel" },
+  row("Tools", "B", "brush", "Brush; with Shift a straight line from the last stroke's end"),
+  row("Tools", "E", "eraser", "Eraser: background when correcting, unlabelled when scribbling (also right-drag)"),
+  row("Tools", "R", "restore", "Restore: brings the prediction back, as if never painted"),
+  row("Tools", "U", "unsure", "Unsure: nobody can say what is here"),
+  row("Tools", "F", "flood", "Fill an area of one class"),
+  row("Tools", "L", "lasso", "Lasso: drag around an area, or click corner by corner"),
+  row("Tools", "G", "range", "Grey-range brush: only pixels as bright as the one under the cursor"),
+  row("Tools", "P", "superpixel", "Superpixels: small patches that follow the edges"),
+  row("Tools", "I", "pick", "Eyedropper: take the class under the cursor"),
+  row("Tools", "K", "lock", "Lock: paint only over the class under the cursor"),
+  row("Tools", "X", "box", "Draw a box around a region that is right"),
+  row("Tools", "[", "smaller", "Smaller brush"),
+  row("Tools", "]", "larger", "Larger brush"),
+  row("Tools", "S", "mode", "Switch between correcting and scribbling"),
+  row("Steps", "Ctrl+Z", "undo", "Undo, also across a save", { key: "z", ctrl: true }),
+  row("Steps", "Ctrl+Shift+Z", "redo", "Redo", { key: "z", ctrl: true, shift: true }),
+  row("Steps", "Ctrl+Y", "redo", "Redo", { key: "y", ctrl: true }),
+  row("Steps", "Enter", "claim", "Save and go on: the strokes, or the box where one is chosen"),
+  row("Steps", "Shift+Enter", "claimSlice", "Save the whole slice as right", { key: "enter", shift: true }),
+  row("Steps", "Esc", "cancel", "Cancel", { key: "escape" }),
+  row("Slices", ",", "previousSlice", "Previous slice"),
+  row("Slices", ".", "nextSlice", "Next slice"),
+  row("Slices", "N", "nextBox", "Next place where the model is unsure"),
+  row("View", "0", "fit", "Fit the slice into the view"),
+  row("View", "+", "zoomIn", "Zoom in (also the wheel)"),
+  row("View", "-", "zoomOut", "Zoom out"),
+  row("View", "H", "hide", "Hide the mask while the key is held"),
+  row("View", "M", "heat", "Heat map: where the model is unsure"),
+  row("View", "?", "sheet", "This sheet"),
 ];
 
 /** @param {string} command @returns {string} what a tooltip says */
@@ -34,8 +45,9 @@ export function tooltip(command) {
 
 /** The command of a key press: a name, `class:<place in the list>`, or null. @param {KeyboardEvent} event */
 export function commandOf(event) {
-  if (event.altKey) return null;
-  const ctrl = event.ctrlKey || event.metaKey;
+  const graph = event.getModifierState?.("AltGraph") ?? false; // how many keyboards type [ and ]
+  if (event.altKey && !graph) return null;
+  const ctrl = (event.ctrlKey && !graph) || event.metaKey;
   const key = event.key.toLowerCase();
   if (!ctrl && /^[1-9]$/.test(key)) return `class:${Number(key) - 1}`;
   const shiftMatters = ctrl || key === "enter";

@@ -1,71 +1,195 @@
-/** What the hand does on the slice: strokes of the brush and the eraser, and the box drawn around a region. */
+/** What the hand does on the slice: each gesture becomes one action at most, and a cancelled one leaves no trace. */
 
-import { TOUCHED } from "./raster.js";
-import { boxBetween, Stroke } from "./tools.js";
+import { Stroke } from "./brush.js";
+import { Lasso } from "./lasso.js";
+import { SuperpixelStroke } from "./superpixelbrush.js";
+import { isStraight, workOf } from "./tools.js";
 
+/** @typedef {import("./ink.js").Hand} Hand */
+/** @typedef {import("./ink.js").Stroking} Stroking */
 /** @typedef {import("./raster.js").Rect} Rect */
 /** @typedef {import("./slice.js").Slice} Slice */
-/** @typedef {import("./tools.js").Point} Point */
-/** @typedef {import("./pointer.js").Gesture} Gesture */
+/** @typedef {import("./tools.js").Keys} Keys */
+/** @typedef {import("./work.js").Point} Point */
+/** @typedef {import("./work.js").Work} Work */
+
+/**
+ * @typedef {object} Told
+ * @property {(rect: Rect) => void} painted pixels of a part have changed
+ * @property {() => void} finished an action was stored, or is on its way
+ * @property {(box: Rect | null) => void} drawn the box is another
+ * @property {(classId: number) => void} picked a class was taken up
+ * @property {(points: Point[] | null) => void} path the outline of the lasso, or the straight line that Shift would draw
+ * @property {(range: [number, number] | null) => void} range the grey values that are painted now
+ * @property {(error: unknown) => void} [failed] superpixels did not come, so that they were not painted
+ */
 
 export class Painter {
-  /**
-   * @param {object} told
-   * @param {(rect: Rect) => void} told.painted pixels of a part have changed
-   * @param {() => void} told.finished an action was stored, or is on its way
-   * @param {(box: Rect | null) => void} told.drawn the box is another
-   */
+  /** @param {Told} told */
   constructor(told) {
     this.told = told;
-    /** @type {Slice | null} */
-    this.slice = null;
-    /** @type {Stroke | null} */
-    this.stroke = null;
-    /** @type {Point | null} */
-    this.corner = null;
   }
 
-  /** @param {Gesture} kind @param {Point} point @param {number} classId @param {number} size in image pixels */
-  begin(kind, point, classId, size) {
-    if (kind === "box") {
-      this.corner = point;
-      return;
+  /** @type {Slice | null} */
+  #slice = null;
+  /** @type {Work | null} */
+  #work = null;
+  /** Whether the button is down. */
+  #pressed = false;
+  /** Strokes whose last superpixels are on the way. @type {Set<SuperpixelStroke>} */
+  #awaited = new Set();
+  /** What is to be painted as soon as no gesture is at work. @type {Map<SuperpixelStroke, () => Rect | null>} */
+  #arrived = new Map();
+  /** Where the last stroke ended. @type {Point | null} */
+  #lineStart = null;
+  /** Whether the straight line is shown that Shift would draw. */
+  #preview = false;
+
+  get slice() {
+    return this.#slice;
+  }
+
+  /** Another slice, or none: a stroke is finished on the one that it was painted on, a polygon is given up. */
+  set slice(slice) {
+    if (slice === this.#slice) return;
+    this.end();
+    if (this.#work !== null) this.#takeBack();
+    if (this.#awaited.size > 0) {
+      this.told.failed?.(new Error("Superpixels that were still on their way were not painted on the slice you left."));
     }
-    const painted = kind === "erase" ? this.slice.facts.classes[0].id : classId;
-    this.stroke = new Stroke(this.slice.raster, painted | TOUCHED, size);
-    this.told.painted(this.stroke.to(point));
+    this.#forget();
+    this.#showLine(null);
+    this.#slice = slice;
+    this.#lineStart = null;
+  }
+
+  /** Whether a gesture, an unfinished polygon or superpixels on the way will still change the slice. */
+  get busy() {
+    return this.#work !== null || this.#awaited.size > 0;
+  }
+
+  /** The button goes down. @param {Stroking} kind @param {Point} point @param {Hand} hand @param {Keys} keys */
+  begin(kind, point, hand, keys = {}) {
+    if (this.#slice === null) return;
+    this.end();
+    if (this.#work !== null && hand.tool !== "lasso") this.#takeBack();
+    this.#showLine(null);
+    const surroundings = { slice: this.#slice, told: this.told, lineStart: this.#lineStart };
+    this.#work ??= workOf(kind, point, hand, keys, surroundings);
+    this.#pressed = true;
+    if (this.#work.ink?.range) this.told.range(this.#work.ink.range);
+    this.#show(this.#work.press(point, kind, hand));
   }
 
   /** @param {Point} point */
   move(point) {
-    if (this.stroke !== null) this.told.painted(this.stroke.to(point));
-    else if (this.corner !== null) {
-      const { width, height } = this.slice.raster;
-      this.told.drawn(boxBetween(this.corner, point, width, height));
-    }
+    if (this.#pressed) this.#show(this.#work.to(point));
   }
 
   /** The button is up, or the slice is about to change: what was painted becomes an action. */
   end() {
-    const action = this.stroke?.finish() ?? null;
-    this.stroke = null;
-    this.corner = null;
+    if (!this.#pressed) return;
+    this.#pressed = false;
+    this.#show(this.#work.release());
+    if (!this.#work.open) this.#finish();
+  }
+
+  /** Fill an unfinished polygon. @returns {boolean} whether there was one */
+  close() {
+    this.end();
+    if (!(this.#work instanceof Lasso)) return false;
+    this.#show(this.#work.close());
+    this.#finish();
+    return true;
+  }
+
+  /** Take back what was done since the button went down; with no button down, give up what waits for more. */
+  cancel() {
+    if (this.#work !== null) this.#takeBack();
+    else this.#forget();
+  }
+
+  /**
+   * The cursor moves with no button down: show where a polygon or a straight line would go on.
+   * @param {Point | null} point null: it has left @param {Hand} hand @param {Keys} keys
+   */
+  hover(point, hand, keys = {}) {
+    if (this.#slice === null || this.#pressed) return;
+    if (this.#work instanceof Lasso) return this.#work.hover(point);
+    if (point !== null && hand.tool === "superpixel" && this.#slice.raster.at(point) !== -1) {
+      this.#slice.superpixels.at(point.x, point.y); // so that they are there at the click
+    }
+    const line = point !== null && this.#lineStart !== null && isStraight(hand, keys);
+    return this.#showLine(line ? [this.#lineStart, point] : null);
+  }
+
+  /** @param {Point[] | null} points */
+  #showLine(points) {
+    if (points !== null || this.#preview) this.told.path(points);
+    this.#preview = points !== null;
+  }
+
+  #takeBack() {
+    const work = this.#work;
+    this.#pressed = false;
+    this.#show(work.cancel());
+    if (!work.open) this.#leave(work);
+  }
+
+  #finish() {
+    const work = this.#work;
+    this.#work = null;
+    this.#store(work);
+    if (work instanceof Stroke) this.#lineStart = work.last;
+    const rest = work instanceof SuperpixelStroke ? work.rest() : null;
+    if (rest !== null) this.#wait(rest);
+    this.#leave(work);
+  }
+
+  /** @param {Work} work */
+  #leave(work) {
+    this.#work = null;
+    if (work.ink?.range) this.told.range(null);
+    this.#paintArrived();
+  }
+
+  /** @param {Work} work */
+  #store(work) {
+    const action = work.action();
     if (action === null) return;
-    this.slice.commit(action);
+    this.#slice.commit(action);
     this.told.finished();
   }
 
-  /** Take back what was painted since the button went down. */
-  cancel() {
-    const action = this.stroke?.finish() ?? null;
-    this.stroke = null;
-    this.corner = null;
-    if (action !== null) this.told.painted(this.slice.raster.apply(action.inverse));
+  /** Superpixels that had not come when the button went up are painted when they come, as an action of their own. */
+  async #wait(rest) {
+    this.#awaited.add(rest);
+    try {
+      this.#arrived.set(rest, await rest.arrival());
+      if (this.#work === null) this.#paintArrived();
+    } catch (error) {
+      if (this.#awaited.delete(rest)) this.told.failed?.(error);
+    }
   }
 
-  /** @param {"undo" | "redo"} which */
-  step(which) {
-    const rect = this.slice?.[which]() ?? null;
-    if (rect !== null) this.told.painted(rect);
+  #paintArrived() {
+    for (const [rest, paint] of this.#arrived) {
+      this.#arrived.delete(rest);
+      if (!this.#awaited.delete(rest)) continue;
+      this.#show(paint());
+      this.#store(rest);
+    }
+  }
+
+  #forget() {
+    this.#awaited.clear();
+    this.#arrived.clear();
+  }
+
+  /** @param {Rect | null} rect */
+  #show(rect) {
+    if (rect === null) return;
+    const seen = this.#slice.raster.clip(rect);
+    if (seen.x0 < seen.x1 && seen.y0 < seen.y1) this.told.painted(seen);
   }
 }

@@ -1,4 +1,4 @@
-/** Colours: one table from (touched, class, grey) to a screen pixel, so that a slider rebuilds the table, not the slice. */
+/** Colours: one table from (state, class, grey) to a screen pixel, so that a slider rebuilds the table, not the slice. */
 
 import { UNSURE } from "./raster.js";
 
@@ -8,59 +8,87 @@ import { UNSURE } from "./raster.js";
  * @property {number} opacity of the mask, 0 to 1
  * @property {boolean} outline draw borders instead of areas
  * @property {boolean} hidden show no mask at all
- * @property {number} brightness -100 to 100
- * @property {number} contrast -100 to 100
+ * @property {"correct" | "scribble"} mode scribbling shows what a person labelled, and no prediction
+ * @property {number} low loaded grey value that is shown black
+ * @property {number} high loaded grey value that is shown white
+ * @property {number} gamma above 1 lifts the shadows
+ * @property {boolean} invert
  */
 
 export const UNSURE_COLOR = "#8a6fb8";
 
-/** What the model says is shown this much fainter than what a person painted. */
-const UNTOUCHED_SHARE = 0.62;
-/** Background is the absence of colour; only where a person painted it is a trace of it shown. */
-const BACKGROUND_SHARE = 0.45;
+/** States of a pixel: `touched | saved << 1`. */
+export const STATES = 4;
+/** What a person painted is shown strongest, what is saved fainter, what the model says faintest. */
+const SHARES = [0.6, 1.2, 0.85, 1.2];
+/** Background is the absence of colour: a trace of it where a person labelled it, none where the model did. */
+const BACKGROUND_SHARES = [0, 0.45, 0.2, 0.45];
+const OUTLINE_SHARES = [0.75, 1, 0.9, 1];
+/** What lies along an outline is darkened: a thin line of a colour as bright as the grey around it would not be seen. */
+const BESIDE_OUTLINE = 0.5;
 
 /** @param {string} color `#rrggbb` @returns {[number, number, number]} */
 export function rgb(color) {
   return [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
 }
 
-/** A grey value after brightness and contrast. @param {number} grey @param {Look} look */
-export function toned(grey, look) {
-  const gain = 2 ** (look.contrast / 40);
-  return Math.max(0, Math.min(255, Math.round((grey - 127.5) * gain + 127.5 + 1.28 * look.brightness)));
+/** A loaded grey value as it is shown: window, gamma, inversion. @param {number} grey 0 to 255 @param {Look} look */
+export function toned(grey, { low, high, gamma, invert }) {
+  const share = Math.max(0, Math.min(1, (grey - low) / Math.max(1e-6, high - low))) ** (1 / gamma);
+  return Math.round(255 * (invert ? 1 - share : share));
 }
 
-/** How strongly a pixel's class is painted over its grey. */
-function strength(id, touched, look) {
-  if (look.hidden) return 0;
-  if (id === UNSURE && !touched) return 0;
-  if (look.outline) return id === 0 && !touched ? 0 : 1;
-  if (id === 0) return touched ? BACKGROUND_SHARE * look.opacity : 0;
-  return touched ? look.opacity : UNTOUCHED_SHARE * look.opacity;
+/** What a pixel counts as on the screen: its class, or UNSURE where it is bare. @param {number} id @param {number} state */
+export function shownClass(id, state, mode) {
+  return mode === "scribble" && state === 0 ? UNSURE : id;
+}
+
+/** How strongly a pixel's class is painted over its grey, 0 to 1. */
+function strength(id, state, look) {
+  if (look.hidden || (state === 0 && shownClass(id, state, look.mode) === UNSURE)) return 0;
+  if (look.outline) return id === 0 ? 0 : OUTLINE_SHARES[state];
+  const shares = id === 0 ? BACKGROUND_SHARES : SHARES;
+  return Math.min(1, shares[state] * look.opacity);
+}
+
+/** Pixels without a class, by their grey value. @param {Look} look @param {number} light less than 1 darkens them */
+export function bareTable(look, light = 1) {
+  return Uint32Array.from({ length: 256 }, (_, grey) => {
+    const shown = light * toned(grey, look);
+    return pixel(shown, shown, shown);
+  });
 }
 
 /**
- * The table: entry `touched << 16 | class << 8 | grey` is a pixel of ImageData (little-endian RGBA).
+ * The table: entry `state << 16 | class << 8 | grey` is a pixel of ImageData (little-endian RGBA). With outlines, it is
+ * for the pixels on both sides of a border.
  * @param {LabelClass[]} classes @param {Look} look @returns {Uint32Array}
  */
 export function buildTable(classes, look) {
-  const table = new Uint32Array(2 << 16);
-  const colors = new Map(classes.map((c) => [c.id, rgb(c.color)]));
-  colors.set(UNSURE, rgb(UNSURE_COLOR));
+  const table = new Uint32Array(STATES << 16);
   const greys = Uint8Array.from({ length: 256 }, (_, grey) => toned(grey, look));
-  for (let touched = 0; touched < 2; touched += 1) {
-    for (let id = 0; id < 256; id += 1) {
-      const color = colors.get(id);
-      const share = color === undefined ? 0 : strength(id, touched === 1, look);
-      const [r, g, b] = color ?? [0, 0, 0];
-      const row = (touched << 16) | (id << 8);
-      for (let grey = 0; grey < 256; grey += 1) {
-        const base = (1 - share) * greys[grey];
-        table[row | grey] = pixel(base + share * r, base + share * g, base + share * b);
-      }
+  const bare = bareTable(look, look.outline && !look.hidden ? BESIDE_OUTLINE : 1);
+  for (let row = 0; row < table.length; row += 256) table.set(bare, row); // also classes that nobody knows
+  for (const { id, color } of [...classes, { id: UNSURE, color: UNSURE_COLOR }]) {
+    for (let state = 0; state < STATES; state += 1) {
+      const share = strength(id, state, look);
+      if (share > 0) table.set(tinted(greys, rgb(color), share), (state << 16) | (id << 8));
     }
   }
   return table;
+}
+
+/** The class of every `state << 8 | class` as it is shown, to tell where borders are. @param {Look} look */
+export function buildShown({ mode }) {
+  return Uint8Array.from({ length: STATES << 8 }, (_, key) => shownClass(key & 255, key >> 8, mode));
+}
+
+/** @param {Uint8Array} greys @param {[number, number, number]} color @param {number} share */
+function tinted(greys, [r, g, b], share) {
+  return Uint32Array.from(greys, (grey) => {
+    const base = (1 - share) * grey;
+    return pixel(base + share * r, base + share * g, base + share * b);
+  });
 }
 
 function pixel(r, g, b) {

@@ -1,34 +1,53 @@
-/** Mouse, pen and fingers turned into gestures: paint, draw a box, pan, pinch, hover. */
+/** Mouse, pen and fingers turned into gestures: draw, erase, pan, pinch, hover. */
 
-/** @typedef {"paint" | "erase" | "box" | "pan" | "pinch"} Gesture */
+/** @typedef {"draw" | "erase" | "pan" | "pinch"} Gesture */
+/** @typedef {"draw" | "erase"} Stroking */
+/** @typedef {{clientX: number, clientY: number}} Place */
 /**
  * @typedef {object} Hands What the gestures do.
- * @property {() => Gesture} tool what the main button does now
- * @property {(kind: Gesture, event: PointerEvent) => void} begin
- * @property {(kind: Gesture, event: PointerEvent) => void} move
- * @property {(kind: Gesture) => void} end
+ * @property {(kind: Stroking, event: PointerEvent) => void} begin
+ * @property {(kind: Stroking, event: PointerEvent) => void} move
+ * @property {(kind: Stroking) => void} end
  * @property {() => void} cancel as if it had not begun
  * @property {(event: PointerEvent | null) => void} hover
  * @property {(dx: number, dy: number) => void} pan in CSS pixels
- * @property {(at: {clientX: number, clientY: number}, factor: number) => void} zoom
+ * @property {(at: Place, factor: number) => void} zoom
+ * @property {(event: MouseEvent) => void} [double] a double click, after the gestures of its two clicks
  */
 
 const WHEEL_STEP = 1.0017;
+/** Trackpads report a pinch as a wheel with Ctrl, in small steps. */
+const TRACKPAD_STEP = 1.01;
+const WHEEL_UNITS = [1, 33, 400]; // pixels, lines, pages
+/** For so long after the pen was last felt, a touch is the hand that holds it. */
+const PALM_MS = 500;
+const ERASER_END = 32;
 
 export class Pointers {
   /** @param {HTMLElement} surface @param {Hands} hands */
   constructor(surface, hands) {
+    this.surface = surface;
     this.hands = hands;
     /** @type {Gesture | null} */
     this.gesture = null;
     this.space = false;
-    /** @type {Map<number, {clientX: number, clientY: number}>} */
-    this.fingers = new Map();
+    /** The pointer whose gesture it is, its button as a bit of `buttons`, and where it was last. */
     this.owner = -1;
-    surface.addEventListener("pointerdown", (event) => this.#down(surface, event));
+    this.button = 1;
+    /** @type {Place} */
+    this.place = { clientX: 0, clientY: 0 };
+    /** @type {Map<number, Place>} */
+    this.fingers = new Map();
+    this.penFelt = -Infinity;
+    surface.addEventListener("pointerdown", (event) => this.#down(event));
     surface.addEventListener("pointermove", (event) => this.#move(event));
-    for (const name of ["pointerup", "pointercancel"]) surface.addEventListener(name, (event) => this.#up(event));
+    // A pointer that is taken away by the system (pointercancel) or by the page (lost capture) ends its stroke: what is
+    // painted stays, and can be seen and undone, where taking it back would lose work unasked.
+    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      surface.addEventListener(name, (event) => this.#up(event));
+    }
     surface.addEventListener("pointerleave", () => this.hands.hover(null));
+    surface.addEventListener("dblclick", (event) => this.hands.double?.(event));
     surface.addEventListener("contextmenu", (event) => event.preventDefault());
     surface.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
@@ -37,46 +56,84 @@ export class Pointers {
     return this.gesture !== null;
   }
 
-  #down(surface, event) {
+  #down(event) {
     event.preventDefault();
-    surface.setPointerCapture(event.pointerId);
-    this.fingers.set(event.pointerId, { clientX: event.clientX, clientY: event.clientY });
-    if (event.pointerType === "touch" && this.fingers.size === 2) return this.#begin("pinch", event);
-    if (this.gesture !== null) return undefined;
-    return this.#begin(this.#kind(event), event);
+    if (event.pointerType === "touch" && this.#isStray(event)) return;
+    if (event.pointerType === "pen") this.#penDown(event);
+    const kind = this.#kind(event);
+    if (kind === null) return;
+    this.surface.setPointerCapture(event.pointerId);
+    if (event.pointerType === "touch") this.fingers.set(event.pointerId, placeOf(event));
+    if (this.gesture === null) this.#begin(kind, event);
+    else if (this.fingers.size === 2 && this.fingers.has(this.owner)) this.#pinchBegins();
   }
 
-  /** @returns {Gesture} */
+  /** The palm beside a pen, or a touch while the mouse is at work. */
+  #isStray(event) {
+    const others = this.gesture !== null && this.gesture !== "pinch" && !this.fingers.has(this.owner);
+    return others || event.timeStamp - this.penFelt < PALM_MS;
+  }
+
+  /** What the fingers have begun was the palm, put down before the pen. */
+  #penDown(event) {
+    this.penFelt = event.timeStamp;
+    if (this.gesture === "pinch" || this.fingers.has(this.owner)) this.#takeBack();
+    this.fingers.clear();
+  }
+
+  /** @returns {Gesture | null} null for buttons that mean nothing here */
   #kind(event) {
-    if (event.button === 1 || this.space) return "pan";
-    if (event.button === 2 || event.buttons & 32) return "erase"; // 32: the eraser end of a pen
-    return this.hands.tool();
+    if (event.button === 1 || (event.button === 0 && this.space)) return "pan";
+    if (event.button === 2 || event.buttons & ERASER_END) return "erase";
+    return event.button === 0 ? "draw" : null;
   }
 
   #begin(kind, event) {
-    if (this.gesture !== null) this.hands.cancel(); // the first of two fingers was no stroke
     this.gesture = kind;
     this.owner = event.pointerId;
-    if (kind !== "pan" && kind !== "pinch") this.hands.begin(kind, event);
+    this.button = event.buttons & ERASER_END ? ERASER_END : [1, 4, 2][event.button];
+    this.place = placeOf(event);
+    if (kind !== "pan") this.hands.begin(kind, event);
+  }
+
+  /** The first of two fingers was no stroke. */
+  #pinchBegins() {
+    if (this.gesture !== "pinch") this.#takeBack();
+    this.gesture = "pinch";
+  }
+
+  #takeBack() {
+    if (this.gesture === "draw" || this.gesture === "erase") this.hands.cancel();
+    this.gesture = null;
   }
 
   #move(event) {
-    const before = this.fingers.get(event.pointerId);
-    if (before !== undefined && this.gesture === "pinch") this.#pinch(event, before);
-    if (before !== undefined) this.fingers.set(event.pointerId, { clientX: event.clientX, clientY: event.clientY });
-    if (event.pointerId === this.owner && this.gesture === "pan" && before !== undefined) {
-      this.hands.pan(event.clientX - before.clientX, event.clientY - before.clientY);
-    } else if (event.pointerId === this.owner && this.gesture !== null && this.gesture !== "pinch") {
-      const passed = event.getCoalescedEvents?.() ?? [];
-      for (const each of passed.length > 0 ? passed : [event]) this.hands.move(this.gesture, each);
-    }
+    if (event.pointerType === "pen") this.penFelt = event.timeStamp;
+    if (event.pointerType === "touch" && !this.fingers.has(event.pointerId)) return;
+    if (this.gesture === "pinch") this.#pinch(event);
+    else if (this.gesture !== null && event.pointerId === this.owner) this.#goOn(event);
+    if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, placeOf(event));
     this.hands.hover(event.pointerType === "touch" ? null : event);
   }
 
+  #goOn(event) {
+    // Of several buttons only the last one up is reported by pointerup, and none that goes up over a dialog.
+    if (event.pointerType !== "touch" && (event.buttons & this.button) === 0) return this.#up(event);
+    if (this.gesture === "pan") {
+      this.hands.pan(event.clientX - this.place.clientX, event.clientY - this.place.clientY);
+      this.place = placeOf(event);
+      return undefined;
+    }
+    const passed = event.getCoalescedEvents?.() ?? [];
+    for (const each of passed.length > 0 ? passed : [event]) this.hands.move(this.gesture, each);
+    return undefined;
+  }
+
   /** Two fingers: the point between them stays under them. */
-  #pinch(event, before) {
+  #pinch(event) {
+    const before = this.fingers.get(event.pointerId);
     const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
-    if (other === undefined) return;
+    if (before === undefined || other === undefined) return;
     const apart = (a) => Math.hypot(a.clientX - other.clientX, a.clientY - other.clientY);
     this.hands.pan((event.clientX - before.clientX) / 2, (event.clientY - before.clientY) / 2);
     const middle = { clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 };
@@ -84,17 +141,25 @@ export class Pointers {
   }
 
   #up(event) {
+    if (event.pointerType === "pen") this.penFelt = event.timeStamp;
     this.fingers.delete(event.pointerId);
-    if (this.gesture === "pinch" && this.fingers.size > 0) return;
-    if (this.gesture === null || (event.pointerId !== this.owner && this.gesture !== "pinch")) return;
-    const ended = this.gesture;
-    this.gesture = null;
-    this.hands.end(ended);
+    if (this.gesture === "pinch") {
+      if (this.fingers.size === 0) this.gesture = null; // a finger that stays behind draws nothing
+    } else if (this.gesture !== null && event.pointerId === this.owner) {
+      const ended = this.gesture;
+      this.gesture = null;
+      if (ended !== "pan") this.hands.end(ended);
+    }
   }
 
   #wheel(event) {
     event.preventDefault();
-    const lines = event.deltaMode === 1 ? 33 : 1;
-    this.hands.zoom(event, WHEEL_STEP ** (-event.deltaY * lines));
+    const step = event.ctrlKey ? TRACKPAD_STEP : WHEEL_STEP;
+    this.hands.zoom(event, step ** (-event.deltaY * WHEEL_UNITS[event.deltaMode]));
   }
+}
+
+/** @returns {Place} */
+function placeOf({ clientX, clientY }) {
+  return { clientX, clientY };
 }

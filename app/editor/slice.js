@@ -1,13 +1,15 @@
 /** One opened slice: its raster, its history and its way to the server. */
 
 import { History } from "./history.js";
-import { Raster, toUint32, unframe } from "./raster.js";
-import { ActiveClock, Outbox } from "./transport.js";
+import { Raster } from "./raster.js";
+import { Superpixels } from "./superpixels.js";
+import { ActiveClock, Outbox, parsed } from "./transport.js";
+import { paintedRuns } from "./whole.js";
+import { toUint32, unframe } from "./wire.js";
 
+/** @typedef {import("./changes.js").Action} Action */
+/** @typedef {import("./raster.js").Rect} Rect */
 /** @typedef {import("./transport.js").Api} Api */
-
-const STRIP_ROWS = 512;
-const STRIPS_AT_ONCE = 3;
 
 export class Slice {
   /**
@@ -20,83 +22,110 @@ export class Slice {
     this.raster = new Raster(width, height);
     this.history = new History();
     this.clock = new ActiveClock();
+    this.superpixels = new Superpixels(api);
     /** What the server says about the slice; null until `loadMask` is done. */
     this.facts = null;
     /** @type {Outbox | null} */
     this.outbox = null;
   }
 
-  /** Fetch the facts and the mask. @param {AbortSignal} signal */
-  async loadMask(signal) {
-    const { facts, body } = unframe(await this.api.get("slice", signal));
-    this.facts = facts;
-    this.raster.load(toUint32(body));
-    this.outbox = new Outbox((path, runs) => this.api.post(path, runs), facts.sequence, this.onState);
-  }
-
   /**
-   * Fetch the grey values of a channel in strips, those in view first.
-   * @param {number} channel @param {import("./raster.js").Rect} inView @param {AbortSignal} signal
-   * @param {(rect: import("./raster.js").Rect) => void} onStrip
+   * Fetch the facts and the mask, the first time or anew, over the prediction that is shown already.
+   * @param {AbortSignal} [signal]
    */
-  async loadGrey(channel, inView, signal, onStrip) {
-    const { width, height } = this.raster;
-    const middle = (inView.y0 + inView.y1) / 2;
-    const tops = Array.from({ length: Math.ceil(height / STRIP_ROWS) }, (_, i) => i * STRIP_ROWS);
-    tops.sort((a, b) => Math.abs(a + STRIP_ROWS / 2 - middle) - Math.abs(b + STRIP_ROWS / 2 - middle));
-    const worker = async () => {
-      for (let y0 = tops.shift(); y0 !== undefined; y0 = tops.shift()) {
-        const y1 = Math.min(height, y0 + STRIP_ROWS);
-        const rows = await this.api.get(`grey?channel=${channel}&y0=${y0}&y1=${y1}`, signal);
-        this.raster.setGrey(y0, new Uint8Array(rows));
-        onStrip({ x0: 0, y0, x1: width, y1 });
-      }
-    };
-    await Promise.all(Array.from({ length: STRIPS_AT_ONCE }, worker));
+  async loadMask(signal) {
+    const query = this.facts === null ? "" : `?round=${this.round}`;
+    const { facts, body } = unframe(await this.api.get(`slice${query}`, signal));
+    const numbers = toUint32(body);
+    this.facts = facts;
+    this.raster.load(numbers.subarray(0, facts.mask_numbers));
+    this.raster.loadBase(numbers.subarray(facts.mask_numbers));
+    if (this.outbox === null) {
+      this.outbox = new Outbox((path, runs) => this.api.post(path, runs), facts.sequence, this.onState);
+    }
+    this.outbox.sequence = facts.sequence;
+    this.outbox.round = this.round;
   }
 
-  /** A finished action: into the history and on its way. @param {import("./raster.js").Action} action */
+  /** Whose prediction is shown; 0 where it is none's. */
+  get round() {
+    return this.facts.round ?? 0;
+  }
+
+  /** A finished action: into the history and on its way. @param {Action} action */
   commit(action) {
-    this.history.push(action);
-    this.outbox.push(action.forward, this.clock.take());
+    this.history.push({ kind: "strokes", ...action });
+    this.#send(action.forward);
   }
 
-  /** @returns {import("./raster.js").Rect | null} what changed */
-  undo() {
-    return this.#step(this.history.undo());
-  }
-
-  /** @returns {import("./raster.js").Rect | null} what changed */
-  redo() {
-    return this.#step(this.history.redo());
-  }
-
-  #step(runs) {
-    if (runs === null) return null;
-    this.outbox.push(runs, this.clock.take());
+  /** Paint runs and send them, without a step of their own in the history. @param {Uint32Array} runs @returns {Rect} */
+  paint(runs) {
+    this.#send(runs);
     return this.raster.apply(runs);
   }
 
+  #send(runs) {
+    this.outbox.push(runs, this.clock.take());
+  }
+
+  /** What identifies the slice as it is here. */
+  get state() {
+    return { sequence: this.outbox?.sequence ?? -1, revision: this.facts?.revision ?? null };
+  }
+
+  // ---- what the server does with the whole slice, once every stroke is stored
+
   /**
-   * Say what is true now, once every stroke is stored.
+   * Say what is true now.
    * @param {"strokes" | "region" | "slice"} kind @param {number[] | undefined} box y0, x0, y1, x1
    */
   async claim(kind, box) {
     await this.outbox.flush();
-    const id = crypto.randomUUID();
-    const wish = { id, kind, box, sequence: this.outbox.sequence, active_ms: this.clock.take() };
-    return this.api.post("claim", JSON.stringify(wish));
+    const painted = paintedRuns(this.raster);
+    const wish = { kind, box, sequence: this.outbox.sequence, round: this.round, active_ms: this.clock.take() };
+    const answer = await this.#ask("claim", wish);
+    this.facts.revision = answer.revision;
+    return { answer, step: { kind: "save", claim: kind, box, revision: answer.revision, painted } };
   }
 
-  /** What was painted is saved: no pixel counts as touched, and there is nothing to undo. */
-  settle() {
-    this.raster.touched.fill(0);
-    this.history = new History();
-    this.facts.origin = "label";
+  /** Take a save back: the label is the one before, and what was painted is a draft again. @param {import("./history.js").Save} step */
+  async unsave(step) {
+    await this.outbox.flush();
+    await this.#ask("undo", { revision: step.revision });
+    await this.loadMask();
+    if (step.painted.length > 0) this.paint(step.painted);
   }
 
-  /** @returns {Promise<{facts: any, body: Uint8Array}>} */
+  /** Put another round's prediction under the strokes. @param {number} round */
+  async rebase(round) {
+    await this.outbox.flush();
+    await this.#ask("rebase", { round, sequence: this.outbox.sequence });
+    this.facts.round = round;
+    await this.loadMask();
+  }
+
+  #ask(path, wish) {
+    return this.api.post(path, JSON.stringify({ id: crypto.randomUUID(), ...wish }));
+  }
+
+  // ---- what the server knows besides
+
+  /** How unsure the model is. @param {AbortSignal} signal @returns {Promise<{facts: any, body: Uint8Array}>} */
   async heat(signal) {
     return unframe(await this.api.get("heat", signal));
+  }
+
+  /** How often each grey value of a channel occurs. @param {number} channel @param {AbortSignal} signal */
+  async histogram(channel, signal) {
+    return parsed(await this.api.get(`histogram?channel=${channel}`, signal));
+  }
+
+  /**
+   * A mask made from other slices, 255 where it says nothing.
+   * @param {string} query @param {AbortSignal} signal @returns {Promise<{facts: any, pairs: Uint32Array}>} pairs of length and class
+   */
+  async suggestion(query, signal) {
+    const { facts, body } = unframe(await this.api.get(`suggestion?${query}`, signal));
+    return { facts, pairs: toUint32(body) };
   }
 }

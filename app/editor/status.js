@@ -1,24 +1,92 @@
-/** The line below the picture: where the cursor is, and what is there. */
+/** The line below the picture: where the cursor is, what is there, and how sure the model is of it. */
 
-const ORIGINS = { empty: "no prediction", label: "your label", draft: "your draft" };
-const NOT_PAINTED = { empty: "not labelled", prediction: "predicted" };
+import { UNSURE } from "./raster.js";
+import { parsed } from "./transport.js";
+
+const ORIGINS = { empty: "no prediction yet", label: "your label", draft: "your draft" };
+const PROBE_MS = 60;
 
 /**
- * @param {import("./slice.js").Slice} slice @param {number} z
- * @param {{x: number, y: number} | null} place under the cursor, in image pixels @param {number} scale screen px per image px
+ * @typedef {object} Seen What the line is made of.
+ * @property {import("./slice.js").Slice} slice
+ * @property {number} z
+ * @property {{x: number, y: number} | null} place under the cursor, in image pixels
+ * @property {number} scale screen pixels per image pixel
+ * @property {{width: number, height: number, values: Uint8Array} | null} doubt how unsure the model is, a small map
+ * @property {string | null} raw the raw grey values under the cursor, once they are known
  */
-export function statusText({ raster, facts }, z, place, scale) {
+
+/** @param {Seen} seen @returns {string} */
+export function statusText({ slice, z, place, scale, doubt, raw }) {
+  const { raster, facts } = slice;
   const origin = ORIGINS[facts.origin] ?? `prediction of round ${facts.round}`;
-  const parts = [`z ${z}/${facts.depth - 1}`, here(raster, facts, place), `${Math.round(scale * 1000) / 10} %`, origin];
-  return parts.join("   ");
+  const here = placeText(raster, facts, place, raw) + sureText(raster, place, doubt);
+  return [`z ${z}/${facts.depth - 1}`, here, `${Math.round(scale * 1000) / 10} %`, origin].join("   ");
 }
 
-function here(raster, facts, place) {
-  const [x, y] = place === null ? [-1, -1] : [Math.floor(place.x), Math.floor(place.y)];
-  if (!raster.inside(x, y)) return `${raster.width} × ${raster.height} px`;
-  const at = y * raster.width + x;
-  const name = facts.classes.find((c) => c.id === raster.mask[at])?.name ?? "unsure";
-  const said = raster.touched[at] ? "painted" : NOT_PAINTED[facts.origin];
-  const what = said === "not labelled" ? said : said === undefined ? name : `${name} (${said})`;
-  return `x ${x}   y ${y}   grey ${raster.levels[0].grey[at]}   ${what}`;
+/** @returns {[number, number] | null} the pixel under the cursor */
+export function pixelAt(raster, place) {
+  if (place === null) return null;
+  const [x, y] = [Math.floor(place.x), Math.floor(place.y)];
+  return raster.inside(x, y) ? [x, y] : null;
+}
+
+function placeText(raster, facts, place, raw) {
+  const pixel = pixelAt(raster, place);
+  if (pixel === null) return `${raster.width} × ${raster.height} px`;
+  const [x, y] = pixel;
+  return `x ${x}   y ${y}   grey ${raw ?? "…"}   ${classText(raster, facts, y * raster.width + x)}`;
+}
+
+function classText(raster, facts, at) {
+  const name = facts.classes.find((c) => c.id === raster.mask[at])?.name ?? (raster.mask[at] === UNSURE ? "unsure" : "?");
+  if (raster.touched[at]) return `${name} (painted)`;
+  if (raster.saved[at]) return `${name} (saved)`;
+  return facts.round === null ? "not labelled" : `${name} (predicted)`;
+}
+
+/** The map holds 255 times the doubt, so what is left of 255 is the probability of the predicted class. */
+function sureText(raster, place, doubt) {
+  const pixel = pixelAt(raster, place);
+  if (pixel === null || doubt === null) return "";
+  const [x, y] = [Math.floor((pixel[0] * doubt.width) / raster.width), Math.floor((pixel[1] * doubt.height) / raster.height)];
+  return `   model ${Math.round(100 - doubt.values[y * doubt.width + x] / 2.55)} % sure`;
+}
+
+/** Asks the server for the raw values under a cursor that rests. */
+export class Probe {
+  /** @param {() => void} arrived */
+  constructor(arrived) {
+    this.arrived = arrived;
+    this.timer = 0;
+    this.key = "";
+    /** @type {string | null} */
+    this.raw = null;
+  }
+
+  /** @param {import("./slice.js").Slice} slice @param {[number, number] | null} pixel */
+  at(slice, pixel) {
+    const key = pixel === null ? "" : `${slice.api.base}/${pixel}`;
+    if (key === this.key) return;
+    this.key = key;
+    this.raw = null;
+    clearTimeout(this.timer);
+    if (pixel !== null) this.timer = setTimeout(() => this.#ask(slice, pixel, key), PROBE_MS);
+  }
+
+  async #ask(slice, [x, y], key) {
+    try {
+      const { values } = parsed(await slice.api.get(`pixel?y=${y}&x=${x}`));
+      if (key !== this.key) return;
+      this.raw = values.map(shown).join(", ");
+      this.arrived();
+    } catch {
+      // the grey value stays unknown; the next pixel is asked for anew
+    }
+  }
+}
+
+/** A raw value in at most six digits. */
+function shown(value) {
+  return value === null ? "none" : String(Number.isInteger(value) ? value : Number(value.toPrecision(5)));
 }

@@ -3,44 +3,65 @@
  * shows and not what the slice holds. A tile remembers which part of it is out of date and is mended when it is seen.
  */
 
+import { STATES } from "./palette.js";
 import { UNSURE } from "./raster.js";
 
+/** @typedef {import("./raster.js").Raster} Raster */
 /** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {{canvas: HTMLCanvasElement, level: number, tx: number, ty: number, width: number, height: number, dirty: Rect | null}} Tile */
 
 export const TILE = 512;
-const MOST_TILES = 96;
+/** Pixels of a level that an outline is wide. */
+const BORDER = 2;
+/** Tiles kept besides those in view, so that going back costs nothing; each holds 1 MB. */
+const SPARE_TILES = 48;
 
-/** @typedef {{canvas: HTMLCanvasElement, level: number, tx: number, ty: number, dirty: Rect | null}} Tile */
+/** The level whose pixels are just not larger than the screen's. @param {number} scale screen px per image px @param {number} count of levels */
+export function levelFor(scale, count) {
+  const wanted = scale >= 1 ? 0 : Math.floor(Math.log2(1 / scale) + 1e-9);
+  return Math.min(count - 1, wanted);
+}
 
 export class Tiles {
-  /** @param {import("./raster.js").Raster} raster */
+  /** @param {Raster} raster */
   constructor(raster) {
     this.raster = raster;
-    this.table = new Uint32Array(2 << 16);
-    this.outline = false;
+    this.table = new Uint32Array(STATES << 16);
+    /** Pixels without a class, by grey value. */
+    this.bare = new Uint32Array(256);
+    /** Where only borders are drawn: the class as shown, by `state << 8 | class`. @type {Uint8Array | null} */
+    this.shown = null;
     /** @type {Map<string, Tile>} the least recently seen first */
     this.tiles = new Map();
+    /** Canvases that no tile needs any more. @type {HTMLCanvasElement[]} */
+    this.canvases = [];
     this.scratch = new ImageData(TILE, TILE);
     this.pixels = new Uint32Array(this.scratch.data.buffer);
+    this.lines = [0, 1, 2, 3, 4].map(() => new Uint8Array(TILE + 2 * BORDER));
   }
 
-  /** The level whose pixels are just not larger than the screen's. @param {number} scale screen px per image px */
-  levelFor(scale) {
-    const wanted = scale >= 1 ? 0 : Math.floor(Math.log2(1 / scale) + 1e-9);
-    return Math.min(this.raster.levels.length - 1, wanted);
+  /** Go on with another slice. @param {Raster} raster */
+  use(raster) {
+    this.raster = raster;
+    for (const tile of this.tiles.values()) this.canvases.push(tile.canvas);
+    this.tiles.clear();
   }
 
-  /** @param {Uint32Array} table @param {boolean} outline */
-  setTable(table, outline) {
+  /**
+   * @param {Uint32Array} table from `buildTable` @param {Uint32Array} bare from `bareTable`
+   * @param {Uint8Array | null} shown from `buildShown`, to draw borders instead of areas
+   */
+  setTable(table, bare, shown) {
     this.table = table;
-    this.outline = outline;
+    this.bare = bare;
+    this.shown = shown;
     this.invalidate({ x0: 0, y0: 0, x1: this.raster.width, y1: this.raster.height });
   }
 
   /** Part of the slice has changed. @param {Rect} rect in image pixels */
   invalidate(rect) {
     for (const tile of this.tiles.values()) {
-      const dirty = this.#inTile(tile, rect);
+      const dirty = inTile(tile, rect);
       if (dirty !== null) tile.dirty = tile.dirty === null ? dirty : union(tile.dirty, dirty);
     }
   }
@@ -56,75 +77,110 @@ export class Tiles {
     const tile = this.tiles.get(key) ?? this.#create(level, tx, ty);
     this.tiles.delete(key);
     this.tiles.set(key, tile);
-    if (this.tiles.size > MOST_TILES) this.tiles.delete(this.tiles.keys().next().value);
-    if (tile.dirty !== null) this.#render(tile, tile.dirty);
+    if (tile.dirty !== null) {
+      if (this.shown === null) this.#renderAreas(tile, tile.dirty);
+      else this.#renderBorders(tile, tile.dirty);
+    }
     tile.dirty = null;
     return tile;
   }
 
+  /** Give up what was not seen for longest. @param {number} inView tiles that the view needs */
+  trim(inView) {
+    while (this.tiles.size > inView + SPARE_TILES) {
+      const [key, { canvas }] = this.tiles.entries().next().value;
+      this.tiles.delete(key);
+      this.canvases.push(canvas);
+    }
+  }
+
   #create(level, tx, ty) {
-    const canvas = document.createElement("canvas");
-    const { width, height } = this.raster.levels[level];
-    canvas.width = Math.min(TILE, width - tx * TILE);
-    canvas.height = Math.min(TILE, height - ty * TILE);
-    return { canvas, level, tx, ty, dirty: { x0: 0, y0: 0, x1: canvas.width, y1: canvas.height } };
+    const canvas = this.canvases.pop() ?? document.createElement("canvas");
+    if (canvas.width !== TILE || canvas.height !== TILE) [canvas.width, canvas.height] = [TILE, TILE];
+    const all = this.raster.levels[level];
+    const [width, height] = [Math.min(TILE, all.width - tx * TILE), Math.min(TILE, all.height - ty * TILE)];
+    return { canvas, level, tx, ty, width, height, dirty: { x0: 0, y0: 0, x1: width, y1: height } };
   }
 
-  /** A rectangle of the slice in the pixels of a tile, one pixel wider for outlines; null where they do not meet. */
-  #inTile(tile, rect) {
-    const shrink = 2 ** tile.level;
-    const dirty = {
-      x0: Math.max(0, Math.floor(rect.x0 / shrink) - 1 - tile.tx * TILE),
-      y0: Math.max(0, Math.floor(rect.y0 / shrink) - 1 - tile.ty * TILE),
-      x1: Math.min(tile.canvas.width, Math.ceil(rect.x1 / shrink) + 1 - tile.tx * TILE),
-      y1: Math.min(tile.canvas.height, Math.ceil(rect.y1 / shrink) + 1 - tile.ty * TILE),
-    };
-    return dirty.x0 < dirty.x1 && dirty.y0 < dirty.y1 ? dirty : null;
-  }
-
-  #render(tile, { x0, y0, x1, y1 }) {
-    const { level, tx, ty } = tile;
-    const { width, grey } = this.raster.levels[level];
-    const { mask, touched } = this.raster;
-    const columns = this.#samples(level, tx * TILE + x0, tx * TILE + x1, this.raster.width);
-    const { table, pixels, outline } = this;
+  #renderAreas({ canvas, level, tx, ty }, { x0, y0, x1, y1 }) {
+    const { mask, touched, saved, width, height, levels } = this.raster;
+    const { grey, width: greyWidth } = levels[level];
+    const { table, pixels } = this;
+    const columns = samples(level, tx * TILE + x0, tx * TILE + x1, width);
     for (let y = y0; y < y1; y += 1) {
-      const row = this.#sample(level, ty * TILE + y, this.raster.height) * this.raster.width;
-      const greyRow = (ty * TILE + y) * width + tx * TILE;
-      const out = y * TILE;
-      for (let x = x0; x < x1; x += 1) {
-        const at = row + columns[x - x0];
-        const index = (touched[at] << 16) | (mask[at] << 8) | grey[greyRow + x];
-        pixels[out + x] = table[index];
-        if (outline && !this.#onBorder(at, row, columns[x - x0], level)) {
-          pixels[out + x] = table[(UNSURE << 8) | grey[greyRow + x]]; // untouched and unlabelled: plain grey
-        }
+      const row = sample(level, ty * TILE + y, height) * width;
+      const out = y * TILE + x0;
+      const from = (ty * TILE + y) * greyWidth + tx * TILE + x0;
+      for (let i = 0; i < columns.length; i += 1) {
+        const at = row + columns[i];
+        pixels[out + i] = table[((touched[at] | (saved[at] << 1)) << 16) | (mask[at] << 8) | grey[from + i]];
       }
     }
-    tile.canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);
+    canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);
   }
 
-  /** Whether a neighbour, one pixel of this level away, has another class. */
-  #onBorder(at, row, x, level) {
-    const { mask, width, height } = this.raster;
-    const step = 2 ** level;
-    const y = row / width;
-    return (
-      (x >= step && mask[at - step] !== mask[at]) ||
-      (x + step < width && mask[at + step] !== mask[at]) ||
-      (y >= step && mask[at - step * width] !== mask[at]) ||
-      (y + step < height && mask[at + step * width] !== mask[at])
-    );
+  /** Pixels near another class have a colour; all others are bare. */
+  #renderBorders({ canvas, level, tx, ty }, { x0, y0, x1, y1 }) {
+    const { mask, touched, saved, width, height, levels } = this.raster;
+    const { grey, width: greyWidth, height: greyHeight } = levels[level];
+    const { table, bare, pixels } = this;
+    const [left, top] = [tx * TILE + x0, ty * TILE + y0];
+    const columns = samples(level, left - BORDER, left + x1 - x0 + BORDER, width, greyWidth - 1);
+    const rowAt = (y) => sample(level, Math.max(0, Math.min(greyHeight - 1, y)), height) * width;
+    let [above2, above, here, below, below2] = this.lines;
+    [above2, above, here, below].forEach((line, i) => this.#showLine(line, columns, rowAt(top - BORDER + i)));
+    for (let y = top; y < top + y1 - y0; y += 1) {
+      const row = rowAt(y);
+      this.#showLine(below2, columns, rowAt(y + BORDER));
+      const out = (y - ty * TILE) * TILE + x0 - BORDER;
+      const from = y * greyWidth + left - BORDER;
+      for (let i = BORDER; i < columns.length - BORDER; i += 1) {
+        const id = here[i];
+        const within = here[i - 1] === id && here[i + 1] === id && above[i] === id && below[i] === id;
+        const bareClass = id === 0 || id === UNSURE; // these are only darkened, one pixel wide
+        if (within && (bareClass || (here[i - 2] === id && here[i + 2] === id && above2[i] === id && below2[i] === id))) {
+          pixels[out + i] = bare[grey[from + i]];
+        } else {
+          const at = row + columns[i];
+          pixels[out + i] = table[((touched[at] | (saved[at] << 1)) << 16) | (mask[at] << 8) | grey[from + i]];
+        }
+      }
+      [above2, above, here, below, below2] = [above, here, below, below2, above2];
+    }
+    canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);
   }
 
-  #samples(level, from, to, length) {
-    return Int32Array.from({ length: to - from }, (_, i) => this.#sample(level, from + i, length));
+  /** The classes that a row of pixels shows. */
+  #showLine(line, columns, row) {
+    const { mask, touched, saved } = this.raster;
+    const { shown } = this;
+    for (let i = 0; i < columns.length; i += 1) {
+      const at = row + columns[i];
+      line[i] = shown[((touched[at] | (saved[at] << 1)) << 8) | mask[at]];
+    }
   }
+}
 
-  /** The image pixel in the middle of a level's pixel. */
-  #sample(level, i, length) {
-    return Math.min(length - 1, (i << level) + ((1 << level) >> 1));
-  }
+/** A rectangle of the slice in the pixels of a tile, wider by a border; null where they do not meet. */
+function inTile({ level, tx, ty, width, height }, rect) {
+  const shrink = 2 ** level;
+  const dirty = {
+    x0: Math.max(0, Math.floor(rect.x0 / shrink) - BORDER - tx * TILE),
+    y0: Math.max(0, Math.floor(rect.y0 / shrink) - BORDER - ty * TILE),
+    x1: Math.min(width, Math.ceil(rect.x1 / shrink) + BORDER - tx * TILE),
+    y1: Math.min(height, Math.ceil(rect.y1 / shrink) + BORDER - ty * TILE),
+  };
+  return dirty.x0 < dirty.x1 && dirty.y0 < dirty.y1 ? dirty : null;
+}
+
+/** The image pixel in the middle of a level's pixel. */
+function sample(level, i, length) {
+  return Math.min(length - 1, (i << level) + ((1 << level) >> 1));
+}
+
+/** The same for pixels from <= i < to, which may reach beyond the level's first and last. */
+function samples(level, from, to, length, last = to) {
+  return Int32Array.from({ length: to - from }, (_, i) => sample(level, Math.max(0, Math.min(last, from + i)), length));
 }
 
 /** @param {Rect} a @param {Rect} b @returns {Rect} */

@@ -1,119 +1,47 @@
-/** Brush geometry: which pixels a stroke covers. No canvas, no events. Discs are never antialiased. */
+/** The tools, and the work that a press with each of them begins. */
 
-import { Changes } from "./raster.js";
+import { Stroke } from "./brush.js";
+import { Fill } from "./fill.js";
+import { greyRange, inkOf } from "./ink.js";
+import { Lasso } from "./lasso.js";
+import { Box, Pick } from "./pointing.js";
+import { SuperpixelStroke } from "./superpixelbrush.js";
 
-/** @typedef {{x: number, y: number}} Point In image pixels; the pixel (0, 0) reaches from 0 to 1. */
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+export { LARGEST_BRUSH, nextSize, SMALLEST_BRUSH, snap } from "./brush.js";
 
-export const SMALLEST_BRUSH = 1;
-export const LARGEST_BRUSH = 200;
+/** @typedef {import("./ink.js").Hand} Hand */
+/** @typedef {import("./ink.js").Stroking} Stroking */
+/** @typedef {import("./painter.js").Told} Told */
+/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./work.js").Point} Point */
+/** @typedef {import("./work.js").Work} Work */
+/** @typedef {{shiftKey?: boolean, altKey?: boolean}} Keys what is held during a press */
 
-/** The disc's centre for a cursor position: a pixel's centre for odd sizes, a corner for even ones. */
-export function snap(point, size) {
-  if (size % 2 === 1) return { x: Math.floor(point.x) + 0.5, y: Math.floor(point.y) + 0.5 };
-  return { x: Math.round(point.x), y: Math.round(point.y) };
+const STRAIGHT = ["brush", "eraser", "restore", "range"];
+/** Tools with which Alt is the eyedropper, as in other programs. */
+const PICKING = ["brush", "range", "superpixel", "fill"];
+
+/** Whether Shift draws a straight line. @param {Hand} hand @param {Keys} keys */
+export function isStraight(hand, keys) {
+  return Boolean(keys.shiftKey) && STRAIGHT.includes(hand.tool);
 }
 
 /**
- * Rows of the pixels whose centre lies within `radius` of the segment a-b: a disc swept along it.
- * @param {Point} a @param {Point} b @param {number} radius
- * @param {(y: number, x0: number, x1: number) => void} row called with x0 <= x < x1
+ * The work of a press. The right button keeps the tool and takes the eraser's ink; tools that paint nothing become the
+ * eraser itself.
+ * @param {Stroking} kind @param {Point} point @param {Hand} hand @param {Keys} keys
+ * @param {{slice: Slice, told: Told, lineStart: Point | null}} around
+ * @returns {Work}
  */
-export function sweptDisc(a, b, radius, row) {
-  const top = Math.ceil(Math.min(a.y, b.y) - radius - 0.5);
-  const bottom = Math.floor(Math.max(a.y, b.y) + radius - 0.5);
-  for (let y = top; y <= bottom; y += 1) {
-    const reach = extent(a, b, radius, y + 0.5);
-    if (reach === null) continue;
-    const x0 = Math.ceil(reach[0] - 0.5 - 1e-9);
-    const x1 = Math.floor(reach[1] - 0.5 + 1e-9) + 1;
-    if (x0 < x1) row(y, x0, x1);
-  }
-}
-
-/**
- * Where the line at height y enters and leaves the swept disc. With the disc's centre at a + t (b - a) and u = y - its y,
- * the left edge is cx(t) - sqrt(r^2 - u^2), convex in t; it is least where u = r dx / length, or at an end of the range.
- */
-function extent(a, b, radius, y) {
-  const [dx, dy] = [b.x - a.x, b.y - a.y];
-  let [from, to] = [0, 1];
-  if (dy === 0) {
-    if (Math.abs(y - a.y) > radius) return null;
-  } else {
-    const ends = [(y - a.y - radius) / dy, (y - a.y + radius) / dy];
-    from = Math.max(0, Math.min(...ends));
-    to = Math.min(1, Math.max(...ends));
-    if (from > to) return null;
-  }
-  const steep = dy === 0 ? 0 : (radius * dx * Math.sign(dy)) / Math.hypot(dx, dy);
-  const edge = (t, side) => {
-    const u = y - a.y - t * dy;
-    return a.x + t * dx + side * Math.sqrt(Math.max(0, radius * radius - u * u));
-  };
-  const inRange = (t) => Math.min(to, Math.max(from, t));
-  const stationary = (u) => (dy === 0 ? from : inRange((y - u - a.y) / dy));
-  const left = [from, to, stationary(steep)].map((t) => edge(t, -1));
-  const right = [from, to, stationary(-steep)].map((t) => edge(t, 1));
-  return [Math.min(...left), Math.max(...right)];
-}
-
-/** One stroke of the brush from button down to button up. */
-export class Stroke {
-  /** @param {Raster} raster @param {number} value class | touched << 8 @param {number} size diameter in image pixels */
-  constructor(raster, value, size) {
-    this.raster = raster;
-    this.value = value;
-    this.size = size;
-    this.changes = new Changes();
-    /** @type {Point | null} */
-    this.last = null;
-  }
-
-  /** Paint on to a point. @param {Point} point @returns {Rect} the part of the slice it may have changed */
-  to(point) {
-    const end = snap(point, this.size);
-    const start = this.last ?? end;
-    const { width, height } = this.raster;
-    sweptDisc(start, end, this.size / 2, (y, x0, x1) => {
-      const [from, to] = [Math.max(0, x0), Math.min(width, x1)];
-      if (y >= 0 && y < height && from < to) this.raster.paintRow(y, from, to, this.value, this.changes);
-    });
-    this.last = end;
-    return around(start, end, this.size / 2 + 1);
-  }
-
-  /** @returns {import("./raster.js").Action | null} null where no pixel changed */
-  finish() {
-    return this.changes.count === 0 ? null : this.changes.action();
-  }
-}
-
-/** @param {Point} a @param {Point} b @param {number} margin @returns {Rect} */
-export function around(a, b, margin) {
-  return {
-    x0: Math.floor(Math.min(a.x, b.x) - margin),
-    y0: Math.floor(Math.min(a.y, b.y) - margin),
-    x1: Math.ceil(Math.max(a.x, b.x) + margin),
-    y1: Math.ceil(Math.max(a.y, b.y) + margin),
-  };
-}
-
-/** The box between two points, cut to the slice; null where it is empty. @returns {Rect | null} */
-export function boxBetween(a, b, width, height) {
-  const rect = around(a, b, 0);
-  const box = {
-    x0: Math.max(0, rect.x0),
-    y0: Math.max(0, rect.y0),
-    x1: Math.min(width, rect.x1),
-    y1: Math.min(height, rect.y1),
-  };
-  return box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2 ? box : null;
-}
-
-/** The next brush size: about a fifth larger or smaller. @param {number} size @param {1 | -1} direction */
-export function nextSize(size, direction) {
-  const step = Math.max(1, Math.round(size / 5));
-  return Math.min(LARGEST_BRUSH, Math.max(SMALLEST_BRUSH, size + direction * step));
+export function workOf(kind, point, hand, keys, { slice, told, lineStart }) {
+  const { raster } = slice;
+  const scribble = hand.mode === "scribble";
+  const picks = hand.tool === "pick" || (Boolean(keys.altKey) && PICKING.includes(hand.tool));
+  if (kind === "draw" && picks) return new Pick(raster, scribble, told.picked);
+  if (kind === "draw" && hand.tool === "box") return new Box(raster, hand.box ?? null, told.drawn);
+  if (hand.tool === "lasso") return new Lasso(raster, told.path);
+  if (hand.tool === "fill") return new Fill(raster, inkOf(raster, kind, hand), scribble);
+  if (hand.tool === "superpixel") return new SuperpixelStroke(raster, inkOf(raster, kind, hand), slice.superpixels);
+  const range = hand.tool === "range" ? greyRange(raster, point, hand.tolerance) : null;
+  return new Stroke(raster, inkOf(raster, kind, hand, range), hand.size, isStraight(hand, keys) ? lineStart : null);
 }

@@ -1,6 +1,6 @@
 /** The way to the server and back: slices in, numbered actions out, each stored once, none lost. */
 
-import { portions, toBytes } from "./raster.js";
+import { portions, toBytes } from "./wire.js";
 
 /** The server understood and said no; sending again would not help. */
 export class Refused extends Error {}
@@ -38,6 +38,9 @@ export class Api {
     return response.json();
   }
 }
+
+/** JSON from the bytes of an answer. @param {ArrayBuffer} bytes */
+export const parsed = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
 
 /** Milliseconds of work: a pause longer than `pause` stops the clock. */
 export class ActiveClock {
@@ -80,6 +83,8 @@ export class Outbox {
   constructor(post, sequence, onState, wait = (ms) => new Promise((done) => setTimeout(done, ms))) {
     this.post = post;
     this.sequence = sequence;
+    /** Whose prediction the actions are painted on, 0 for none's. @type {number | null} */
+    this.round = null;
     this.onState = onState;
     this.wait = wait;
     /** @type {{path: string, body: Uint8Array}[]} */
@@ -99,7 +104,8 @@ export class Outbox {
     let spent = activeMs;
     for (const portion of portions(runs)) {
       this.sequence += 1;
-      this.queue.push({ path: `patch/${this.sequence}?active_ms=${spent}`, body: toBytes(portion) });
+      const round = this.round === null ? "" : `&round=${this.round}`;
+      this.queue.push({ path: `patch/${this.sequence}?active_ms=${spent}${round}`, body: toBytes(portion) });
       spent = 0;
     }
     if (this.state === "saved") this.sending = this.#send();
@@ -138,4 +144,10 @@ export class Outbox {
     this.state = state;
     this.onState(state, sentence);
   }
+}
+
+/** What went wrong, for the person. @param {unknown} error */
+export function sentenceOf(error) {
+  if (error instanceof TypeError) return "The app does not answer; is it still running? Your strokes are kept here.";
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,15 +1,19 @@
 /** The picture: two canvases, the slice below, and cursor and boxes above it; drawn once a frame at most. */
 
 import { Camera } from "./camera.js";
-import { buildTable } from "./palette.js";
-import { TILE, Tiles } from "./tiles.js";
+import { drawBox, drawPath, drawRing } from "./marks.js";
+import { bareTable, buildShown, buildTable } from "./palette.js";
+import { Pace } from "./pace.js";
+import { levelFor, TILE, Tiles, union } from "./tiles.js";
 
 /** @typedef {import("./raster.js").Raster} Raster */
 /** @typedef {import("./raster.js").Rect} Rect */
-/** @typedef {{x: number, y: number, size: number, color: string} | null} Ring */
 
 const SURROUND = "#262b30";
-const BUILD_MS = 12;
+/** So long at most may a frame mend tiles; the rest waits for the next. */
+const BUILD_MS = 6;
+/** Where the canvas lies on the page is asked for so often at most: it can force the page to be laid out. */
+const BOX_MS = 100;
 
 export class View {
   /** @param {HTMLCanvasElement} base @param {HTMLCanvasElement} overlay @param {() => void} onMove */
@@ -20,22 +24,34 @@ export class View {
     this.camera = new Camera();
     /** @type {Tiles | null} */
     this.tiles = null;
-    /** @type {Ring} */
+    /** @type {import("./marks.js").Ring | null} */
     this.ring = null;
-    /** @type {{rect: Rect, kind: "hot" | "chosen" | "drawn", text?: string}[]} */
+    /** @type {import("./marks.js").Box[]} */
     this.boxes = [];
+    /** A line on its way. @type {import("./marks.js").Point[] | null} */
+    this.path = null;
     /** @type {HTMLCanvasElement | null} */
     this.heat = null;
+    /** Called after the slice was drawn anew. @type {(() => void)[]} */
+    this.watchers = [];
+    this.look = "";
     this.frame = 0;
-    this.stale = { base: true, overlay: true };
+    /** What is to be drawn anew: a part of the slice in image pixels, or everything. @type {Rect | "all" | null} */
+    this.stale = null;
+    this.moving = false;
+    this.pace = new Pace(() => this.redraw());
+    /** Which tile is mended first: where the last frame ran out of time. */
+    this.turn = 0;
     this.settled = false;
+    this.box = { left: 0, top: 0, width: 1, height: 1, until: 0 };
     this.resizer = new ResizeObserver((entries) => this.#resize(entries[0]));
     this.resizer.observe(base);
   }
 
   /** @param {Raster} raster */
   setRaster(raster) {
-    this.tiles = new Tiles(raster);
+    if (this.tiles === null) this.tiles = new Tiles(raster);
+    else this.tiles.use(raster);
     const other = this.camera.setImage(raster.width, raster.height);
     if (other && this.settled) this.camera.fit();
     this.redraw();
@@ -44,14 +60,19 @@ export class View {
 
   /** @param {import("./palette.js").LabelClass[]} classes @param {import("./palette.js").Look} look */
   setLook(classes, look) {
-    this.tiles?.setTable(buildTable(classes, look), look.outline && !look.hidden);
+    const wanted = JSON.stringify([classes, look]);
+    if (this.tiles === null || wanted === this.look) return;
+    this.look = wanted;
+    const shown = look.outline && !look.hidden ? buildShown(look) : null;
+    this.tiles.setTable(buildTable(classes, look), bareTable(look), shown);
     this.redraw();
   }
 
   /** Part of the slice has other pixels now. @param {Rect} rect */
   changed(rect) {
     this.tiles?.invalidate(rect);
-    this.redraw();
+    if (this.stale !== "all") this.stale = this.stale === null ? rect : union(this.stale, rect);
+    this.redrawOverlay();
   }
 
   fit() {
@@ -65,6 +86,12 @@ export class View {
     this.#moved();
   }
 
+  /** Bring an image point into the middle of the view. */
+  centre(x, y) {
+    this.camera.centre(x, y);
+    this.#moved();
+  }
+
   /** Zoom around the middle of the view. @param {(scale: number) => number} change */
   zoom(change) {
     this.camera.zoomAt(this.base.width / 2, this.base.height / 2, change(this.camera.scale));
@@ -73,8 +100,7 @@ export class View {
 
   /** Zoom around a pointer. @param {{clientX: number, clientY: number}} at @param {number} factor */
   zoomAt(at, factor) {
-    const [x, y] = this.#device(at);
-    this.camera.zoomAt(x, y, this.camera.scale * factor);
+    this.camera.zoomBy(...this.#device(at), factor);
     this.#moved();
   }
 
@@ -91,32 +117,43 @@ export class View {
   }
 
   redraw() {
-    this.stale.base = true;
+    this.stale = "all";
     this.redrawOverlay();
   }
 
   redrawOverlay() {
-    this.stale.overlay = true;
-    if (this.frame === 0) this.frame = requestAnimationFrame(() => this.#draw());
+    if (this.frame === 0) this.frame = requestAnimationFrame((time) => this.#draw(time));
   }
 
   close() {
+    this.pace.close();
     this.resizer.disconnect();
     cancelAnimationFrame(this.frame);
   }
 
   #moved() {
+    this.moving = true;
     this.redraw();
     this.onMove();
   }
 
+  /** Device pixels per CSS pixel. */
   #ratio() {
-    return this.base.width / this.base.getBoundingClientRect().width;
+    return this.base.width / this.#place().width;
   }
 
   #device({ clientX, clientY }) {
-    const box = this.base.getBoundingClientRect();
+    const box = this.#place();
     return [((clientX - box.left) * this.base.width) / box.width, ((clientY - box.top) * this.base.height) / box.height];
+  }
+
+  #place() {
+    const now = performance.now();
+    if (now > this.box.until) {
+      const { left, top, width, height } = this.base.getBoundingClientRect();
+      this.box = { left, top, width, height, until: now + BOX_MS };
+    }
+    return this.box;
   }
 
   #resize(entry) {
@@ -128,46 +165,70 @@ export class View {
       canvas.width = width;
       canvas.height = height;
     }
+    this.box.until = 0;
     this.camera.setView(width, height);
     if (!this.settled) this.camera.fit();
     this.settled = true;
-    this.redraw();
-    this.onMove();
+    this.#moved();
   }
 
-  #draw() {
+  #draw(time) {
     this.frame = 0;
-    if (this.stale.base) {
-      this.stale.base = false;
-      this.#drawBase();
-    }
-    this.stale.overlay = this.stale.base;
+    if (this.moving) this.pace.frame(time);
+    this.moving = false;
+    const { stale } = this;
+    this.stale = null;
+    if (stale !== null) this.#drawBase(stale);
     this.#drawOverlay();
-    if (this.stale.base) this.redraw();
+    if (stale !== null) for (const watcher of this.watchers) watcher();
+    if (this.stale !== null) this.redrawOverlay();
   }
 
-  #drawBase() {
+  /** @param {Rect | "all"} stale */
+  #drawBase(stale) {
     const context = this.base.getContext("2d", { alpha: false });
+    context.save();
+    if (stale !== "all") this.#clip(context, stale);
     context.fillStyle = SURROUND;
     context.fillRect(0, 0, this.base.width, this.base.height);
-    if (this.tiles === null) return;
-    const level = this.tiles.levelFor(this.camera.scale);
-    const wanted = this.#visibleTiles(level);
-    if (wanted.some(([tx, ty]) => this.tiles.cached(level, tx, ty) === undefined)) this.#drawCoarser(context, level);
-    const start = performance.now();
-    for (const [tx, ty] of wanted) {
-      const late = performance.now() - start > BUILD_MS;
-      const tile = late ? this.tiles.cached(level, tx, ty) : this.tiles.fresh(level, tx, ty);
-      if (late && (tile === undefined || tile.dirty !== null)) this.stale.base = true;
-      if (tile !== undefined) this.#drawTile(context, tile);
-    }
+    if (this.tiles !== null) this.#drawTiles(context);
     this.#drawHeat(context);
+    context.restore();
   }
 
-  /** What there is of coarser tiles, under the ones that are still to be made. */
-  #drawCoarser(context, level) {
-    for (let n = this.tiles.raster.levels.length - 1; n > level; n -= 1) {
-      for (const [tx, ty] of this.#visibleTiles(n)) {
+  /** Draw nothing but a part of the slice, and what smoothing lets it touch. @param {Rect} rect */
+  #clip(context, rect) {
+    const { x0, y0, x1, y1 } = this.camera.toScreen(rect);
+    const margin = 2 + 2 * Math.ceil(this.camera.scale);
+    context.beginPath();
+    context.rect(Math.floor(x0) - margin, Math.floor(y0) - margin, Math.ceil(x1 - x0) + 2 * margin, Math.ceil(y1 - y0) + 2 * margin);
+    context.clip();
+  }
+
+  #drawTiles(context) {
+    const { tiles } = this;
+    const level = levelFor(this.camera.scale, tiles.raster.levels.length);
+    const wanted = this.#visibleTiles(level);
+    if (wanted.some(([tx, ty]) => tiles.cached(level, tx, ty) === undefined)) this.#drawOtherLevels(context, level);
+    const start = performance.now();
+    const first = this.turn;
+    for (let i = 0; i < wanted.length; i += 1) {
+      const place = (first + i) % wanted.length;
+      const [tx, ty] = wanted[place];
+      const late = performance.now() - start > BUILD_MS;
+      const tile = late ? tiles.cached(level, tx, ty) : tiles.fresh(level, tx, ty);
+      if (late && tile?.dirty !== null && this.stale === null) [this.stale, this.turn] = ["all", place];
+      if (tile !== undefined) this.#drawTile(context, tile);
+    }
+    tiles.trim(wanted.length);
+  }
+
+  /** What there is of other levels, under the tiles that are still to be made. */
+  #drawOtherLevels(context, level) {
+    const { levels } = this.tiles.raster;
+    const finer = Math.max(0, level - 1);
+    for (const n of [...levels.keys()].slice(finer).reverse()) {
+      for (const [tx, ty] of n === level ? [] : this.#visibleTiles(n)) {
         const tile = this.tiles.cached(n, tx, ty);
         if (tile !== undefined) this.#drawTile(context, tile);
       }
@@ -185,12 +246,13 @@ export class View {
     return found;
   }
 
-  #drawTile(context, { canvas, level, tx, ty }) {
+  /** @param {CanvasRenderingContext2D} context @param {import("./tiles.js").Tile} tile */
+  #drawTile(context, { canvas, level, tx, ty, width, height }) {
     const { scale, x, y } = this.camera;
     const zoom = scale * 2 ** level;
-    context.imageSmoothingEnabled = zoom < 1;
+    context.imageSmoothingEnabled = zoom < 1 && !this.pace.rough;
     const side = TILE * zoom;
-    context.drawImage(canvas, x + tx * side, y + ty * side, canvas.width * zoom, canvas.height * zoom);
+    context.drawImage(canvas, 0, 0, width, height, x + tx * side, y + ty * side, width * zoom, height * zoom);
   }
 
   #drawHeat(context) {
@@ -202,51 +264,11 @@ export class View {
 
   #drawOverlay() {
     const context = this.overlay.getContext("2d");
+    const { camera } = this;
+    const ratio = this.#ratio();
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
-    for (const box of this.boxes) this.#drawBox(context, box);
-    if (this.ring !== null) this.#drawRing(context, this.ring);
-  }
-
-  #drawBox(context, { rect, kind, text }) {
-    const { scale, x, y } = this.camera;
-    const ratio = this.#ratio();
-    const color = { hot: "#ffb454", chosen: "#ff8a00", drawn: "#31d0c6" }[kind];
-    const place = [x + rect.x0 * scale, y + rect.y0 * scale, (rect.x1 - rect.x0) * scale, (rect.y1 - rect.y0) * scale];
-    for (const [style, line] of [["rgba(0, 0, 0, 0.65)", 3.5], [color, kind === "hot" ? 1.25 : 2]]) {
-      context.strokeStyle = style;
-      context.lineWidth = line * ratio;
-      context.strokeRect(...place);
-    }
-    if (text === undefined) return;
-    context.font = `600 ${12 * ratio}px system-ui, sans-serif`;
-    const width = context.measureText(text).width + 10 * ratio;
-    context.fillStyle = color;
-    context.fillRect(place[0] - ratio, place[1] - 19 * ratio, width, 18 * ratio);
-    context.fillStyle = "#14181b";
-    context.fillText(text, place[0] + 4 * ratio, place[1] - 5.5 * ratio);
-  }
-
-  #drawRing(context, ring) {
-    const { scale, x, y } = this.camera;
-    const ratio = this.#ratio();
-    const [cx, cy, radius] = [x + ring.x * scale, y + ring.y * scale, (ring.size * scale) / 2];
-    const circle = (style, width, r) => {
-      context.strokeStyle = style;
-      context.lineWidth = width * ratio;
-      context.beginPath();
-      context.arc(cx, cy, r, 0, 2 * Math.PI);
-      context.stroke();
-    };
-    circle("rgba(0, 0, 0, 0.75)", 3, Math.max(radius, 1.5 * ratio));
-    circle(ring.color, 1.5, Math.max(radius, 1.5 * ratio));
-    if (radius > 5 * ratio) return;
-    context.strokeStyle = "rgba(255, 255, 255, 0.9)";
-    context.lineWidth = ratio;
-    context.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      context.moveTo(cx + 6 * ratio * dx, cy + 6 * ratio * dy);
-      context.lineTo(cx + 11 * ratio * dx, cy + 11 * ratio * dy);
-    }
-    context.stroke();
+    for (const box of this.boxes) drawBox(context, camera, ratio, box);
+    if (this.path !== null) drawPath(context, camera, ratio, this.path);
+    if (this.ring !== null) drawRing(context, camera, ratio, this.ring);
   }
 }

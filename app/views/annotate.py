@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from app import session
 from app.editor.editor import Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
-from app.routes import thumbnail_url
-from app.status import POLL_SECONDS, scan_button, validation
+from app.routes import picture_url
+from app.status import POLL_SECONDS, held_back, scan_button
 from core.config import ProposeConfig, TrainConfig
 from core.project import Project
 from core.propose import Proposal
@@ -51,7 +51,8 @@ def show() -> None:
         _panel(project, len(project.rounds()))
     told = _strip(project, volume, z)
     _editor(project, volume, z)
-    told.caption(validation(project).sentence, width="stretch")  # after the editor, which need not wait for the count
+    with told:  # after the editor, which need not wait for the count
+        held_back(project)
 
 
 def _place(project: Project) -> session.Place:
@@ -146,7 +147,7 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
     """One proposal: thumbnail, slice, score and reason; a click opens it in the editor."""
     place = (proposal.volume, proposal.z)
     name = slice_name(*place, len(project.volumes))
-    url = html.escape(thumbnail_url(project.name, *place, side=160, overlay=True), quote=True)
+    url = html.escape(picture_url(project, *place, layer="overlay", side=160), quote=True)
     with st.container(key=f"card-{proposal.volume}-{proposal.z}"):
         left, right = st.columns([1, 2.4], gap="small")
         left.html(f'<img class="up-thumb" src="{url}" alt="{html.escape(name)}" loading="lazy">')

@@ -8,9 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
+import numpy as np
 import pytest
+import tifffile
 
+from core.project import Project
+from tests.browser.painting import SIDE
 from tests.serving import free_port, serving
 
 if TYPE_CHECKING:
@@ -80,3 +85,22 @@ def _app(workspace: Path, folder: Path) -> AbstractContextManager[str]:
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app/server.py"]
     return serving(command, port=port, workspace=workspace, log=folder / f"app-{port}.log")
+
+
+@pytest.fixture
+def project(tmp_path: Path, shared_app: tuple[str, Path]) -> Project:
+    """Four grey slices of 64 x 64 pixels, in a project of its own of the running app."""
+    rng = np.random.default_rng(0)
+    volume = rng.integers(40, 200, (4, SIDE, SIDE), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "toy.tif", volume, photometric="minisblack", metadata={"axes": "ZYX"})
+    name = f"toy-{uuid4().hex[:8]}"
+    return Project.create(shared_app[1], name, volumes=[tmp_path / "toy.tif"], classes=["matrix", "pore", "phase"])
+
+
+@pytest.fixture
+def opened(project: Project, browser_page: Page, shared_app: tuple[str, Path]) -> Page:
+    """The annotate page with a slice in the editor, which has the keyboard."""
+    browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
+    browser_page.wait_for_selector(".editor[data-loaded]")
+    browser_page.locator(".overlay").hover()
+    return browser_page

@@ -18,8 +18,8 @@ test("fit shows the whole slice", () => {
 
 test("the point under the cursor stays there when zooming, to within a screen pixel", () => {
   const moved = camera();
+  const before = moved.toImage(321, 234);
   for (const factor of [1.7, 3, 2.2, 0.4]) {
-    const before = moved.toImage(321, 234);
     moved.zoomAt(321, 234, moved.scale * factor);
     const after = moved.toImage(321, 234);
     assert.ok(Math.abs(after.x - before.x) * moved.scale <= 1, `x after ${factor}`);
@@ -42,4 +42,45 @@ test("the zoom stays between 2 % and 6400 %, and the slice cannot be lost from v
   moved.panBy(1e6, -1e6);
   const { x0, y0, x1, y1 } = moved.visible();
   assert.ok(x1 > x0 && y1 > y0);
+});
+
+test("turning the wheel to and fro brings everything back to where it was", () => {
+  const moved = camera();
+  moved.zoomAt(450, 350, 0.7);
+  moved.panBy(0, 0);
+  const before = moved.toImage(123, 456);
+  for (let turn = 0; turn < 40; turn += 1) moved.zoomBy(123, 456, 1.07);
+  for (let turn = 0; turn < 40; turn += 1) moved.zoomBy(123, 456, 1 / 1.07);
+  const after = moved.toImage(123, 456);
+  assert.ok(Math.abs(after.x - before.x) * moved.scale <= 1 && Math.abs(after.y - before.y) * moved.scale <= 1);
+  assert.equal(moved.scale, grained(0.7));
+});
+
+test("the slightest turns of the wheel add up, also where one is less than a grain of the scale", () => {
+  const moved = camera();
+  const before = moved.scale;
+  for (let turn = 0; turn < 100; turn += 1) moved.zoomBy(300, 300, 1.002);
+  assert.ok(Math.abs(moved.scale / before - 1.002 ** 100) < 0.02);
+});
+
+test("an image point can be brought into the middle", () => {
+  const moved = camera();
+  moved.zoomAt(0, 0, 2);
+  moved.centre(4000, 1234);
+  const { x, y } = moved.toImage(450, 350);
+  assert.ok(Math.abs(x - 4000) <= 0.5 && Math.abs(y - 1234) <= 0.5);
+});
+
+test("there and back between image and screen is the same place, for any device pixel ratio", () => {
+  for (const ratio of [1, 1.25, 2]) {
+    const made = new Camera();
+    made.setView(Math.round(901 * ratio), Math.round(703 * ratio));
+    made.setImage(6000, 6000);
+    for (const scale of [0.02, 0.3, 1, 3.7, 64]) {
+      made.zoomAt(200 * ratio, 300 * ratio, scale);
+      const { x0, y0 } = made.toScreen({ x0: 4711, y0: 815, x1: 4712, y1: 816 });
+      const { x, y } = made.toImage(x0, y0);
+      assert.ok(Math.abs(x - 4711) < 1e-6 && Math.abs(y - 815) < 1e-6);
+    }
+  }
 });

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Follower } from "../../app/editor/follower.js";
 
 test("the page is believed, except while it has not caught up with the person", () => {
-  let now = 0;
+  const now = 0;
   const follower = new Follower(() => now);
   assert.equal(follower.pageIsAt(10), true);
   assert.equal(follower.stepTo(11), 1);

@@ -1,29 +1,54 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { History } from "../../app/editor/history.js";
+import { Histories, History } from "../../app/editor/history.js";
 
-const action = (n) => ({ forward: [n], inverse: [-n] });
+const step = (n) => ({ kind: "strokes", forward: [n], inverse: [-n] });
+const inverses = (history, count) => Array.from({ length: count }, () => history.undo()?.inverse ?? null);
 
-test("undo gives the inverse of the last action, redo its runs again", () => {
+test("undo gives the last steps, redo the same ones again", () => {
   const history = new History();
-  history.push(action(1));
-  history.push(action(2));
-  assert.deepEqual([history.undo(), history.undo(), history.undo()], [[-2], [-1], null]);
-  assert.deepEqual([history.redo(), history.redo(), history.redo()], [[1], [2], null]);
+  history.push(step(1));
+  history.push({ kind: "save", claim: "strokes", revision: 7 });
+  assert.deepEqual([history.undo().revision, history.undo().inverse, history.undo()], [7, [-1], null]);
+  assert.deepEqual([history.redo().forward, history.redo().revision, history.redo()], [[1], 7, null]);
 });
 
-test("a new action forgets what was undone", () => {
+test("a new step forgets what was undone", () => {
   const history = new History();
-  history.push(action(1));
+  history.push(step(1));
   history.undo();
-  history.push(action(2));
+  history.push(step(2));
   assert.equal(history.canRedo, false);
-  assert.deepEqual(history.undo(), [-2]);
+  assert.deepEqual(inverses(history, 1), [[-2]]);
 });
 
 test("only the last steps are kept", () => {
   const history = new History(2);
-  for (const n of [1, 2, 3]) history.push(action(n));
-  assert.deepEqual([history.undo(), history.undo(), history.undo()], [[-3], [-2], null]);
+  for (const n of [1, 2, 3]) history.push(step(n));
+  assert.deepEqual(inverses(history, 3), [[-3], [-2], null]);
+});
+
+test("a slice that comes back as it was left has its history, one that was changed meanwhile has none", () => {
+  const histories = new Histories();
+  const history = new History();
+  history.push(step(1));
+  histories.keep("/0/4", history, { sequence: 3, revision: null });
+  assert.equal(histories.of("/0/4", { sequence: 3, revision: null }), history);
+  assert.equal(histories.of("/0/4", { sequence: 4, revision: null }).canUndo, false);
+  assert.equal(histories.of("/0/4", { sequence: 3, revision: 9 }).canUndo, false);
+  assert.equal(histories.of("/0/5", { sequence: 3, revision: null }).canUndo, false);
+});
+
+test("the slice left the longest ago is forgotten first, and an empty history at once", () => {
+  const histories = new Histories();
+  for (let z = 0; z < 60; z += 1) {
+    const history = new History();
+    history.push(step(z));
+    histories.keep(`/0/${z}`, history, { sequence: 1, revision: null });
+  }
+  assert.equal(histories.of("/0/0", { sequence: 1, revision: null }).canUndo, false);
+  assert.equal(histories.of("/0/59", { sequence: 1, revision: null }).canUndo, true);
+  histories.keep("/0/59", new History(), { sequence: 1, revision: null });
+  assert.equal(histories.kept.has("/0/59"), false);
 });

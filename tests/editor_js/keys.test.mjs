@@ -8,7 +8,7 @@ const press = (key, held = {}) => commandOf({ key, ctrlKey: false, metaKey: fals
 test("keys mean what the table says, whatever the case", () => {
   assert.equal(press("b"), "brush");
   assert.equal(press("B", { shiftKey: true }), "brush");
-  assert.equal(press("Enter"), "claimStrokes");
+  assert.equal(press("Enter"), "claim");
   assert.equal(press("Enter", { shiftKey: true }), "claimSlice");
   assert.equal(press("2"), "class:1");
   assert.equal(press("0"), "fit");
@@ -27,4 +27,10 @@ test("no key has two meanings, and a tooltip names its key", () => {
   const seen = new Set(BINDINGS.map((b) => `${b.key}${b.ctrl ?? ""}${b.shift ?? ""}`));
   assert.equal(seen.size, BINDINGS.length);
   assert.match(tooltip("undo"), /Ctrl\+Z/);
+});
+
+test("[ and ] work on keyboards that need AltGr for them", () => {
+  const graph = { altKey: true, ctrlKey: true, getModifierState: (name) => name === "AltGraph" };
+  assert.equal(press("[", graph), "smaller");
+  assert.equal(press("]", graph), "larger");
 });

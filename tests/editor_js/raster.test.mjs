@@ -1,33 +1,55 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Changes, portions, Raster, toBytes, toUint32, unframe } from "../../app/editor/raster.js";
+import { Changes } from "../../app/editor/changes.js";
+import { NOTHING, Raster } from "../../app/editor/raster.js";
+import { chance, drawn, ink, rows } from "./toys.mjs";
 
-/** A slice drawn as rows of digits. */
-function drawn(...rows) {
-  const raster = new Raster(rows[0].length, rows.length);
-  raster.mask.set(rows.join("").split("").map(Number));
-  return raster;
-}
-
-function rows(raster, array = raster.mask) {
-  return Array.from({ length: raster.height }, (_, y) =>
-    Array.from(array.subarray(y * raster.width, (y + 1) * raster.width)).join(""),
-  );
-}
+const back = (allows = null) => ({ value: null, allows });
 
 test("painting a row changes its pixels and marks them as touched, no others", () => {
   const raster = drawn("0000", "0120", "0000");
-  raster.paintRow(1, 1, 4, 2 | 256, new Changes());
+  raster.paintRow(1, 1, 4, ink(2 | 256), new Changes());
   assert.deepEqual(rows(raster), ["0000", "0222", "0000"]);
   assert.deepEqual(rows(raster, raster.touched), ["0000", "0111", "0000"]);
+});
+
+test("a row is cut to the slice", () => {
+  const raster = drawn("000", "000");
+  const changes = new Changes();
+  raster.paintRow(0, -5, 2, ink(1 | 256), changes);
+  raster.paintRow(1, 2, 99, ink(1 | 256), changes);
+  for (const [y, x0, x1] of [[-1, 0, 3], [2, 0, 3], [0, 3, 9], [0, -9, -2]]) raster.paintRow(y, x0, x1, ink(2 | 256), changes);
+  assert.deepEqual(rows(raster), ["110", "001"]);
+});
+
+test("restoring brings the base back, as if never painted", () => {
+  const raster = drawn("0120", "2222");
+  raster.paintRow(0, 0, 4, ink(3 | 256), new Changes());
+  const changes = new Changes();
+  raster.paintRow(0, 1, 4, back(), changes);
+  assert.deepEqual(rows(raster), ["3120", "2222"]);
+  assert.deepEqual(rows(raster, raster.touched), ["1000", "0000"]);
+  assert.deepEqual([...changes.action().forward], [1, 1, 1, 2, 1, 2, 3, 1, 0]);
+  raster.paintRow(1, 0, 4, back(), changes);
+  assert.equal(changes.count, 3);
+});
+
+test("ink that not every pixel takes leaves the others as they are", () => {
+  const raster = drawn("00000000");
+  const even = (start, end) => Uint8Array.from({ length: end - start }, (_, i) => 1 - ((start + i) % 2));
+  const changes = new Changes();
+  raster.paintRow(0, 1, 7, ink(1 | 256, even), changes);
+  raster.paintRow(0, 0, 2, back(even), changes);
+  assert.deepEqual(rows(raster), ["00101010"]);
+  assert.deepEqual([...changes.action().forward], [2, 1, 257, 4, 1, 257, 6, 1, 257]);
 });
 
 test("an action's runs are merged across rows, and the inverse brings back class and touched of every pixel", () => {
   const raster = drawn("0012", "1100");
   const changes = new Changes();
-  raster.paintRow(1, 0, 2, 3 | 256, changes);
-  raster.paintRow(0, 2, 4, 3 | 256, changes);
+  raster.paintRow(1, 0, 2, ink(3 | 256), changes);
+  raster.paintRow(0, 2, 4, ink(3 | 256), changes);
   const action = changes.action();
   assert.deepEqual([...action.forward], [2, 4, 3 | 256]);
   assert.deepEqual([...action.inverse], [2, 1, 1, 3, 1, 2, 4, 2, 1]);
@@ -36,62 +58,63 @@ test("an action's runs are merged across rows, and the inverse brings back class
   assert.ok(raster.touched.every((t) => t === 0));
 });
 
+test("chunks added in any order, and more than there was room for, come out as rising runs", () => {
+  const changes = new Changes();
+  const starts = Array.from({ length: 1000 }, (_, i) => 3 * ((i * 617) % 1000));
+  for (const start of starts) changes.add(start, 1, 0, 257);
+  const { forward, inverse } = changes.action();
+  assert.deepEqual(forward.filter((_, i) => i % 3 === 0), starts.toSorted((a, b) => a - b));
+  assert.deepEqual([...new Set(inverse.filter((_, i) => i % 3 === 2))], [0]);
+});
+
 test("painting what is there already is no change", () => {
   const changes = new Changes();
   const raster = drawn("00");
-  raster.paintRow(0, 0, 2, 256, changes);
+  raster.paintRow(0, 0, 2, ink(256), changes);
   assert.equal(changes.count, 1);
-  raster.paintRow(0, 0, 2, 256, changes);
+  raster.paintRow(0, 0, 2, ink(256), changes);
   assert.equal(changes.count, 1);
 });
 
-test("a slice is loaded from the runs of the server", () => {
+test("a slice is loaded from the pairs of the server, also over another one", () => {
   const raster = new Raster(3, 2);
-  raster.load(new Uint32Array([2, 0, 3, 1 | 256, 1, 255]));
+  raster.load(new Uint32Array([6, 7 | 256 | 512]));
+  raster.load(new Uint32Array([2, 0, 2, 1 | 256, 1, 1 | 512, 1, 255]));
   assert.deepEqual([...raster.mask], [0, 0, 1, 1, 1, 255]);
-  assert.deepEqual([...raster.touched], [0, 0, 1, 1, 1, 0]);
+  assert.deepEqual([...raster.touched], [0, 0, 1, 1, 0, 0]);
+  assert.deepEqual([...raster.saved], [0, 0, 0, 0, 1, 0]);
+  raster.loadBase(new Uint32Array([5, 2, 1, 0]));
+  assert.deepEqual([...raster.base], [2, 2, 2, 2, 2, 0]);
+  raster.loadBase(new Uint32Array(0));
+  assert.deepEqual([...raster.base], [...raster.mask]);
 });
 
-test("coarser levels hold means of two by two pixels, also at an odd edge", () => {
-  const raster = new Raster(515, 3);
-  const grey = new Uint8Array(515 * 3).fill(10);
-  grey.set([20, 30, 40], 2 * 515);
-  raster.setGrey(0, grey);
-  const { width, height, grey: half } = raster.levels[1];
-  assert.deepEqual([width, height], [258, 2]);
-  assert.deepEqual([...half.slice(258, 260)], [25, 25]);
-  assert.equal(half[257], 10);
+test("what is shown: the class, unsure where somebody said so, nothing where nobody labelled", () => {
+  const raster = drawn("1111");
+  raster.mask[3] = 255;
+  raster.touched[0] = 1;
+  raster.saved[1] = 1;
+  assert.deepEqual([0, 1, 2, 3].map((at) => raster.shown(at, true)), [1, 1, NOTHING, NOTHING]);
+  assert.deepEqual([0, 1, 2, 3].map((at) => raster.shown(at, false)), [1, 1, 1, NOTHING]);
+  raster.touched[3] = 1;
+  assert.deepEqual([raster.shown(3, true), raster.shown(3, false)], [255, 255]);
 });
 
-test("runs travel as little-endian bytes, and long lists in portions", () => {
-  assert.deepEqual([...toBytes(new Uint32Array([1, 258]))], [1, 0, 0, 0, 2, 1, 0, 0]);
-  assert.deepEqual([...toUint32(new Uint8Array([0, 1, 0, 0, 0]).subarray(1))], [1]);
-  const parts = [...portions(new Uint32Array(15), 2)].map((p) => p.length);
-  assert.deepEqual(parts, [6, 6, 3]);
+test("a point is in the pixel that it lies in, and in none outside the slice", () => {
+  const raster = new Raster(3, 2);
+  const places = [[0, 0], [2.99, 1.01], [3, 1], [-0.01, 0], [1, 2]];
+  assert.deepEqual(places.map(([x, y]) => raster.at({ x, y })), [0, 5, -1, -1, -1]);
 });
 
-test("an answer is taken apart into facts and bytes", () => {
-  const head = new TextEncoder().encode('{"a":12} ');
-  const padded = new Uint8Array(4 + 12 + 2);
-  padded[0] = 12;
-  padded.fill(32, 4, 16);
-  padded.set(head, 4);
-  padded.set([7, 8], 16);
-  const { facts, body } = unframe(padded.buffer);
-  assert.deepEqual(facts, { a: 12 });
-  assert.deepEqual([...body], [7, 8]);
-});
-
-test("five hundred random strokes undone leave the mask as it was, and redone as it became", () => {
-  let seed = 1;
-  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+test("five hundred random rows undone leave the mask as it was, and redone as it became", () => {
+  const random = chance(1);
   const raster = new Raster(64, 48);
   for (let i = 0; i < raster.mask.length; i += 1) raster.mask[i] = random(3);
   const before = Uint8Array.from(raster.mask);
   const actions = [];
   for (let i = 0; i < 500; i += 1) {
     const changes = new Changes();
-    const value = random(3) | 256;
+    const value = ink(random(3) | 256);
     for (let y = random(40); y < 48 && random(6); y += 1) raster.paintRow(y, random(30), 30 + random(34), value, changes);
     if (changes.count > 0) actions.push(changes.action());
   }

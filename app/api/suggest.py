@@ -1,0 +1,54 @@
+"""What spares a person strokes: masks suggested from other slices, and superpixels to paint with."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.place import binary, place, source
+from app.api.view import raw
+from app.guard import Refusal
+from app.pictures import ByteCache, framed
+from app.wire import number
+from core.geometry import Box
+from core.project import UNLABELLED
+from core.runs import slice_runs
+from core.superpixels import TILE
+from core.superpixels import superpixels as cut
+from core.volumes.display import display_window
+
+_tiles = ByteCache(32 * 1024 * 1024)
+
+
+def suggestion(request: Request) -> Response:
+    """A mask for the slice from the one ``from`` or from the painted ones around it, as runs; 255 says nothing."""
+    project, volume, z = place(request)
+    kind = request.query_params.get("kind")
+    if kind == "neighbour":
+        neighbour = number(request, "from", -1, 0, project.volumes[volume].depth - 1)
+        suggested = project.suggest_from(volume, z, neighbour)
+    elif kind == "interpolation":
+        suggested = project.suggest_between(volume, z)
+    else:
+        raise Refusal(400, "kind must be neighbour or interpolation.")
+    facts = {"from": list(suggested.slices), "pixels": int(np.count_nonzero(suggested.mask != UNLABELLED))}
+    return binary(framed(facts, slice_runs(suggested.mask).tobytes()))
+
+
+def superpixels(request: Request) -> Response:
+    """The superpixels of tile ``ty``, ``tx`` in the first channel: where it lies, and the id of each of its pixels."""
+    here = project, volume, z = place(request)
+    height, width = project.volumes[volume].slice_shape
+    y0 = number(request, "ty", -1, 0, (height - 1) // TILE) * TILE
+    x0 = number(request, "tx", -1, 0, (width - 1) // TILE) * TILE
+    box = Box(y0, x0, min(y0 + TILE, height), min(x0 + TILE, width))
+
+    def make() -> NDArray[np.uint16]:
+        image = raw(here)[0]
+        return cut(image[box.slices], display_window(image))
+
+    ids = _tiles.get((*source(project, volume), z, box), make)
+    facts = {"y0": y0, "x0": x0, "height": box.shape[0], "width": box.shape[1], "count": int(ids.max()) + 1}
+    return binary(framed(facts, ids.astype("<u2").tobytes()))

@@ -1,0 +1,110 @@
+/** Saving: what a person says is true now, the question before something large, and taking a save back. */
+
+/** @typedef {"strokes" | "region" | "slice"} Claim */
+/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./history.js").Step} Step */
+
+/**
+ * @typedef {object} Desk What claims are made on, and who is told.
+ * @property {() => Slice | null} slice
+ * @property {() => Rect | null} region the box that a region claim is about
+ * @property {() => boolean} quiet whether no gesture is at work
+ * @property {() => boolean} wholeAllowed whether pixels that nobody painted may be claimed
+ * @property {() => boolean} asks whether a whole slice is asked about first
+ * @property {(question: string) => void} ask show a question; an empty one takes it away
+ * @property {(answer: any) => void} saved a claim is stored
+ * @property {(slice: Slice) => void} changed the slice has other pixels or another state now
+ * @property {(error: unknown) => void} failed
+ */
+
+export class Claims {
+  /** @param {Desk} desk */
+  constructor(desk) {
+    this.desk = desk;
+    this.asking = false;
+    /** Whether the server is at work on the slice, which stays as it is meanwhile. */
+    this.busy = false;
+  }
+
+  /** Enter: what is asked, else the box where there is one, else the strokes. */
+  claim() {
+    if (this.asking) return this.#store("slice");
+    return this.#store(this.desk.region() === null || !this.desk.wholeAllowed() ? "strokes" : "region");
+  }
+
+  strokes() {
+    return this.#store("strokes");
+  }
+
+  wholeSlice() {
+    const slice = this.desk.slice();
+    if (slice === null || this.busy || !this.desk.wholeAllowed()) return undefined;
+    if (!this.desk.asks() || this.asking) return this.#store("slice");
+    this.asking = true;
+    const pixels = (slice.raster.width * slice.raster.height).toLocaleString("en");
+    this.desk.ask(`Is every one of the ${pixels} pixels right, also where you painted nothing?`);
+    return undefined;
+  }
+
+  /** No question any more. */
+  cancel() {
+    this.asking = false;
+    this.desk.ask("");
+  }
+
+  /** @param {Claim} kind */
+  async #store(kind) {
+    this.cancel();
+    const box = kind === "region" ? this.desk.region() : null;
+    await this.#work(async (slice) => {
+      const corners = box === null ? undefined : [box.y0, box.x0, box.y1, box.x1];
+      const { answer, step } = await slice.claim(kind, corners);
+      slice.history.push(step);
+      this.desk.saved(answer);
+      if (slice === this.desk.slice()) await slice.loadMask();
+    });
+  }
+
+  /** Take a save or a change of prediction back. @param {Step} step @returns {Promise<boolean>} whether that was done */
+  undo(step) {
+    return this.#work((slice) => (step.kind === "save" ? slice.unsave(step) : slice.rebase(step.from)));
+  }
+
+  /** @param {Step} step @returns {Promise<boolean>} */
+  redo(step) {
+    return this.#work(async (slice) => {
+      if (step.kind === "prediction") return slice.rebase(step.to);
+      const { step: again } = await slice.claim(step.claim, step.box);
+      step.revision = again.revision;
+      return slice.loadMask();
+    });
+  }
+
+  /** Put the newest prediction under the strokes. @param {number} round */
+  rebase(round) {
+    return this.#work(async (slice) => {
+      const from = slice.round;
+      await slice.rebase(round);
+      slice.history.push({ kind: "prediction", from, to: round });
+    });
+  }
+
+  /** @param {(slice: Slice) => Promise<any>} job @returns {Promise<boolean>} whether it was done */
+  async #work(job) {
+    const slice = this.desk.slice();
+    if (slice === null || this.busy || !this.desk.quiet()) return false;
+    this.busy = true;
+    try {
+      await job(slice);
+      if (slice === this.desk.slice()) this.desk.changed(slice);
+      return true;
+    } catch (error) {
+      if (slice === this.desk.slice()) this.desk.failed(error);
+      return false;
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+

@@ -1,0 +1,60 @@
+/** Where the model is unsure of the open slice: a small map, shown over the picture on demand and read by the status line. */
+
+import { heatCanvas } from "./palette.js";
+import { sentenceOf } from "./transport.js";
+
+/** @typedef {import("./slice.js").Slice} Slice */
+
+export class Doubt {
+  /**
+   * @param {import("./view.js").View} view
+   * @param {(problem: string) => void} told the map came, or is no longer there; why it could not come
+   */
+  constructor(view, told) {
+    this.view = view;
+    this.told = told;
+    this.shown = false;
+    /** @type {{width: number, height: number, values: Uint8Array} | null} */
+    this.map = null;
+  }
+
+  forget() {
+    this.map = null;
+    this.view.heat = null;
+  }
+
+  /** Fetch the map; a slice without a prediction has none. @param {Slice} slice @param {AbortSignal} signal */
+  async load(slice, signal) {
+    if (slice.facts.latest === null) {
+      if (this.shown) this.#fail("No model yet: paint, save strokes and train a round to see where it is unsure.");
+      return;
+    }
+    try {
+      const { facts, body } = await slice.heat(signal);
+      if (signal.aborted) return;
+      this.map = { width: facts.width, height: facts.height, values: body };
+      this.#draw();
+    } catch (error) {
+      if (!signal.aborted && this.shown) this.#fail(sentenceOf(error));
+    }
+  }
+
+  /** @param {Slice} slice @param {AbortSignal} signal */
+  toggle(slice, signal) {
+    this.shown = !this.shown;
+    this.#draw();
+    if (this.shown && this.map === null) this.load(slice, signal);
+  }
+
+  #draw() {
+    const { map } = this;
+    this.view.heat = this.shown && map !== null ? heatCanvas(map.values, map.width, map.height) : null;
+    this.view.redraw();
+    this.told("");
+  }
+
+  #fail(problem) {
+    this.shown = false;
+    this.told(problem);
+  }
+}

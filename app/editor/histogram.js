@@ -1,0 +1,69 @@
+/** The histogram of a slice: where a grey value lies on it, and how it is drawn. */
+
+/**
+ * @typedef {object} Histogram As the server counts it, of the raw values of one channel.
+ * @property {number} channel
+ * @property {string} dtype
+ * @property {number} low raw value at the left edge
+ * @property {number} high raw value at the right edge
+ * @property {number[]} counts
+ * @property {Record<string, [number, number]>} windows black and white, by the per cent of pixels cut off at either end
+ */
+
+/** Where a raw value lies, 0 left to 1 right; what lies outside is at the edge. @param {Histogram} histogram */
+export function placeOf({ low, high }, value) {
+  return Math.max(0, Math.min(1, (value - low) / (high - low)));
+}
+
+/** The raw value at a place from 0 to 1; whole numbers where the data are. @param {Histogram} histogram */
+export function valueAt({ low, high, dtype }, place) {
+  const value = low + place * (high - low);
+  if (dtype === "uint8") return Math.min(255, Math.round(value));
+  return dtype === "uint16" ? Math.round(value) : value;
+}
+
+/** A raw value in few digits. @param {number} value */
+export function valueText(value) {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+}
+
+/**
+ * Heights of the bars, 0 to 1. Square roots, so that a faint phase is seen beside the matrix; one bin may not dwarf all
+ * others, as the black around a sample does.
+ * @param {number[]} counts
+ */
+export function barHeights(counts) {
+  const roots = counts.map(Math.sqrt);
+  const second = [...roots].sort((a, b) => b - a)[1];
+  const top = Math.max(...roots) > 3 * second && second > 0 ? second : Math.max(1e-9, ...roots);
+  return roots.map((root) => Math.min(1, root / top));
+}
+
+/**
+ * Draw it, with what is cut off shaded and the curve from black to white.
+ * @param {HTMLCanvasElement} canvas @param {Histogram} histogram
+ * @param {[number, number]} window raw black and white @param {number} gamma @param {boolean} invert
+ */
+export function drawHistogram(canvas, histogram, window, gamma, invert) {
+  const context = canvas.getContext("2d");
+  const { width, height } = canvas;
+  const [left, right] = window.map((value) => placeOf(histogram, value) * width);
+  context.clearRect(0, 0, width, height);
+  context.fillStyle = getComputedStyle(canvas).color;
+  const heights = barHeights(histogram.counts);
+  heights.forEach((share, i) => {
+    const [x0, x1] = [Math.floor((i * width) / heights.length), Math.ceil(((i + 1) * width) / heights.length)];
+    const bar = share * (height - 2);
+    context.globalAlpha = x1 <= left || x0 >= right ? 0.25 : 0.6;
+    context.fillRect(x0, height - bar, x1 - x0, bar);
+  });
+  context.globalAlpha = 1;
+  context.strokeStyle = context.fillStyle;
+  context.lineWidth = Math.max(1, width / 180);
+  context.beginPath();
+  for (let step = 0; step <= 32; step += 1) {
+    const share = (step / 32) ** (1 / gamma);
+    context.lineTo(left + (step / 32) * (right - left), height * (invert ? share : 1 - share));
+  }
+  context.stroke();
+}

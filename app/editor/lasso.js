@@ -1,0 +1,144 @@
+/** The lasso: a freehand outline, or a polygon of single clicks, or both in turn. */
+
+import { inkOf } from "./ink.js";
+import { around, Work } from "./work.js";
+
+/** @typedef {import("./ink.js").Hand} Hand */
+/** @typedef {import("./ink.js").Stroking} Stroking */
+/** @typedef {import("./raster.js").Raster} Raster */
+/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./work.js").Point} Point */
+
+const USUAL_REACH = 4;
+
+/**
+ * Rows of the pixels whose centre lies in a closed polygon, by the nonzero rule: an outline that crosses itself or runs
+ * around twice leaves no holes. Of two polygons that share an edge, one has the centres that lie on it.
+ * @param {Point[]} points @param {{width: number, height: number}} size the slice, to which the rows are cut
+ * @param {(y: number, x0: number, x1: number) => void} row called with x0 <= x < x1, by rising y and x
+ */
+export function insidePolygon(points, { width, height }, row) {
+  const ends = new Uint32Array(height + 1);
+  crossings(points, height, (y) => (ends[y] += 1));
+  for (let y = 0, sum = 0; y <= height; y += 1) ends[y] = sum += ends[y];
+  const keys = new Uint32Array(ends[height]);
+  crossings(points, height, (y, x, down) => {
+    const column = Math.min(width, Math.max(0, Math.ceil(x - 0.5)));
+    keys[(ends[y] -= 1)] = 2 * column + (down ? 1 : 0);
+  });
+  for (let y = 0; y < height; y += 1) rowsOf(keys.subarray(ends[y], ends[y + 1]).sort(), (x0, x1) => row(y, x0, x1));
+}
+
+/** Every edge at every row whose centre line it crosses. */
+function crossings(points, height, each) {
+  let a = points[points.length - 1];
+  for (const b of points) {
+    const down = a.y < b.y;
+    const [upper, lower] = down ? [a, b] : [b, a];
+    const last = Math.min(height, Math.ceil(lower.y - 0.5));
+    const slope = (lower.x - upper.x) / (lower.y - upper.y);
+    for (let y = Math.max(0, Math.ceil(upper.y - 0.5)); y < last; y += 1) {
+      each(y, upper.x + (y + 0.5 - upper.y) * slope, down);
+    }
+    a = b;
+  }
+}
+
+/** @param {Uint32Array} keys sorted: twice the column, plus 1 where the edge goes down */
+function rowsOf(keys, row) {
+  let [winding, from] = [0, 0];
+  for (const key of keys) {
+    const column = key >>> 1;
+    if (winding === 0) from = column;
+    winding += key % 2 === 1 ? 1 : -1;
+    if (winding === 0 && from < column) row(from, column);
+  }
+}
+
+/**
+ * A drag is an outline and is filled at its release. Single clicks are corners; a click near the first one, or `close`,
+ * fills the polygon. A drag between clicks is part of the polygon, and a click of the other button takes a corner back.
+ */
+export class Lasso extends Work {
+  /** @param {Raster} raster @param {(points: Point[] | null) => void} path tells the outline as it is now */
+  constructor(raster, path) {
+    super(raster);
+    this.path = path;
+    /** @type {Point[]} */
+    this.corners = [];
+    /** The corners when the button went down; null while it is up. @type {Point[] | null} */
+    this.before = null;
+    /** @type {Stroking | null} */
+    this.kind = null;
+  }
+
+  get open() {
+    return this.corners.length > 0;
+  }
+
+  /** @param {Point} point @param {Stroking} kind @param {Hand} hand @returns {null} */
+  press(point, kind, hand) {
+    this.kind ??= kind;
+    this.reach = hand.reach ?? USUAL_REACH;
+    if (kind === this.kind) this.ink = inkOf(this.raster, kind, hand);
+    this.before = [...this.corners];
+    this.pressed = point;
+    this.dragged = false;
+    this.takesBack = kind !== this.kind;
+    if (this.takesBack) this.corners.pop();
+    else this.corners.push(point);
+    this.#show();
+    return null;
+  }
+
+  /** @param {Point} point @returns {null} */
+  to(point) {
+    if (this.takesBack) return null;
+    this.dragged ||= apart(point, this.pressed) > this.reach / 2;
+    if (!this.dragged) return null;
+    this.corners.push(point);
+    this.#show();
+    return null;
+  }
+
+  /** @returns {Rect | null} */
+  release() {
+    const { before, corners } = this;
+    this.before = null;
+    if (this.takesBack) return null;
+    const first = before.length === 0;
+    const back = before.length >= 3 && apart(corners[corners.length - 1], corners[0]) <= this.reach;
+    if (back && !this.dragged) corners.pop();
+    return back || (first && this.dragged) ? this.close() : null;
+  }
+
+  /** Fill what the outline encloses. @returns {Rect | null} */
+  close() {
+    const { raster, corners, changes, ink } = this;
+    if (corners.length >= 3) insidePolygon(corners, raster, (y, x0, x1) => raster.paintRow(y, x0, x1, ink, changes));
+    this.corners = [];
+    this.#show();
+    return changes.count === 0 ? null : around(corners);
+  }
+
+  /** Take the press back, or the whole outline where no button is down. @returns {null} */
+  cancel() {
+    this.corners = this.before ?? [];
+    this.before = null;
+    this.#show();
+    return null;
+  }
+
+  /** The outline as it would go on to the cursor. @param {Point | null} point */
+  hover(point) {
+    this.path(point === null ? this.corners : [...this.corners, point]);
+  }
+
+  #show() {
+    this.path(this.open ? this.corners : null);
+  }
+}
+
+function apart(a, b) {
+  return Math.hypot(a.x - b.x, a.y - b.y);
+}

@@ -1,0 +1,91 @@
+/** The editor's elements as HTML: tool strip, bars, side panel. What a button does is its `data-command`. */
+
+import { icon } from "./icons.js";
+import { BINDINGS, tooltip } from "./keys.js";
+import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./tools.js";
+
+const MODES = {
+  correct: "Correct: the mask starts as the prediction or the stored label, and you mend it",
+  scribble: "Scribble: only what you paint counts; the prediction is not shown",
+};
+
+/** Buttons without words are named by their tooltip. */
+const button = (command, content, kind = "", title = tooltip(command)) => {
+  const named = ["icon", "tool"].includes(kind) ? ` aria-label="${title}"` : "";
+  return `<button type="button" class="${kind}" data-command="${command}" title="${title}"${named}>${content}</button>`;
+};
+
+const tool = (command) => {
+  const key = BINDINGS.find((b) => b.command === command)?.shown ?? "";
+  return button(command, `${icon(command)}<kbd>${key}</kbd>`, "tool");
+};
+
+const slider = (name, label, low, high, value, unit) =>
+  `<label class="slider" data-slider="${name}"><span>${label}<output data-shows="${name}">${value}${unit}</output></span>
+    <input type="range" data-setting="${name}" min="${low}" max="${high}" value="${value}" data-unit="${unit}"
+      aria-label="${label}"></label>`;
+
+const mode = (name, label) => button(`mode:${name}`, label, "", `${MODES[name]} (S switches)`);
+
+const TOP = `
+  <div class="bar top">
+    <div class="group modes" role="group" aria-label="Way to work">${mode("correct", "Correct")}${mode("scribble", "Scribble")}</div>
+    <div class="group">${button("undo", icon("undo"), "icon")}${button("redo", icon("redo"), "icon")}</div>
+    <div class="group">${button("fit", `${icon("fit")}Fit`)}${button("oneToOne", "1:1", "", "One image pixel per screen pixel")}</div>
+    <div class="group">${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next hot spot`)}</div>
+    <span class="modeHint"></span>
+    <span class="chip" data-state="saved" role="status">saved</span>
+    ${button("sheet", "?", "icon", "All keys (?)")}
+  </div>`;
+
+const STAGE = `
+  <div class="stage" tabindex="-1">
+    <canvas class="base"></canvas><canvas class="overlay"></canvas>
+    <div class="notes">
+      <div class="banner" hidden></div>
+      <div class="notice" hidden role="status"><span></span><button type="button" class="primary act"></button>
+        <button type="button" class="icon" data-command="dismiss" title="Not now" aria-label="Not now">✕</button></div>
+    </div>
+    <div class="cover"><div class="spinner"></div><p></p><button type="button" data-command="retry">Try again</button></div>
+    <div class="confirm" hidden role="alertdialog">
+      <p></p><button type="button" class="primary" data-command="claim">Yes, save (Enter)</button>
+      <button type="button" data-command="cancel">No (Esc)</button>
+      <label><input type="checkbox" data-setting="dontAsk"> don't ask again</label>
+    </div>
+  </div>`;
+
+const SIDE = `
+  <aside>
+    <h3>Class</h3><div class="classes" role="radiogroup" aria-label="Class"></div>
+    <h3>Tool</h3>
+    ${slider("size", "Size", SMALLEST_BRUSH, LARGEST_BRUSH, 15, " px")}
+    ${slider("tolerance", "Grey range ±", 1, 127, 20, "")}
+    <label class="field" title="${tooltip("lock")}">Paint over<select data-setting="lock" aria-label="Paint over"></select></label>
+    <h3>Mask</h3>${slider("opacity", "Opacity", 0, 100, 50, " %")}
+    <div class="group switch" role="group" aria-label="How the mask is drawn">
+      ${button("look:fill", "Fill", "", "Draw the mask as areas")}${button("look:outline", "Outline", "", "Draw the mask as outlines")}
+    </div>
+    <p class="hint">Bright: painted since the last save. Fainter: saved. Faintest: predicted. Hold <kbd>H</kbd> to hide.</p>
+    <h3>From other slices</h3>
+    <div class="group switch" role="group" aria-label="Copy the mask of a neighbour">
+      ${button("copyPrevious", "Copy previous", "", "Take the mask of the slice before, as a suggestion")}
+      ${button("copyNext", "Copy next", "", "Take the mask of the slice after, as a suggestion")}
+    </div>
+    ${button("interpolate", "Interpolate labels", "wide", "Suggest a mask from the labelled slices before and after")}
+    <h3>Image</h3><div class="tone"></div>
+    <label class="check"><input type="checkbox" data-setting="askSlice" checked> Ask before a whole slice is saved</label>
+  </aside>`;
+
+const BOTTOM = `
+  <div class="bar bottom">
+    <div class="lines"><span class="status" aria-live="off"></span><span class="reason"></span></div>
+    <div class="claims">
+      ${button("claimStrokes", "Strokes only", "", "Save what you painted, and not the rest of the box")}
+      ${button("claimSlice", "Whole slice is right")}
+      ${button("claim", "Save strokes &amp; next<kbd>Enter</kbd>", "primary")}
+    </div>
+  </div>`;
+
+/** @param {string[]} tools @returns {string} HTML */
+export const layout = (tools) =>
+  `${TOP}<div class="middle"><div class="strip" role="toolbar" aria-label="Tools">${tools.map(tool).join("")}</div>${STAGE}${SIDE}</div>${BOTTOM}`;

@@ -1,0 +1,74 @@
+/** What lies over the slice, in screen pixels: boxes, the path of a lasso, the brush's ring. */
+
+/** @typedef {import("./camera.js").Camera} Camera */
+/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {{x: number, y: number}} Point In image pixels. */
+/** @typedef {{rect: Rect, kind: "hot" | "chosen" | "drawn", text?: string}} Box */
+/** @typedef {{x: number, y: number, size: number, color: string}} Ring */
+
+const COLORS = { hot: "#ffb454", chosen: "#ff8a00", drawn: "#31d0c6" };
+const SHADOW = "rgba(0, 0, 0, 0.65)";
+
+/** @param {CanvasRenderingContext2D} context @param {Camera} camera @param {number} ratio device px per CSS px @param {Box} box */
+export function drawBox(context, camera, ratio, { rect, kind, text }) {
+  const { x0, y0, x1, y1 } = camera.toScreen(rect);
+  for (const [style, line] of [[SHADOW, 3.5], [COLORS[kind], kind === "hot" ? 1.25 : 2]]) {
+    context.strokeStyle = style;
+    context.lineWidth = line * ratio;
+    context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+  }
+  if (text === undefined) return;
+  context.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+  const width = context.measureText(text).width + 10 * ratio;
+  context.fillStyle = COLORS[kind];
+  context.fillRect(x0 - ratio, y0 - 19 * ratio, width, 18 * ratio);
+  context.fillStyle = "#14181b";
+  context.fillText(text, x0 + 4 * ratio, y0 - 5.5 * ratio);
+}
+
+/** A line on its way: white dashes on black, and a dot where it began. @param {Point[]} path in image pixels */
+export function drawPath(context, camera, ratio, path) {
+  if (path.length === 0) return;
+  const { scale, x, y } = camera;
+  const line = () => {
+    context.beginPath();
+    for (const point of path) context.lineTo(x + point.x * scale, y + point.y * scale);
+    context.stroke();
+  };
+  context.lineJoin = "round";
+  context.strokeStyle = SHADOW;
+  context.lineWidth = 3 * ratio;
+  line();
+  context.strokeStyle = "#ffffff";
+  context.lineWidth = 1.5 * ratio;
+  context.setLineDash([5 * ratio, 4 * ratio]);
+  line();
+  context.setLineDash([]);
+  circle(context, x + path[0].x * scale, y + path[0].y * scale, 3.5 * ratio, SHADOW, 3 * ratio);
+  circle(context, x + path[0].x * scale, y + path[0].y * scale, 3.5 * ratio, "#ffffff", 1.5 * ratio);
+}
+
+/** The brush's edge; cross hairs where it is too small to be found. @param {Ring} ring */
+export function drawRing(context, camera, ratio, ring) {
+  const [x, y, radius] = [camera.x + ring.x * camera.scale, camera.y + ring.y * camera.scale, (ring.size * camera.scale) / 2];
+  const seen = Math.max(radius, 1.5 * ratio);
+  circle(context, x, y, seen, "rgba(0, 0, 0, 0.75)", 3 * ratio);
+  circle(context, x, y, seen, ring.color, 1.5 * ratio);
+  if (radius > 5 * ratio) return;
+  context.strokeStyle = "rgba(255, 255, 255, 0.9)";
+  context.lineWidth = ratio;
+  context.beginPath();
+  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    context.moveTo(x + 6 * ratio * dx, y + 6 * ratio * dy);
+    context.lineTo(x + 11 * ratio * dx, y + 11 * ratio * dy);
+  }
+  context.stroke();
+}
+
+function circle(context, x, y, radius, style, line) {
+  context.strokeStyle = style;
+  context.lineWidth = line;
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.stroke();
+}

@@ -1,0 +1,84 @@
+/** News about the open slice, asked for now and then: a newer prediction, another window, a change made elsewhere. */
+
+import { parsed } from "./transport.js";
+
+/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {{kind: "others" | "elsewhere" | "prediction", text: string, command?: string, label?: string}} Notice */
+
+const EVERY_MS = 4000;
+
+export class News {
+  /** @param {(notice: Notice | null) => void} told the notice to show now */
+  constructor(told) {
+    this.told = told;
+    this.window = crypto.randomUUID();
+    /** @type {Slice | null} */
+    this.slice = null;
+    /** Rounds that the person did not want to see, by slice. @type {Map<string, number>} */
+    this.declined = new Map();
+    /** @type {Notice | null} */
+    this.notice = null;
+    this.timer = setInterval(() => this.look(), EVERY_MS);
+  }
+
+  /** Another slice is open; null while none is. @param {Slice | null} slice */
+  follow(slice) {
+    this.slice = slice;
+    this.#say(null);
+    return this.look();
+  }
+
+  /** Ask the server once. */
+  async look() {
+    const { slice } = this;
+    if (slice === null || document.hidden) return;
+    try {
+      const found = parsed(await slice.api.get(`news?window=${this.window}`));
+      if (slice === this.slice) this.#say(noticeOf(slice, found, this.declined.get(slice.api.base) ?? 0));
+    } catch {
+      // the outbox says it where something is not stored; news can wait
+    }
+  }
+
+  /** The person keeps the prediction that is shown. */
+  decline() {
+    if (this.slice !== null) this.declined.set(this.slice.api.base, this.slice.facts.latest ?? 0);
+    this.#say(null);
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.slice = null;
+  }
+
+  #say(notice) {
+    if (notice?.text === this.notice?.text) return;
+    this.notice = notice;
+    this.told(notice);
+  }
+}
+
+/**
+ * What is worth telling, the most urgent first.
+ * @param {Slice} slice @param {{round: number | null, sequence: number, revision: number | null, others: number}} found
+ * @param {number} declined the newest round that the person did not want
+ * @returns {Notice | null}
+ */
+export function noticeOf(slice, found, declined) {
+  const { facts, outbox } = slice;
+  const ahead = found.sequence > outbox.sequence || (found.revision !== facts.revision && !outbox.unsent);
+  if (ahead) {
+    const text = "This slice was changed in another window. What you see here is older.";
+    return { kind: "elsewhere", text, command: "reload", label: "Show it as it is now" };
+  }
+  if (found.others > 0) {
+    const text = "This slice is open in another window too. Paint in one of them only: the other is told to reload.";
+    return { kind: "others", text };
+  }
+  facts.latest = found.round;
+  if (found.round !== null && found.round > (facts.round ?? 0) && found.round > declined) {
+    const text = `Round ${found.round} has a new prediction of this slice. What you painted stays.`;
+    return { kind: "prediction", text, command: "newPrediction", label: "Use it" };
+  }
+  return null;
+}

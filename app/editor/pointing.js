@@ -1,0 +1,72 @@
+/** Tools that paint nothing: the eyedropper, and the box drawn around a region. */
+
+import { NOTHING } from "./raster.js";
+import { around, Work } from "./work.js";
+
+/** @typedef {import("./raster.js").Raster} Raster */
+/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./work.js").Point} Point */
+
+/** Takes up the class that is shown under the cursor; where none is, the class stays. */
+export class Pick extends Work {
+  /** @param {Raster} raster @param {boolean} scribble see Raster.shown @param {(classId: number) => void} picked */
+  constructor(raster, scribble, picked) {
+    super(raster);
+    this.scribble = scribble;
+    this.picked = picked;
+    this.told = NOTHING;
+  }
+
+  /** @param {Point} point @returns {null} */
+  to(point) {
+    const at = this.raster.at(point);
+    const shown = at === -1 ? NOTHING : this.raster.shown(at, this.scribble);
+    if (shown === NOTHING || shown === this.told) return null;
+    this.told = shown;
+    this.picked(shown);
+    return null;
+  }
+}
+
+/** A drag draws the box, a click takes it away. */
+export class Box extends Work {
+  /** @param {Raster} raster @param {Rect | null} before the box until now @param {(box: Rect | null) => void} drawn */
+  constructor(raster, before, drawn) {
+    super(raster);
+    this.before = before;
+    this.drawn = drawn;
+    /** @type {Rect | null} */
+    this.box = null;
+  }
+
+  /** @param {Point} point @returns {null} */
+  press(point) {
+    this.corner = point;
+    return null;
+  }
+
+  /** @param {Point} point @returns {null} */
+  to(point) {
+    this.box = boxBetween(this.corner, point, this.raster);
+    this.drawn(this.box);
+    return null;
+  }
+
+  /** @returns {null} */
+  release() {
+    if (this.box === null) this.drawn(null);
+    return null;
+  }
+
+  /** @returns {null} */
+  cancel() {
+    this.drawn(this.before);
+    return null;
+  }
+}
+
+/** The box of whole pixels between two points, cut to the slice; null where it has no two pixels each way. */
+export function boxBetween(a, b, raster) {
+  const box = raster.clip(around([a, b]));
+  return box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2 ? box : null;
+}

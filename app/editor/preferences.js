@@ -1,0 +1,47 @@
+/** What a person set once and expects to find again: kept by the browser, never needed. */
+
+const KEY = "underpaint.editor";
+
+/**
+ * @typedef {object} Preferences
+ * @property {"correct" | "scribble"} mode
+ * @property {number} size of the brush in image pixels
+ * @property {number} opacity of the mask, 0 to 1
+ * @property {boolean} outline draw borders instead of areas
+ * @property {boolean} askSlice ask before a whole slice is saved as right
+ */
+
+/** @type {Preferences} */
+const USUAL = { mode: "correct", size: 15, opacity: 0.5, outline: false, askSlice: true };
+
+/** The kept ones where they are sound, else the usual. @param {Pick<Storage, "getItem">} [storage] @returns {Preferences} */
+export function recalled(storage = browserStorage()) {
+  let kept = {};
+  try {
+    kept = JSON.parse(storage?.getItem(KEY) ?? "{}") ?? {};
+  } catch {
+    // nothing kept, or nothing that can be read
+  }
+  const sound = Object.keys(USUAL).filter((name) => typeof kept[name] === typeof USUAL[name]);
+  const preferences = { ...USUAL, ...Object.fromEntries(sound.map((name) => [name, kept[name]])) };
+  if (preferences.mode !== "scribble") preferences.mode = "correct";
+  preferences.opacity = Math.min(1, Math.max(0, preferences.opacity));
+  return preferences;
+}
+
+/** @param {Preferences} preferences @param {Pick<Storage, "setItem">} [storage] */
+export function remember(preferences, storage = browserStorage()) {
+  try {
+    storage?.setItem(KEY, JSON.stringify(preferences));
+  } catch {
+    // a browser that keeps nothing
+  }
+}
+
+function browserStorage() {
+  try {
+    return window.localStorage;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+/** The sheet of keys, over the picture; a press of any key or a click takes it away. */
+
+import { BINDINGS } from "./keys.js";
+
+export class Sheet {
+  /** @param {HTMLElement} stage */
+  constructor(stage) {
+    this.element = document.createElement("div");
+    this.element.className = "sheet";
+    this.element.hidden = true;
+    this.element.setAttribute("role", "dialog");
+    this.element.setAttribute("aria-label", "Keys");
+    this.element.innerHTML = groups().map(section).join("");
+    this.element.addEventListener("click", () => this.hide());
+    stage.append(this.element);
+  }
+
+  get open() {
+    return !this.element.hidden;
+  }
+
+  toggle() {
+    this.element.hidden = !this.element.hidden;
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+}
+
+function groups() {
+  const names = [...new Set(BINDINGS.map((b) => b.group))];
+  return names.map((name) => ({ name, rows: BINDINGS.filter((b) => b.group === name) }));
+}
+
+function section({ name, rows }) {
+  const extra = { Tools: line("1 – 9", "Class by its place in the list"), View: line("Space", "Hold and drag to pan (also the middle button)") };
+  const lines = rows.map((b) => line(b.shown, b.help)).join("");
+  return `<section><h3>${name}</h3><dl>${lines}${extra[name] ?? ""}</dl></section>`;
+}
+
+const line = (shown, help) => `<div><dt><kbd>${shown}</kbd></dt><dd>${help}</dd></div>`;

@@ -1,0 +1,85 @@
+/** The superpixel brush: every superpixel that the cursor passes over is painted as a whole. */
+
+import { sweptDisc } from "./brush.js";
+import { Work } from "./work.js";
+
+/** @typedef {import("./raster.js").Ink} Ink */
+/** @typedef {import("./raster.js").Raster} Raster */
+/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./superpixels.js").Superpixel} Superpixel */
+/** @typedef {import("./superpixels.js").Superpixels} Superpixels */
+/** @typedef {import("./work.js").Point} Point */
+
+export class SuperpixelStroke extends Work {
+  /** @param {Raster} raster @param {Ink} ink @param {Superpixels} superpixels */
+  constructor(raster, ink, superpixels) {
+    super(raster);
+    this.ink = ink;
+    this.superpixels = superpixels;
+    /** Pixels passed whose superpixels have not arrived yet. @type {Point[]} */
+    this.missing = [];
+    /** @type {Set<string>} */
+    this.painted = new Set();
+    /** @type {Point | null} */
+    this.last = null;
+  }
+
+  /** Paint what lies under the way to a point, as far as it has arrived. @param {Point} point @returns {Rect | null} */
+  to(point) {
+    const end = centre(point);
+    const passed = this.missing;
+    sweptDisc(this.last ?? end, end, 0.5, (y, x0, x1) => {
+      for (let x = x0; x < x1; x += 1) if (this.raster.inside(x, y)) passed.push({ x, y });
+    });
+    this.last = end;
+    this.missing = [];
+    return this.#paint(passed, (pixel) => this.superpixels.at(pixel.x, pixel.y));
+  }
+
+  /** What is still to come, as work of its own with the same ink; null where nothing is missing. */
+  rest() {
+    if (this.missing.length === 0) return null;
+    const rest = new SuperpixelStroke(this.raster, this.ink, this.superpixels);
+    rest.missing = this.missing;
+    return rest;
+  }
+
+  /** Wait for all that is missing. @returns {Promise<() => Rect | null>} paints it; rejected where the server did not give it */
+  async arrival() {
+    const passed = this.missing;
+    const found = await Promise.all(passed.map(({ x, y }) => this.superpixels.request(x, y)));
+    return () => this.#paint(found, (superpixel) => superpixel);
+  }
+
+  /** @template T @param {T[]} passed @param {(item: T) => Superpixel | null} find @returns {Rect | null} */
+  #paint(passed, find) {
+    const rect = { x0: Infinity, y0: Infinity, x1: -Infinity, y1: -Infinity };
+    for (const item of passed) {
+      const superpixel = find(item);
+      if (superpixel === null) this.missing.push(item);
+      else this.#paintOne(superpixel, rect);
+    }
+    return rect.x0 < rect.x1 ? rect : null;
+  }
+
+  #paintOne({ y0, x0, width, ids, id }, rect) {
+    const name = `${y0}/${x0}/${id}`;
+    if (this.painted.has(name)) return;
+    this.painted.add(name);
+    for (let at = ids.indexOf(id); at !== -1; at = ids.indexOf(id, at)) {
+      const [row, from] = [Math.floor(at / width), at % width];
+      const end = (row + 1) * width;
+      while (at < end && ids[at] === id) at += 1;
+      const to = at - row * width;
+      this.raster.paintRow(y0 + row, x0 + from, x0 + to, this.ink, this.changes);
+      rect.x0 = Math.min(rect.x0, x0 + from);
+      rect.x1 = Math.max(rect.x1, x0 + to);
+      rect.y0 = Math.min(rect.y0, y0 + row);
+      rect.y1 = Math.max(rect.y1, y0 + row + 1);
+    }
+  }
+}
+
+function centre({ x, y }) {
+  return { x: Math.floor(x) + 0.5, y: Math.floor(y) + 0.5 };
+}

@@ -1,0 +1,84 @@
+/** The slice's superpixels, fetched tile by tile as they are needed. */
+
+import { toUint16, unframe } from "./wire.js";
+
+const TILE = 512;
+const MOST_TILES = 48;
+/** A tile that could not be had is not asked for again by every move of a drag. */
+const PAUSE_MS = 2000;
+
+/** @typedef {{y0: number, x0: number, height: number, width: number, ids: Uint16Array}} Tile ids row by row, in the tile. */
+/** @typedef {Tile & {id: number}} Superpixel The tile that holds a pixel, and the pixel's id in it. */
+
+export class Superpixels {
+  /** @param {Pick<import("./transport.js").Api, "get">} api @param {() => number} now milliseconds */
+  constructor(api, now = () => performance.now()) {
+    this.api = api;
+    this.now = now;
+    /** @type {Map<string, Tile>} the least recently used first */
+    this.tiles = new Map();
+    /** @type {Map<string, Promise<Tile>>} */
+    this.coming = new Map();
+    /** When asking for a tile failed. @type {Map<string, number>} */
+    this.failed = new Map();
+  }
+
+  /**
+   * The superpixel of a pixel of the slice; null while its tile is on the way, for which it is asked here.
+   * @param {number} x @param {number} y @returns {Superpixel | null}
+   */
+  at(x, y) {
+    const key = keyOf(x, y);
+    const tile = this.tiles.get(key);
+    if (tile !== undefined) {
+      this.tiles.delete(key);
+      this.tiles.set(key, tile);
+      return superpixel(tile, x, y);
+    }
+    const rests = this.now() - (this.failed.get(key) ?? -Infinity) < PAUSE_MS;
+    if (!rests) this.request(x, y).catch(() => {}); // whoever needs it in the end asks by `request`, and is told
+    return null;
+  }
+
+  /** The same, once its tile is there. @returns {Promise<Superpixel>} rejected where the server did not give it */
+  async request(x, y) {
+    const key = keyOf(x, y);
+    const tile = this.tiles.get(key) ?? (await (this.coming.get(key) ?? this.#fetch(key, x, y)));
+    return superpixel(tile, x, y);
+  }
+
+  #fetch(key, x, y) {
+    const fetched = this.#ask(x, y)
+      .then((tile) => this.#keep(key, tile))
+      .catch((error) => {
+        this.failed.set(key, this.now());
+        throw error;
+      })
+      .finally(() => this.coming.delete(key));
+    this.coming.set(key, fetched);
+    return fetched;
+  }
+
+  async #ask(x, y) {
+    const path = `superpixels?ty=${Math.floor(y / TILE)}&tx=${Math.floor(x / TILE)}`;
+    const { facts, body } = unframe(await this.api.get(path));
+    const { y0, x0, height, width } = facts;
+    return { y0, x0, height, width, ids: toUint16(body) };
+  }
+
+  #keep(key, tile) {
+    this.failed.delete(key);
+    this.tiles.set(key, tile);
+    if (this.tiles.size > MOST_TILES) this.tiles.delete(this.tiles.keys().next().value);
+    return tile;
+  }
+}
+
+function keyOf(x, y) {
+  return `${Math.floor(y / TILE)}/${Math.floor(x / TILE)}`;
+}
+
+/** @returns {Superpixel} */
+function superpixel(tile, x, y) {
+  return { ...tile, id: tile.ids[(Math.floor(y) - tile.y0) * tile.width + Math.floor(x) - tile.x0] };
+}

@@ -1,0 +1,201 @@
+/** The image section of the panel: which channels are shown, and how their grey values. It knows elements, not pixels. */
+
+import { drawHistogram, placeOf, valueAt, valueText } from "./histogram.js";
+import { Picture } from "./picture.js";
+
+/** @typedef {import("./histogram.js").Histogram} Histogram */
+
+/** Steps of a handle at most; whole numbers have no more than there are values. */
+const STEPS = 1024;
+/** Keys with which a slider, box or list is moved; anywhere else in the editor they mean something else. */
+const OWN_KEYS = [" ", "Enter", "Home", "End", "PageUp", "PageDown"];
+
+const handle = (edge, label) =>
+  `<input type="range" class="handle" data-tone="${edge}" min="0" max="${STEPS}" value="${edge === "low" ? 0 : STEPS}" aria-label="${label}">`;
+
+const preset = (name, text, title) =>
+  `<button type="button" data-preset="${name}" title="${title}" aria-pressed="${name === "auto"}">${text}</button>`;
+
+const slider = (name, label, low, high, value) =>
+  `<label class="slider" data-slider="${name}"><span>${label}<output></output></span>
+    <input type="range" data-tone="${name}" min="${low}" max="${high}" value="${value}" aria-label="${label}"></label>`;
+
+const LAYOUT = `
+  <label class="field" data-only="channels">Channel<select data-tone="channel" aria-label="Channel"></select></label>
+  <label class="field" data-only="channels">Blend in<select data-tone="second" aria-label="Blend in a second channel"></select></label>
+  <div data-only="second">${slider("mix", "Share of it", 0, 100, 50)}</div>
+  <div class="histogram"><canvas role="img" aria-label="Histogram of grey values"></canvas>
+    ${handle("low", "Shown black")}${handle("high", "Shown white")}</div>
+  <p class="ends"><output></output><output></output></p>
+  <div class="group switch" role="group" aria-label="Window of grey values">
+    ${preset("auto", "Auto", "Auto (0.5-99.5 %): the window of every slice itself, 0.5 % of the pixels cut off at either end")}
+    ${preset("narrow", "1–99 %", "The window of every slice itself, 1 % of the pixels cut off at either end")}
+    ${preset("full", "Full", "From the darkest to the brightest pixel of every slice")}
+  </div>
+  ${slider("gamma", "Gamma", -100, 100, 0)}
+  <label class="check"><input type="checkbox" data-tone="invert"> Invert</label>
+  <label class="check" title="Takes the grain away for the eye"><input type="checkbox" data-tone="smooth"> Smooth</label>
+  <p class="hint">Display only: the model always sees the raw pixels.</p>`;
+
+export class Tone {
+  /** @param {HTMLElement} container @param {() => void} onChange `look` or `display` is another */
+  constructor(container, onChange) {
+    container.classList.add("tone");
+    container.innerHTML = LAYOUT;
+    this.container = container;
+    this.onChange = onChange;
+    this.picture = new Picture();
+    /** @type {HTMLCanvasElement} */
+    this.canvas = container.querySelector("canvas");
+    container.addEventListener("input", (event) => this.#moved(event.target));
+    container.addEventListener("change", (event) => this.#letGo(event));
+    container.addEventListener("click", (event) => this.#clicked(event.target.closest("[data-preset]")));
+    container.addEventListener("keydown", keepOwnKeys);
+    this.#show();
+  }
+
+  /** What to load. */
+  get display() {
+    return this.picture.display;
+  }
+
+  /** What the table of colours does to it. */
+  get look() {
+    return this.picture.look;
+  }
+
+  /**
+   * A slice was opened, or its histogram came; what is null stays as it is.
+   * @param {{channels: string[]} | null} facts @param {Histogram | null} histogram
+   */
+  setFacts(facts, histogram) {
+    const before = JSON.stringify([this.look, this.display]);
+    if (facts !== null) this.#setChannels(facts.channels);
+    if (histogram !== null) this.picture.setHistogram(histogram);
+    this.#show();
+    if (JSON.stringify([this.look, this.display]) !== before) this.onChange();
+  }
+
+  /** Grey values that were loaded for a display are on the screen now. @param {import("./picture.js").Display} display */
+  loaded(display) {
+    if (this.picture.loaded(display)) this.onChange();
+  }
+
+  /** @param {string} name @returns {HTMLInputElement} */
+  #input(name) {
+    return this.container.querySelector(`[data-tone=${name}]`);
+  }
+
+  /** @param {string[]} names */
+  #setChannels(names) {
+    const { picture } = this;
+    if (picture.channel >= names.length) picture.setChannel(0);
+    if ((picture.second ?? 0) >= names.length) picture.second = null;
+    const options = names.map((name, i) => new Option(name, String(i)));
+    this.#input("channel").replaceChildren(...options);
+    this.#input("second").replaceChildren(new Option("none", ""), ...options.map((option) => option.cloneNode(true)));
+  }
+
+  /** A slider moves: what the table can do is seen at once. @param {HTMLInputElement} input */
+  #moved(input) {
+    const { picture } = this;
+    const { tone } = input.dataset;
+    if (tone === "low" || tone === "high") this.#moveWindow(tone);
+    else if (tone === "gamma") picture.gamma = gammaOf(Number(input.value));
+    else if (tone === "invert") picture.invert = input.checked;
+    else if (tone === "mix") return this.#say("mix", `${input.value} %`);
+    else return undefined;
+    this.#show();
+    return this.onChange();
+  }
+
+  /** It was let go, or a box or list was changed: now the server may be asked. */
+  #letGo(event) {
+    const { picture } = this;
+    const input = /** @type {HTMLInputElement} */ (event.target);
+    const { tone } = input.dataset;
+    if (input.matches(":focus-visible")) event.stopPropagation(); // the keyboard stays here
+    if (tone === "low" || tone === "high") picture.settle();
+    else if (tone === "mix") picture.mix = Number(input.value);
+    else if (tone === "smooth") picture.smooth = input.checked;
+    else if (tone === "channel") picture.setChannel(Number(input.value));
+    else if (tone === "second") picture.second = input.value === "" ? null : Number(input.value);
+    else return;
+    this.#show();
+    this.onChange();
+  }
+
+  /** @param {HTMLElement | null} button */
+  #clicked(button) {
+    if (button === null) return;
+    this.picture.choose(/** @type {any} */ (button.dataset.preset));
+    this.#show();
+    this.onChange();
+  }
+
+  /** One handle pushes no further than to the other. */
+  #moveWindow(edge) {
+    const { histogram, window } = this.picture;
+    const input = this.#input(edge);
+    if (histogram === null || window === null) return;
+    const other = Number(this.#input(edge === "low" ? "high" : "low").value);
+    const steps = stepsOf(histogram);
+    const apart = Math.ceil(steps / 256);
+    const place = edge === "low" ? Math.min(Number(input.value), other - apart) : Math.max(Number(input.value), other + apart);
+    input.value = String(place);
+    const value = valueAt(histogram, place / steps);
+    this.picture.move(edge === "low" ? [value, window[1]] : [window[0], value]);
+  }
+
+  #show() {
+    const { picture, container } = this;
+    const several = this.#input("channel").options?.length > 1;
+    for (const element of container.querySelectorAll("[data-only=channels]")) element.hidden = !several;
+    container.querySelector("[data-only=second]").hidden = picture.second === null;
+    this.#input("channel").value = String(picture.channel);
+    this.#input("second").value = picture.second === null ? "" : String(picture.second);
+    for (const option of this.#input("second").options) option.disabled = option.value === String(picture.channel);
+    this.#say("gamma", picture.gamma.toFixed(2));
+    this.#say("mix", `${picture.mix} %`);
+    for (const button of container.querySelectorAll("[data-preset]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.preset === picture.preset));
+    }
+    this.#showWindow();
+  }
+
+  #showWindow() {
+    const { histogram, window, gamma, invert } = this.picture;
+    if (histogram === null || window === null) return;
+    const ends = this.container.querySelectorAll(".ends output");
+    ["low", "high"].forEach((edge, i) => {
+      const [input, text] = [this.#input(edge), valueText(window[i])];
+      input.max = String(stepsOf(histogram));
+      input.value = String(Math.round(placeOf(histogram, window[i]) * stepsOf(histogram)));
+      input.setAttribute("aria-valuetext", text);
+      ends[i].textContent = text;
+    });
+    const { clientWidth, clientHeight } = this.canvas;
+    if (clientWidth > 0) [this.canvas.width, this.canvas.height] = [clientWidth, clientHeight].map((n) => Math.round(n * devicePixelRatio));
+    drawHistogram(this.canvas, histogram, window, gamma, invert);
+  }
+
+  #say(name, text) {
+    this.container.querySelector(`[data-slider=${name}] output`).textContent = text;
+    this.#input(name).setAttribute("aria-valuetext", text);
+  }
+}
+
+function stepsOf({ dtype, low, high }) {
+  return dtype.startsWith("uint") ? Math.min(STEPS, high - low) : STEPS;
+}
+
+/** From 0.2 to 5, even steps for the eye. @param {number} place -100 to 100 */
+export function gammaOf(place) {
+  return 5 ** (place / 100);
+}
+
+/** What moves a control that was reached by keyboard is for it alone. */
+function keepOwnKeys(event) {
+  if (!event.target.matches("input:focus-visible, select:focus-visible, button:focus-visible")) return;
+  if (OWN_KEYS.includes(event.key) || event.key.startsWith("Arrow")) event.stopPropagation();
+}

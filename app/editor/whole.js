@@ -1,0 +1,43 @@
+/** What concerns the whole slice at once: what was painted, what a save makes of it, and suggested masks. Pure functions. */
+
+import { Changes } from "./changes.js";
+import { TOUCHED, UNSURE } from "./raster.js";
+
+/** @typedef {import("./raster.js").Raster} Raster */
+
+/** Runs of all pixels painted since the last save. @param {Raster} raster @returns {Uint32Array} */
+export function paintedRuns({ mask, touched }) {
+  const runs = [];
+  for (let i = touched.indexOf(1); i !== -1; i = touched.indexOf(1, i)) {
+    const start = i;
+    const value = mask[i];
+    while (i < mask.length && touched[i] === 1 && mask[i] === value) i += 1;
+    runs.push(start, i - start, value | TOUCHED);
+  }
+  return Uint32Array.from(runs);
+}
+
+/**
+ * A suggested mask as an action: it changes what nobody has painted or saved, and counts as not painted itself.
+ * @param {Raster} raster @param {Uint32Array} pairs length and class; 255 suggests nothing
+ * @returns {import("./changes.js").Action | null} null where nothing would change
+ */
+export function suggested({ mask, touched, saved }, pairs) {
+  const changes = new Changes();
+  let at = 0;
+  for (let p = 0; p < pairs.length; p += 2) {
+    const [end, id] = [at + pairs[p], pairs[p + 1]];
+    if (id === UNSURE) {
+      at = end;
+      continue;
+    }
+    while (at < end) {
+      const before = mask[at];
+      const start = at;
+      const free = touched[at] === 0 && saved[at] === 0;
+      while (at < end && mask[at] === before && (touched[at] === 0 && saved[at] === 0) === free) at += 1;
+      if (free && before !== id) changes.add(start, at - start, before, id);
+    }
+  }
+  return changes.count === 0 ? null : changes.action();
+}

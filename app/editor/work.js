@@ -1,0 +1,65 @@
+/** One piece of the hand's work; it becomes one action at most. */
+
+import { Changes } from "./changes.js";
+
+/** @typedef {{x: number, y: number}} Point In image pixels; the pixel (0, 0) reaches from 0 to 1. */
+/** @typedef {import("./raster.js").Raster} Raster */
+/** @typedef {import("./raster.js").Rect} Rect */
+
+/**
+ * From a press to its release, or to a later one. The methods paint into the raster and return the part that may have
+ * changed, null for none.
+ */
+export class Work {
+  /** @param {Raster} raster */
+  constructor(raster) {
+    this.raster = raster;
+    this.changes = new Changes();
+    /** @type {import("./raster.js").Ink | null} */
+    this.ink = null;
+  }
+
+  /** Whether it goes on after the button is up. */
+  get open() {
+    return false;
+  }
+
+  /** The button goes down. @param {Point} point @param {any[]} _more @returns {Rect | null} */
+  press(point, ..._more) {
+    return this.to(point);
+  }
+
+  /** The cursor moves, with the button down. @param {Point} _point @returns {Rect | null} */
+  to(_point) {
+    return null;
+  }
+
+  /** The button is up. @returns {Rect | null} */
+  release() {
+    return null;
+  }
+
+  /** Take back what was done since the button went down. @returns {Rect | null} */
+  cancel() {
+    const { inverse } = this.changes.action();
+    this.changes = new Changes();
+    return inverse.length === 0 ? null : this.raster.apply(inverse);
+  }
+
+  /** @returns {import("./changes.js").Action | null} null where no pixel changed */
+  action() {
+    return this.changes.count === 0 ? null : this.changes.action();
+  }
+}
+
+/** The smallest rectangle of whole pixels with a margin around points. @param {Point[]} points @returns {Rect} */
+export function around(points, margin = 0) {
+  const rect = { x0: Infinity, y0: Infinity, x1: -Infinity, y1: -Infinity };
+  for (const { x, y } of points) {
+    rect.x0 = Math.min(rect.x0, Math.floor(x - margin));
+    rect.y0 = Math.min(rect.y0, Math.floor(y - margin));
+    rect.x1 = Math.max(rect.x1, Math.ceil(x + margin));
+    rect.y1 = Math.max(rect.y1, Math.ceil(y + margin));
+  }
+  return rect;
+}

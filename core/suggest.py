@@ -1,0 +1,79 @@
+"""Masks suggested for a slice from other slices of its volume; a person takes them over or leaves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import UNLABELLED
+from core.correct import editing
+from core.errors import LabelError
+from core.interpolate import interpolate
+from core.store import Store
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A mask, uint8 ``(H, W)`` of class ids, 255 where nothing is suggested, and the slices it was made from."""
+
+    mask: NDArray[np.uint8]
+    slices: tuple[int, ...]
+
+
+def from_neighbour(store: Store, volume: int, z: int, neighbour: int) -> Suggestion:
+    """The mask of another slice as the editor shows it: its draft, or stored label over prediction.
+
+    Raises
+    ------
+    LabelError
+        If that is the slice itself, or has nothing to take over.
+    """
+    if neighbour == z:
+        raise LabelError(f"Slice {z} cannot suggest a mask to itself; name another slice.")
+    shown = editing(store, volume, neighbour)
+    if shown.origin == "empty":
+        raise LabelError(f"Slice {neighbour} is neither painted nor predicted yet, so it has no mask to take over.")
+    return Suggestion(shown.mask, (neighbour,))
+
+
+def between_labelled(store: Store, volume: int, z: int) -> Suggestion:
+    """A mask between the nearest painted slices below and above, see :func:`core.interpolate.interpolate`.
+
+    Raises
+    ------
+    LabelError
+        If there are no two such slices, or they are labelled in no common place.
+    """
+    store.slice_shape(volume, z)
+    painted = {head.z for head in store.labels.heads() if head.volume == volume}
+    painted |= {at for v, at in store.drafts.slices() if v == volume}
+    lower, upper = max((p for p in painted if p < z), default=None), min((p for p in painted if p > z), default=None)
+    if lower is None or upper is None:
+        raise LabelError(
+            f"Interpolation needs a painted slice below slice {z} and one above; there is {_named(lower, upper)}, "
+            "so paint the missing one first."
+        )
+    mask = interpolate(_painted(store, volume, lower), _painted(store, volume, upper), (z - lower) / (upper - lower))
+    if (mask == UNLABELLED).all():
+        raise LabelError(
+            f"Slices {lower} and {upper} are labelled in no common place, so nothing lies between them; label a box or "
+            "the whole slice in both."
+        )
+    return Suggestion(mask, (lower, upper))
+
+
+def _named(lower: int | None, upper: int | None) -> str:
+    there = [f"slice {z}" for z in (lower, upper) if z is not None]
+    return f"only {there[0]}" if there else "none"
+
+
+def _painted(store: Store, volume: int, z: int) -> NDArray[np.uint8]:
+    """What a person has said about a slice, saved or not: strokes over the stored label, 255 elsewhere."""
+    shape = store.slice_shape(volume, z)
+    label = store.labels.label(volume, z, shape)
+    draft = store.drafts.get(volume, z, shape)
+    if draft is not None:
+        np.copyto(label, draft.mask, where=draft.touched.astype(bool))
+    return label

@@ -1,0 +1,34 @@
+/** Just enough of a browser's canvas to see what was put into it. */
+
+export class FakeImageData {
+  constructor(width, height) {
+    Object.assign(this, { width, height, data: new Uint8ClampedArray(4 * width * height) });
+  }
+}
+
+class FakeCanvas {
+  width = 300;
+  height = 150;
+  /** Pixels put, by `x,y`. @type {Map<string, number>} */
+  pixels = new Map();
+  puts = 0;
+
+  getContext() {
+    return {
+      putImageData: (image, dx, dy, x, y, width, height) => {
+        this.puts += 1;
+        const source = new Uint32Array(image.data.buffer);
+        for (let row = y; row < y + height; row += 1) {
+          for (let column = x; column < x + width; column += 1) {
+            this.pixels.set(`${dx + column},${dy + row}`, source[row * image.width + column]);
+          }
+        }
+      },
+    };
+  }
+}
+
+export function installCanvases() {
+  globalThis.ImageData = FakeImageData;
+  globalThis.document = { createElement: () => new FakeCanvas() };
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { recalled, remember } from "../../app/editor/preferences.js";
+
+/** A browser's storage that holds a text. */
+const storage = (text) => ({
+  text,
+  getItem() {
+    return this.text;
+  },
+  setItem(_key, value) {
+    this.text = value;
+  },
+});
+
+test("what is remembered is recalled", () => {
+  const kept = storage(null);
+  const preferences = { ...recalled(kept), mode: "scribble", size: 40, askSlice: false };
+  remember(preferences, kept);
+  assert.deepEqual(recalled(kept), preferences);
+});
+
+test("nothing, nonsense and values of another kind fall back to the usual", () => {
+  const usual = recalled(storage(null));
+  assert.equal(usual.mode, "correct");
+  for (const text of ["", "not json", "null", "[]", '{"mode": "other", "size": "big", "opacity": null}']) {
+    assert.deepEqual(recalled(storage(text)), usual, text);
+  }
+  assert.equal(recalled(storage('{"opacity": 7}')).opacity, 1);
+});
+
+test("a browser that keeps nothing is no reason to fail", () => {
+  const broken = {
+    getItem() {
+      throw new Error("denied");
+    },
+    setItem() {
+      throw new Error("denied");
+    },
+  };
+  assert.equal(recalled(broken).mode, "correct");
+  remember(recalled(broken), broken);
+});

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Slices } from "../../app/editor/slices.js";
+
+const EMPTY_SLICE = (() => {
+  const facts = { sequence: 0, revision: null, round: null, latest: null, mask_numbers: 2, origin: "empty", classes: [] };
+  const head = JSON.stringify(facts);
+  const padded = new TextEncoder().encode(head + " ".repeat((4 - (head.length % 4)) % 4));
+  const bytes = new Uint8Array(4 + padded.length + 8);
+  new DataView(bytes.buffer).setUint32(0, padded.length, true);
+  bytes.set(padded, 4);
+  bytes.set(new Uint8Array(new Uint32Array([16, 0]).buffer), 4 + padded.length);
+  return bytes.buffer;
+})();
+
+/** A server whose answers to strokes wait until they are let go. */
+function server() {
+  const held = [];
+  const log = [];
+  globalThis.fetch = async (path, { method } = {}) => {
+    log.push(path.split("?")[0]);
+    if (method === "POST") await new Promise((go) => held.push(go));
+    return { ok: true, arrayBuffer: async () => EMPTY_SLICE, json: async () => ({ sequence: 1 }) };
+  };
+  return { log, letGo: () => held.splice(0).forEach((go) => go()) };
+}
+
+function slices() {
+  const states = [];
+  const made = new Slices({
+    leaving() {},
+    left() {},
+    opened() {},
+    grey: async () => {},
+    state: (state) => states.push(state),
+    refused() {},
+  });
+  return { made, states };
+}
+
+const place = (z) => () => ({ base: `/api/p/0/${z}`, shape: [4, 4], token: "t" });
+const STROKE = { forward: Uint32Array.from([0, 3, 257]), inverse: Uint32Array.from([0, 3, 0]) };
+
+test("a stroke on its way to a slice that was left is waited for before that slice is opened again", async () => {
+  const { log, letGo } = server();
+  const { made, states } = slices();
+  (await made.open(place(3))).commit(STROKE);
+  await made.open(place(4));
+  assert.equal(made.unsent, true);
+  const back = made.open(place(3));
+  await new Promise((done) => setTimeout(done, 5));
+  assert.equal(log.filter((path) => path === "/api/p/0/3/slice").length, 1, "opened before the stroke had arrived");
+  letGo();
+  await back;
+  assert.equal(log.filter((path) => path === "/api/p/0/3/slice").length, 2);
+  assert.equal(made.unsent, false);
+  assert.equal(states.at(-1), "saved");
+});
+
+test("of two slices opened at the same time the later one stays", async () => {
+  server();
+  const { made } = slices();
+  const first = made.open(place(1));
+  const second = made.open(place(2));
+  await Promise.allSettled([first, second]);
+  assert.equal(made.current.api.base, "/api/p/0/2");
+});

@@ -1,0 +1,57 @@
+/** Small slices drawn by hand, chance that repeats itself, and a slice without a server. */
+
+import { Painter } from "../../app/editor/painter.js";
+import { Raster } from "../../app/editor/raster.js";
+
+/** A slice drawn as rows of digits; its base is the same. */
+export function drawn(...rows) {
+  const raster = new Raster(rows[0].length, rows.length);
+  raster.mask.set(rows.join("").split("").map(Number));
+  raster.base.set(raster.mask);
+  return raster;
+}
+
+/** The slice as rows of digits again. */
+export function rows(raster, array = raster.mask) {
+  return Array.from({ length: raster.height }, (_, y) =>
+    Array.from(array.subarray(y * raster.width, (y + 1) * raster.width)).join(""),
+  );
+}
+
+/** Ink that paints a value into every pixel. */
+export const ink = (value, allows = null) => ({ value, allows });
+
+/** Whole numbers from 0 to n - 1, the same ones in every run. */
+export function chance(seed) {
+  let state = seed;
+  return (n) => {
+    state = (state * 48271) % 2147483647;
+    return state % n;
+  };
+}
+
+export const HAND = { tool: "brush", classId: 1, size: 1, mode: "correct", background: 0, lock: null, tolerance: 10, reach: 1 };
+
+/** A painter at work on a slice, with all that it told and committed. */
+export function atWork(raster, superpixels = null) {
+  const told = { painted: [], finished: 0, drawn: [], picked: [], path: [], range: [], failed: [] };
+  const painter = new Painter({
+    painted: (rect) => told.painted.push(rect),
+    finished: () => (told.finished += 1),
+    drawn: (box) => told.drawn.push(box),
+    picked: (id) => told.picked.push(id),
+    path: (points) => told.path.push(points === null ? null : points.map(({ x, y }) => [x, y])),
+    range: (range) => told.range.push(range),
+    failed: (error) => told.failed.push(error.message),
+  });
+  const actions = [];
+  painter.slice = { raster, superpixels, commit: (action) => actions.push(action) };
+  /** A gesture through points [x, y], with whatever differs from the plain brush. */
+  const drag = (points, hand = {}, { kind = "draw", keys = {} } = {}) => {
+    const [first, ...others] = points.map(([x, y]) => ({ x, y }));
+    painter.begin(kind, first, { ...HAND, ...hand }, keys);
+    for (const point of others) painter.move(point);
+    painter.end();
+  };
+  return { painter, told, actions, drag };
+}

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Raster, TOUCHED } from "../../app/editor/raster.js";
+import { paintedRuns, suggested } from "../../app/editor/whole.js";
+
+function raster(width, mask, touched = [], saved = []) {
+  const made = new Raster(width, mask.length / width);
+  made.mask.set(mask);
+  made.touched.set(touched);
+  made.saved = Uint8Array.from({ length: mask.length }, (_, i) => saved[i] ?? 0);
+  return made;
+}
+
+test("what was painted comes out as runs of one class each", () => {
+  const made = raster(3, [1, 1, 2, 2, 0, 1], [1, 1, 1, 0, 1, 1]);
+  assert.deepEqual([...paintedRuns(made)], [0, 2, 1 | TOUCHED, 2, 1, 2 | TOUCHED, 4, 1, TOUCHED, 5, 1, 1 | TOUCHED]);
+  assert.equal(paintedRuns(raster(2, [1, 1])).length, 0);
+});
+
+test("painting those runs on another slice brings the strokes back", () => {
+  const made = raster(4, [1, 1, 2, 2, 0, 1, 0, 3], [1, 0, 1, 0, 1, 1, 0, 1]);
+  const other = raster(4, [0, 1, 0, 2, 2, 2, 0, 0]);
+  other.apply(paintedRuns(made));
+  assert.deepEqual([...other.mask], [...made.mask]);
+  assert.deepEqual([...other.touched], [...made.touched]);
+});
+
+test("a suggestion changes what is neither painted nor saved, does not count as painted, and can be undone", () => {
+  const made = raster(4, [0, 0, 1, 1, 0, 0, 0, 0], [0, 1], [0, 0, 1]);
+  const before = [...made.mask];
+  const action = suggested(made, Uint32Array.from([4, 2, 2, 255, 2, 0]));
+  made.apply(action.forward);
+  assert.deepEqual([...made.mask], [2, 0, 1, 2, 0, 0, 0, 0]);
+  assert.deepEqual([...made.touched], [0, 1, 0, 0, 0, 0, 0, 0]);
+  made.apply(action.inverse);
+  assert.deepEqual([...made.mask], before);
+  assert.equal(suggested(made, Uint32Array.from([8, 255])), null);
+});

@@ -1,0 +1,400 @@
+"""A slice in a person's hands: strokes, saves, other predictions and taking back, also over a crash."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.drafts import Patch
+from core.errors import CheckpointError, LabelError
+from core.labels import Claim, LabelStore
+from core.predictions import Predicted
+from core.project import Project
+from tests.predicted import add_round
+
+SHAPE, DEPTH = (3, 5), 2000
+ROUNDS = (1, 2)
+FULL = Claim.slice()
+
+
+def predicted(z, round_):
+    """What a round that was never trained predicts of a slice."""
+    return np.random.default_rng([z, round_]).integers(0, 3, SHAPE, dtype=np.uint8)
+
+
+def enter_round(project, slices=range(12)):
+    """One more round, with its prediction of some slices."""
+    number = add_round(project)
+    for z in slices:
+        project.store.predictions.save(0, z, Predicted(predicted(z, number), np.full(SHAPE, 99, np.uint8), number))
+
+
+def runs(*triples):
+    """Runs of (start, length, value)."""
+    return np.array(triples, np.uint32).reshape(-1, 3)
+
+
+def make(folder):
+    """A project of many tiny slices and three classes."""
+    path = folder / "toy.tif"
+    tifffile.imwrite(path, np.zeros((DEPTH, *SHAPE), np.uint8), photometric="minisblack", metadata={"axes": "ZYX"})
+    return Project.create(folder, "toy", volumes=[path], classes=["matrix", "pore", "phase"])
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project before its first round."""
+    return make(tmp_path)
+
+
+@pytest.fixture
+def rounds(project):
+    """The same after two rounds."""
+    for _ in ROUNDS:
+        enter_round(project)
+    return project
+
+
+def paint(project, z, number, *triples, **more):
+    """One stroke; its number."""
+    return project.apply(0, z, Patch(number, runs(*triples), **more))
+
+
+# ---- what lies under the strokes
+
+
+def test_a_slice_is_opened_over_the_prediction_that_is_asked_for(rounds):
+    """The newest by itself, an older one or none if the person saw that; what no round made is told."""
+    for asked, under in ((None, 2), (2, 2), (1, 1)):
+        editing = rounds.editing(0, 5, round_=asked)
+        assert (editing.round, editing.origin) == (under, "prediction")
+        assert (editing.mask == predicted(5, under)).all()
+        assert (editing.base == editing.mask).all()
+    blank = rounds.editing(0, 5, round_=0)
+    assert (blank.round, blank.origin, blank.mask.any()) == (None, "empty", False)
+    with pytest.raises(CheckpointError, match="There is no round 3"):
+        rounds.editing(0, 5, round_=3)
+
+
+def test_a_slice_painted_while_it_is_opened_is_shown_as_out_of_date(rounds, monkeypatch):
+    """Its number is the one from before, so that the next stroke on what is shown is refused, not mixed in."""
+    load = rounds.store.predictions.load
+
+    def late(*asked):
+        monkeypatch.undo()
+        paint(rounds, 5, 1, (0, 1, 2 | 256))
+        rounds.submit(0, 5, Claim.strokes())
+        return load(*asked)
+
+    monkeypatch.setattr(rounds.store.predictions, "load", late)
+    assert rounds.editing(0, 5).sequence == 0
+
+
+def test_a_first_stroke_begins_on_the_prediction_that_was_seen(rounds):
+    """A round that ended meanwhile does not slip under the strokes, and so never into a claim of the whole slice."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256), round=1)
+    expected = predicted(5, 1)
+    expected[0, 0] = 2
+    assert (rounds.editing(0, 5).mask == expected).all()
+    rounds.submit(0, 5, FULL)
+    assert (rounds.label(0, 5) == expected).all()
+
+
+def test_a_slice_that_nobody_painted_is_claimed_as_it_was_seen(rounds):
+    """The whole slice over the first round's prediction, though there is a second."""
+    revision = rounds.submit(0, 5, FULL, round_=1)
+    assert (rounds.label(0, 5) == predicted(5, 1)).all()
+    assert (revision.round, revision.changed_pixels) == (1, 0)
+
+
+@pytest.mark.parametrize("seen", [0, 2])
+def test_a_slice_that_was_painted_meanwhile_is_not_saved(rounds, seen):
+    """Who vouches for a slice has seen its last stroke; nothing is stored for anybody else."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256))
+    with pytest.raises(LabelError, match="changed in another window"):
+        rounds.submit(0, 5, FULL, sequence=seen)
+    assert rounds.drafts() == {(0, 5)}
+    assert rounds.submit(0, 5, FULL, sequence=1).pixels == 15
+
+
+def test_a_class_may_be_added_while_a_draft_is_open(rounds):
+    """The draft stays as it is and takes strokes of the new class."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256))
+    rounds.set_classes(["matrix", "pore", "phase", "crack"])
+    paint(rounds, 5, 2, (1, 1, 3 | 256))
+    assert rounds.editing(0, 5).mask[0, :2].tolist() == [2, 3]
+
+
+def test_a_save_while_a_slice_is_opened_leaves_no_trace_when_it_is_taken_back(rounds, monkeypatch):
+    """What is kept for a first stroke is the slice with the label it was opened with, not with the one saved meanwhile."""
+    load = rounds.store.predictions.load
+
+    def late(*asked):
+        monkeypatch.undo()
+        rounds.submit_mask(0, 5, np.full(SHAPE, 2, np.uint8), FULL)
+        return load(*asked)
+
+    monkeypatch.setattr(rounds.store.predictions, "load", late)
+    rounds.editing(0, 5)
+    rounds.undo(0, 5)
+    assert (rounds.editing(0, 5).mask == predicted(5, 2)).all()
+
+
+# ---- another prediction
+
+
+def test_another_prediction_goes_under_the_strokes(rounds):
+    """What was painted stays, all else is the other round's; it counts as an action, and the way back is the same."""
+    paint(rounds, 5, 1, (0, 4, 2 | 256), round=1, active_ms=700)
+    paint(rounds, 5, 2, (2, 2, int(predicted(5, 1)[0, 2])), (3, 1, 1 | 256), active_ms=300)
+    for round_, number in ((2, 3), (1, 4)):
+        assert rounds.rebase(0, 5, round_, sequence=number - 1) == number
+        editing = rounds.editing(0, 5)
+        expected = predicted(5, round_)
+        expected[0, [0, 1, 3]] = 2, 2, 1
+        assert (editing.mask == expected).all()
+        assert (editing.base == predicted(5, round_)).all()
+        assert editing.touched.sum() == 3
+        assert (editing.round, editing.sequence, editing.origin) == (round_, number, "draft")
+    assert rounds.store.drafts.active_seconds(0, 5) == 1.0
+
+
+def test_a_mask_that_was_taken_over_stays_though_it_counts_as_not_painted(rounds):
+    """A suggestion changes pixels without touching them; another prediction does not throw it away."""
+    free = int(np.flatnonzero(predicted(5, 1).ravel() != 2)[0])
+    paint(rounds, 5, 1, (free, 1, 2), round=1)
+    rounds.rebase(0, 5, 2, sequence=1)
+    editing = rounds.editing(0, 5)
+    assert editing.mask.ravel()[free] == 2
+    assert not editing.touched.any()
+
+
+def test_a_saved_label_lies_over_every_prediction(rounds):
+    """Only what is neither saved nor painted changes."""
+    paint(rounds, 5, 1, (0, 3, 2 | 256))
+    rounds.submit(0, 5, Claim.strokes())
+    paint(rounds, 5, 2, (7, 1, 1 | 256))
+    rounds.rebase(0, 5, 1, sequence=2)
+    expected = predicted(5, 1)
+    expected[0, :3], expected[1, 2] = 2, 1
+    editing = rounds.editing(0, 5)
+    assert (editing.mask == expected).all()
+    assert np.flatnonzero(editing.touched).tolist() == [7]
+
+
+def test_without_strokes_only_the_number_goes_on(rounds):
+    """There is nothing to keep then, and no slice is said to have strokes; other windows see that something happened."""
+    assert rounds.rebase(0, 5, 1, sequence=0) == 1
+    assert rounds.drafts() == set()
+    assert rounds.editing(0, 5, round_=1).sequence == 1
+
+
+def test_a_prediction_can_be_taken_away(rounds):
+    """What was painted before the first model is taken back to that state too."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256))
+    rounds.rebase(0, 5, 0, sequence=1)
+    editing = rounds.editing(0, 5)
+    assert (editing.mask.ravel()[1:] == 0).all()
+    assert (editing.mask[0, 0], editing.round) == (2, None)
+
+
+@pytest.mark.parametrize("sequence", [0, 2, 3])
+def test_a_prediction_is_not_changed_for_a_window_that_is_out_of_date(rounds, sequence):
+    """Neither by one that has not seen the last stroke nor by one that counts on strokes that are not there."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256))
+    with pytest.raises(LabelError, match="changed in another window"):
+        rounds.rebase(0, 5, 2, sequence=sequence)
+    assert rounds.editing(0, 5).sequence == 1
+
+
+def test_a_prediction_that_is_not_there_changes_nothing(rounds):
+    """An unknown round is told, and the draft is as it was."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256))
+    with pytest.raises(CheckpointError, match="There is no round 7"):
+        rounds.rebase(0, 5, 7, sequence=1)
+    assert rounds.news(0, 5).sequence == 1
+
+
+@pytest.mark.parametrize("meanwhile", ["stroke", "save", "save the whole slice", "undo", "discard"])
+def test_a_prediction_is_not_changed_across_what_happens_meanwhile(rounds, monkeypatch, meanwhile):
+    """Whatever is done between reading the draft and storing it wins; no stroke is lost or comes back."""
+    rounds.submit(0, 5, FULL)
+    if meanwhile != "save the whole slice":
+        paint(rounds, 5, 1, (0, 1, 2 | 256))
+    load = rounds.store.predictions.load
+
+    def late(*asked):
+        monkeypatch.undo()
+        if meanwhile == "stroke":
+            paint(rounds, 5, 2, (4, 1, 2 | 256))
+        elif meanwhile == "undo":
+            rounds.undo(0, 5)
+        elif meanwhile == "discard":
+            rounds.discard_draft(0, 5)
+        else:
+            rounds.submit(0, 5, Claim.strokes() if meanwhile == "save" else FULL)
+        return load(*asked)
+
+    monkeypatch.setattr(rounds.store.predictions, "load", late)
+    with pytest.raises(LabelError, match="in another window"):
+        rounds.rebase(0, 5, 1, sequence=rounds.news(0, 5).sequence)
+    assert rounds.drafts() == ({(0, 5)} if meanwhile in {"stroke", "undo"} else set())
+
+
+# ---- taking a save back
+
+
+def test_a_save_is_taken_back_step_by_step(rounds):
+    """The label before counts again, down to none, and every step makes other windows out of date."""
+    paint(rounds, 5, 1, (0, 1, 1 | 256))
+    first = rounds.submit(0, 5, Claim.strokes())
+    paint(rounds, 5, 2, (0, 2, 2 | 256))
+    second = rounds.submit(0, 5, Claim.strokes())
+    assert rounds.undo(0, 5, revision=second.id) == first
+    assert rounds.label(0, 5)[0, :2].tolist() == [1, 255]
+    assert rounds.news(0, 5).sequence == 3
+    with pytest.raises(LabelError, match="another saved label by now"):
+        rounds.undo(0, 5, revision=second.id)
+    assert rounds.undo(0, 5, revision=first.id) is None
+    assert not rounds.claimed(0, 5).any()
+    assert rounds.news(0, 5).sequence == 4
+    with pytest.raises(LabelError, match="nothing to undo"):
+        rounds.undo(0, 5)
+    with pytest.raises(LabelError, match="does not follow"):
+        paint(rounds, 5, 3, (0, 1, 1 | 256))
+
+
+def test_strokes_since_the_save_stay_when_it_is_taken_back(rounds):
+    """Their pixels are as painted; what was saved falls back to the prediction that the person saw."""
+    paint(rounds, 5, 1, (0, 3, 2 | 256), round=1)
+    rounds.submit(0, 5, Claim.strokes())
+    paint(rounds, 5, 2, (2, 2, 1 | 256), round=1)
+    rounds.undo(0, 5)
+    editing = rounds.editing(0, 5)
+    expected = predicted(5, 1)
+    expected[0, 2:4] = 1
+    assert (editing.mask == expected).all()
+    assert np.flatnonzero(editing.touched).tolist() == [2, 3]
+    assert (editing.base == predicted(5, 1)).all()
+    assert (editing.sequence, editing.round) == (3, 1)
+
+
+def test_taking_back_waits_for_no_stroke_that_comes_between(rounds, monkeypatch):
+    """A stroke that is stored meanwhile makes it start over; nothing has changed then."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256))
+    revision = rounds.submit(0, 5, Claim.strokes())
+    undo = LabelStore.undo
+
+    def late(store, *place, **more):
+        paint(rounds, 5, 2, (4, 1, 1 | 256))
+        return undo(store, *place, **more)
+
+    with monkeypatch.context() as patch, pytest.raises(LabelError, match="another window"):
+        patch.setattr(LabelStore, "undo", late)
+        rounds.undo(0, 5)
+    assert rounds.news(0, 5).revision == revision.id
+    assert rounds.editing(0, 5).mask[0, [0, 4]].tolist() == [2, 1]
+
+
+# ---- all of it, in any order, against a plain model
+
+
+@dataclass
+class Plain:
+    """A slice in plain arrays: what the engine must agree with after every step."""
+
+    z: int
+    labels: list = field(default_factory=lambda: [np.full(SHAPE, 255)])
+    draft: tuple | None = None
+    sequence: int = 0
+
+    def over(self, round_):
+        """The saved label over a prediction."""
+        label = self.labels[-1]
+        return np.where(label == 255, predicted(self.z, round_) if round_ else 0, np.where(label == 254, 255, label))
+
+    def begun(self, round_):
+        """The draft, or what it would begin with."""
+        base = self.over(round_)
+        return self.draft or (base, base.copy(), np.zeros(SHAPE, int), round_)
+
+    def stroke(self, triples, round_):
+        base, mask, touched, under = self.begun(round_)
+        for start, length, value in triples:
+            mask.ravel()[start : start + length], touched.ravel()[start : start + length] = value & 255, value >> 8
+        self.draft, self.sequence = (base, mask, touched, under), self.sequence + 1
+
+    def rebase(self, round_):
+        self.sequence += 1
+        if self.draft is not None:
+            base, mask, touched, _ = self.draft
+            other = self.over(round_)
+            self.draft = other, np.where((touched == 1) | (mask != base), mask, other), touched, round_
+
+    def undo(self):
+        self.labels.pop()
+        self.rebase(self.draft and self.draft[3])
+
+    def claim(self, whole, round_):
+        _, mask, touched, _ = self.begun(round_)
+        claimed = np.where(mask == 255, 254, mask)
+        self.labels.append(np.where(whole | (touched == 1), claimed, self.labels[-1]))
+        self.draft = None
+
+
+pieces = st.lists(
+    st.tuples(st.integers(0, 14), st.integers(1, 6), st.sampled_from([0, 1, 2, 255]), st.integers(0, 1)), min_size=1, max_size=3
+).map(lambda drawn: [(start, min(length, 15 - start), cls | mark << 8) for start, length, cls, mark in drawn])
+steps = st.one_of(
+    st.tuples(st.just("stroke"), pieces, st.sampled_from([0, 1, 2])),
+    st.tuples(st.just("rebase"), st.sampled_from([0, 1, 2])),
+    st.tuples(st.just("claim"), st.booleans(), st.sampled_from([0, 1, 2])),
+    st.tuples(st.just("undo")),
+    st.tuples(st.just("crash")),
+)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """A project with two rounds, whose slices are used up one by one, each with its predictions."""
+    folder = tmp_path_factory.mktemp("stage")
+    project = make(folder)
+    for _ in ROUNDS:
+        enter_round(project, slices=())
+    return {"folder": folder, "project": project, "z": 0}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=12))
+def test_any_course_of_work_ends_as_a_plain_model_says_also_after_a_crash(stage, course):
+    """Strokes, predictions, saves, undo and crashes in any order: memory, records and a plain model agree throughout."""
+    stage["z"] += 1
+    z, project, plain = stage["z"], stage["project"], Plain(stage["z"])
+    for round_ in ROUNDS:
+        project.store.predictions.save(0, z, Predicted(predicted(z, round_), np.zeros(SHAPE, np.uint8), round_))
+    for verb, *drawn in course:
+        if verb == "stroke":
+            paint(project, z, plain.sequence + 1, *drawn[0], round=drawn[1])
+            plain.stroke(*drawn)
+        elif verb == "rebase":
+            project.rebase(0, z, drawn[0], sequence=plain.sequence)
+            plain.rebase(*drawn)
+        elif verb == "claim" and (drawn[0] or (plain.draft is not None and plain.draft[2].any())):
+            project.submit(0, z, FULL if drawn[0] else Claim.strokes(), round_=drawn[1])
+            plain.claim(*drawn)
+        elif verb == "undo" and len(plain.labels) > 1:
+            project.undo(0, z)
+            plain.undo()
+        elif verb == "crash":
+            project = stage["project"] = Project.open(stage["folder"], "toy")
+        for seen in (project, Project.open(stage["folder"], "toy")):
+            editing = seen.editing(0, z, round_=1)
+            base, mask, touched, _ = plain.begun(1)
+            assert editing.sequence == plain.sequence
+            assert (editing.mask == mask).all()
+            assert (editing.touched == touched).all()
+            assert (editing.base == base).all()
+            assert (seen.claimed(0, z) == (plain.labels[-1] != 255)).all()

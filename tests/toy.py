@@ -1,0 +1,80 @@
+"""A toy project behind the editor's routes, and a browser on its page."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.guard import issue_token
+from app.routes import routes
+from core.project import Project
+
+ORIGIN = "http://127.0.0.1:8501"
+SLICE = "/underpaint/api/toy/0/1"
+HEIGHT, WIDTH, DEPTH = 6, 8, 3
+
+_numbers = count()
+
+
+def make_toy(folder: Path) -> Project:
+    """Three slices of 6 x 8 pixels with rising grey values; two classes."""
+    volume = np.arange(DEPTH * HEIGHT * WIDTH, dtype=np.uint8).reshape(DEPTH, HEIGHT, WIDTH)
+    tifffile.imwrite(folder / "toy.tif", volume, photometric="minisblack", metadata={"axes": "ZYX"})
+    return Project.create(folder, "toy", volumes=[folder / "toy.tif"], classes=["matrix", "pore"])
+
+
+@contextmanager
+def browser() -> Iterator[TestClient]:
+    """A browser on the app's own page, with a token."""
+    with TestClient(Starlette(routes=routes()), base_url=ORIGIN) as made:
+        made.headers.update({"Origin": ORIGIN, "X-Underpaint-Token": issue_token()})
+        yield made
+
+
+def runs(*triples: tuple[int, int, int]) -> bytes:
+    """The body of a stroke."""
+    return np.asarray(triples, dtype="<u4").tobytes()
+
+
+def wish(**said: Any) -> str:
+    """The body of a claim, an undo or another prediction, with an id of its own unless one is given."""
+    return json.dumps({"id": f"wish-{next(_numbers)}", **said})
+
+
+def unframed(body: bytes) -> tuple[dict[str, Any], bytes]:
+    """Facts and bytes of an answer."""
+    length = int.from_bytes(body[:4], "little")
+    return json.loads(body[4 : 4 + length]), body[4 + length :]
+
+
+def values(pairs: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """A slice from its pairs of length and value."""
+    length, value = pairs.reshape(-1, 2).T
+    return np.repeat(value, length).reshape(HEIGHT, WIDTH)
+
+
+def opened(client: TestClient, query: str = "") -> tuple[dict[str, Any], NDArray[np.uint32], NDArray[np.uint32] | None]:
+    """Slice 1: its facts, its values (class | touched << 8 | saved << 9), and what its draft began with."""
+    answer = client.get(f"{SLICE}/slice{query}")
+    assert answer.status_code == 200, answer.text
+    facts, body = unframed(answer.content)
+    numbers = np.frombuffer(body, "<u4")
+    mask, base = numbers[: facts["mask_numbers"]], numbers[facts["mask_numbers"] :]
+    return facts, values(mask), values(base) if base.size else None
+
+
+def dump(project: Project) -> str:
+    """Everything that is recorded of a project, as SQL."""
+    with closing(sqlite3.connect(project.folder / "project.sqlite")) as db:
+        return "\n".join(db.iterdump())
