@@ -9,9 +9,9 @@ import { Claims } from "./claims.js";
 import { commandsOf, settingsOf } from "./commands.js";
 import { Doubt } from "./doubt.js";
 import { Follower } from "./follower.js";
+import { Greys } from "./greys.js";
 import { Hand } from "./hand.js";
 import { Keyboard } from "./keyboard.js";
-import { loadGrey } from "./loading.js";
 import { Minimap } from "./minimap.js";
 import { News } from "./news.js";
 import { Painter } from "./painter.js";
@@ -82,7 +82,6 @@ export class Editor {
     this.hidden = false;
     this.spots = new Spots();
     this.pointer = null;
-    this.greyLoading = new AbortController();
     this.#build();
     this.commands = commandsOf(this);
     this.settings = settingsOf(this);
@@ -104,7 +103,7 @@ export class Editor {
       leaving: () => this.painter.end(),
       left: () => this.#left(),
       opened: (slice) => this.#opened(slice),
-      grey: (slice, signal) => this.#loadGrey(slice, signal),
+      grey: (slice, signal) => this.greys.load(slice, signal),
       state: (state, sentence) => this.panel.setState(state, sentence),
       refused: (sentence, here) => this.#refused(sentence, here),
     });
@@ -113,7 +112,7 @@ export class Editor {
     this.minimap = new Minimap(this.panel.stage, this.view);
     this.sheet = new Sheet(this.panel.stage);
     this.tone = new Tone(this.panel.find(".tone"), () => this.#toned());
-    this.shown = "";
+    this.greys = new Greys(this.view, this.tone, (error) => this.slice && this.panel.setBanner(sentenceOf(error), "problem"));
     this.doubt = new Doubt(this.view, (problem) => {
       if (problem !== "") this.panel.setBanner(problem);
       this.#showChoice();
@@ -305,35 +304,7 @@ export class Editor {
   /** The image section changed: what the table can do is done at once, the rest is asked for. */
   #toned() {
     this.#setLook();
-    if (this.slice === null || JSON.stringify(this.tone.display) === this.shown) return;
-    const { signal } = this.slices;
-    this.#loadGrey(this.slice, signal).catch(() => {}); // what went wrong is on the banner
-  }
-
-  /**
-   * Load the grey values as they are to be shown now, instead of what is on its way.
-   * @param {import("./slice.js").Slice} slice @param {AbortSignal} signal @returns {Promise<void>} when what is in view is sharp
-   */
-  #loadGrey(slice, signal) {
-    this.greyLoading.abort();
-    this.greyLoading = new AbortController();
-    const own = AbortSignal.any([signal, this.greyLoading.signal]);
-    const { display } = this.tone;
-    this.shown = JSON.stringify(display);
-    const arrived = (rect) => {
-      this.tone.loaded(display);
-      this.view.changed(rect);
-    };
-    return new Promise((seen, failed) => {
-      const whole = loadGrey(slice, display, this.view, own, arrived, seen);
-      const histogram = slice.histogram(display.channel, own).then((found) => this.tone.setFacts(null, found));
-      Promise.all([whole, histogram]).then(seen, (error) => {
-        if (own.aborted && !signal.aborted) return seen(); // another display took over
-        failed(error);
-        if (!own.aborted && slice === this.slice) this.panel.setBanner(sentenceOf(error), "problem");
-        return undefined;
-      });
-    });
+    if (this.slice !== null) this.greys.renew(this.slice, this.slices.signal);
   }
 
   // ---- hot boxes

@@ -52,7 +52,7 @@ export function drawHistogram(canvas, histogram, window, gamma, invert) {
   context.fillStyle = getComputedStyle(canvas).color;
   const heights = barHeights(histogram.counts);
   heights.forEach((share, i) => {
-    const [x0, x1] = [Math.floor((i * width) / heights.length), Math.ceil(((i + 1) * width) / heights.length)];
+    const [x0, x1] = [i, i + 1].map((edge) => Math.floor((edge * width) / heights.length));
     const bar = share * (height - 2);
     context.globalAlpha = x1 <= left || x0 >= right ? 0.25 : 0.6;
     context.fillRect(x0, height - bar, x1 - x0, bar);

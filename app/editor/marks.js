@@ -9,7 +9,10 @@
 const COLORS = { hot: "#ffb454", chosen: "#ff8a00", drawn: "#31d0c6" };
 const SHADOW = "rgba(0, 0, 0, 0.65)";
 
-/** @param {CanvasRenderingContext2D} context @param {Camera} camera @param {number} ratio device px per CSS px @param {Box} box */
+/**
+ * @param {CanvasRenderingContext2D} context @param {Camera} camera
+ * @param {number} ratio device px per CSS px @param {Box} box
+ */
 export function drawBox(context, camera, ratio, { rect, kind, text }) {
   const { x0, y0, x1, y1 } = camera.toScreen(rect);
   for (const [style, line] of [[SHADOW, 3.5], [COLORS[kind], kind === "hot" ? 1.25 : 2]]) {

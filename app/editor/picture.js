@@ -37,7 +37,10 @@ export class Picture {
     this.manual = ALL_BYTES;
     /** @type {Histogram | null} */
     this.histogram = null;
-    /** The window in `display`: that of the last preset, or where the handles were let go. @type {{preset: Preset, manual: [number, number]}} */
+    /**
+     * The window in `display`: that of the last preset, or where the handles were let go.
+     * @type {{preset: Preset, manual: [number, number]}}
+     */
     this.asked = { preset: "auto", manual: ALL_BYTES };
     /** What the values that are here were loaded for. @type {Display | null} */
     this.here = null;
@@ -74,7 +77,10 @@ export class Picture {
     this.asked = { preset: this.preset, manual: this.manual };
   }
 
-  /** The values that are here were loaded for this. @param {Display} display @returns {boolean} whether the look is another now */
+  /**
+   * The values that are here were loaded for this.
+   * @param {Display} display @returns {boolean} whether the look is another now
+   */
   loaded(display) {
     const before = JSON.stringify(this.look);
     this.here = display;
@@ -95,7 +101,10 @@ export class Picture {
     return { channel, second, mix, low, high, cut: this.#byTable(second) ? CUTS.auto : cut, smooth };
   }
 
-  /** What the table does to the values that are here. @returns {Pick<import("./palette.js").Look, "gamma" | "invert" | "low" | "high">} */
+  /**
+   * What the table does to the values that are here.
+   * @returns {Pick<import("./palette.js").Look, "gamma" | "invert" | "low" | "high">}
+   */
   get look() {
     const { gamma, invert, window } = this;
     const here = this.#loadedWindow(this.here ?? this.display);

@@ -8,7 +8,16 @@ import { UNSURE } from "./raster.js";
 
 /** @typedef {import("./raster.js").Raster} Raster */
 /** @typedef {import("./raster.js").Rect} Rect */
-/** @typedef {{canvas: HTMLCanvasElement, level: number, tx: number, ty: number, width: number, height: number, dirty: Rect | null}} Tile */
+/**
+ * @typedef {object} Tile Pixels of a level; `dirty` is the part of it that is out of date.
+ * @property {HTMLCanvasElement} canvas of which `width` x `height` pixels are used
+ * @property {number} level
+ * @property {number} tx
+ * @property {number} ty
+ * @property {number} width
+ * @property {number} height
+ * @property {Rect | null} dirty
+ */
 
 export const TILE = 512;
 /** Pixels of a level that an outline is wide. */
@@ -16,7 +25,10 @@ const BORDER = 2;
 /** Tiles kept besides those in view, so that going back costs nothing; each holds 1 MB. */
 const SPARE_TILES = 48;
 
-/** The level whose pixels are just not larger than the screen's. @param {number} scale screen px per image px @param {number} count of levels */
+/**
+ * The level whose pixels are just not larger than the screen's.
+ * @param {number} scale screen px per image px @param {number} count of levels
+ */
 export function levelFor(scale, count) {
   const wanted = scale >= 1 ? 0 : Math.floor(Math.log2(1 / scale) + 1e-9);
   return Math.min(count - 1, wanted);

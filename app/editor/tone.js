@@ -11,7 +11,8 @@ const STEPS = 1024;
 const OWN_KEYS = [" ", "Enter", "Home", "End", "PageUp", "PageDown"];
 
 const handle = (edge, label) =>
-  `<input type="range" class="handle" data-tone="${edge}" min="0" max="${STEPS}" value="${edge === "low" ? 0 : STEPS}" aria-label="${label}">`;
+  `<input type="range" class="handle" data-tone="${edge}" min="0" max="${STEPS}" aria-label="${label}"
+    value="${edge === "low" ? 0 : STEPS}">`;
 
 const preset = (name, text, title) =>
   `<button type="button" data-preset="${name}" title="${title}" aria-pressed="${name === "auto"}">${text}</button>`;
@@ -21,14 +22,14 @@ const slider = (name, label, low, high, value) =>
     <input type="range" data-tone="${name}" min="${low}" max="${high}" value="${value}" aria-label="${label}"></label>`;
 
 const LAYOUT = `
-  <label class="field" data-only="channels">Channel<select data-tone="channel" aria-label="Channel"></select></label>
-  <label class="field" data-only="channels">Blend in<select data-tone="second" aria-label="Blend in a second channel"></select></label>
+  <div data-only="channels"><label class="field">Channel<select data-tone="channel"></select></label>
+    <label class="field">Blend in<select data-tone="second"></select></label></div>
   <div data-only="second">${slider("mix", "Share of it", 0, 100, 50)}</div>
   <div class="histogram"><canvas role="img" aria-label="Histogram of grey values"></canvas>
     ${handle("low", "Shown black")}${handle("high", "Shown white")}</div>
   <p class="ends"><output></output><output></output></p>
   <div class="group switch" role="group" aria-label="Window of grey values">
-    ${preset("auto", "Auto", "Auto (0.5-99.5 %): the window of every slice itself, 0.5 % of the pixels cut off at either end")}
+    ${preset("auto", "Auto", "Auto (0.5–99.5 %): the window of every slice itself, 0.5 % of the pixels cut off at either end")}
     ${preset("narrow", "1–99 %", "The window of every slice itself, 1 % of the pixels cut off at either end")}
     ${preset("full", "Full", "From the darkest to the brightest pixel of every slice")}
   </div>
@@ -150,7 +151,7 @@ export class Tone {
   #show() {
     const { picture, container } = this;
     const several = this.#input("channel").options?.length > 1;
-    for (const element of container.querySelectorAll("[data-only=channels]")) element.hidden = !several;
+    container.querySelector("[data-only=channels]").hidden = !several;
     container.querySelector("[data-only=second]").hidden = picture.second === null;
     this.#input("channel").value = String(picture.channel);
     this.#input("second").value = picture.second === null ? "" : String(picture.second);
@@ -175,7 +176,10 @@ export class Tone {
       ends[i].textContent = text;
     });
     const { clientWidth, clientHeight } = this.canvas;
-    if (clientWidth > 0) [this.canvas.width, this.canvas.height] = [clientWidth, clientHeight].map((n) => Math.round(n * devicePixelRatio));
+    if (clientWidth > 0) {
+      this.canvas.width = Math.round(clientWidth * devicePixelRatio);
+      this.canvas.height = Math.round(clientHeight * devicePixelRatio);
+    }
     drawHistogram(this.canvas, histogram, window, gamma, invert);
   }
 

@@ -4,6 +4,7 @@ import { Camera } from "./camera.js";
 import { drawBox, drawPath, drawRing } from "./marks.js";
 import { bareTable, buildShown, buildTable } from "./palette.js";
 import { Pace } from "./pace.js";
+import { Screen } from "./screen.js";
 import { levelFor, TILE, Tiles, union } from "./tiles.js";
 
 /** @typedef {import("./raster.js").Raster} Raster */
@@ -12,8 +13,6 @@ import { levelFor, TILE, Tiles, union } from "./tiles.js";
 const SURROUND = "#262b30";
 /** So long at most may a frame mend tiles; the rest waits for the next. */
 const BUILD_MS = 6;
-/** Where the canvas lies on the page is asked for so often at most: it can force the page to be laid out. */
-const BOX_MS = 100;
 
 export class View {
   /** @param {HTMLCanvasElement} base @param {HTMLCanvasElement} overlay @param {() => void} onMove */
@@ -43,9 +42,7 @@ export class View {
     /** Which tile is mended first: where the last frame ran out of time. */
     this.turn = 0;
     this.settled = false;
-    this.box = { left: 0, top: 0, width: 1, height: 1, until: 0 };
-    this.resizer = new ResizeObserver((entries) => this.#resize(entries[0]));
-    this.resizer.observe(base);
+    this.screen = new Screen(base, (width, height) => this.#resize(width, height));
   }
 
   /** @param {Raster} raster */
@@ -100,20 +97,19 @@ export class View {
 
   /** Zoom around a pointer. @param {{clientX: number, clientY: number}} at @param {number} factor */
   zoomAt(at, factor) {
-    this.camera.zoomBy(...this.#device(at), factor);
+    this.camera.zoomBy(...this.screen.device(at), factor);
     this.#moved();
   }
 
   /** @param {number} dx @param {number} dy in CSS pixels */
   panBy(dx, dy) {
-    const ratio = this.#ratio();
-    this.camera.panBy(dx * ratio, dy * ratio);
+    this.camera.panBy(dx * this.screen.ratio, dy * this.screen.ratio);
     this.#moved();
   }
 
   /** The image point under a pointer. @param {{clientX: number, clientY: number}} at */
   toImage(at) {
-    return this.camera.toImage(...this.#device(at));
+    return this.camera.toImage(...this.screen.device(at));
   }
 
   redraw() {
@@ -127,7 +123,7 @@ export class View {
 
   close() {
     this.pace.close();
-    this.resizer.disconnect();
+    this.screen.close();
     cancelAnimationFrame(this.frame);
   }
 
@@ -137,35 +133,12 @@ export class View {
     this.onMove();
   }
 
-  /** Device pixels per CSS pixel. */
-  #ratio() {
-    return this.base.width / this.#place().width;
-  }
-
-  #device({ clientX, clientY }) {
-    const box = this.#place();
-    return [((clientX - box.left) * this.base.width) / box.width, ((clientY - box.top) * this.base.height) / box.height];
-  }
-
-  #place() {
-    const now = performance.now();
-    if (now > this.box.until) {
-      const { left, top, width, height } = this.base.getBoundingClientRect();
-      this.box = { left, top, width, height, until: now + BOX_MS };
-    }
-    return this.box;
-  }
-
-  #resize(entry) {
-    const exact = entry.devicePixelContentBoxSize?.[0];
-    const width = exact?.inlineSize ?? Math.round(entry.contentRect.width * devicePixelRatio);
-    const height = exact?.blockSize ?? Math.round(entry.contentRect.height * devicePixelRatio);
-    if (width < 2 || height < 2) return;
+  /** @param {number} width @param {number} height in device pixels */
+  #resize(width, height) {
     for (const canvas of [this.base, this.overlay]) {
       canvas.width = width;
       canvas.height = height;
     }
-    this.box.until = 0;
     this.camera.setView(width, height);
     if (!this.settled) this.camera.fit();
     this.settled = true;
@@ -201,7 +174,8 @@ export class View {
     const { x0, y0, x1, y1 } = this.camera.toScreen(rect);
     const margin = 2 + 2 * Math.ceil(this.camera.scale);
     context.beginPath();
-    context.rect(Math.floor(x0) - margin, Math.floor(y0) - margin, Math.ceil(x1 - x0) + 2 * margin, Math.ceil(y1 - y0) + 2 * margin);
+    const [left, top] = [Math.floor(x0) - margin, Math.floor(y0) - margin];
+    context.rect(left, top, Math.ceil(x1) + margin - left, Math.ceil(y1) + margin - top);
     context.clip();
   }
 
@@ -265,7 +239,7 @@ export class View {
   #drawOverlay() {
     const context = this.overlay.getContext("2d");
     const { camera } = this;
-    const ratio = this.#ratio();
+    const { ratio } = this.screen;
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
     for (const box of this.boxes) drawBox(context, camera, ratio, box);
     if (this.path !== null) drawPath(context, camera, ratio, this.path);

@@ -37,7 +37,7 @@ def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
 
 def zoom(page: Page) -> float:
     """Screen pixels per image pixel, as the status line says."""
-    found = re.search(r"([\d.]+) %", page.locator(".status").inner_text())
+    found = re.search(r"([\d.]+) %(?! sure)", page.locator(".status").inner_text())
     assert found is not None
     return round(float(found[1]) / 100 * 512) / 512
 

@@ -149,7 +149,7 @@ def paint(page: Page, strokes: Sequence[Stroke]) -> None:
 def on_screen(page: Page, y: int, x: int) -> tuple[float, float]:
     """Where the middle of a pixel lies on the page while the slice is fitted into the view."""
     box = page.locator(".overlay").bounding_box()
-    said = re.search(r"([\d.]+) %", page.locator(".status").inner_text())
+    said = re.search(r"([\d.]+) %(?! sure)", page.locator(".status").inner_text())
     assert box is not None
     assert said is not None
     scale = float(said[1]) / 100

@@ -1,0 +1,48 @@
+/** The grey values of the open slice, as the image section wants them: the newest wish wins. */
+
+import { loadGrey } from "./loading.js";
+
+/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./tone.js").Tone} Tone */
+/** @typedef {import("./view.js").View} View */
+
+export class Greys {
+  /** @param {View} view @param {Tone} tone @param {(error: unknown) => void} failed they did not come, after the slice was shown */
+  constructor(view, tone, failed) {
+    this.view = view;
+    this.tone = tone;
+    this.failed = failed;
+    this.loading = new AbortController();
+    this.wanted = "";
+  }
+
+  /** Load what is wanted now, if that is not what was asked for last. @param {Slice} slice @param {AbortSignal} signal */
+  renew(slice, signal) {
+    if (JSON.stringify(this.tone.display) !== this.wanted) this.load(slice, signal).catch(() => {}); // `failed` was told
+  }
+
+  /**
+   * Load what is wanted now, instead of what is on its way.
+   * @param {Slice} slice @param {AbortSignal} signal @returns {Promise<void>} when what is in view is sharp
+   */
+  load(slice, signal) {
+    this.loading.abort();
+    this.loading = new AbortController();
+    const own = AbortSignal.any([signal, this.loading.signal]);
+    const { display } = this.tone;
+    this.wanted = JSON.stringify(display);
+    const arrived = (rect) => {
+      this.tone.loaded(display);
+      this.view.changed(rect);
+    };
+    return new Promise((seen, failed) => {
+      const whole = loadGrey(slice, display, this.view, own, arrived, seen);
+      const histogram = slice.histogram(display.channel, own).then((found) => this.tone.setFacts(null, found));
+      Promise.all([whole, histogram]).then(seen, (error) => {
+        if (own.aborted && !signal.aborted) return seen(); // another wish took over
+        failed(error);
+        return own.aborted ? undefined : this.failed(error);
+      });
+    });
+  }
+}

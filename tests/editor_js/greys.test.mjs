@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Camera } from "../../app/editor/camera.js";
+import { Greys } from "../../app/editor/greys.js";
+import { Raster } from "../../app/editor/raster.js";
+
+const PLAIN = { channel: 0, second: null, mix: 50, low: null, high: null, cut: 0.5, smooth: false };
+const forever = new AbortController().signal;
+
+/** A slice of 8 x 8 whose greys are 10 times the channel; answers for a channel of `slow` never come by themselves. */
+function slice(slow = -1) {
+  const get = (path, signal) =>
+    new Promise((done, failed) => {
+      const channel = Number(new URLSearchParams(path.split("?")[1]).get("channel"));
+      signal.addEventListener("abort", () => failed(signal.reason));
+      if (channel === 9) failed(new Error("out of reach"));
+      if (channel !== slow) done(new Uint8Array(64).fill(10 * channel).buffer);
+    });
+  return { raster: new Raster(8, 8), api: { get }, histogram: async (channel) => ({ channel }) };
+}
+
+function greys() {
+  const tone = { display: PLAIN, histograms: [], loaded() {}, setFacts: (_, found) => tone.histograms.push(found.channel) };
+  const failures = [];
+  const view = { camera: new Camera(), changed() {} };
+  return { tone, failures, made: new Greys(view, tone, (error) => failures.push(error.message)) };
+}
+
+test("a newer wish takes over from one that is still on its way, which then counts as done", async () => {
+  const { tone, failures, made } = greys();
+  const open = slice(1);
+  tone.display = { ...PLAIN, channel: 1 };
+  const first = made.load(open, forever);
+  tone.display = { ...PLAIN, channel: 2 };
+  made.renew(open, forever);
+  await first;
+  await new Promise((done) => setTimeout(done, 5));
+  assert.equal(open.raster.levels[0].grey[63], 20);
+  assert.deepEqual([failures, tone.histograms.at(-1)], [[], 2]);
+});
+
+test("the same wish is not asked for twice", async () => {
+  const { made } = greys();
+  const open = slice();
+  await made.load(open, forever);
+  open.api.get = () => assert.fail("asked again");
+  made.renew(open, forever);
+});
+
+test("a wish that fails is told", async () => {
+  const { tone, failures, made } = greys();
+  tone.display = { ...PLAIN, channel: 9 };
+  await assert.rejects(made.load(slice(), forever), /out of reach/);
+  assert.deepEqual(failures, ["out of reach"]);
+});
