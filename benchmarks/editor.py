@@ -316,7 +316,7 @@ def main() -> None:
     report = Report(chosen.quick, 1)
     with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as folder:
         setting = Setting(chosen.quick, side, Path(folder))
-        large_project(setting.workspace, seconds=3, side=side, depth=3 if chosen.quick else 6)
+        large_project(setting.workspace, seconds=3 if chosen.quick else 30, side=side, depth=3 if chosen.quick else 6)
         for name in [chosen.only] if chosen.only else SECTIONS:
             started = time.monotonic()
             report.sections.append(SECTIONS[name](setting))

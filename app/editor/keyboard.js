@@ -2,6 +2,9 @@
 
 import { commandOf, typing } from "./keys.js";
 
+/** Controls that were reached with the Tab key keep the focus, and the keys that move them. */
+const BY_KEYBOARD = "input:focus-visible, select:focus-visible, button:focus-visible";
+const OWN_KEYS = [" ", "Enter", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
 /** Keys that go on working while they are held. */
 const REPEATED = ["smaller", "larger", "undo", "redo", "zoomIn", "zoomOut"];
 
@@ -18,7 +21,9 @@ export class Keyboard {
     root.addEventListener("pointerdown", (event) => {
       if (!event.target.closest("select")) this.#take(true);
     });
-    for (const name of ["change", "click"]) root.addEventListener(name, () => this.#take(true));
+    for (const name of ["change", "click"]) {
+      root.addEventListener(name, (event) => event.target.matches(BY_KEYBOARD) || this.#take(true));
+    }
     root.addEventListener("keydown", (event) => this.#down(event));
     root.addEventListener("keyup", (event) => this.#up(event));
     root.addEventListener("blur", () => this.#letGo());
@@ -32,6 +37,7 @@ export class Keyboard {
   #down(event) {
     event.stopPropagation(); // Streamlit's own keys, such as c and r, end here
     if (typing(this.root)) return;
+    if (event.target.matches(BY_KEYBOARD) && OWN_KEYS.includes(event.key)) return;
     if (event.key === " ") {
       event.preventDefault();
       this.hold("space", true);
