@@ -11,6 +11,7 @@ faster. ``--quick`` takes slices of 2048 pixels and fewer repeats.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from page import OPENED, WATCH, annotate_page, large_project, spread
+from PIL import Image
 from report import Goal, Report, Section
 
 FRAME_MS, STORED_MS, STORED_95_MS = 20.0, 30.0, 100.0
@@ -150,7 +152,7 @@ def strokes(shown: Any, times: int) -> tuple[list[float], list[float]]:
     shown.keyboard.press("0")
     shown.mouse.wheel(0, -900)
     for number in range(times):
-        shown.keyboard.press("23"[number % 2])  # so that every stroke changes something
+        shown.keyboard.press("32"[number % 2])  # so that every stroke changes something, also where `paint` was
         shown.mouse.move(x - 200 + 6 * (number % 60), y - 120)
         shown.mouse.down()
         shown.mouse.move(x - 160 + 6 * (number % 60), y + 60, steps=10)
@@ -249,7 +251,7 @@ def aim(setting: Setting) -> Section:
         with opened(setting, ratio) as shown:
             shown.locator("input[data-setting=size]").fill("1")
             for scale in (1, 4, 8):
-                rows.append((scale, ratio, *aimed(shown, scale, 4 if setting.quick else 12)))
+                rows.append((scale, ratio, *aimed(shown, scale, ratio, 4 if setting.quick else 12)))
     missed = sum(row[2] - row[3] for row in rows)
     goal = Goal("clicks that painted another pixel", float(missed), missed == 0)
     columns = ("zoom", "device pixel ratio", "clicks", "hit")
@@ -262,32 +264,32 @@ def aim(setting: Setting) -> Section:
     )
 
 
-def aimed(shown: Any, scale: int, clicks: int) -> tuple[int, int]:
+def aimed(shown: Any, scale: int, ratio: float, clicks: int) -> tuple[int, int]:
     """Clicks made and clicks that painted exactly the pixel under the cursor, by the screen's geometry."""
     x, y = middle(shown)
     hits = 0
     for number in range(clicks):
-        px, py = x - 90 + 17.3 * number, y + 60 - 11.7 * number
+        px, py = ((int(v * ratio) + 0.5) / ratio for v in (x - 90 + 17.3 * number, y + 60 - 11.7 * number))
         shown.mouse.move(px, py)
         shown.evaluate("scale => bench.zoom(scale)", scale)
         under = shown.evaluate("point => bench.pixelUnder(point)", [px, py])
         before = shown.evaluate("bench.steps()")
-        shown.keyboard.press("2" if number % 2 else "3")
-        plain = seen_at(shown, px, py)
+        shown.keyboard.press(shown.evaluate("point => bench.otherKey(point)", [px, py]))
+        plain = seen_at(shown, px, py, ratio)
         shown.mouse.move(px, py)
         shown.mouse.down()
         shown.mouse.up()
         painted = shown.evaluate("before => bench.painted(before)", before) == under
-        hits += painted and (scale == 1 or seen_at(shown, px, py) != plain)
+        hits += painted and (scale == 1 or seen_at(shown, px, py, ratio) != plain)
     return clicks, hits
 
 
-def seen_at(shown: Any, x: float, y: float) -> bytes:
-    """What the screen shows in one point of the picture, the cursor moved out of the way."""
+def seen_at(shown: Any, x: float, y: float, ratio: float) -> Any:
+    """The device pixel of the screen under a point of the page, the cursor moved out of the way."""
     shown.mouse.move(x + 120, y + 90)
     shown.wait_for_timeout(60)
-    picture: bytes = shown.screenshot(clip={"x": x, "y": y, "width": 1, "height": 1})
-    return picture
+    picture = Image.open(io.BytesIO(shown.screenshot()))
+    return picture.getpixel((int(x * ratio), int(y * ratio)))
 
 
 SECTIONS: dict[str, Callable[[Setting], Section]] = {

@@ -88,6 +88,12 @@
     const { x, y } = editor.view.toImage({ clientX, clientY });
     return [Math.floor(x), Math.floor(y)];
   };
+  /** The key of a class that a point of the page does not show. */
+  const otherKey = (point) => {
+    const [x, y] = pixelUnder(point);
+    const { mask, width } = editor.slice.raster;
+    return mask[y * width + x] === 1 ? "3" : "2";
+  };
   /** The pixels painted since there were `before` steps, as x, y; null where not one run of one pixel. */
   const painted = (before) => {
     const { done } = editor.slice.history;
@@ -104,6 +110,7 @@
     watchFrames,
     stopFrames,
     pixelUnder,
+    otherKey,
     painted,
     steps: () => editor.slice.history.done.length,
     zoom: (scale) => editor.view.zoom(() => scale),

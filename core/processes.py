@@ -13,6 +13,7 @@ from pathlib import Path
 _TIED = "UNDERPAINT_ENDS_WITH_PARENT"
 _STDIN = 0
 _PATIENCE_S = 10.0
+_NICE = 10
 
 
 def process_lives(pid: int) -> bool:
@@ -59,6 +60,12 @@ def _end_with_input() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_PATIENCE_S)
     os._exit(1)
+
+
+def give_way() -> None:
+    """Let every other process of this machine go first from now on: what a person waits for, before what works by itself."""
+    if os.name == "posix":
+        os.nice(_NICE)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 from core.errors import Cancelled, UnderpaintError
+from core.processes import give_way
 from core.project import Project
 
 
 def main(arguments: list[str]) -> int:
     """Run one entered job to its end; what went wrong is in the job's record and, in one line, on stderr."""
+    give_way()
     workspace, name, job = Path(arguments[0]), arguments[1], int(arguments[2])
     try:
         Project.open(workspace, name).run_job(job)

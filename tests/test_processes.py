@@ -78,3 +78,11 @@ def test_a_child_that_does_not_listen_is_stopped_too(monkeypatch: pytest.MonkeyP
             stop(child)
         assert child.returncode == status
         stop(child)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX systems tell how nice a process is")
+def test_a_worker_gives_way() -> None:
+    """What trains in the background is nicer than what a person waits for."""
+    script = "import os; from core.processes import give_way; before = os.nice(0); give_way(); print(os.nice(0) - before)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 0
