@@ -13,7 +13,8 @@
  * @property {() => boolean} wholeAllowed whether pixels that nobody painted may be claimed
  * @property {() => boolean} asks whether a whole slice is asked about first
  * @property {(question: string) => void} ask show a question; an empty one takes it away
- * @property {(answer: any) => void} saved a claim is stored
+ * @property {(slice: Slice, answer: any) => void} saved a claim is stored
+ * @property {() => any} reopen show the slice as the server has it
  * @property {(slice: Slice) => void} changed the slice has other pixels or another state now
  * @property {(error: unknown) => void} failed
  */
@@ -61,8 +62,8 @@ export class Claims {
       const corners = box === null ? undefined : [box.y0, box.x0, box.y1, box.x1];
       const { answer, step } = await slice.claim(kind, corners);
       slice.history.push(step);
-      this.desk.saved(answer);
-      if (slice === this.desk.slice()) await slice.loadMask();
+      this.desk.saved(slice, answer);
+      if (slice === this.desk.slice()) await slice.loadMask().catch(() => this.desk.reopen()); // it is saved all the same
     });
   }
 

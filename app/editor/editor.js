@@ -127,7 +127,8 @@ export class Editor {
       wholeAllowed: () => this.hand.mode === "correct",
       asks: () => this.preferences.askSlice,
       ask: (question) => this.panel.ask(question),
-      saved: (answer) => this.#saved(answer),
+      saved: (slice, answer) => this.#saved(slice, answer),
+      reopen: () => this.open(),
       changed: (slice) => this.#changed(slice),
       failed: (error) => this.#notSaved(error),
     });
@@ -380,11 +381,12 @@ export class Editor {
     }
   }
 
+  /** Take back what is begun, the latest first: a stroke or polygon, a question, a box. */
   cancel() {
-    this.painter.cancel();
-    this.claims.cancel();
+    if (this.painter.busy) return this.painter.cancel();
+    if (this.claims.asking) return this.claims.cancel();
     this.spots.clear();
-    this.#showBoxes();
+    return this.#showBoxes();
   }
 
   /** @param {"undo" | "redo"} which */
@@ -405,8 +407,9 @@ export class Editor {
 
   // ---- what claims and transport report
 
-  #saved(answer) {
-    const { base, volume, z } = this.data;
+  /** @param {import("./slice.js").Slice} slice which may have been left by now @param {any} answer */
+  #saved({ api: { base } }, answer) {
+    const [volume, z] = base.split("/").slice(-2).map(Number);
     this.steps.savedLast = { base, z };
     this.trigger("saved", { volume, z, ...answer });
   }

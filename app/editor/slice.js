@@ -91,8 +91,10 @@ export class Slice {
   /** Take a save back: the label is the one before, and what was painted is a draft again. @param {import("./history.js").Save} step */
   async unsave(step) {
     await this.outbox.flush();
-    await this.#ask("undo", { revision: step.revision });
+    if (!step.taken) await this.#ask("undo", { revision: step.revision });
+    step.taken = true; // should what follows fail, the next try goes on here
     await this.loadMask();
+    step.taken = false;
     if (step.painted.length > 0) this.paint(step.painted);
   }
 

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Claims } from "../../app/editor/claims.js";
+import { History } from "../../app/editor/history.js";
+import { Slice } from "../../app/editor/slice.js";
+
+const BOX = { x0: 1, y0: 2, x1: 5, y1: 6 };
+
+/** A desk with a slice whose server work is noted; `broken` names calls that fail. */
+function desk({ region = null, wholeAllowed = true, asks = true, broken = [] } = {}) {
+  const log = [];
+  const call = (name, answer) => async (...given) => {
+    log.push([name, ...given]);
+    if (broken.includes(name)) throw new Error(`${name} failed`);
+    return answer;
+  };
+  const step = { kind: "save", claim: "strokes", box: undefined, revision: 7, painted: new Uint32Array(0) };
+  const slice = {
+    raster: { width: 10, height: 10 },
+    round: 1,
+    history: new History(),
+    claim: call("claim", { answer: { revision: 7 }, step }),
+    loadMask: call("loadMask"),
+    unsave: call("unsave"),
+    rebase: call("rebase"),
+  };
+  const told = [];
+  const note = (name) => (...given) => void told.push([name, ...given]);
+  const made = {
+    slice: () => slice,
+    region: () => region,
+    quiet: () => true,
+    wholeAllowed: () => wholeAllowed,
+    asks: () => asks,
+    ask: note("ask"),
+    saved: note("saved"),
+    changed: note("changed"),
+    failed: note("failed"),
+    reopen: note("reopen"),
+  };
+  return { claims: new Claims(made), slice, log, told, names: () => told.map(([name]) => name) };
+}
+
+test("Enter claims the strokes, or the box where there is one and the whole mask is seen", async () => {
+  const plain = desk();
+  await plain.claims.claim();
+  assert.deepEqual(plain.log[0], ["claim", "strokes", undefined]);
+  const boxed = desk({ region: BOX });
+  await boxed.claims.claim();
+  assert.deepEqual(boxed.log[0], ["claim", "region", [2, 1, 6, 5]]);
+  const scribbling = desk({ region: BOX, wholeAllowed: false });
+  await scribbling.claims.claim();
+  assert.deepEqual(scribbling.log[0], ["claim", "strokes", undefined]);
+});
+
+test("a whole slice is asked about first, unless that is switched off, and never claimed while scribbling", async () => {
+  const { claims, log } = desk();
+  claims.wholeSlice();
+  assert.deepEqual([claims.asking, log], [true, []]);
+  await claims.claim();
+  assert.equal(log[0][1], "slice");
+  const silent = desk({ asks: false });
+  await silent.claims.wholeSlice();
+  assert.equal(silent.log[0][1], "slice");
+  const scribbling = desk({ asks: false, wholeAllowed: false });
+  await scribbling.claims.wholeSlice();
+  assert.deepEqual(scribbling.log, []);
+});
+
+test("a save that was stored counts as stored, though the slice could not be loaded anew", async () => {
+  const { claims, slice, names } = desk({ broken: ["loadMask"] });
+  await claims.claim();
+  assert.deepEqual(names().filter((name) => name !== "ask"), ["saved", "reopen", "changed"]);
+  assert.equal(slice.history.canUndo, true);
+});
+
+test("a save that fails is told and is no step", async () => {
+  const { claims, slice, names } = desk({ broken: ["claim"] });
+  await claims.claim();
+  assert.deepEqual(names().filter((name) => name !== "ask"), ["failed"]);
+  assert.deepEqual([slice.history.canUndo, claims.busy], [false, false]);
+});
+
+test("another prediction is a step that leads back to the one before", async () => {
+  const { claims, slice, log } = desk();
+  await claims.rebase(3);
+  assert.deepEqual(slice.history.done, [{ kind: "prediction", from: 1, to: 3 }]);
+  assert.equal(await claims.undo(slice.history.undo()), true);
+  assert.deepEqual(log.filter(([name]) => name === "rebase"), [["rebase", 3], ["rebase", 1]]);
+});
+
+test("taking a save back goes on where it failed, and brings every stroke back once", async () => {
+  const posts = [];
+  const api = { post: async (path) => void posts.push(path) };
+  const slice = new Slice(api, [2, 2], () => {});
+  let tries = 0;
+  slice.outbox = { flush: async () => {}, push: () => {} };
+  slice.loadMask = async () => {
+    tries += 1;
+    if (tries === 1) throw new TypeError("no answer");
+  };
+  const step = { kind: "save", claim: "strokes", box: undefined, revision: 4, painted: Uint32Array.from([1, 2, 257]) };
+  await assert.rejects(slice.unsave(step), TypeError);
+  await slice.unsave(step);
+  assert.deepEqual(posts, ["undo"]);
+  assert.deepEqual([...slice.raster.touched], [0, 1, 1, 0]);
+  assert.equal(step.taken, false);
+});
