@@ -20,12 +20,7 @@ class _Absent(Exception):
 
 def stamp(project: Project, volume: int, z: int) -> int | None:
     """When the newest model's prediction of a slice was kept, in ns; None where there is none. Nothing is read."""
-    round_ = _newest(project)
-    path = project.folder / f"predictions/round-{round_:03d}/volume-{volume}/slice-{z:05d}.tif"
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None
+    return project.store.predictions.stamp(_newest(project), volume, z)
 
 
 def predicted(project: Project, volume: int, z: int) -> Predicted | None:

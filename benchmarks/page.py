@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +17,6 @@ SIDE = 4096
 STROKES = 30
 OPENINGS = 8
 STORED_MS, OPEN_MS = 100.0, 1000.0
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # Notes when the pointer is lifted and when the server has acknowledged the stroke, by the page's own clock.
 WATCH = """() => {
   window.strokes = [];
@@ -96,9 +86,9 @@ def annotate_page(workspace: Path, scale: float = 1.0) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     sys.path.insert(0, str(ROOT))
-    from tests.serving import free_port, serving
+    from tests.serving import CHROMIUM_FLAGS, chromium_path, free_port, serving
 
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    browser_path = chromium_path()
     if browser_path is None:
         raise SystemExit("chromium is not installed; install it to measure the page, or choose another section with --only.")
     port = free_port()
@@ -107,7 +97,7 @@ def annotate_page(workspace: Path, scale: float = 1.0) -> Iterator[Any]:
         serving(command, port=port, workspace=workspace, log=workspace / "app.log") as url,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=browser_path, args=list(CHROMIUM_FLAGS))
         shown = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=scale)
         shown.goto(f"{url}/annotate?project=large")
         shown.wait_for_selector(".editor[data-loaded]", timeout=60_000)

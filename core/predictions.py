@@ -50,6 +50,13 @@ class PredictionStore:
             return None
         return Predicted(mask, confidence, round_)
 
+    def stamp(self, round_: int, volume: int, z: int) -> int | None:
+        """When the prediction of a slice was kept, in ns, to tell it from a later one; None where it is not kept."""
+        try:
+            return self._path(round_, volume, z).stat().st_mtime_ns
+        except OSError:
+            return None
+
     def save(self, volume: int, z: int, predicted: Predicted) -> None:
         """Keep a prediction.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -15,7 +16,24 @@ from pathlib import Path
 from core.processes import stop
 
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""A browser that draws by itself and asks nothing of the network."""
+
 _PATIENCE_S = 60
+
+
+def chromium_path() -> str | None:
+    """Where the system's chromium is; None where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((found for found in map(shutil.which, names) if found), None)
 
 
 def free_port() -> int:

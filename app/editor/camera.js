@@ -5,8 +5,8 @@
 
 /** @typedef {import("./raster.js").Rect} Rect */
 
-export const SMALLEST_ZOOM = 0.02;
-export const LARGEST_ZOOM = 64;
+const SMALLEST_ZOOM = 0.02;
+const LARGEST_ZOOM = 64;
 const GRAIN = 512;
 /** Device pixels of the slice that always stay in view. */
 const KEPT_IN_VIEW = 48;

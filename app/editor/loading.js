@@ -64,7 +64,7 @@ async function loadStrips(raster, camera, fetchRows, onStrip, onSeen) {
 }
 
 /** The finest level that comes at once; 0 where that is the slice itself. @param {Raster} raster */
-export function coarseLevel({ levels }) {
+function coarseLevel({ levels }) {
   const found = levels.findIndex(({ width, height }) => width * height <= AT_ONCE);
   return found < 0 ? levels.length - 1 : found;
 }

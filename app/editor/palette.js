@@ -39,7 +39,7 @@ export function toned(grey, { low, high, gamma, invert }) {
 }
 
 /** What a pixel counts as on the screen: its class, or UNSURE where it is bare. @param {number} id @param {number} state */
-export function shownClass(id, state, mode) {
+function shownClass(id, state, mode) {
   return mode === "scribble" && state === 0 ? UNSURE : id;
 }
 

@@ -19,7 +19,7 @@
  */
 
 /** Per cent of the pixels that a preset cuts off at either end. */
-export const CUTS = { auto: 0.5, narrow: 1, full: 0 };
+const CUTS = { auto: 0.5, narrow: 1, full: 0 };
 const ALL_BYTES = [0, 255];
 
 export class Picture {

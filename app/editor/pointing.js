@@ -66,7 +66,7 @@ export class Box extends Work {
 }
 
 /** The box of whole pixels between two points, cut to the slice; null where it has no two pixels each way. */
-export function boxBetween(a, b, raster) {
+function boxBetween(a, b, raster) {
   const box = raster.clip(around([a, b]));
   return box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2 ? box : null;
 }

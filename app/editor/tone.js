@@ -194,7 +194,7 @@ function stepsOf({ dtype, low, high }) {
 }
 
 /** From 0.2 to 5, even steps for the eye. @param {number} place -100 to 100 */
-export function gammaOf(place) {
+function gammaOf(place) {
   return 5 ** (place / 100);
 }
 
