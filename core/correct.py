@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED
-from core.drafts import Base, Editing, Patch, end_draft, move_draft, next_number
-from core.errors import LabelError
+from core.drafts import Base, Editing, Patch, move_draft, next_number, save_draft
+from core.errors import CheckpointError, LabelError
 from core.labels import Claim, Revision, Role, Work
 from core.store import Store
 
@@ -105,13 +106,14 @@ def rebase(store: Store, volume: int, z: int, round_: int, sequence: int) -> int
     with store.records.transaction() as db:
         if store.labels.head(volume, z) != head:
             raise LabelError(f"Slice {z} was saved in another window at the same moment; reload it and try again.")
-        return next_number(db, volume, z, last) if draft is None else move_draft(db, volume, z, base, draft)
+        return next_number(db, volume, z, last) if draft is None else move_draft(db, volume, z, base, draft, after=last)
 
 
 def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revision | None:
-    """Take back the newest saved label, if it is ``revision`` or that is None; strokes painted since then stay.
+    """Take back the newest saved label, if it is ``revision`` or that is None.
 
-    It counts as an action, so windows that show what was taken back are out of date from here on.
+    The strokes that became it are a draft again, in the same transaction, with strokes painted since then over them. It
+    counts as an action, so windows that show what was taken back are out of date from here on.
 
     Returns
     -------
@@ -123,19 +125,30 @@ def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revi
     LabelError
         If there is no label to take back, or another one by now.
     """
-    shape, last = store.slice_shape(volume, z), store.drafts.sequence(volume, z)
+    shape, last, head = store.slice_shape(volume, z), store.drafts.sequence(volume, z), store.labels.head(volume, z)
+    if head is None:
+        return store.labels.undo(volume, z, revision=revision)
+    before = None if head.previous is None else store.labels.revision(head.previous)
+
+    @cache
+    def base(round_: int | None) -> Base:
+        try:
+            return _overlay(store, volume, z, shape, before, round_)
+        except CheckpointError:  # the model that made it is missing; strokes and labels are not
+            return _overlay(store, volume, z, shape, before, None)
+
+    saved = store.drafts.saved(head.id, lambda: base(head.round))
     draft = store.drafts.get(volume, z, shape)
-    if draft is not None and draft.round is not None:
-        store.predicted(volume, z, draft.round)  # kept from here on, so that the transaction need not wait for it
+    seen = draft or saved
+    under = None if seen is None else base(seen.round)
 
     def move(db: sqlite3.Connection) -> None:
-        if draft is None:
+        if under is None:
             next_number(db, volume, z, last)
         else:
-            before = store.labels.head(volume, z)
-            move_draft(db, volume, z, _overlay(store, volume, z, shape, before, draft.round), draft)
+            move_draft(db, volume, z, under, draft, after=last, saved=saved)
 
-    return store.labels.undo(volume, z, revision=revision, also=move)
+    return store.labels.undo(volume, z, revision=head.id if revision is None else revision, also=move)
 
 
 def submit(
@@ -163,10 +176,10 @@ def submit(
     changed = int(np.count_nonzero((now.mask != now.base) & claimed))
     seconds = store.drafts.active_seconds(volume, z) + more_seconds if active_seconds is None else active_seconds
 
-    def end(db: sqlite3.Connection) -> None:
+    def end(db: sqlite3.Connection, revision: Revision) -> None:
         if store.drafts.sequence(volume, z) != now.sequence:
             raise LabelError(f"Slice {z} was painted on in another window while it was saved; save it again.")
-        end_draft(db, volume, z)
+        save_draft(db, volume, z, revision.id)
 
     return store.labels.claim(
         volume,

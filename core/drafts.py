@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -98,6 +98,19 @@ def _begun(base: Base) -> _Draft:
     return _Draft(base, base.mask.copy(), np.zeros(base.mask.shape, np.uint8), 0)
 
 
+def _replayed(base: Base, actions: Iterable[sqlite3.Row]) -> _Draft:
+    """A draft from its base and the actions of the records, in order."""
+    draft = _begun(base)
+    for action in actions:
+        apply_runs(unpack(action["runs"], np.uint32, (-1, 3)), draft.mask, draft.touched)
+        draft.sequence = action["sequence"]
+    return draft
+
+
+def _shown(draft: _Draft) -> Editing:
+    return Editing(draft.mask.copy(), draft.touched.copy(), draft.base.mask, draft.sequence, "draft", draft.base.round)
+
+
 def next_number(db: sqlite3.Connection, volume: int, z: int, after: int) -> int:
     """Take the number that follows ``after`` on this slice, within a transaction.
 
@@ -119,26 +132,60 @@ def end_draft(db: sqlite3.Connection, volume: int, z: int) -> None:
     db.execute("DELETE FROM draft_actions WHERE volume = ? AND z = ?", (volume, z))
 
 
-def move_draft(db: sqlite3.Connection, volume: int, z: int, base: Base, now: Editing) -> int:
+def save_draft(db: sqlite3.Connection, volume: int, z: int, revision: int) -> None:
+    """End a slice's draft within a transaction, and keep its actions for the day its revision is taken back."""
+    chosen = "SELECT ?, sequence, runs, created FROM draft_actions WHERE volume = ? AND z = ?"
+    db.execute(f"INSERT INTO saved_actions {chosen}", (revision, volume, z))
+    end_draft(db, volume, z)
+
+
+def move_draft(
+    db: sqlite3.Connection, volume: int, z: int, base: Base, now: Editing | None, *, after: int, saved: Editing | None = None
+) -> int:
     """Put another base under a draft as it is ``now``, within a transaction, as one action.
 
     What was painted stays, and so does whatever else was changed by an action; all other pixels are those of ``base``.
-    Returns the number of the action.
+
+    Parameters
+    ----------
+    base
+        The mask that the draft begins with from here on.
+    now
+        The draft, or None where there is none.
+    after
+        The last action on this slice.
+    saved
+        A draft that was saved and comes back under what was painted since then; its time is not counted again.
+
+    Returns
+    -------
+    int
+        The number of the action.
 
     Raises
     ------
     LabelError
         If another window has changed the slice meanwhile.
     """
-    number, moment = next_number(db, volume, z, now.sequence), time.time()
-    worked = db.execute("SELECT SUM(active_ms) FROM draft_actions WHERE volume = ? AND z = ?", (volume, z)).fetchone()[0]
-    if worked is None:
+    number, place, moment = next_number(db, volume, z, after), (volume, z), time.time()
+    worked = db.execute("SELECT SUM(active_ms) FROM draft_actions WHERE volume = ? AND z = ?", place).fetchone()[0]
+    if (worked is None) != (now is None):
         raise LabelError(_SAVED_MEANWHILE.format(z=z))
-    strokes = stroke_runs(now.mask, now.touched, now.touched.astype(bool) | (now.mask != now.base))
+    strokes = _painted(base, [draft for draft in (saved, now) if draft is not None])
     end_draft(db, volume, z)
     _insert_draft(db, volume, z, base, moment)
-    db.execute("INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)", (volume, z, number, pack(strokes), worked, moment))
+    db.execute("INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)", (*place, number, pack(strokes), worked or 0, moment))
     return number
+
+
+def _painted(base: Base, drafts: Sequence[Editing]) -> NDArray[np.uint32]:
+    """What drafts have changed, the later over the earlier, as one action on ``base``."""
+    under = _begun(base)
+    for draft in drafts:
+        changed = draft.touched.astype(bool) | (draft.mask != draft.base)
+        np.copyto(under.mask, draft.mask, where=changed)
+        np.copyto(under.touched, draft.touched, where=changed)
+    return stroke_runs(under.mask, under.touched, under.touched.astype(bool) | (under.mask != base.mask))
 
 
 def _insert_draft(db: sqlite3.Connection, volume: int, z: int, base: Base, moment: float) -> None:
@@ -183,8 +230,7 @@ class Drafts:
             draft = self._load(volume, z, shape)
             if draft is None:
                 return None
-            mask, touched = draft.mask.copy(), draft.touched.copy()
-            return Editing(mask, touched, draft.base.mask, draft.sequence, "draft", draft.base.round)
+            return _shown(draft)
 
     def apply(
         self,
@@ -222,9 +268,16 @@ class Drafts:
             return patch.sequence
 
     def discard(self, volume: int, z: int) -> None:
-        """Forget the draft of a slice; its sequence numbers are not used again."""
+        """Forget the draft of a slice; it counts as an action, so windows that show it are out of date from here on."""
         with self._records.transaction() as db:
-            end_draft(db, volume, z)
+            if (volume, z) in self:
+                next_number(db, volume, z, self.sequence(volume, z))
+                end_draft(db, volume, z)
+
+    def saved(self, revision: int, start: Callable[[], Base]) -> Editing | None:
+        """The draft that became a revision, over the base that it began with; None where it was made from none."""
+        actions = self._records.rows("SELECT sequence, runs FROM saved_actions WHERE revision = ? ORDER BY sequence", (revision,))
+        return _shown(_replayed(start(), actions)) if actions else None
 
     def active_seconds(self, volume: int, z: int) -> float:
         """Seconds of work in the draft, as the editor counted them."""
@@ -280,11 +333,7 @@ class Drafts:
             return self._replay(volume, z, shape)
         mask = unpack(row["base"], np.uint8, shape)
         mask.flags.writeable = False
-        draft = _begun(Base(mask, row["base"], row["origin"], row["round"]))
-        for action in actions:
-            apply_runs(unpack(action["runs"], np.uint32, (-1, 3)), draft.mask, draft.touched)
-            draft.sequence = action["sequence"]
-        return draft
+        return _replayed(Base(mask, row["base"], row["origin"], row["round"]), actions)
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Hashable, value: _Draft | Base, most: int) -> None:

@@ -224,7 +224,7 @@ class LabelStore:
         validates: bool = True,
         inside: NDArray[np.bool_] | None = None,
         work: Work = Work(),
-        also: Callable[[sqlite3.Connection], None] | None = None,
+        also: Callable[[sqlite3.Connection, Revision], None] | None = None,
     ) -> Revision:
         """Store a revision: the previous label overlaid by the claimed pixels of ``mask``.
 
@@ -241,7 +241,7 @@ class LabelStore:
         inside
             The working region, bool ``(H, W)``, where validation tiles are placed; None is the whole slice.
         also
-            Called within the same transaction, for what must happen together with the revision.
+            Called with the revision within the same transaction, for what must happen together with it.
 
         Raises
         ------
@@ -265,7 +265,7 @@ class LabelStore:
                 _give_role(roles, claimed, role, z)
             revision = self._insert(db, volume, z, stored, roles, claim, work)
             if also is not None:
-                also(db)
+                also(db, revision)
         return revision
 
     def undo(

@@ -73,6 +73,12 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # What a volume holds, whatever its files are called and whenever they were written; NULL until it is looked at.
     "ALTER TABLE volumes ADD COLUMN content TEXT",
+    # The actions that became a revision, so that taking it back brings them back in the same transaction.
+    """
+    CREATE TABLE saved_actions (
+        revision INTEGER NOT NULL, sequence INTEGER NOT NULL, runs BLOB NOT NULL, created REAL NOT NULL,
+        PRIMARY KEY (revision, sequence));
+    """,
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -267,17 +267,43 @@ def test_a_save_is_taken_back_step_by_step(rounds):
         paint(rounds, 5, 3, (0, 1, 1 | 256))
 
 
-def test_strokes_since_the_save_stay_when_it_is_taken_back(rounds):
-    """Their pixels are as painted; what was saved falls back to the prediction that the person saw."""
+def test_a_save_that_is_taken_back_is_a_draft_again(rounds):
+    """Its strokes and what was taken over are there at once, over the prediction that was seen, and their time counts once."""
+    paint(rounds, 5, 1, (0, 3, 2 | 256), round=1, active_ms=4000)
+    paint(rounds, 5, 2, (9, 1, 2))
+    before = rounds.editing(0, 5)
+    rounds.submit(0, 5, FULL)
+    rounds.undo(0, 5)
+    after = rounds.editing(0, 5)
+    for raster in ("mask", "touched", "base"):
+        assert (getattr(after, raster) == getattr(before, raster)).all()
+    assert (after.sequence, after.round, after.origin) == (3, 1, "draft")
+    assert rounds.submit(0, 5, Claim.strokes()).pixels == 3
+    assert rounds.active_seconds() == 4.0
+
+
+def test_a_save_can_be_taken_back_when_its_model_is_gone(rounds):
+    """The strokes come back over nothing."""
+    paint(rounds, 5, 1, (0, 1, 2 | 256), round=1)
+    rounds.submit(0, 5, Claim.strokes())
+    next(rounds.folder.glob("predictions/round-001/*/slice-00005.tif")).unlink()
+    rounds.undo(0, 5)
+    editing = rounds.editing(0, 5)
+    assert editing.mask.ravel().tolist() == [2] + [0] * 14
+    assert (editing.round, editing.touched.sum()) == (None, 1)
+
+
+def test_strokes_since_the_save_lie_over_those_that_come_back(rounds):
+    """Restoring what was saved and painting it over are both kept."""
     paint(rounds, 5, 1, (0, 3, 2 | 256), round=1)
     rounds.submit(0, 5, Claim.strokes())
     paint(rounds, 5, 2, (2, 2, 1 | 256), round=1)
     rounds.undo(0, 5)
     editing = rounds.editing(0, 5)
     expected = predicted(5, 1)
-    expected[0, 2:4] = 1
+    expected[0, :4] = 2, 2, 1, 1
     assert (editing.mask == expected).all()
-    assert np.flatnonzero(editing.touched).tolist() == [2, 3]
+    assert np.flatnonzero(editing.touched).tolist() == [0, 1, 2, 3]
     assert (editing.base == predicted(5, 1)).all()
     assert (editing.sequence, editing.round) == (3, 1)
 
@@ -308,6 +334,7 @@ class Plain:
 
     z: int
     labels: list = field(default_factory=lambda: [np.full(SHAPE, 255)])
+    saved: list = field(default_factory=list)
     draft: tuple | None = None
     sequence: int = 0
 
@@ -336,12 +363,22 @@ class Plain:
 
     def undo(self):
         self.labels.pop()
-        self.rebase(self.draft and self.draft[3])
+        self.sequence += 1
+        drafts = [draft for draft in (self.saved.pop(), self.draft) if draft is not None]
+        if drafts:
+            round_ = drafts[-1][3]
+            base = self.over(round_)
+            mask, touched = base.copy(), np.zeros(SHAPE, int)
+            for under, painted, marked, _ in drafts:
+                changed = (marked == 1) | (painted != under)
+                mask[changed], touched[changed] = painted[changed], marked[changed]
+            self.draft = base, mask, touched, round_
 
     def claim(self, whole, round_):
         _, mask, touched, _ = self.begun(round_)
         claimed = np.where(mask == 255, 254, mask)
         self.labels.append(np.where(whole | (touched == 1), claimed, self.labels[-1]))
+        self.saved.append(self.draft)
         self.draft = None
 
 

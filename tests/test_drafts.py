@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from core.drafts import Base, Drafts, Patch
+from core.drafts import Base, Drafts, Patch, save_draft
 from core.errors import LabelError
 from core.records import Records, pack
 
@@ -26,6 +26,12 @@ def runs(*triples):
 def stroke(drafts, patch):
     """Apply one patch to slice 7 of volume 0."""
     return drafts.apply(0, 7, patch, shape=SHAPE, class_ids=IDS, start=blank)
+
+
+def save(records):
+    """The draft of slice 7 becomes revision 1."""
+    with records.transaction() as db:
+        save_draft(db, 0, 7, 1)
 
 
 @pytest.fixture
@@ -71,11 +77,36 @@ def test_numbers_go_on_after_the_draft_ends(records):
     """A window that missed the save cannot smuggle old strokes into the next draft."""
     drafts = Drafts(records)
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
-    drafts.discard(0, 7)
+    save(records)
     assert drafts.get(0, 7, SHAPE) is None
     with pytest.raises(LabelError):
         stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
     assert stroke(drafts, Patch(2, runs((0, 1, 1 | 256)))) == 2
+
+
+def test_a_window_that_shows_a_discarded_draft_cannot_go_on_with_it(records):
+    """What it shows is not there any more, and it is told so at its next stroke; where there was no draft nothing happens."""
+    drafts = Drafts(records)
+    drafts.discard(0, 7)
+    stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
+    drafts.discard(0, 7)
+    with pytest.raises(LabelError, match="does not follow action 2"):
+        stroke(drafts, Patch(2, runs((1, 1, 1 | 256))))
+    assert drafts.slices() == set()
+
+
+def test_what_was_saved_can_be_had_again(records):
+    """All of its actions in order, over the base that is given; of a save without strokes there is nothing."""
+    drafts = Drafts(records)
+    stroke(drafts, Patch(1, runs((0, 3, 1 | 256))))
+    stroke(drafts, Patch(2, runs((1, 1, 2 | 256), (2, 1, 0))))
+    save(records)
+    base = Base.of(np.zeros(SHAPE, np.uint8), "empty", 4)
+    again = drafts.saved(1, lambda: base)
+    assert again.mask.ravel()[:4].tolist() == [1, 2, 0, 0]
+    assert again.touched.ravel()[:4].tolist() == [1, 1, 0, 0]
+    assert (again.base is base.mask, again.round) == (True, 4)
+    assert drafts.saved(2, lambda: base) is None
 
 
 def test_two_readers_see_the_same_draft(records):
@@ -143,7 +174,7 @@ def test_a_stroke_on_a_draft_that_has_just_ended_is_refused(records, monkeypatch
 
     def late(*place):
         found = load(*place)
-        drafts.discard(0, 7)
+        save(records)
         return found
 
     monkeypatch.setattr(drafts, "_load", late)

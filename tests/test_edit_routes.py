@@ -295,7 +295,7 @@ def test_a_region_and_a_slice_can_be_claimed(client: TestClient, project: Projec
 
 
 def test_a_save_is_taken_back(client: TestClient, project: Project) -> None:
-    """The label before counts again, the number goes on, and a window that has not seen it cannot paint on."""
+    """The label before counts again with its strokes as a draft, and a window that has not seen it cannot paint on."""
     paint(client, 1, (0, 2, 257))
     first = post(client, "claim", kind="strokes", sequence=1)["revision"]
     second = post(client, "claim", kind="slice", sequence=1)["revision"]
@@ -304,8 +304,8 @@ def test_a_save_is_taken_back(client: TestClient, project: Project) -> None:
     assert client.post(f"{SLICE}/patch/2", content=runs((5, 1, 257))).status_code == 409
     assert post(client, "undo", revision=first) == {"sequence": 3, "revision": None}
     facts, mask, _ = opened(client)
-    assert (facts["sequence"], facts["revision"], facts["origin"]) == (3, None, "empty")
-    assert not mask.any()
+    assert (facts["sequence"], facts["revision"], facts["origin"]) == (3, None, "draft")
+    assert mask.ravel().tolist() == [257, 257] + [0] * (HEIGHT * WIDTH - 2)
 
 
 def test_roles_stay_when_a_save_is_taken_back(client: TestClient, project: Project) -> None:

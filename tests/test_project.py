@@ -219,12 +219,14 @@ def test_unsure_pixels_stay_unsure(trained):
 
 
 def test_after_undo_the_prediction_is_shown_again(trained):
-    """What was claimed and taken back is no claim any more, though its pixels keep their role."""
-    predicted = trained.predict_slice(0, 5).mask
+    """What was claimed and taken back is no claim any more; only the strokes, a draft again, lie over the prediction."""
+    expected = trained.predict_slice(0, 5).mask.copy()
     trained.apply(0, 5, Patch(1, runs((0, 40, 2 | 256))))
     trained.submit(0, 5, Claim.slice())
     trained.undo(0, 5)
-    assert (trained.editing(0, 5).mask == predicted).all()
+    expected.ravel()[:40] = 2
+    assert (trained.editing(0, 5).mask == expected).all()
+    assert not trained.claimed(0, 5).any()
 
 
 def test_a_stroke_painted_while_the_slice_is_saved_is_not_lost(phantom_project, monkeypatch):

@@ -26,6 +26,8 @@ export class Claims {
     this.asking = false;
     /** Whether the server is at work on the slice, which stays as it is meanwhile. */
     this.busy = false;
+    /** Until when; it never fails. @type {Promise<any>} */
+    this.working = Promise.resolve();
   }
 
   /** Enter: what is asked, else the box where there is one, else the strokes. */
@@ -92,10 +94,16 @@ export class Claims {
   }
 
   /** @param {(slice: Slice) => Promise<any>} job @returns {Promise<boolean>} whether it was done */
-  async #work(job) {
+  #work(job) {
     const slice = this.desk.slice();
-    if (slice === null || this.busy || !this.desk.quiet()) return false;
+    if (slice === null || this.busy || !this.desk.quiet()) return Promise.resolve(false);
     this.busy = true;
+    this.working = this.#ended(slice, job);
+    return this.working;
+  }
+
+  /** @param {Slice} slice @param {(slice: Slice) => Promise<any>} job */
+  async #ended(slice, job) {
     try {
       await job(slice);
       if (slice === this.desk.slice()) this.desk.changed(slice);

@@ -11,8 +11,7 @@
  * @property {"strokes" | "region" | "slice"} claim
  * @property {number[] | undefined} box y0, x0, y1, x1
  * @property {number} revision
- * @property {Uint32Array} painted runs of what was painted and not saved before
- * @property {boolean} [taken] the revision is taken back already, the strokes are not back yet
+ * @property {string} [wish] the id under which the server was asked to take it back, until that is done
  */
 /** @typedef {{kind: "prediction", from: number, to: number}} Prediction Another round's prediction under the strokes. */
 /** @typedef {Strokes | Save | Prediction} Step */

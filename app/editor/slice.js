@@ -4,7 +4,6 @@ import { History } from "./history.js";
 import { Raster } from "./raster.js";
 import { Superpixels } from "./superpixels.js";
 import { ActiveClock, Outbox, parsed } from "./transport.js";
-import { paintedRuns } from "./whole.js";
 import { toUint32, unframe } from "./wire.js";
 
 /** @typedef {import("./changes.js").Action} Action */
@@ -81,21 +80,19 @@ export class Slice {
    */
   async claim(kind, box) {
     await this.outbox.flush();
-    const painted = paintedRuns(this.raster);
     const wish = { kind, box, sequence: this.outbox.sequence, round: this.round, active_ms: this.clock.take() };
     const answer = await this.#ask("claim", wish);
     this.facts.revision = answer.revision;
-    return { answer, step: { kind: "save", claim: kind, box, revision: answer.revision, painted } };
+    return { answer, step: { kind: "save", claim: kind, box, revision: answer.revision } };
   }
 
-  /** Take a save back: the label is the one before, and what was painted is a draft again. @param {import("./history.js").Save} step */
+  /** Take a save back: the label is the one before, and its strokes are a draft again. @param {import("./history.js").Save} step */
   async unsave(step) {
     await this.outbox.flush();
-    if (!step.taken) await this.#ask("undo", { revision: step.revision });
-    step.taken = true; // should what follows fail, the next try goes on here
+    step.wish ??= crypto.randomUUID(); // should the answer be lost, the next try asks for the same
+    await this.#ask("undo", { id: step.wish, revision: step.revision });
     await this.loadMask();
-    step.taken = false;
-    if (step.painted.length > 0) this.paint(step.painted);
+    delete step.wish;
   }
 
   /** Put another round's prediction under the strokes. @param {number} round */

@@ -24,12 +24,20 @@ export class Steps {
     this.desk = desk;
     /** The slice saved last, to which undo leads back. @type {{base: string, z: number} | null} */
     this.savedLast = null;
+    /** The steps asked for so far; each waits for the one before, which may be at the server. @type {Promise<void>} */
+    this.turn = Promise.resolve();
   }
 
   /** @param {"undo" | "redo"} which */
-  async step(which) {
+  step(which) {
     const slice = this.desk.slice();
-    if (slice === null || !this.desk.quiet()) return;
+    const before = this.turn.catch(() => {});
+    this.turn = before.then(() => this.desk.claims.working).then(() => this.#step(slice, which));
+    return this.turn;
+  }
+
+  async #step(slice, which) {
+    if (slice === null || slice !== this.desk.slice() || !this.desk.quiet()) return;
     const step = slice.history[which]();
     if (step === null) {
       if (which === "undo") this.#leadBack(slice);

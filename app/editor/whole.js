@@ -1,21 +1,9 @@
-/** What concerns the whole slice at once: what was painted, what a save makes of it, and suggested masks. Pure functions. */
+/** What concerns the whole slice at once: masks suggested from other slices. Pure functions. */
 
 import { Changes } from "./changes.js";
-import { TOUCHED, UNSURE } from "./raster.js";
+import { UNSURE } from "./raster.js";
 
 /** @typedef {import("./raster.js").Raster} Raster */
-
-/** Runs of all pixels painted since the last save. @param {Raster} raster @returns {Uint32Array} */
-export function paintedRuns({ mask, touched }) {
-  const runs = [];
-  for (let i = touched.indexOf(1); i !== -1; i = touched.indexOf(1, i)) {
-    const start = i;
-    const value = mask[i];
-    while (i < mask.length && touched[i] === 1 && mask[i] === value) i += 1;
-    runs.push(start, i - start, value | TOUCHED);
-  }
-  return Uint32Array.from(runs);
-}
 
 /**
  * A suggested mask as an action: it changes what nobody has painted or saved, and counts as not painted itself.

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Raster, TOUCHED } from "../../app/editor/raster.js";
-import { paintedRuns, suggested } from "../../app/editor/whole.js";
+import { Raster } from "../../app/editor/raster.js";
+import { suggested } from "../../app/editor/whole.js";
 
 function raster(width, mask, touched = [], saved = []) {
   const made = new Raster(width, mask.length / width);
@@ -11,20 +11,6 @@ function raster(width, mask, touched = [], saved = []) {
   made.saved = Uint8Array.from({ length: mask.length }, (_, i) => saved[i] ?? 0);
   return made;
 }
-
-test("what was painted comes out as runs of one class each", () => {
-  const made = raster(3, [1, 1, 2, 2, 0, 1], [1, 1, 1, 0, 1, 1]);
-  assert.deepEqual([...paintedRuns(made)], [0, 2, 1 | TOUCHED, 2, 1, 2 | TOUCHED, 4, 1, TOUCHED, 5, 1, 1 | TOUCHED]);
-  assert.equal(paintedRuns(raster(2, [1, 1])).length, 0);
-});
-
-test("painting those runs on another slice brings the strokes back", () => {
-  const made = raster(4, [1, 1, 2, 2, 0, 1, 0, 3], [1, 0, 1, 0, 1, 1, 0, 1]);
-  const other = raster(4, [0, 1, 0, 2, 2, 2, 0, 0]);
-  other.apply(paintedRuns(made));
-  assert.deepEqual([...other.mask], [...made.mask]);
-  assert.deepEqual([...other.touched], [...made.touched]);
-});
 
 test("a suggestion changes what is neither painted nor saved, does not count as painted, and can be undone", () => {
   const made = raster(4, [0, 0, 1, 1, 0, 0, 0, 0], [0, 1], [0, 0, 1]);

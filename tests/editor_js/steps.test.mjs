@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Claims } from "../../app/editor/claims.js";
+import { History } from "../../app/editor/history.js";
+import { Steps } from "../../app/editor/steps.js";
+
+const SAVE = { kind: "save", claim: "strokes", box: undefined, revision: 4 };
+const STROKE = { kind: "strokes", forward: "forward", inverse: "inverse" };
+
+/** A desk with one slice that was painted and saved; the server takes its time for a save that is taken back. */
+function desk() {
+  const log = [];
+  const slice = {
+    history: new History(),
+    api: { base: "/api/toy/0/1" },
+    unsave: () => new Promise((done) => setTimeout(() => done(log.push("unsaved")), 20)),
+    claim: async () => ({ answer: {}, step: { revision: log.push("saved") } }),
+    loadMask: async () => {},
+    paint: (runs) => log.push(runs),
+  };
+  slice.history.push({ ...STROKE });
+  slice.history.push({ ...SAVE });
+  const made = { slice, log, open: slice };
+  const nothing = () => {};
+  const claims = new Claims({
+    slice: () => made.open, quiet: () => !claims.busy, ask: nothing, changed: nothing, failed: nothing,
+  });
+  const told = { painted: nothing, say: nothing, offer: nothing, done: nothing };
+  made.claims = claims;
+  made.steps = new Steps({ slice: () => made.open, quiet: () => !claims.busy, claims, ...told });
+  return made;
+}
+
+test("steps asked for faster than the server answers are done one after the other, none is lost", async () => {
+  const { steps, log } = desk();
+  await Promise.all(["undo", "undo", "redo", "redo"].map((which) => steps.step(which)));
+  assert.deepEqual(log, ["unsaved", "inverse", "forward", "saved"]);
+});
+
+test("a step asked for while a save is under way comes after it", async () => {
+  const { steps, claims, log, slice } = desk();
+  const saving = claims.undo(slice.history.undo());
+  await steps.step("redo");
+  assert.deepEqual(log, ["unsaved", "saved"]);
+  assert.equal(await saving, true);
+});
+
+test("a step is for the slice that was open when it was asked for", async () => {
+  const made = desk();
+  const first = made.steps.step("undo");
+  const second = made.steps.step("undo");
+  made.open = null;
+  await Promise.all([first, second]);
+  assert.deepEqual(made.log, []);
+  assert.equal(made.slice.history.done.length, 2);
+});
