@@ -15,10 +15,12 @@ _HERE = Path(__file__).resolve().parent
 if str(_HERE.parent) not in sys.path:  # `streamlit run` puts app/ on the path, not the folder that holds app and core
     sys.path.insert(0, str(_HERE.parent))
 
-from app.routes import routes  # noqa: E402 (the path must be right first)
+from app.pauses import keep_pauses_short  # noqa: E402 (the path must be right first)
+from app.routes import routes  # noqa: E402
 from core.processes import end_with_parent  # noqa: E402
 
 end_with_parent()
+keep_pauses_short()
 app = st.App(_HERE / "main.py", routes=routes())
 
 
