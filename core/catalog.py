@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 
@@ -247,9 +248,17 @@ class Catalog:
         self._records.write("UPDATE volumes SET region = ? WHERE id = ?", (value, index))
 
     def region_mask(self, index: int) -> NDArray[np.bool_] | None:
-        """The working region, bool ``(H, W)``; None where it is the whole slice."""
+        """The working region, bool ``(H, W)``, read-only; None where it is the whole slice."""
         row = self.row(index)
-        return polygons_to_mask(row.region, row.slice_shape) if row.region else None
+        return _filled(row.region, row.slice_shape) if row.region else None
+
+
+@lru_cache(maxsize=4)
+def _filled(polygons: tuple[Polygon, ...], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The inside of a working region, filled once: it is asked for at every save."""
+    mask = polygons_to_mask(polygons, shape)
+    mask.flags.writeable = False
+    return mask
 
 
 def _content(volume: Volume) -> str | None:

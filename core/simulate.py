@@ -8,6 +8,7 @@ says, and claimed whole.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from core.annotator import Effort, effort
 from core.config import ProposeConfig, SimulateConfig
-from core.errors import ProjectError
+from core.errors import ProjectError, UnderpaintError
 from core.label_files import LabelFile
 from core.labels import Claim, Work
 from core.progress import Progress
@@ -107,7 +108,11 @@ def simulate(
     query_named(config.query)
     with _workspace(workspace) as folder:
         project = Project.create(folder, _free_name(folder), volumes=[volume], classes=classes)
-        replay = _Replay(project, truth, config, report or (lambda share, words: False))
+        try:
+            replay = _Replay(project, truth, config, report or (lambda share, words: False))
+        except UnderpaintError:
+            shutil.rmtree(project.folder, ignore_errors=True)  # nothing was painted yet, so nothing is lost
+            raise
         return Simulation(tuple(replay.rounds()), replay.test_slices, replay.gap, config)
 
 

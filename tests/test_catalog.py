@@ -219,6 +219,9 @@ def test_a_region_is_kept_and_filled(catalog, stack):
     mask = catalog.region_mask(0)
     assert mask[1, 1]
     assert not mask[6, 8]
+    assert catalog.region_mask(0) is mask
+    catalog.set_region(0, [((4, 0), (4, 5), (9, 5), (9, 0))])
+    assert catalog.region_mask(0)[6, 1]
     catalog.set_region(0, [])
     assert catalog.region_mask(0) is None
 

@@ -143,9 +143,10 @@ def test_an_unknown_query_is_refused_before_anything_is_done(volume: tuple[Path,
 
 
 def test_a_truth_with_more_classes_than_names_is_refused(volume: tuple[Path, Path], tmp_path: Path) -> None:
-    """Told before the first training."""
+    """Told before the first training, and no project is left behind."""
     with pytest.raises(LabelError, match="holds the value 2; allowed are the class ids 0 to 1"):
         simulate(*volume, CLASS_NAMES[:2], THREE_ROUNDS, workspace=tmp_path)
+    assert list_projects(tmp_path) == []
 
 
 def test_one_test_slice_in_ten_by_default() -> None:
