@@ -13,7 +13,7 @@ _SHAPES = """
   <path d="M6 21 C10 13 14 25 18 17 S25 13 27 10" fill="none" stroke="#f3c86b" stroke-width="5" stroke-linecap="round"/>
   <path d="M6 12 C11 7 15 13 19 9" fill="none" stroke="#bfe3e6" stroke-width="3" stroke-linecap="round"/>"""
 _ICON = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">{_SHAPES}</svg>'
-_LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 168 32" width="168" height="32">{_SHAPES}
+_LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 184 32" width="184" height="32">{_SHAPES}
   <text x="40" y="23" font-family="Source Sans, Segoe UI, Helvetica, sans-serif" font-size="21" font-weight="600"
     fill="#1c2529">Underpaint</text></svg>"""
 

@@ -37,7 +37,7 @@ from core.quality import Evaluation, ValidationSummary
 from core.records import LabelClass, Records
 from core.retrain import RoundReport, interrupted_plan, make_plan, train_round
 from core.rounds import CurvePoint, RoundRow
-from core.scan import first_proposals, labelled_places, propose, scan
+from core.scan import first_proposals, open_proposals, propose, scan
 from core.segment import PredictReport, Report, Result
 from core.store import RECORDS_FILE, Store, data_folder
 from core.suggest import Suggestion
@@ -396,12 +396,14 @@ class Project:
         return propose(self.store, last, config, exclude)
 
     def proposals(self) -> list[Proposal]:
-        """The newest model's proposals that are still unlabelled; before the first round, slices spread evenly."""
+        """The newest model's proposals that are not answered yet; before the first round, slices spread evenly.
+
+        Of a slice where only regions were saved, the boxes that are left.
+        """
         last = self.store.rounds.last()
         if last is None:
             return first_proposals(self.store, ProposeConfig().number, (), fill=False)
-        labelled = labelled_places(self.store)
-        return [p for p in self.store.rounds.proposals(last) if (p.volume, p.z) not in labelled]
+        return open_proposals(self.store, last)
 
     def scores(self, round_: int | None = None) -> list[ScoredSlice]:
         """The scanned slices of the newest (or that) round, in order of volume and z."""

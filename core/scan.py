@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from itertools import zip_longest
 
 from core.config import ProposeConfig
@@ -91,6 +92,21 @@ def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[P
     names = [c.name for c in store.catalog.classes]
     depths = [v.depth for v in store.catalog.volumes]
     return choose(scores, labelled_places(store), depths, names, config.number)
+
+
+def open_proposals(store: Store, round_: int) -> list[Proposal]:
+    """A round's proposals that are not answered yet, best first.
+
+    A slice is answered once it is saved; where a region was saved last, once none of its boxes is left.
+    """
+    heads = {(head.volume, head.z): head for head in store.labels.heads()}
+    left = []
+    for proposal in store.rounds.proposals(round_):
+        head = heads.get((proposal.volume, proposal.z))
+        boxes = store.unclaimed(head, proposal.boxes) if head is not None and head.claim == "region" else ()
+        if head is None or boxes:
+            left.append(proposal if head is None else replace(proposal, boxes=boxes))
+    return left
 
 
 def first_proposals(store: Store, number: int, exclude: Collection[Place], *, fill: bool) -> list[Proposal]:

@@ -13,6 +13,7 @@ from core.catalog import Catalog
 from core.config import UNLABELLED
 from core.drafts import Drafts
 from core.errors import CheckpointError, ProjectError
+from core.geometry import Box
 from core.jobs import Jobs
 from core.labels import LabelStore, Revision, Role
 from core.predictions import Predicted, PredictionStore
@@ -50,6 +51,7 @@ class Store:
         self.jobs = Jobs(self.records)
         self.predictions = PredictionStore(self.folder / "predictions")
         self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
+        self._unclaimed: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
         self._lock = RLock()
         self._predictor: tuple[int, Predictor] | None = None
 
@@ -126,6 +128,15 @@ class Store:
             counts[UNLABELLED] = 0
             self._held_back[key] = counts
         return self._held_back[key]
+
+    def unclaimed(self, revision: Revision, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+        """Those boxes of a slice in which a revision, its newest, leaves a pixel that nobody has vouched for; found once."""
+        key = (revision.id, boxes)
+        if key not in self._unclaimed:
+            shape = self.slice_shape(revision.volume, revision.z)
+            claimed = self.labels.claimed(revision.volume, revision.z, shape)
+            self._unclaimed[key] = tuple(box for box in boxes if not claimed[box.slices].all())
+        return self._unclaimed[key]
 
     def frozen(self, revision: Revision, role: Role) -> FrozenSlice:
         """One revision's pixels of a role, as training and scoring look at them."""

@@ -11,8 +11,10 @@ import tifffile
 from core.config import ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import Cancelled, CheckpointError, JobError, LabelError, ProjectError, TrainingError, UnderpaintError
+from core.geometry import Box
 from core.labels import Claim, Role
 from core.project import Project, list_projects, workspace_folder
+from core.propose import Proposal
 
 TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=8, depth=2)
 
@@ -404,6 +406,25 @@ def test_a_proposal_goes_once_its_slice_is_labelled(trained):
     trained.submit(0, first.z, Claim.strokes())
     assert first.z not in {p.z for p in trained.proposals()}
     assert len(trained.proposals()) == 2
+
+
+def test_a_proposal_stays_until_the_last_of_its_boxes_is_checked(trained):
+    """Who vouches for one box goes on to the next of the same slice; undo brings the box back, a stroke ends it all."""
+    boxes = (Box(0, 0, 16, 16), Box(20, 8, 36, 24), Box(40, 0, 56, 16))
+    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", boxes), Proposal(0, 7, 0.4, "unsure", boxes)], sought=True)
+
+    def left() -> list:
+        return [(p.z, p.boxes) for p in trained.proposals()]
+
+    trained.submit(0, 5, Claim.region(boxes[1]))
+    assert left() == [(5, (boxes[0], boxes[2])), (7, boxes)]
+    second = trained.submit(0, 5, Claim.region(boxes[0]))
+    assert left() == [(5, (boxes[2],)), (7, boxes)]
+    trained.undo(0, 5, revision=second.id)
+    assert left() == [(5, (boxes[0], boxes[2])), (7, boxes)]
+    trained.apply(0, 5, Patch(trained.news(0, 5).sequence + 1, runs((0, 9, 1 | 256))))
+    trained.submit(0, 5, Claim.strokes())
+    assert left() == [(7, boxes)]
 
 
 def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(trained, phantom_files):

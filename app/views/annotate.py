@@ -92,9 +92,9 @@ def _editor(project: Project, volume: int, z: int) -> None:
     def saved(event: Saved) -> None:
         words = _CLAIM_WORDS.get(event.claim, "pixels")
         session.say(f"Saved {slice_name(event.volume, event.z, len(project.volumes)).lower()}: {event.pixels:,} {words}.")
-        following = next(iter(project.proposals()), None)
-        if following is not None:
-            session.edit(following.volume, following.z)
+        here, listed = (event.volume, event.z), [(p.volume, p.z) for p in project.proposals()]
+        if listed:  # first the other places of the same slice, if some are left
+            session.edit(*(here if here in listed else listed[0]))
 
     def step(by: int) -> None:
         session.edit(volume, min(max(z + by, 0), depth - 1))
@@ -157,7 +157,8 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         if right.button(label, key=f"open_{place}", type=kind, width="stretch", help=help_):
             session.edit(*place)
             st.rerun()
-        right.caption(proposal.reason)
+        begun = rounds and any((head.volume, head.z) == place for head in project.labelled_slices())
+        right.caption(f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason)
 
 
 def _train(project: Project, rounds: int, *, primary: bool) -> None:
