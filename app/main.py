@@ -25,7 +25,8 @@ _CSS = """
   [data-testid="stSidebarHeader"] { height: 3.2rem; margin-bottom: 0.3rem; }
   [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.5rem; }
   [data-testid="stSidebarUserContent"] { padding-bottom: 1rem; }
-  [data-testid="stToastContainer"] { inset: auto auto 1rem 1rem !important; }
+  [data-testid="stToastContainer"] { inset: auto auto 1rem 1rem !important; width: 258px; } /* inside the sidebar */
+  [data-testid="stToast"] { width: 100%; }
   [data-testid="stMain"] h1 { font-size: 1.7rem; padding: 0 0 0.4rem; }
   [data-testid="stMain"] h3 { font-size: 1.15rem; padding: 0.2rem 0; }
   .up-thumb { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; background: #8882; }

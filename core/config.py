@@ -43,7 +43,7 @@ class TrainConfig(_Checked):
     batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
     channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
     depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
-    learning_rate: float = _option(5e-3, "Peak learning rate.", at_least=1e-6, at_most=1.0)
+    learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

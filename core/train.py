@@ -202,9 +202,11 @@ class _Run:
 
     def _fingerprint(self) -> str:
         """The same for a training of the same labels, classes and settings; the budget may differ."""
+        from core.segmenter import OPTIMISER
+
         settings = {name: value for name, value in asdict(self.config).items() if name != "seconds"}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
-        facts = json.dumps([settings, self.class_names, self.network, labels])
+        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, labels])
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:
