@@ -10,6 +10,8 @@ const LARGEST_ZOOM = 64;
 const GRAIN = 512;
 /** Device pixels of the slice that always stay in view. */
 const KEPT_IN_VIEW = 48;
+/** Device pixels beside the slice that are shown where the view is led to its border. */
+const RIM = 24;
 
 export class Camera {
   constructor() {
@@ -53,9 +55,12 @@ export class Camera {
     this.show({ x0: 0, y0: 0, x1: this.width, y1: this.height }, 0.015);
   }
 
-  /** Bring an image point into the middle of the view. */
+  /** Bring an image point into the middle of the view, or as near to it as the slice still fills the view. */
   centre(x, y) {
-    this.#place(this.viewWidth / 2 - this.scale * x, this.viewHeight / 2 - this.scale * y);
+    this.#place(
+      filling(this.viewWidth / 2 - this.scale * x, this.width * this.scale, this.viewWidth),
+      filling(this.viewHeight / 2 - this.scale * y, this.height * this.scale, this.viewHeight),
+    );
   }
 
   /** Zoom so that the image point under a screen point stays there. */
@@ -118,6 +123,12 @@ export class Camera {
     const y = Math.round(held(this.y, this.height * this.scale, this.viewHeight));
     if (x !== this.x || y !== this.y) this.#place(x, y);
   }
+}
+
+/** An offset at which a slice of a size fills the view, but for a rim; in the middle where it is smaller. */
+function filling(offset, size, view) {
+  if (size + 2 * RIM <= view) return (view - size) / 2;
+  return Math.min(RIM, Math.max(view - RIM - size, offset));
 }
 
 /** The nearest scale that the camera may have. @param {number} scale */

@@ -84,3 +84,20 @@ test("there and back between image and screen is the same place, for any device 
     }
   }
 });
+
+test("led to a place at the border, the view is filled with slice, not with emptiness", () => {
+  const moved = camera();
+  moved.show({ x0: 5900, y0: 0, x1: 6000, y1: 100 }, 0.2);
+  const { x0, y0, x1, y1 } = moved.visible();
+  assert.deepEqual([y0, x1], [0, 6000]);
+  assert.ok((x1 - x0) * moved.scale > 900 - 30);
+  assert.ok((y1 - y0) * moved.scale > 700 - 30);
+  assert.ok(x0 <= 5900 && y1 >= 100);
+});
+
+test("a slice smaller than the view is in its middle, wherever the view is led", () => {
+  const moved = camera();
+  moved.zoomAt(0, 0, 0.05);
+  moved.centre(0, 4000);
+  assert.deepEqual([moved.x, moved.y], [Math.round((900 - 6000 * moved.scale) / 2), Math.round((700 - 4000 * moved.scale) / 2)]);
+});
