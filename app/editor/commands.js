@@ -11,17 +11,17 @@ import { nextSize } from "./tools.js";
  * @param {Editor} editor @returns {Record<string, (value?: string) => any>}
  */
 export function commandsOf(editor) {
-  const { claims, hand, view } = editor;
-  const tools = TOOLS.map((tool) => [tool, () => editor.choose(() => hand.take(tool))]);
+  const { choices, claims, hand, opening, surface, view } = editor;
+  const tools = TOOLS.map((tool) => [tool, () => choices.take(() => hand.take(tool))]);
   return {
     ...Object.fromEntries(tools),
-    flood: () => editor.choose(() => hand.take("fill")),
-    class: (place) => editor.chooseClass(Number(place)),
-    unsure: () => editor.choose(() => hand.choose(UNSURE)),
-    lock: () => editor.choose(() => hand.toggleLock(editor.classUnderCursor())),
+    flood: () => choices.take(() => hand.take("fill")),
+    class: (place) => choices.takeClass(Number(place)),
+    unsure: () => choices.take(() => hand.choose(UNSURE)),
+    lock: () => choices.take(() => hand.toggleLock(surface.classUnderCursor)),
     smaller: () => editor.set("size", nextSize(hand.size, -1)),
     larger: () => editor.set("size", nextSize(hand.size, 1)),
-    mode: (mode) => editor.setMode(mode ?? (hand.mode === "correct" ? "scribble" : "correct")),
+    mode: (mode) => choices.setMode(mode ?? (hand.mode === "correct" ? "scribble" : "correct")),
 
     undo: () => editor.step("undo"),
     redo: () => editor.step("redo"),
@@ -30,24 +30,24 @@ export function commandsOf(editor) {
     claimSlice: () => claims.wholeSlice(),
     cancel: () => editor.cancel(),
 
-    slice: (z) => editor.goTo(Number(z)),
-    previousSlice: () => editor.goTo(editor.data.z - 1),
-    nextSlice: () => editor.goTo(editor.data.z + 1),
+    slice: (z) => opening.stepTo(Number(z)),
+    previousSlice: () => opening.stepTo(opening.data.z - 1),
+    nextSlice: () => opening.stepTo(opening.data.z + 1),
     nextBox: () => editor.nextBox(),
-    copyPrevious: () => editor.suggest(`kind=neighbour&from=${editor.data.z - 1}`),
-    copyNext: () => editor.suggest(`kind=neighbour&from=${editor.data.z + 1}`),
+    copyPrevious: () => editor.suggest(`kind=neighbour&from=${opening.data.z - 1}`),
+    copyNext: () => editor.suggest(`kind=neighbour&from=${opening.data.z + 1}`),
     interpolate: () => editor.suggest("kind=interpolation"),
     newPrediction: () => claims.rebase(editor.slice.facts.latest),
-    dismiss: () => editor.dismiss(),
-    reload: () => editor.open(),
-    retry: () => editor.open(),
+    dismiss: () => editor.saving.dismiss(),
+    reload: () => opening.open(),
+    retry: () => opening.open(),
 
     fit: () => view.fit(),
     oneToOne: () => view.zoom(() => 1),
     zoomIn: () => view.zoom((scale) => scale * 1.4),
     zoomOut: () => view.zoom((scale) => scale / 1.4),
-    heat: () => editor.slice && editor.doubt.toggle(editor.slice, editor.slices.signal),
-    look: (kind) => editor.prefer({ outline: kind === "outline" }),
+    heat: () => editor.slice && editor.doubt.toggle(editor.slice, opening.signal),
+    look: (kind) => choices.prefer({ outline: kind === "outline" }),
     sheet: () => editor.sheet.toggle(),
   };
 }
@@ -57,12 +57,12 @@ export function commandsOf(editor) {
  * @param {Editor} editor @returns {Record<string, (value: string | number | boolean) => any>}
  */
 export function settingsOf(editor) {
-  const { hand, panel } = editor;
+  const { choices, hand, panel } = editor;
   return {
     size: (value) => {
       hand.resize(Number(value));
       panel.setSlider("size", hand.size);
-      editor.prefer({ size: hand.size });
+      choices.prefer({ size: hand.size });
     },
     tolerance: (value) => {
       hand.tolerance = Number(value);
@@ -70,16 +70,16 @@ export function settingsOf(editor) {
     },
     opacity: (value) => {
       panel.setSlider("opacity", Number(value));
-      editor.prefer({ opacity: Number(value) / 100 });
+      choices.prefer({ opacity: Number(value) / 100 });
     },
     lock: (value) =>
-      editor.choose(() => {
+      choices.take(() => {
         hand.lock = value === "" ? null : Number(value);
       }),
-    askSlice: (value) => editor.prefer({ askSlice: Boolean(value) }),
+    askSlice: (value) => choices.prefer({ askSlice: Boolean(value) }),
     dontAsk: (value) => {
       panel.setCheck("askSlice", !value);
-      editor.prefer({ askSlice: !value });
+      choices.prefer({ askSlice: !value });
     },
   };
 }

@@ -1,45 +1,31 @@
 /**
- * The editor: mounts into Streamlit's component, opens slices and joins view, hand, claims and transport.
+ * The editor: mounts into Streamlit's component, builds its parts and tells them of one another.
  *
  * Streamlit calls `mount` again with new data on every rerun of the page; the same editor then goes on, and keeps its
  * zoom, tool and class when the slice is another one.
  */
 
-import { Claims } from "./claims.js";
+import { Appearance } from "./appearance.js";
+import { Choices } from "./choices.js";
 import { commandsOf, settingsOf } from "./commands.js";
 import { Doubt } from "./doubt.js";
-import { Follower } from "./follower.js";
 import { Greys } from "./greys.js";
 import { Hand } from "./hand.js";
 import { Keyboard } from "./keyboard.js";
 import { Minimap } from "./minimap.js";
-import { News } from "./news.js";
-import { Painter } from "./painter.js";
-import { UNSURE_COLOR } from "./palette.js";
+import { Opening } from "./opening.js";
 import { Panel } from "./panel.js";
-import { Pointers } from "./pointer.js";
-import { recalled, remember } from "./preferences.js";
+import { recalled } from "./preferences.js";
+import { Saving } from "./saving.js";
 import { Sheet } from "./sheet.js";
-import { Slices } from "./slices.js";
 import { Spots } from "./spots.js";
-import { pixelAt, Probe, statusText } from "./status.js";
-import { Steps } from "./steps.js";
+import { Surface } from "./surface.js";
 import { Tone } from "./tone.js";
-import { snap } from "./tools.js";
-import { Refused, sentenceOf } from "./transport.js";
+import { sentenceOf } from "./transport.js";
 import { View } from "./view.js";
 
-/**
- * @typedef {object} Data What the page hands over.
- * @property {string} base address of the slice's routes
- * @property {number} volume
- * @property {number} z
- * @property {[number, number]} shape height and width of the slice
- * @property {string} token
- * @property {number[][]} boxes y0, x0, y1, x1
- * @property {string | null} proposal why this slice, in words
- * @property {string} height CSS height of the editor
- */
+/** @typedef {import("./opening.js").Data} Data */
+/** @typedef {import("./slice.js").Slice} Slice */
 
 const GREETINGS = {
   draft: "Your strokes are back as you left them; save them when you are done.",
@@ -71,96 +57,73 @@ export class Editor {
   constructor(root, onClose) {
     this.root = root;
     this.onClose = onClose;
-    /** @type {Data | null} */
-    this.data = null;
-    this.follower = new Follower();
-    this.depth = 0;
     this.preferences = recalled();
     this.hand = new Hand();
     this.hand.mode = this.preferences.mode;
     this.hand.resize(this.preferences.size);
-    this.hidden = false;
     this.spots = new Spots();
-    this.pointer = null;
-    this.#build();
+    this.#buildPicture();
+    this.#buildWork();
     this.commands = commandsOf(this);
     this.settings = settingsOf(this);
     this.#fillPanel();
     this.guard = (event) => {
-      if (this.slices.unsent) event.preventDefault();
+      if (this.opening.slices.unsent) event.preventDefault();
     };
     window.addEventListener("beforeunload", this.guard);
   }
 
-  /** The open slice, or null. */
-  get slice() {
-    return this.slices.current;
+  /** The elements, and the picture among them. */
+  #buildPicture() {
+    const { root } = this;
+    this.panel = new Panel(root, (command) => this.run(command), (name, value) => this.set(name, value));
+    this.view = new View(this.panel.base, this.panel.overlay, () => this.appearance.showStatus());
+    this.minimap = new Minimap(this.panel.stage, this.view);
+    this.sheet = new Sheet(this.panel.stage);
+    this.tone = new Tone(this.panel.find(".tone"), () => this.#toned());
+    this.greys = new Greys(this.view, this.tone, (error) => this.slice && this.#say(sentenceOf(error), "problem"));
+    this.doubt = new Doubt(this.view, (problem) => this.#doubted(problem));
+    this.appearance = new Appearance(this);
+    this.choices = new Choices(this);
   }
 
-  #build() {
-    const { root } = this;
-    this.slices = new Slices({
+  /** What the person does, and what becomes of it. */
+  #buildWork() {
+    const { appearance, panel } = this;
+    this.surface = new Surface(panel.overlay, this, {
+      ready: () => this.slice !== null && !this.claims.busy,
+      painted: () => this.#painted(),
+      picked: (id) => this.choices.take(() => this.hand.choose(id)),
+      boxes: () => appearance.showBoxes(),
+      moved: () => this.#moved(),
+      range: () => appearance.showStatus(),
+      failed: (error) => this.#say(sentenceOf(error), "problem"),
+    });
+    this.painter = this.surface.painter;
+    this.opening = new Opening({
+      atWork: () => this.atWork,
       leaving: () => this.painter.end(),
       left: () => this.#left(),
       opened: (slice) => this.#opened(slice),
       grey: (slice, signal) => this.greys.load(slice, signal),
-      state: (state, sentence) => this.panel.setState(state, sentence),
-      refused: (sentence, here) => this.#refused(sentence, here),
+      sharp: (slice, signal) => this.#sharp(slice, signal),
+      boxes: () => this.#setBoxes(),
+      cover: (kind, text) => panel.setCover(kind, text),
+      reason: (text) => panel.setReason(text),
+      stepped: (step) => this.trigger("step", { step, nonce: Date.now() }),
+      state: (state, sentence) => panel.setState(state, sentence),
+      refused: (sentence) => this.#say(sentence, "problem"),
     });
-    this.panel = new Panel(root, (command) => this.run(command), (name, value) => this.set(name, value));
-    this.view = new View(this.panel.base, this.panel.overlay, () => this.#showStatus());
-    this.minimap = new Minimap(this.panel.stage, this.view);
-    this.sheet = new Sheet(this.panel.stage);
-    this.tone = new Tone(this.panel.find(".tone"), () => this.#toned());
-    this.greys = new Greys(this.view, this.tone, (error) => this.slice && this.panel.setBanner(sentenceOf(error), "problem"));
-    this.doubt = new Doubt(this.view, (problem) => {
-      if (problem !== "") this.panel.setBanner(problem);
-      this.#showChoice();
-      this.#showStatus();
+    this.saving = new Saving(this, {
+      quiet: () => !this.atWork,
+      changed: (rect) => this.view.changed(rect),
+      painted: () => this.#painted(),
+      renewed: () => this.#renewed(),
+      saved: (claim) => this.trigger("saved", claim),
     });
-    this.probe = new Probe(() => this.#showStatus());
-    this.news = new News((notice) => this.panel.setNotice(notice));
-    this.claims = new Claims({
-      slice: () => this.slice,
-      region: () => this.spots.region,
-      quiet: () => !this.#atWork,
-      wholeAllowed: () => this.hand.mode === "correct",
-      asks: () => this.preferences.askSlice,
-      ask: (question) => this.panel.ask(question),
-      saved: (slice, answer) => this.#saved(slice, answer),
-      reopen: () => this.open(),
-      changed: (slice) => this.#changed(slice),
-      failed: (error) => this.#notSaved(error),
-    });
-    this.steps = new Steps({
-      slice: () => this.slice,
-      quiet: () => !this.#atWork,
-      claims: this.claims,
-      painted: (rect) => this.view.changed(rect),
-      say: (text, kind) => this.panel.setBanner(text, kind),
-      offer: (notice) => this.panel.setNotice(notice),
-      done: () => this.#painted(),
-    });
-    this.painter = new Painter({
-      painted: (rect) => this.view.changed(rect),
-      finished: () => this.#painted(),
-      drawn: (box) => this.#drawn(box),
-      picked: (id) => this.choose(() => this.hand.choose(id)),
-      path: (points) => this.#drawPath(points),
-      range: () => this.#showStatus(),
-      failed: (error) => this.panel.setBanner(sentenceOf(error), "problem"),
-    });
-    this.pointers = new Pointers(this.panel.overlay, {
-      begin: (kind, event) => this.#begin(kind, event),
-      move: (_kind, event) => this.painter.move(this.view.toImage(event)),
-      end: () => this.painter.end(),
-      cancel: () => this.painter.cancel(),
-      hover: (event) => this.#hover(event),
-      pan: (dx, dy) => this.view.panBy(dx, dy),
-      zoom: (at, factor) => this.view.zoomAt(at, factor),
-      double: () => this.painter.close(),
-    });
-    this.keyboard = new Keyboard(root, (command) => this.run(command), (key, down) => this.#hold(key, down));
+    this.claims = this.saving.claims;
+    this.steps = this.saving.steps;
+    this.keyboard = new Keyboard(this.root, (command) => this.run(command), (key, down) => this.#hold(key, down));
   }
 
   #fillPanel() {
@@ -170,82 +133,87 @@ export class Editor {
     this.panel.setCheck("askSlice", this.preferences.askSlice);
   }
 
-  // ---- slices come and go
+  /** The open slice, or null. */
+  get slice() {
+    return this.opening.slice;
+  }
+
+  /** Whether something is being done that changes the slice, or will. */
+  get atWork() {
+    return this.surface.busy || this.claims.busy;
+  }
+
+  /** Whether pixels that nobody painted may be claimed. */
+  get whole() {
+    return this.slice !== null && this.hand.mode === "correct";
+  }
 
   /** New data from the page. @param {Data} data @param {(name: string, value: any) => void} trigger */
   update(data, trigger) {
     this.trigger = trigger;
     this.root.style.height = data.height;
-    if (!this.follower.pageIsAt(data.z)) return;
-    const before = this.data;
-    this.data = data;
-    this.panel.setReason(data.proposal ?? "");
-    if (before?.base !== data.base) this.open();
-    else if (JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.#setBoxes();
-  }
-
-  /** Open the slice that the page wants. */
-  async open() {
-    this.panel.setCover("loading", `Loading slice ${this.data.z} …`);
-    const opening = this.slices.open(() => this.data);
-    const { signal } = this.slices;
-    try {
-      const slice = await opening;
-      if (signal.aborted) return;
-      this.root.dataset.loaded = `${this.data.volume}/${this.data.z}`;
-      await this.doubt.load(slice, signal);
-    } catch (error) {
-      if (!signal.aborted) this.panel.setCover("error", sentenceOf(error));
-    }
+    this.opening.update(data);
   }
 
   close() {
-    this.slices.close().then(() => window.removeEventListener("beforeunload", this.guard));
-    this.news.close();
+    this.opening.close().then(() => window.removeEventListener("beforeunload", this.guard));
+    this.saving.news.close();
     this.view.close();
     this.root.remove();
     this.onClose();
   }
 
+  // ---- what happens to the slice; whatever follows it is told here
+
   #left() {
     delete this.root.dataset.loaded;
     this.painter.slice = null;
     this.doubt.forget();
-    this.news.follow(null);
+    this.saving.news.follow(null);
     this.claims.cancel();
-    this.#showStatus();
-    this.#showChoice();
+    this.appearance.showStatus();
+    this.appearance.showChoice();
   }
 
-  /** @param {import("./slice.js").Slice} slice */
+  /** @param {Slice} slice */
   #opened(slice) {
     this.painter.slice = slice;
     const { facts, raster } = slice;
-    this.depth = facts.depth;
     this.hand.fit(facts.classes);
     this.tone.setFacts(facts, null);
     this.panel.setClasses(facts.classes);
-    this.panel.setBanner(GREETINGS[facts.origin] ?? "");
+    this.#say(GREETINGS[facts.origin] ?? "");
     this.panel.setState("saved", "");
     this.panel.setCover("");
     this.view.setRaster(raster);
-    this.#setLook();
+    this.appearance.showLook();
     this.#setBoxes();
-    this.news.follow(slice);
+    this.saving.news.follow(slice);
   }
 
-  /** Open a slice of the volume at once and tell the page, which follows; strokes on their way arrive meanwhile. */
-  goTo(z) {
-    if (this.#atWork || z < 0 || z >= this.depth) return;
-    const forPage = this.follower.stepTo(z);
-    const base = this.data.base.replace(/[^/]+$/, String(z));
-    this.data = { ...this.data, base, z, boxes: [], proposal: null };
-    this.panel.setReason("");
-    this.open();
-    this.trigger("step", { step: forPage, nonce: Date.now() });
+  /** @param {Slice} slice @param {AbortSignal} signal */
+  #sharp(slice, signal) {
+    const { volume, z } = this.opening.data;
+    this.root.dataset.loaded = `${volume}/${z}`;
+    return this.doubt.load(slice, signal);
   }
 
-  // ---- commands and settings
+  /** A stroke, or a step back or forth over one. */
+  #painted() {
+    this.#say("");
+    this.appearance.showChoice();
+    this.appearance.showStatus();
+  }
+
+  /** The server did something with the whole slice. */
+  #renewed() {
+    const { width, height } = this.slice.raster;
+    this.spots.clear();
+    this.view.changed({ x0: 0, y0: 0, x1: width, y1: height });
+    this.appearance.showBoxes();
+  }
+
+  // ---- what a command may do
 
   /** @param {string} command a name, or `name:value` */
   run(command) {
@@ -261,124 +229,10 @@ export class Editor {
     this.settings[name]?.(value);
   }
 
-  /** @param {Partial<import("./preferences.js").Preferences>} part */
-  prefer(part) {
-    Object.assign(this.preferences, part);
-    remember(this.preferences);
-    this.#setLook();
-    this.#showRing();
-  }
-
-  setMode(mode) {
-    this.hand.mode = mode;
-    this.claims.cancel();
-    this.prefer({ mode });
-  }
-
-  choose(change) {
-    const { tool } = this.hand;
-    change();
-    if (this.hand.tool !== tool) this.painter.cancel();
-    this.#showChoice();
-    this.#showRing();
-  }
-
-  chooseClass(place) {
-    const chosen = this.slice?.facts.classes[place];
-    if (chosen !== undefined) this.choose(() => this.hand.choose(chosen.id));
-  }
-
-  classUnderCursor() {
-    const pixel = this.slice && this.pointer ? pixelAt(this.slice.raster, this.view.toImage(this.pointer)) : null;
-    return pixel === null ? null : this.slice.raster.mask[pixel[1] * this.slice.raster.width + pixel[0]];
-  }
-
-  // ---- how it looks
-
-  #setLook() {
-    const { opacity, outline } = this.preferences;
-    const look = { ...this.tone.look, opacity, outline, hidden: this.hidden, mode: this.hand.mode };
-    if (this.slice !== null) this.view.setLook(this.slice.facts.classes, look);
-    this.#showChoice();
-  }
-
-  /** The image section changed: what the table can do is done at once, the rest is asked for. */
-  #toned() {
-    this.#setLook();
-    if (this.slice !== null) this.greys.renew(this.slice, this.slices.signal);
-  }
-
-  // ---- hot boxes
-
-  #setBoxes() {
-    this.spots.set(this.data.boxes);
-    this.#showBoxes();
-  }
-
   nextBox() {
     const rect = this.spots.next();
     if (rect !== null) this.view.show(rect);
-    this.#showBoxes();
-  }
-
-  #showBoxes() {
-    this.view.boxes = this.spots.boxes;
-    this.view.redrawOverlay();
-    this.#showChoice();
-  }
-
-  // ---- gestures
-
-  get #atWork() {
-    return this.pointers.busy || this.painter.busy || this.claims.busy;
-  }
-
-  #begin(kind, event) {
-    if (this.slice === null || this.claims.busy) return;
-    this.slice.clock.input();
-    this.painter.begin(kind, this.view.toImage(event), this.#reaching, event);
-  }
-
-  /** The hand at the zoom of the view: how near a click must come to a corner, and the box there is. */
-  get #reaching() {
-    this.hand.reach = (8 * devicePixelRatio) / this.view.camera.scale;
-    this.hand.box = this.spots.drawn;
-    return this.hand;
-  }
-
-  #painted() {
-    this.panel.setBanner("");
-    this.#showChoice();
-    this.#showStatus();
-  }
-
-  #drawn(box) {
-    this.spots.draw(box);
-    this.#showBoxes();
-  }
-
-  #drawPath(points) {
-    this.view.path = points;
-    this.view.redrawOverlay();
-  }
-
-  #hover(event) {
-    this.pointer = event === null ? null : { clientX: event.clientX, clientY: event.clientY };
-    if (event !== null) this.slice?.clock.input();
-    this.painter.hover(event && this.view.toImage(event), this.#reaching, event ?? {});
-    this.#showRing();
-    this.#showStatus();
-  }
-
-  /** A key that counts while it is down. */
-  #hold(key, down) {
-    if (key === "space") {
-      this.pointers.space = down;
-      this.#showRing();
-    } else if (this.hidden !== down) {
-      this.hidden = down;
-      this.#setLook();
-    }
+    this.appearance.showBoxes();
   }
 
   /** Take back what is begun, the latest first: a stroke or polygon, a question, a box. */
@@ -386,7 +240,7 @@ export class Editor {
     if (this.painter.busy) return this.painter.cancel();
     if (this.claims.asking) return this.claims.cancel();
     this.spots.clear();
-    return this.#showBoxes();
+    return this.appearance.showBoxes();
   }
 
   /** @param {"undo" | "redo"} which */
@@ -396,92 +250,43 @@ export class Editor {
 
   /** @param {string} query */
   suggest(query) {
-    if (this.hand.mode === "scribble") this.setMode("correct"); // scribbling would hide it
-    return this.steps.suggest(query, this.slices.signal);
+    if (this.hand.mode === "scribble") this.choices.setMode("correct"); // scribbling would hide it
+    return this.steps.suggest(query, this.opening.signal);
   }
 
-  dismiss() {
-    this.news.decline();
-    this.panel.setNotice(null);
+  // ---- what the parts report
+
+  #say(text, kind = "note") {
+    this.panel.setBanner(text, kind);
   }
 
-  // ---- what claims and transport report
-
-  /** @param {import("./slice.js").Slice} slice which may have been left by now @param {any} answer */
-  #saved({ api: { base } }, answer) {
-    const [volume, z] = base.split("/").slice(-2).map(Number);
-    this.steps.savedLast = { base, z };
-    this.trigger("saved", { volume, z, ...answer });
+  #setBoxes() {
+    this.spots.set(this.opening.data.boxes);
+    this.appearance.showBoxes();
   }
 
-  /** The server did something with the whole slice, and it was loaded anew. @param {Slice} slice */
-  #changed(slice) {
-    this.panel.setState("saved", "");
-    this.panel.setBanner("");
-    this.spots.clear();
-    this.view.changed({ x0: 0, y0: 0, x1: slice.raster.width, y1: slice.raster.height });
-    this.#showBoxes();
-    this.news.look();
+  /** The image section changed: what the table can do is done at once, the rest is asked for. */
+  #toned() {
+    this.appearance.showLook();
+    if (this.slice !== null) this.greys.renew(this.slice, this.opening.signal);
   }
 
-  #notSaved(error) {
-    const again = error instanceof Refused ? "" : " Press the button again to retry.";
-    this.panel.setState(this.slice.outbox.unsent ? "retrying" : "saved", "");
-    this.panel.setBanner(sentenceOf(error) + again, "problem");
+  /** The heat map came, or cannot come. */
+  #doubted(problem) {
+    if (problem !== "") this.#say(problem);
+    this.appearance.showChoice();
+    this.appearance.showStatus();
   }
 
-  /** The server said no to a stroke: the slice is shown as it is stored. */
-  async #refused(sentence, here) {
-    if (here) await this.open();
-    this.panel.setBanner(sentence, "problem");
+  #moved() {
+    this.appearance.showRing();
+    this.appearance.showStatus();
   }
 
-  // ---- what the person sees
-
-  #showChoice() {
-    const { hand, slice, spots } = this;
-    const ready = slice !== null;
-    const whole = ready && hand.mode === "correct";
-    this.panel.setChoice({
-      hand,
-      box: whole && spots.region !== null,
-      pressed: { heat: this.doubt.shown, "look:fill": !this.preferences.outline, "look:outline": this.preferences.outline },
-      enabled: {
-        undo: slice?.history.canUndo ?? false,
-        redo: slice?.history.canRedo ?? false,
-        nextBox: ready && spots.hot.length > 0,
-        heat: ready,
-        claim: ready,
-        claimSlice: whole,
-        copyPrevious: ready && this.data.z > 0,
-        copyNext: ready && this.data.z < this.depth - 1,
-        interpolate: ready,
-      },
-    });
-  }
-
-  #showRing() {
-    const { hand, pointers } = this;
-    this.view.ring = null;
-    if (this.pointer !== null && this.slice !== null && hand.round && !pointers.space) {
-      const color = hand.tool === "eraser" || hand.tool === "restore" ? "#ffffff" : this.#color(hand.classId);
-      this.view.ring = { ...snap(this.view.toImage(this.pointer), hand.size), size: hand.size, color };
-    }
-    this.root.dataset.cursor = pointers.space ? "pan" : hand.round ? "brush" : "cross";
-    this.view.redrawOverlay();
-  }
-
-  #color(id) {
-    return this.slice.facts.classes.find((c) => c.id === id)?.color ?? UNSURE_COLOR;
-  }
-
-  #showStatus() {
-    if (this.slice === null) return this.panel.setStatus("");
-    const place = this.pointer === null ? null : this.view.toImage(this.pointer);
-    this.probe.at(this.slice, pixelAt(this.slice.raster, place));
-    const { scale } = this.view.camera;
-    return this.panel.setStatus(
-      statusText({ slice: this.slice, z: this.data.z, place, scale, doubt: this.doubt.map, raw: this.probe.raw }),
-    );
+  /** A key that counts while it is down. */
+  #hold(key, down) {
+    if (key === "hide") return this.appearance.hide(down);
+    this.surface.pointers.space = down;
+    return this.appearance.showRing();
   }
 }

@@ -72,6 +72,24 @@ export class View {
     this.redrawOverlay();
   }
 
+  /** @param {import("./marks.js").Box[]} boxes */
+  setBoxes(boxes) {
+    this.boxes = boxes;
+    this.redrawOverlay();
+  }
+
+  /** A line on its way; null for none. @param {import("./marks.js").Point[] | null} points */
+  setPath(points) {
+    this.path = points;
+    this.redrawOverlay();
+  }
+
+  /** @param {import("./marks.js").Ring | null} ring */
+  setRing(ring) {
+    this.ring = ring;
+    this.redrawOverlay();
+  }
+
   fit() {
     this.camera.fit();
     this.#moved();

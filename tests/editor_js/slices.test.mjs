@@ -2,17 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Slices } from "../../app/editor/slices.js";
-
-const EMPTY_SLICE = (() => {
-  const facts = { sequence: 0, revision: null, round: null, latest: null, mask_numbers: 2, origin: "empty", classes: [] };
-  const head = JSON.stringify(facts);
-  const padded = new TextEncoder().encode(head + " ".repeat((4 - (head.length % 4)) % 4));
-  const bytes = new Uint8Array(4 + padded.length + 8);
-  new DataView(bytes.buffer).setUint32(0, padded.length, true);
-  bytes.set(padded, 4);
-  bytes.set(new Uint8Array(new Uint32Array([16, 0]).buffer), 4 + padded.length);
-  return bytes.buffer;
-})();
+import { emptySlice } from "./toys.mjs";
 
 /** A server whose answers to strokes wait until they are let go. */
 function server() {
@@ -21,7 +11,7 @@ function server() {
   globalThis.fetch = async (path, { method } = {}) => {
     log.push(path.split("?")[0]);
     if (method === "POST") await new Promise((go) => held.push(go));
-    return { ok: true, arrayBuffer: async () => EMPTY_SLICE, json: async () => ({ sequence: 1 }) };
+    return { ok: true, arrayBuffer: async () => emptySlice(), json: async () => ({ sequence: 1 }) };
   };
   return { log, letGo: () => held.splice(0).forEach((go) => go()) };
 }

@@ -55,3 +55,15 @@ export function atWork(raster, superpixels = null) {
   };
   return { painter, told, actions, drag };
 }
+
+/** What the server answers when a slice of 4 x 4 that nobody has painted is opened. @returns {ArrayBuffer} */
+export function emptySlice() {
+  const facts = { sequence: 0, revision: null, round: null, latest: null, mask_numbers: 2, origin: "empty", classes: [], depth: 9 };
+  const head = JSON.stringify(facts);
+  const padded = new TextEncoder().encode(head + " ".repeat((4 - (head.length % 4)) % 4));
+  const bytes = new Uint8Array(4 + padded.length + 8);
+  new DataView(bytes.buffer).setUint32(0, padded.length, true);
+  bytes.set(padded, 4);
+  bytes.set(new Uint8Array(new Uint32Array([16, 0]).buffer), 4 + padded.length);
+  return bytes.buffer;
+}

@@ -1,0 +1,45 @@
+/** What the person chose: tool, class, way to work and look; each choice is shown at once, and preferences are kept. */
+
+import { remember } from "./preferences.js";
+
+/** @typedef {import("./editor.js").Editor} Editor */
+
+export class Choices {
+  /** @param {Editor} editor */
+  constructor(editor) {
+    this.editor = editor;
+  }
+
+  /** @param {() => void} change what the hand holds */
+  take(change) {
+    const { appearance, hand, painter } = this.editor;
+    const { tool } = hand;
+    change();
+    if (hand.tool !== tool) painter.cancel();
+    appearance.showChoice();
+    appearance.showRing();
+  }
+
+  /** @param {number} place in the list of classes; one that is not there chooses nothing */
+  takeClass(place) {
+    const { hand, slice } = this.editor;
+    const chosen = slice?.facts.classes[place];
+    if (chosen !== undefined) this.take(() => hand.choose(chosen.id));
+  }
+
+  /** @param {"correct" | "scribble"} mode */
+  setMode(mode) {
+    this.editor.hand.mode = mode;
+    this.editor.claims.cancel();
+    this.prefer({ mode });
+  }
+
+  /** @param {Partial<import("./preferences.js").Preferences>} part */
+  prefer(part) {
+    const { appearance, preferences } = this.editor;
+    Object.assign(preferences, part);
+    remember(preferences);
+    appearance.showLook();
+    appearance.showRing();
+  }
+}

@@ -1,0 +1,120 @@
+/** Where the person is: the slice that the page asks for or that was stepped to, on its way until it can be painted on. */
+
+import { Follower } from "./follower.js";
+import { Slices } from "./slices.js";
+import { sentenceOf } from "./transport.js";
+
+/** @typedef {import("./slice.js").Slice} Slice */
+
+/**
+ * @typedef {object} Data What the page hands over.
+ * @property {string} base address of the slice's routes
+ * @property {number} volume
+ * @property {number} z
+ * @property {[number, number]} shape height and width of the slice
+ * @property {string} token
+ * @property {number[][]} boxes y0, x0, y1, x1
+ * @property {string | null} proposal why this slice, in words
+ * @property {string} height CSS height of the editor
+ */
+
+/**
+ * @typedef {object} Told
+ * @property {() => boolean} atWork whether something is being done that must not be left now
+ * @property {() => void} leaving the open slice is about to go: what is being painted must end
+ * @property {() => void} left no slice is open for the moment
+ * @property {(slice: Slice) => void} opened the mask is there, and can be painted on
+ * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} grey load the grey values
+ * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} sharp what is in view is there
+ * @property {() => void} boxes other hot boxes on the same slice
+ * @property {(kind: "loading" | "error", text: string) => void} cover why there is no picture now
+ * @property {(reason: string) => void} reason why the person is led to this slice
+ * @property {(step: number) => void} stepped by how many slices the page must follow
+ * @property {(state: string, sentence: string) => void} state of what is on its way
+ * @property {(sentence: string) => void} refused the server said no to a stroke
+ */
+
+export class Opening {
+  /** @param {Told} told */
+  constructor(told) {
+    this.told = told;
+    /** @type {Data | null} */
+    this.data = null;
+    this.follower = new Follower();
+    /** Slices of the volume; 0 until the first is open. */
+    this.depth = 0;
+    this.slices = new Slices({
+      leaving: told.leaving,
+      left: told.left,
+      opened: (slice) => this.#opened(slice),
+      grey: told.grey,
+      state: told.state,
+      refused: (sentence, here) => this.#refused(sentence, here),
+    });
+  }
+
+  /** The open slice, or null. */
+  get slice() {
+    return this.slices.current;
+  }
+
+  /** Ends what is being loaded when another slice is opened. */
+  get signal() {
+    return this.slices.signal;
+  }
+
+  /** The page ran. @param {Data} data */
+  update(data) {
+    if (!this.follower.pageIsAt(data.z)) return;
+    const before = this.data;
+    this.#goTo(data);
+    if (before?.base !== data.base) this.open();
+    else if (JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.told.boxes();
+  }
+
+  /** Open a slice of the volume at once and tell the page, which follows; strokes on their way arrive meanwhile. */
+  stepTo(z) {
+    if (this.told.atWork() || z < 0 || z >= this.depth) return;
+    const forPage = this.follower.stepTo(z);
+    const base = this.data.base.replace(/[^/]+$/, String(z));
+    this.#goTo({ ...this.data, base, z, boxes: [], proposal: null });
+    this.open();
+    this.told.stepped(forPage);
+  }
+
+  /** Open the slice that is wanted, as the server has it now. */
+  async open() {
+    this.told.cover("loading", `Loading slice ${this.data.z} …`);
+    const opening = this.slices.open(() => this.data);
+    const { signal } = this.slices;
+    try {
+      const slice = await opening;
+      if (!signal.aborted) await this.told.sharp(slice, signal);
+    } catch (error) {
+      if (!signal.aborted) this.told.cover("error", sentenceOf(error));
+    }
+  }
+
+  /** Leave for good. @returns {Promise<void>} when everything is stored */
+  close() {
+    return this.slices.close();
+  }
+
+  /** @param {Data} data */
+  #goTo(data) {
+    this.data = data;
+    this.told.reason(data.proposal ?? "");
+  }
+
+  /** @param {Slice} slice */
+  #opened(slice) {
+    this.depth = slice.facts.depth;
+    this.told.opened(slice);
+  }
+
+  /** The slice is shown as it is stored, if it is the open one. */
+  async #refused(sentence, here) {
+    if (here) await this.open();
+    this.told.refused(sentence);
+  }
+}

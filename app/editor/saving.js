@@ -1,0 +1,77 @@
+/** What becomes of the work: claims, undo across them, suggestions and news, and what each of them tells page and panel. */
+
+import { Claims } from "./claims.js";
+import { News } from "./news.js";
+import { Steps } from "./steps.js";
+import { Refused, sentenceOf } from "./transport.js";
+
+/** @typedef {import("./slice.js").Slice} Slice */
+
+/**
+ * @typedef {object} Told
+ * @property {() => boolean} quiet whether neither a gesture nor the server is at work
+ * @property {(rect: import("./raster.js").Rect) => void} changed part of the slice has other pixels
+ * @property {() => void} painted a step was done
+ * @property {() => void} renewed the server did something with the whole slice, which was loaded anew
+ * @property {(place: {volume: number, z: number}) => void} saved a claim is stored
+ */
+
+export class Saving {
+  /**
+   * @param {Pick<import("./editor.js").Editor, "hand" | "opening" | "panel" | "preferences" | "spots">} parts
+   * @param {Told} told
+   */
+  constructor({ hand, opening, panel, preferences, spots }, told) {
+    this.panel = panel;
+    this.opening = opening;
+    this.told = told;
+    this.news = new News((notice) => panel.setNotice(notice));
+    this.claims = new Claims({
+      slice: () => opening.slice,
+      region: () => spots.region,
+      quiet: told.quiet,
+      wholeAllowed: () => hand.mode === "correct",
+      asks: () => preferences.askSlice,
+      ask: (question) => panel.ask(question),
+      saved: (slice, answer) => this.#saved(slice, answer),
+      reopen: () => opening.open(),
+      changed: () => this.#renewed(),
+      failed: (error) => this.#notSaved(error),
+    });
+    this.steps = new Steps({
+      slice: () => opening.slice,
+      quiet: told.quiet,
+      claims: this.claims,
+      painted: told.changed,
+      say: (text, kind) => panel.setBanner(text, kind),
+      offer: (notice) => panel.setNotice(notice),
+      done: told.painted,
+    });
+  }
+
+  /** The person does not want what is offered. */
+  dismiss() {
+    this.news.decline();
+    this.panel.setNotice(null);
+  }
+
+  /** @param {Slice} slice which may have been left by now @param {any} answer */
+  #saved({ api: { base } }, answer) {
+    const [volume, z] = base.split("/").slice(-2).map(Number);
+    this.steps.savedLast = { base, z };
+    this.told.saved({ volume, z, ...answer });
+  }
+
+  #renewed() {
+    this.panel.setState("saved", "");
+    this.panel.setBanner("");
+    this.told.renewed();
+    this.news.look();
+  }
+
+  #notSaved(error) {
+    const again = error instanceof Refused ? "" : " Press the button again to retry.";
+    this.panel.setState(this.opening.slice.outbox.unsent ? "retrying" : "saved", "");
+    this.panel.setBanner(sentenceOf(error) + again, "problem");
+  }
+}

@@ -1,0 +1,95 @@
+/** The surface that is painted on: gestures of mouse, pen and fingers go to the painter or move the view. */
+
+import { Painter } from "./painter.js";
+import { Pointers } from "./pointer.js";
+import { pixelAt } from "./status.js";
+
+/** @typedef {import("./slice.js").Slice} Slice */
+
+/**
+ * @typedef {object} Told
+ * @property {() => boolean} ready whether the slice may be painted on now
+ * @property {() => void} painted an action was stored, or is on its way
+ * @property {(classId: number) => void} picked a class was taken up
+ * @property {() => void} boxes another box is drawn
+ * @property {() => void} moved the cursor is elsewhere
+ * @property {() => void} range the grey values that are painted are others
+ * @property {(error: unknown) => void} failed something was not painted
+ */
+
+export class Surface {
+  /**
+   * @param {HTMLElement} element what the pointers are over
+   * @param {{view: import("./view.js").View, hand: import("./hand.js").Hand, spots: import("./spots.js").Spots}} parts
+   * @param {Told} told
+   */
+  constructor(element, { view, hand, spots }, told) {
+    this.view = view;
+    this.hand = hand;
+    this.spots = spots;
+    this.told = told;
+    /** Where the cursor is. @type {import("./pointer.js").Place | null} */
+    this.cursor = null;
+    this.painter = new Painter({
+      painted: (rect) => view.changed(rect),
+      finished: told.painted,
+      drawn: (box) => this.#drawn(box),
+      picked: told.picked,
+      path: (points) => view.setPath(points),
+      range: told.range,
+      failed: told.failed,
+    });
+    this.pointers = new Pointers(element, {
+      begin: (kind, event) => this.#begin(kind, event),
+      move: (_kind, event) => this.painter.move(view.toImage(event)),
+      end: () => this.painter.end(),
+      cancel: () => this.painter.cancel(),
+      hover: (event) => this.#hover(event),
+      pan: (dx, dy) => view.panBy(dx, dy),
+      zoom: (at, factor) => view.zoomAt(at, factor),
+      double: () => this.painter.close(),
+    });
+  }
+
+  /** Whether a gesture, or something that it began, will still change the slice. */
+  get busy() {
+    return this.pointers.busy || this.painter.busy;
+  }
+
+  /** Where the cursor is, in image pixels; null while it is elsewhere. */
+  get place() {
+    return this.cursor === null ? null : this.view.toImage(this.cursor);
+  }
+
+  /** The class of the pixel under the cursor. @returns {number | null} */
+  get classUnderCursor() {
+    const raster = this.painter.slice?.raster;
+    const pixel = raster === undefined ? null : pixelAt(raster, this.place);
+    return pixel === null ? null : raster.mask[pixel[1] * raster.width + pixel[0]];
+  }
+
+  #begin(kind, event) {
+    if (!this.told.ready()) return;
+    this.painter.slice?.clock.input();
+    this.painter.begin(kind, this.view.toImage(event), this.#reaching, event);
+  }
+
+  /** The hand at the zoom of the view: how near a click must come to a corner, and the box there is. */
+  get #reaching() {
+    this.hand.reach = (8 * devicePixelRatio) / this.view.camera.scale;
+    this.hand.box = this.spots.drawn;
+    return this.hand;
+  }
+
+  #drawn(box) {
+    this.spots.draw(box);
+    this.told.boxes();
+  }
+
+  #hover(event) {
+    this.cursor = event === null ? null : { clientX: event.clientX, clientY: event.clientY };
+    if (event !== null) this.painter.slice?.clock.input();
+    this.painter.hover(event && this.view.toImage(event), this.#reaching, event ?? {});
+    this.told.moved();
+  }
+}
