@@ -29,3 +29,8 @@ class Presence:
             while len(self._seen) > self._most or now - next(iter(self._seen.values()))[1] > SECONDS:
                 self._seen.popitem(last=False)
             return sum(where == place for where, _ in self._seen.values()) - 1
+
+    def leave(self, window: str) -> None:
+        """Forget a window that was closed or loaded anew."""
+        with self._lock:
+            self._seen.pop(window, None)

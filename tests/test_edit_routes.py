@@ -500,6 +500,14 @@ def test_windows_on_one_slice_see_each_other(client: TestClient, monkeypatch: py
     assert news(client, "a")["others"] == 0
 
 
+def test_a_window_that_closes_says_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that loading a page anew does not look like a second window."""
+    monkeypatch.setattr(edit, "_presence", Presence())
+    news(client, "a")
+    assert client.get(f"{SLICE}/news?window=a&closing=1").status_code == 204
+    assert news(client, "b")["others"] == 0
+
+
 @pytest.mark.parametrize("query", ["", "?window=", f"?window={'x' * 65}", "?window=a%0Ab", "?window=%F0%9F%98%80"])
 def test_a_window_names_itself(client: TestClient, query: str) -> None:
     """By 1 to 64 letters, digits and dashes."""

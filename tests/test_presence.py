@@ -35,6 +35,15 @@ def test_a_window_that_no_longer_asks_is_taken_to_be_closed() -> None:
     assert presence.others("b", 1) == 0
 
 
+def test_a_window_that_says_so_is_gone_at_once() -> None:
+    """Nobody waits for it to be missed; one that was never seen may leave too."""
+    presence = Presence(now=Clock())
+    presence.others("a", 1)
+    presence.leave("a")
+    presence.leave("never")
+    assert presence.others("b", 1) == 0
+
+
 def test_memory_is_bounded_however_many_windows_are_made_up() -> None:
     """The windows that asked longest ago are forgotten first, so those that keep asking stay."""
     presence = Presence(most=3, now=Clock())

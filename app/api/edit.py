@@ -104,9 +104,12 @@ def rebase(request: Request, body: bytes) -> Response:
 
 
 def news(request: Request) -> Response:
-    """What a window must know to see that it is out of date, and how many others have the slice open."""
+    """What a window must know to see that it is out of date, and who else looks; ``closing``: it looks no more."""
     project, volume, z = place(request)
     window = window_of(request)
+    if number(request, "closing", 0, 0, 1):
+        _presence.leave(window)
+        return Response(status_code=204)
     others = _presence.others(window, (project.folder, volume, z))
     return JSONResponse({**asdict(project.news(volume, z)), "others": others}, headers={"Cache-Control": "no-store"})
 

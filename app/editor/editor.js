@@ -119,7 +119,7 @@ export class Editor {
       changed: (rect) => this.view.changed(rect),
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
-      saved: (claim) => this.trigger("saved", claim),
+      saved: (saved) => this.trigger("saved", saved),
     });
     this.claims = this.saving.claims;
     this.steps = this.saving.steps;
@@ -189,6 +189,7 @@ export class Editor {
     this.appearance.showLook();
     this.#setBoxes();
     this.saving.news.follow(slice);
+    this.keyboard.take();
   }
 
   /** @param {Slice} slice @param {AbortSignal} signal */
@@ -208,7 +209,6 @@ export class Editor {
   /** The server did something with the whole slice. */
   #renewed() {
     const { width, height } = this.slice.raster;
-    this.spots.clear();
     this.view.changed({ x0: 0, y0: 0, x1: width, y1: height });
     this.appearance.showBoxes();
   }
@@ -230,9 +230,7 @@ export class Editor {
   }
 
   nextBox() {
-    const rect = this.spots.next();
-    if (rect !== null) this.view.show(rect);
-    this.appearance.showBoxes();
+    this.#showBox(this.spots.next());
   }
 
   /** Take back what is begun, the latest first: a stroke or polygon, a question, a box. */
@@ -261,7 +259,12 @@ export class Editor {
   }
 
   #setBoxes() {
-    this.spots.set(this.opening.data.boxes);
+    this.#showBox(this.spots.set(this.opening.data.boxes));
+  }
+
+  /** @param {import("./raster.js").Rect | null} rect the box to look at */
+  #showBox(rect) {
+    if (rect !== null) this.view.show(rect);
     this.appearance.showBoxes();
   }
 

@@ -17,12 +17,12 @@ export class Keyboard {
     this.root = root;
     this.run = run;
     this.hold = hold;
-    root.addEventListener("pointerenter", () => this.#take());
+    root.addEventListener("pointerenter", () => this.take());
     root.addEventListener("pointerdown", (event) => {
-      if (!event.target.closest("select")) this.#take(true);
+      if (!event.target.closest("select")) this.take(true);
     });
     for (const name of ["change", "click"]) {
-      root.addEventListener(name, (event) => event.target.matches(BY_KEYBOARD) || this.#take(true));
+      root.addEventListener(name, (event) => event.target.matches(BY_KEYBOARD) || this.take(true));
     }
     root.addEventListener("keydown", (event) => this.#down(event));
     root.addEventListener("keyup", (event) => this.#up(event));
@@ -30,7 +30,7 @@ export class Keyboard {
   }
 
   /** Take the focus, unless the person is typing elsewhere on the page. */
-  #take(anyway = false) {
+  take(anyway = false) {
     if (anyway || !typing(this.root)) this.root.focus({ preventScroll: true });
   }
 

@@ -19,6 +19,8 @@ export class News {
     /** @type {Notice | null} */
     this.notice = null;
     this.timer = setInterval(() => this.look(), EVERY_MS);
+    this.leave = () => this.#leave();
+    window.addEventListener("pagehide", this.leave);
   }
 
   /** Another slice is open; null while none is. @param {Slice | null} slice */
@@ -48,7 +50,15 @@ export class News {
 
   close() {
     clearInterval(this.timer);
+    window.removeEventListener("pagehide", this.leave);
+    this.#leave();
     this.slice = null;
+  }
+
+  /** Say that this window looks no more, so that no other one, or itself loaded anew, is told of it. */
+  #leave() {
+    if (this.slice === null) return;
+    fetch(`${this.slice.api.base}/news?window=${this.window}&closing=1`, { keepalive: true }).catch(() => {});
   }
 
   #say(notice) {

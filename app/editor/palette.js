@@ -23,6 +23,10 @@ export const STATES = 4;
 const SHARES = [0.6, 1.2, 0.85, 1.2];
 /** Background is the absence of colour: a trace of it where a person labelled it, none where the model did. */
 const BACKGROUND_SHARES = [0, 0.45, 0.2, 0.45];
+/** A trace is not seen on grey, so labelled background is striped too: so strongly, by state. */
+const STRIPE_SHARES = { correct: [0, 0.7, 0, 0.7], scribble: [0, 0.7, 0.3, 0.7] };
+/** The table's row for a stripe; no class has this id. */
+export const STRIPE = 254;
 const OUTLINE_SHARES = [0.75, 1, 0.9, 1];
 /** What lies along an outline is darkened: a thin line of a colour as bright as the grey around it would not be seen. */
 const BESIDE_OUTLINE = 0.5;
@@ -75,7 +79,25 @@ export function buildTable(classes, look) {
       if (share > 0) table.set(tinted(greys, rgb(color), share), (state << 16) | (id << 8));
     }
   }
+  const [{ color }] = classes;
+  for (let state = 0; state < STATES; state += 1) {
+    const row = (state << 16) | (STRIPE << 8);
+    table.set(striped(greys, rgb(color), strength(0, state, look), stripe(state, look)), row);
+  }
   return table;
+}
+
+/** How strongly a stripe differs from what it lies on, 0 to 1. */
+function stripe(state, { hidden, mode, opacity }) {
+  return hidden ? 0 : STRIPE_SHARES[mode][state] * Math.min(1, 2 * opacity);
+}
+
+/** The background as it is shown, dark greys made lighter and light ones darker. */
+function striped(greys, [r, g, b], share, much) {
+  return Uint32Array.from(greys, (grey) => {
+    const [base, end] = [(1 - share) * grey, grey < 128 ? 255 : 0];
+    return pixel(...[r, g, b].map((part) => (1 - much) * (base + share * part) + much * end));
+  });
 }
 
 /** The class of every `state << 8 | class` as it is shown, to tell where borders are. @param {Look} look */

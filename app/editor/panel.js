@@ -129,6 +129,11 @@ export class Panel {
     banner.dataset.kind = kind;
   }
 
+  /** Take a note away; a problem stays. */
+  clearNote() {
+    if (this.find(".banner").dataset.kind === "note") this.setBanner("");
+  }
+
   /** Something that can be answered with a button. @param {import("./news.js").Notice | null} notice */
   setNotice(notice) {
     const element = this.find(".notice");

@@ -24,8 +24,9 @@ export class Saving {
   constructor({ hand, opening, panel, preferences, spots }, told) {
     this.panel = panel;
     this.opening = opening;
+    this.spots = spots;
     this.told = told;
-    this.news = new News((notice) => panel.setNotice(notice));
+    this.news = new News((notice) => this.#offer(notice));
     this.claims = new Claims({
       slice: () => opening.slice,
       region: () => spots.region,
@@ -55,10 +56,18 @@ export class Saving {
     this.panel.setNotice(null);
   }
 
+  /** @param {import("./news.js").Notice | null} notice */
+  #offer(notice) {
+    if (notice?.kind === "prediction") this.panel.clearNote(); // such as that there is no model yet
+    this.panel.setNotice(notice);
+  }
+
   /** @param {Slice} slice which may have been left by now @param {any} answer */
-  #saved({ api: { base } }, answer) {
+  #saved(slice, answer) {
+    const { base } = slice.api;
     const [volume, z] = base.split("/").slice(-2).map(Number);
     this.steps.savedLast = { base, z };
+    if (slice === this.opening.slice) this.spots.saved(answer.claim);
     this.told.saved({ volume, z, ...answer });
   }
 

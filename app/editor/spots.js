@@ -9,11 +9,25 @@ export class Spots {
     this.chosen = -1;
     /** @type {Rect | null} */
     this.drawn = null;
+    /** Whether the person works from box to box: the one just saved was chosen, so the next is wanted. */
+    this.onward = false;
   }
 
-  /** Other boxes, as y0, x0, y1, x1. @param {number[][]} boxes */
+  /**
+   * Other boxes, as y0, x0, y1, x1.
+   * @param {number[][]} boxes @returns {Rect | null} the one to go on to, for who works from box to box
+   */
   set(boxes) {
     this.hot = boxes.map(([y0, x0, y1, x1]) => ({ x0, y0, x1, y1 }));
+    this.clear();
+    const next = this.onward ? this.next() : null;
+    this.onward = false;
+    return next;
+  }
+
+  /** A claim is stored. @param {"strokes" | "region" | "slice"} kind */
+  saved(kind) {
+    this.onward = kind === "region" && this.chosen !== -1;
     this.clear();
   }
 

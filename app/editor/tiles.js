@@ -3,7 +3,7 @@
  * shows and not what the slice holds. A tile remembers which part of it is out of date and is mended when it is seen.
  */
 
-import { STATES } from "./palette.js";
+import { STATES, STRIPE } from "./palette.js";
 import { UNSURE } from "./raster.js";
 
 /** @typedef {import("./raster.js").Raster} Raster */
@@ -24,6 +24,8 @@ export const TILE = 512;
 const BORDER = 2;
 /** Tiles kept besides those in view, so that going back costs nothing; each holds 1 MB. */
 const SPARE_TILES = 48;
+/** Of every eight pixels along a row, so many belong to a stripe. */
+const STRIPE_WIDTH = 2;
 
 /**
  * The level whose pixels are just not larger than the screen's.
@@ -125,7 +127,9 @@ export class Tiles {
       const from = (ty * TILE + y) * greyWidth + tx * TILE + x0;
       for (let i = 0; i < columns.length; i += 1) {
         const at = row + columns[i];
-        pixels[out + i] = table[((touched[at] | (saved[at] << 1)) << 16) | (mask[at] << 8) | grey[from + i]];
+        const state = touched[at] | (saved[at] << 1);
+        const id = mask[at] === 0 && state !== 0 && ((x0 + i + y) & 7) < STRIPE_WIDTH ? STRIPE : mask[at];
+        pixels[out + i] = table[(state << 16) | (id << 8) | grey[from + i]];
       }
     }
     canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);

@@ -17,11 +17,7 @@ from core.config import ProposeConfig, TrainConfig
 from core.project import Project
 from core.propose import Proposal
 
-_CLAIM_WORDS = {
-    "strokes": "painted pixels",
-    "region": "pixels of the checked region",
-    "slice": "pixels, the whole slice",
-}
+_CLAIM_WORDS = {"strokes": "Strokes", "region": "Box", "slice": "Whole slice"}
 Emphasis = Literal["primary", "secondary"]
 _EDITOR_HEIGHT = "calc(100vh - 84px)"
 _CSS = """
@@ -90,8 +86,8 @@ def _editor(project: Project, volume: int, z: int) -> None:
     depth = project.volumes[volume].shape[0]
 
     def saved(event: Saved) -> None:
-        words = _CLAIM_WORDS.get(event.claim, "pixels")
-        session.say(f"Saved {slice_name(event.volume, event.z, len(project.volumes)).lower()}: {event.pixels:,} {words}.")
+        name = slice_name(event.volume, event.z, len(project.volumes)).lower()
+        session.say(f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now.")
         here, listed = (event.volume, event.z), [(p.volume, p.z) for p in project.proposals()]
         if listed:  # first the other places of the same slice, if some are left
             session.edit(*(here if here in listed else listed[0]))

@@ -100,7 +100,7 @@ def test_a_proposal_opens_in_the_editor_and_saving_goes_on_to_the_next(
     browser_page.locator(".overlay").click()
     browser_page.wait_for_selector(".chip[data-state=saved]")
     browser_page.get_by_text("Save strokes").click()
-    toast = browser_page.get_by_test_id("stToast").filter(has_text=f"Saved slice {second.z}")
+    toast = browser_page.get_by_test_id("stToast").filter(has_text=f"saved on slice {second.z}")
     toast.wait_for()
     browser_page.wait_for_selector(f".editor[data-loaded='0/{first.z}']")
     assert [row.z for row in project.labelled_slices()] == [second.z]

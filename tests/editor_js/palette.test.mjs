@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bareTable, buildShown, buildTable, toned } from "../../app/editor/palette.js";
+import { bareTable, buildShown, buildTable, STRIPE, toned } from "../../app/editor/palette.js";
 
 const CLASSES = [
   { id: 0, name: "matrix", color: "#808080" },
@@ -89,4 +89,19 @@ test("gamma lifts the shadows and leaves the ends; inversion turns everything ro
 
 test("a window without width is black below and white above", () => {
   assert.deepEqual([99, 101].map((grey) => toned(grey, { ...LOOK, low: 100, high: 100 })), [0, 255]);
+});
+
+test("painted background is striped so that it is seen on any grey; the model's is not", () => {
+  for (const grey of [0, 60, 127, 128, 200, 255]) {
+    const away = (state, look) => {
+      const table = buildTable(CLASSES, { ...LOOK, ...look });
+      return Math.abs(entry(table, state, STRIPE, grey)[0] - entry(table, state, 0, grey)[0]);
+    };
+    assert.ok(away(PAINTED, {}) > 50, `grey ${grey}`);
+    assert.equal(away(PREDICTED, {}), 0);
+    assert.equal(away(SAVED, {}), 0);
+    const scribble = { mode: "scribble" };
+    assert.ok(away(SAVED, scribble) > 20 && away(PAINTED, scribble) > away(SAVED, scribble), `grey ${grey}`);
+    assert.equal(away(PAINTED, { hidden: true }), 0);
+  }
 });

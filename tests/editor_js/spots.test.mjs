@@ -30,3 +30,26 @@ test("hot boxes are drawn, the chosen one with its place in the list", () => {
   made.next();
   assert.deepEqual(made.boxes.map((b) => [b.kind, b.text]), [["chosen", "unsure 1 of 2"], ["hot", undefined]]);
 });
+
+test("who vouches for a hot box goes on to the next one, here or on the next slice", () => {
+  const made = spots();
+  made.next();
+  made.saved("region");
+  assert.equal(made.region, null);
+  assert.deepEqual(made.set([[4, 5, 6, 7]]), { x0: 5, y0: 4, x1: 7, y1: 6 });
+  assert.equal(made.boxes[0].text, "unsure 1 of 1");
+  made.saved("region");
+  assert.equal(made.set([]), null);
+  assert.equal(made.set([[0, 1, 2, 3]]), null);
+});
+
+test("the view stays where it is for who saves strokes, a slice or a box of their own", () => {
+  for (const kind of ["strokes", "slice", "region"]) {
+    const made = spots();
+    if (kind === "region") made.draw({ x0: 8, y0: 8, x1: 9, y1: 9 });
+    else made.next();
+    made.saved(kind);
+    assert.equal(made.set([[4, 5, 6, 7]]), null);
+    assert.equal(made.region, null);
+  }
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bareTable, buildShown, buildTable } from "../../app/editor/palette.js";
+import { bareTable, buildShown, buildTable, STRIPE } from "../../app/editor/palette.js";
 import { Raster } from "../../app/editor/raster.js";
 import { levelFor, Tiles, union } from "../../app/editor/tiles.js";
 import { installCanvases } from "./canvases.mjs";
@@ -47,7 +47,9 @@ function expected(raster, level, look) {
   return (x, y) => {
     const value = grey[y * width + x];
     const colour = table[(keyAt(x, y) << 8) | value];
-    if (!look.outline) return colour;
+    const labelled = keyAt(x, y) >> 8;
+    const onStripe = labelled !== 0 && (keyAt(x, y) & 255) === 0 && (x + y) % 8 < 2;
+    if (!look.outline) return onStripe ? table[(labelled << 16) | (STRIPE << 8) | value] : colour;
     const id = shown[keyAt(x, y)];
     const reach = id === 0 || id === 255 ? [1] : [1, 2];
     const around = reach.flatMap((d) => [keyAt(x - d, y), keyAt(x + d, y), keyAt(x, y - d), keyAt(x, y + d)]);

@@ -1,0 +1,74 @@
+"""The way a person is led: from box to box of a slice, from slice to slice, with the keyboard alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from core.geometry import Box
+from core.project import Project
+from core.propose import Proposal
+from tests.browser.painting import SIDE, place, place_or_none, until
+from tests.predicted import keep
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+BOXES = (Box(8, 8, 24, 24), Box(40, 40, 56, 56))
+
+
+@pytest.fixture
+def led(project: Project, browser_page: Page, shared_app: tuple[str, Path]) -> Page:
+    """The annotate page after a round that is unsure in two places of slice 2 and in one of slice 1; nobody touched it."""
+    mask, sure = np.zeros((SIDE, SIDE), np.uint8), np.full((SIDE, SIDE), 200, np.uint8)
+    for z in (1, 2):
+        keep(project, z, mask, sure)
+    proposals = [Proposal(0, 2, 0.5, "unsure here", BOXES), Proposal(0, 1, 0.4, "and here", BOXES[:1])]
+    project.store.rounds.propose(1, proposals, sought=True)
+    browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
+    browser_page.wait_for_selector(".editor[data-loaded='0/2']")
+    return browser_page
+
+
+def chosen(page: Page) -> str | None:
+    """What is written at the box that Enter would save; None where none is chosen."""
+    texts = page.locator(".editor").evaluate("root => root.editor.spots.boxes.map(box => box.text ?? null)")
+    return next((str(text) for text in texts if text is not None), None)
+
+
+def labelled(project: Project, z: int) -> int:
+    """Labelled pixels of a slice."""
+    return int((project.label(0, z) != 255).sum())
+
+
+def test_enter_leads_from_box_to_box_and_on_to_the_next_slice(led: Page, project: Project) -> None:
+    """No mouse is needed: N chooses the first box, each Enter saves one and shows the next, here and then on slice 1."""
+    led.keyboard.press("n")
+    until(lambda: chosen(led) == "unsure 1 of 2")
+    led.get_by_text("Box is right").wait_for()
+    led.keyboard.press("Enter")
+    until(lambda: labelled(project, 2) == 256)
+    until(lambda: chosen(led) == "unsure 1 of 1")
+    assert place(led) == (0, 2)
+    led.keyboard.press("Enter")
+    until(lambda: labelled(project, 2) == 512)
+    until(lambda: place_or_none(led) == (0, 1) and chosen(led) == "unsure 1 of 1")
+    led.keyboard.press("Enter")
+    until(lambda: labelled(project, 1) == 256)
+    assert project.proposals() == []
+
+
+def test_a_page_that_is_loaded_anew_is_no_second_window(led: Page, project: Project) -> None:
+    """Nobody is warned of themselves."""
+    led.wait_for_timeout(500)
+    led.reload()
+    led.wait_for_selector(".editor[data-loaded='0/2']")
+    led.wait_for_timeout(1500)
+    assert not led.locator(".notice").is_visible()
+    other = led.context.new_page()
+    other.goto(led.url)
+    other.wait_for_selector(".editor[data-loaded='0/2']")
+    other.get_by_text("open in another window").wait_for()
