@@ -171,6 +171,12 @@ class LabelStore:
         row = self._records.row("SELECT roles FROM roles WHERE volume = ? AND z = ?", (volume, z))
         return np.zeros(shape, np.uint8) if row is None else unpack(row["roles"], np.uint8, shape)
 
+    def trainable(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Pixels that train or would train if they were labelled, bool ``(H, W)``: what nothing holds back."""
+        roles = self.roles(volume, z, shape)
+        _, near = self._held_back(volume, shape)
+        return np.asarray((roles == Role.TRAIN) | ((roles == Role.NONE) & ~near))
+
     def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
         """A revision's label where pixels have ``role``, 255 elsewhere: all that a trainer or a score may look at."""
         (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))

@@ -1,0 +1,239 @@
+"""The instant first model: a forest of randomised trees that learns from the first strokes in a second.
+
+After Geurts, Ernst and Wehenkel, "Extremely randomized trees" (Machine Learning 63, 2006), as scikit-learn has it; used on
+multiscale features in the manner of ilastik (Berg et al., Nature Methods 16, 2019). A forest lives in memory only: it is
+fitted again in a second, so nothing that runs code when loaded is ever written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import UNLABELLED
+from core.errors import TrainingError
+from core.features import TILE, SliceFeatures, spread, threads
+from core.geometry import Box, tile_boxes
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+SAMPLE = 6_000
+"""Pixels of one slice that a forest may learn from."""
+
+MOST = 20_000
+"""Pixels of all slices that a forest learns from; chosen in docs/experiments.md, like what follows."""
+
+TREES, DEPTH, FEATURES_TRIED, LEAF = 24, 20, 0.5, 2
+
+TILES_LEARNT = 12
+"""Tiles of one slice that a forest learns from: in a slice of 6000 x 6000, every further one costs 50 ms."""
+
+_PART = 256  # pixels: side of the parts that threads predict
+_SURE = 0.5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a forest may learn from one slice.
+
+    ``rows``, ``columns`` and ``classes`` (uint8) are ``(n,)``, ``features`` float32 ``(n, F)``; ``counts``, int64
+    ``(256,)``, says how many labelled pixels of each class the sample stands for.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    classes: NDArray[np.uint8]
+    features: NDArray[np.float32]
+    counts: NDArray[np.int64]
+
+    def without(self, gone: NDArray[np.bool_]) -> Sample:
+        """The sample less the pixels of a mask ``(H, W)``."""
+        kept = ~gone[self.rows, self.columns]
+        if kept.all():
+            return self
+        share = np.bincount(self.classes[kept], minlength=256) / np.maximum(np.bincount(self.classes, minlength=256), 1)
+        counts = np.ceil(self.counts * share).astype(np.int64)
+        return Sample(self.rows[kept], self.columns[kept], self.classes[kept], self.features[kept], counts)
+
+
+def take_sample(features: SliceFeatures, label: NDArray[np.uint8], *, seed: int = 0, most: int = SAMPLE) -> Sample:
+    """Draw pixels of a labelled slice, rare classes more often than their share, and compute their features.
+
+    Parameters
+    ----------
+    label
+        uint8 ``(H, W)``, 255 where nothing may be learnt.
+    most
+        Bound of the pixels drawn; all of them where there are fewer.
+    """
+    rows, columns = np.nonzero(label != UNLABELLED)
+    classes = label[rows, columns]
+    counts = np.bincount(classes, minlength=256).astype(np.int64)
+    rng = np.random.default_rng(seed)
+    near = _within_tiles(rows, columns, classes, label.shape[1])
+    drawn = near[_draw(classes[near], most, rng)]
+    rows, columns = rows[drawn], columns[drawn]
+    return Sample(rows, columns, classes[drawn], features.at(rows, columns), counts)
+
+
+def _within_tiles(rows: NDArray[np.intp], columns: NDArray[np.intp], classes: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
+    """Pixels in the tiles that are learnt from: all if they are few, else for each class in turn its richest one."""
+    tiles = rows // TILE * (width // TILE + 1) + columns // TILE
+    if len(np.unique(tiles)) <= TILES_LEARNT:
+        return np.arange(len(rows))
+    table = np.zeros((256, int(tiles.max()) + 1), np.int64)
+    np.add.at(table, (classes, tiles), 1)
+    present = [c for c in np.argsort(table.sum(axis=1)) if table[c].any()]
+    chosen: list[int] = []
+    while len(chosen) < TILES_LEARNT and table.any():
+        for one in present:
+            best = int(table[one].argmax())
+            if table[one, best] and len(chosen) < TILES_LEARNT:
+                chosen.append(best)
+                table[:, best] = 0
+    return np.flatnonzero(np.isin(tiles, chosen))
+
+
+def _draw(classes: NDArray[np.uint8], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Indices of at most ``most`` pixels, each class in proportion to the square root of its size, in order."""
+    if len(classes) <= most:
+        return np.arange(len(classes))
+    roots = np.sqrt(np.bincount(classes))
+    quotas = np.ceil(most * roots / roots.sum()).astype(int)
+    drawn = []
+    for one in np.flatnonzero(roots):
+        there = np.flatnonzero(classes == one)
+        drawn.append(there if len(there) <= quotas[one] else rng.choice(there, quotas[one], replace=False))
+    return np.sort(np.concatenate(drawn))
+
+
+class Forest:
+    """A fitted forest; safe to use from several threads."""
+
+    def __init__(self, trees: ExtraTreesClassifier, classes: int) -> None:
+        self.classes = classes
+        self.known: tuple[int, ...] = tuple(int(c) for c in trees.classes_)
+        self._trees = trees
+
+    @classmethod
+    def fit(cls, samples: Sequence[Sample], classes: int, *, seed: int = 0) -> Forest:
+        """Learn from samples of some slices; about a second for the most that is learnt from, a tenth for a few strokes.
+
+        In every sample a class weighs as much as the square root of its labelled pixels, so that a rare class counts,
+        and a few strokes count beside a whole slice.
+
+        Parameters
+        ----------
+        classes
+            Number of classes ``K`` of the project; those that nobody painted are given no probability.
+        seed
+            The same seed and samples make the same forest.
+
+        Raises
+        ------
+        TrainingError
+            If fewer than two classes are labelled.
+        """
+        from sklearn.ensemble import ExtraTreesClassifier  # takes a second to import, and most of the app needs none of it
+
+        found = sorted({int(c) for sample in samples for c in np.unique(sample.classes)})
+        if len(found) < 2:
+            raise TrainingError(f"A first model needs two painted classes, there are {len(found)}; paint another one.")
+        rng = np.random.default_rng(seed)
+        share = MOST / max(MOST, sum(len(sample.classes) for sample in samples))
+        drawn = [_draw(sample.classes, int(share * len(sample.classes)), rng) for sample in samples]
+        x = np.concatenate([s.features[i] for s, i in zip(samples, drawn, strict=True)])
+        y = np.concatenate([s.classes[i] for s, i in zip(samples, drawn, strict=True)])
+        weights = np.concatenate([_weights(s.classes[i], s.counts) for s, i in zip(samples, drawn, strict=True)])
+        trees = ExtraTreesClassifier(TREES, max_depth=DEPTH, max_features=FEATURES_TRIED, min_samples_leaf=LEAF,
+                                     random_state=seed, n_jobs=threads())  # fmt: skip
+        trees.fit(x, y, sample_weight=weights)
+        trees.set_params(n_jobs=1)  # prediction is spread over threads part by part
+        return cls(trees, classes)
+
+    def at(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class probabilities of pixels by their features ``(n, F)``: float32 ``(n, K)``, rows sum to 1."""
+        result = np.zeros((len(features), self.classes), np.float32)
+        if len(features):
+            result[:, list(self.known)] = self._trees.predict_proba(features)
+        return result
+
+    def probabilities(self, features: SliceFeatures, box: Box) -> NDArray[np.float32]:
+        """Class probabilities of a box of a slice, float32 ``(K, h, w)``; the same however a slice is cut into boxes."""
+        result = np.empty((self.classes, *box.shape), np.float32)
+
+        def one(part: Box) -> None:
+            result[:, *_inside(part, box)] = np.moveaxis(self._part(features, part), -1, 0)
+
+        features.prepare(box)
+        spread(one, _parts(box))
+        return result
+
+    def labels(self, features: SliceFeatures, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The likeliest class of every pixel of a box and its probability times 255, both uint8 ``(h, w)``."""
+        mask, confidence = (np.empty(box.shape, np.uint8) for _ in range(2))
+
+        def one(part: Box) -> None:
+            probabilities, place = self._part(features, part), _inside(part, box)
+            mask[place] = probabilities.argmax(axis=-1)
+            confidence[place] = np.rint(255 * probabilities.max(axis=-1))
+
+        features.prepare(box)
+        spread(one, _parts(box))
+        return mask, confidence
+
+    def _part(self, features: SliceFeatures, box: Box) -> NDArray[np.float32]:
+        """Probabilities ``(h, w, K)``: every second row and column first, all others only where these do not agree."""
+        y0, x0 = box.y0 // 2 * 2, box.x0 // 2 * 2
+        rows, columns = (
+            np.minimum(np.arange(first, last + 2, 2), length - 1)
+            for first, last, length in zip((y0, x0), (box.y1, box.x1), features.shape, strict=True)
+        )
+        grid = self.at(features.at(*(a.ravel() for a in np.meshgrid(rows, columns, indexing="ij"))))
+        result, open_ = _filled(grid.reshape(len(rows), len(columns), self.classes))
+        inner = (slice(box.y0 - y0, box.y1 - y0), slice(box.x0 - x0, box.x1 - x0))
+        result, open_ = result[inner], open_[inner]
+        missing = np.nonzero(open_)
+        result[missing] = self.at(features.at(missing[0] + box.y0, missing[1] + box.x0))
+        return result
+
+
+def _filled(grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Pixels between those of a grid ``(h, w, K)``, and where its four corners do not agree on a class.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Bilinear probabilities float32 ``(2 h - 2, 2 w - 2, K)``, and bool ``(2 h - 2, 2 w - 2)``, False on the grid.
+    """
+    best, sure = grid.argmax(axis=-1), grid.max(axis=-1) >= _SURE
+    corners = [(slice(None, -1), slice(None, -1)), (slice(None, -1), slice(1, None)),
+               (slice(1, None), slice(None, -1)), (slice(1, None), slice(1, None))]  # fmt: skip
+    agreed = np.logical_and.reduce([(best[c] == best[corners[0]]) & sure[c] for c in corners])
+    here, right, below, across = (grid[c] for c in corners)
+    height, width = agreed.shape
+    full = np.empty((2 * height, 2 * width, grid.shape[-1]), np.float32)
+    full[::2, ::2], full[::2, 1::2], full[1::2, ::2] = here, (here + right) / 2, (here + below) / 2
+    full[1::2, 1::2] = (here + right + below + across) / 4
+    open_ = np.repeat(np.repeat(~agreed, 2, axis=0), 2, axis=1)
+    open_[::2, ::2] = False
+    return full, open_
+
+
+def _weights(classes: NDArray[np.uint8], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each drawn pixel weighs, so that a class weighs the square root of the labelled pixels it stands for."""
+    drawn = np.maximum(np.bincount(classes, minlength=256), 1)
+    return np.asarray((np.sqrt(counts) / drawn)[classes])
+
+
+def _parts(box: Box) -> list[Box]:
+    return [Box(p.y0 + box.y0, p.x0 + box.x0, p.y1 + box.y0, p.x1 + box.x0) for p in tile_boxes(box.shape, _PART)]
+
+
+def _inside(part: Box, box: Box) -> tuple[slice, slice]:
+    return slice(part.y0 - box.y0, part.y1 - box.y0), slice(part.x0 - box.x0, part.x1 - box.x0)

@@ -1,0 +1,163 @@
+"""Who draws the preview: the forest until a network is no worse than it on pixels that neither has learnt from.
+
+Both learn from the training pixels of the same label revisions, those of the network's round, and both are scored on the
+validation pixels of these revisions. So the comparison is made once for a round and stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import UNLABELLED
+from core.errors import TrainingError
+from core.features import SliceFeatures
+from core.forest import Forest, Sample
+from core.labels import Revision, Role
+from core.metrics import confusion, dice
+from core.records import to_json
+from core.rounds import RoundRow
+from core.store import Store
+
+ENOUGH_LABELLED = 20_000
+"""Labelled pixels that a network must have learnt from to take over where nothing is held back to decide it."""
+
+SCORED_PER_SLICE = 40_000
+"""Held-back pixels of one slice that the forest is scored on; where there are more, as many drawn at random."""
+
+SLICES_AT_MOST = 64
+"""Labelled slices that a forest learns from."""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Whether a round's network draws the preview, and why.
+
+    Attributes
+    ----------
+    round
+        The newest round, None before the first.
+    to_network
+        Whether the network has taken over.
+    forest, network
+        Mean Dice on the held-back pixels over the classes measured for both, background left out; None where nothing
+        could be measured.
+    pixels
+        Held-back pixels that the forest was scored on.
+    sentence
+        All of it for the user.
+    """
+
+    round: int | None
+    to_network: bool
+    forest: float | None
+    network: float | None
+    pixels: int
+    sentence: str
+
+
+NOT_TRAINED = Handover(None, False, None, None, 0, "The preview is drawn by a quick first model until a round is trained.")
+
+
+def remembered(store: Store) -> Handover | None:
+    """The decision about the newest round, None where it is still to be made; reads two rows."""
+    last = store.rounds.last()
+    if last is None:
+        return NOT_TRAINED
+    kept = store.records.meta(_key(last))
+    return None if kept is None else Handover(**json.loads(kept))
+
+
+def decide(store: Store, sample: Callable[[Revision], Sample | None], features: Callable[[int, int], SliceFeatures]) -> Handover:
+    """Decide who draws the preview now, and remember it.
+
+    Takes a second or two to fit and about 0.3 s for every labelled slice of 1024 x 1024, once for each round.
+
+    Parameters
+    ----------
+    sample
+        What a forest may learn from a revision, None for nothing.
+    features
+        The features of a slice, by volume and z.
+    """
+    known = remembered(store)
+    if known is not None:
+        return known
+    classes = store.catalog.classes
+    row = store.rounds.rows([c.name for c in classes])[-1]
+    revisions = [store.labels.revision(identity) for identity in row.revisions]
+    counts = _forest_counts(store, revisions, sample, features, len(classes))
+    made = _compared(row, counts) or _by_amount(row, revisions)
+    store.records.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_key(row.round), to_json(asdict(made))))
+    return made
+
+
+def _key(round_: int) -> str:
+    return f"handover-{round_}"
+
+
+def _forest_counts(
+    store: Store,
+    revisions: list[Revision],
+    sample: Callable[[Revision], Sample | None],
+    features: Callable[[int, int], SliceFeatures],
+    classes: int,
+) -> NDArray[np.int64]:
+    """Confusion ``(K, K)`` of a forest that learnt what the network has; zeros where nothing can be learnt or scored."""
+    counts = np.zeros((classes, classes), np.int64)
+    held = [revision for revision in revisions if store.held_back(revision).any()]
+    if not held:
+        return counts
+    step = -(-len(revisions) // SLICES_AT_MOST)
+    try:
+        forest = Forest.fit([s for s in map(sample, revisions[::step]) if s is not None], classes)
+    except TrainingError:
+        return counts
+    for revision in held:
+        label = store.frozen(revision, Role.VALIDATION).label()
+        rows, columns = np.nonzero(label != UNLABELLED)
+        if len(rows) > SCORED_PER_SLICE:
+            drawn = np.sort(np.random.default_rng(revision.id).choice(len(rows), SCORED_PER_SLICE, replace=False))
+            rows, columns = rows[drawn], columns[drawn]
+        predicted = forest.at(features(revision.volume, revision.z).at(rows, columns)).argmax(axis=1).astype(np.uint8)
+        counts += confusion(predicted, label[rows, columns], classes)
+    return counts
+
+
+def _compared(row: RoundRow, counts: NDArray[np.int64]) -> Handover | None:
+    """The decision by Dice on held-back pixels; None where no class but the background is measured for both."""
+    pairs = [
+        (ours, theirs)
+        for ours, theirs in list(zip(dice(counts), row.validation_dice.values(), strict=True))[1:]
+        if ours is not None and theirs is not None
+    ]
+    if not pairs:
+        return None
+    forest, network = (float(np.mean(side)) for side in zip(*pairs, strict=True))
+    pixels = int(counts.sum())
+    wins = network >= forest
+    judged = f"mean Dice {network:.2f} against {forest:.2f} on {pixels:,} held-back pixels"
+    sentence = (
+        f"The network of round {row.round} draws the preview from now on: {judged}."
+        if wins
+        else f"The quick first model goes on drawing the preview: the network of round {row.round} has {judged}."
+    )
+    return Handover(row.round, wins, forest, network, pixels, sentence)
+
+
+def _by_amount(row: RoundRow, revisions: list[Revision]) -> Handover:
+    """The decision where nothing is held back: a network needs labels, a forest makes do with few."""
+    labelled = sum(revision.pixels for revision in revisions)
+    enough = labelled >= ENOUGH_LABELLED
+    compared = f"no held-back pixels to compare on, and it has learnt from {labelled:,} labelled pixels"
+    sentence = (
+        f"The network of round {row.round} draws the preview from now on: there are {compared}, {ENOUGH_LABELLED:,} or more."
+        if enough
+        else f"The quick first model goes on drawing the preview: for the network of round {row.round} there are {compared}, "
+        f"fewer than {ENOUGH_LABELLED:,}."
+    )
+    return Handover(row.round, enough, None, None, 0, sentence)

@@ -1,0 +1,130 @@
+"""The hand-over from the first model to the network: decided on pixels that neither has learnt from, and told."""
+
+import time
+
+import numpy as np
+import pytest
+
+from core.config import UNLABELLED
+from core.features import SliceFeatures
+from core.forest import Forest, take_sample
+from core.labels import Claim, Role
+from core.metrics import confusion, dice
+from core.project import Project
+from tests.predicted import add_round
+
+
+def enter_round(project, scores):
+    """A round trained on the labels as they are, with these Dice on the held-back pixels."""
+    number = (project.store.rounds.last() or 0) + 1
+    revisions = [head.id for head in project.labelled_slices()]
+    project.store.rounds.add(number, revisions=revisions, config={}, checkpoint="none", seconds=1.0,
+                             labelled_slices=len(revisions), active_seconds=0.0, job=1)  # fmt: skip
+    if scores is not None:
+        project.store.rounds.score(number, f"pixels-{number}", 0.1, scores, 100)
+        project.store.rounds.show_scores_on(f"pixels-{number}")
+    return number
+
+
+def forest_dice(project):
+    """What a forest from the training pixels has on the held-back ones, without the code that is tested."""
+    parts = {z: project.label(0, z) for z in (2, 8)}
+    features = {z: SliceFeatures(project.image(0, z)) for z in parts}
+    samples, counts = [], 0
+    for head in project.labelled_slices():
+        train = np.where(project.roles(0, head.z) == Role.TRAIN, parts[head.z], UNLABELLED).astype(np.uint8)
+        samples.append(take_sample(features[head.z], train, seed=head.id))
+    forest = Forest.fit(samples, 3)
+    for z, label in parts.items():
+        rows, columns = np.nonzero(project.roles(0, z) == Role.VALIDATION)
+        predicted = forest.at(features[z].at(rows, columns)).argmax(axis=1).astype(np.uint8)
+        counts = counts + confusion(predicted, label[rows, columns], 3)
+    return dice(counts)
+
+
+def test_before_a_round_there_is_nothing_to_hand_over_to(phantom_project):
+    """The first model draws."""
+    decision = phantom_project.handover()
+    assert (decision.round, decision.to_network) == (None, False)
+    assert phantom_project.preview(0, 5).handover == decision
+
+
+@pytest.mark.parametrize(("network", "wins"), [((1.0, 1.0, 1.0), True), ((0.9, 0.1, 0.1), False)])
+def test_the_better_one_on_held_back_pixels_draws(phantom_project, network, wins):
+    """Both numbers and the pixels are told; the background does not count."""
+    measured = forest_dice(phantom_project)
+    enter_round(phantom_project, network)
+    decision = phantom_project.handover()
+    assert decision.to_network == wins
+    assert decision.network == pytest.approx(np.mean(network[1:]))
+    assert decision.forest == pytest.approx(np.mean([score for score in measured[1:] if score is not None]))
+    assert decision.pixels == phantom_project.validation_summary().pixels
+    for said in (f"{decision.network:.2f} against {decision.forest:.2f}", f"{decision.pixels:,} held-back pixels", "round 1"):
+        assert said in decision.sentence
+
+
+def test_only_classes_measured_for_both_are_compared(phantom_project):
+    """What the network was not measured on counts for neither."""
+    measured = forest_dice(phantom_project)
+    enter_round(phantom_project, (0.9, None, 0.5))
+    decision = phantom_project.handover()
+    assert (decision.network, decision.forest) == (0.5, pytest.approx(measured[2]))
+
+
+def test_after_the_handover_the_network_draws_unless_asked_otherwise(phantom_project):
+    """The preview says so instead of a mask, and who wants the first model still gets it."""
+    enter_round(phantom_project, (1.0, 1.0, 1.0))
+    decision = phantom_project.handover()
+    preview = phantom_project.preview(0, 5)
+    assert (preview.mask, preview.handover, preview.sentence) == (None, decision, decision.sentence)
+    assert phantom_project.preview(0, 5, anyway=True).mask is not None
+
+
+def test_it_is_decided_once_for_a_round_and_remembered(phantom_project):
+    """Another process reads it without looking at the volume; a new round is compared anew."""
+    enter_round(phantom_project, (1.0, 1.0, 1.0))
+    decision = phantom_project.handover()
+    other = Project.open(phantom_project.workspace, "toy")
+    path = other.volumes[0].path
+    away = path.rename(path.with_suffix(".away"))
+    try:
+        assert other.handover() == decision
+        assert other.preview(0, 5).handover == decision
+    finally:
+        away.rename(path)
+    enter_round(phantom_project, (0.1, 0.1, 0.1))
+    assert other.handover().to_network is False
+    assert other.handover().round == 2
+
+
+def test_a_preview_never_waits_for_the_decision(phantom_project):
+    """The first model goes on while both are compared, and the decision comes by itself."""
+    phantom_project.preview(0, 5)
+    enter_round(phantom_project, (1.0, 1.0, 1.0))
+    first = phantom_project.preview(0, 5)
+    assert first.mask is not None or first.handover.to_network
+    deadline = time.monotonic() + 60
+    while phantom_project.preview(0, 5).handover is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert phantom_project.preview(0, 5).handover.to_network
+
+
+@pytest.mark.parametrize(("width", "wins"), [(100, False), (160, True)])
+def test_without_held_back_pixels_the_amount_of_labels_decides(tmp_path, phantom_files, width, wins):
+    """Strokes never validate; a network that has seen few of them does not take over."""
+    project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    mask = np.zeros((160, 160), np.uint8)
+    mask[:, width:] = UNLABELLED
+    mask[:20] = np.where(mask[:20] == 0, 1, UNLABELLED)
+    project.submit_mask(0, 3, mask, Claim.strokes())
+    enter_round(project, (None, None, None))
+    decision = project.handover()
+    assert (decision.to_network, decision.forest, decision.network, decision.pixels) == (wins, None, None, 0)
+    assert f"{160 * width:,} labelled pixels" in decision.sentence
+    assert "no held-back pixels" in decision.sentence
+
+
+def test_a_round_that_learnt_from_nothing_does_not_take_over(phantom_project):
+    """As one whose score is missing and that has no labels."""
+    add_round(phantom_project)
+    assert not phantom_project.handover().to_network
