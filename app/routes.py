@@ -14,6 +14,7 @@
     GET  /underpaint/api/<project>/<volume>/<z>/news               what else has changed, and who else looks
     GET  /underpaint/api/<project>/<volume>/<z>/suggestion         a mask made from other slices, as runs
     GET  /underpaint/api/<project>/<volume>/<z>/superpixels        a tile of small patches that keep to edges
+    GET  /underpaint/api/<project>/<volume>/<z>/preview            a box of it as a quick first model sees it
     GET  /underpaint/api/<project>/results/<file>                  a finished result
     GET  /underpaint/api/<project>/results/<folder>.zip            one that is a folder, as one file
 
@@ -32,7 +33,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.api import archive, edit, files, suggest, thumbnails, view
+from app.api import archive, edit, files, preview, suggest, thumbnails, view
 from app.api.place import open_project
 from app.api.thumbnails import Layer, version
 from app.guard import Refusal, check_host, check_origin, check_site, check_token, issue_token, read_body
@@ -69,6 +70,7 @@ def routes() -> list[Route]:
         Route(f"{place}/news", _reading(edit.news)),
         Route(f"{place}/suggestion", _reading(suggest.suggestion)),
         Route(f"{place}/superpixels", _reading(suggest.superpixels)),
+        Route(f"{place}/preview", _reading(preview.preview)),
     ]
 
 

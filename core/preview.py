@@ -125,9 +125,11 @@ class Previews:
 
     def prepare(self, volume: int, z: int, box: Box | None = None) -> None:
         """See :meth:`core.project.Project.prepare_preview`."""
+        box, decision = _checked(box, self._store.slice_shape(volume, z)), handover.remembered(self._store)
+        if decision is not None and decision.to_network:
+            return
         import sklearn.ensemble  # noqa: F401 (takes a second, which the first stroke need not wait for)
 
-        box = _checked(box, self._store.slice_shape(volume, z))
         self.features(volume, z).prepare(box)
         if self.handover().to_network:
             return

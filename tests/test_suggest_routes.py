@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app.api import suggest
 from app.pictures import ByteCache
+from core.drafts import Patch
 from core.labels import Claim
 from core.project import Project
 from core.superpixels import superpixels
@@ -131,3 +132,33 @@ def test_a_volume_that_is_away_is_one_sentence(client: TestClient, large: Projec
     answer = client.get(f"{LARGE}/superpixels?ty=0&tx=0")
     assert answer.status_code == 503
     assert "not there any more" in answer.json()["error"]
+
+
+# ---- the preview
+
+
+def test_a_preview_comes_once_two_classes_are_painted(client: TestClient, project: Project) -> None:
+    """Until then a sentence says what is missing; then every pixel of the box has a class."""
+    asked = f"{SLICE}/preview?y0=1&x0=2&y1=5&x1=7"
+    facts, body = unframed(client.get(asked).content)
+    assert (facts["drawn"], facts["model"], body) == (False, 0, b"")
+    assert "two classes" in facts["sentence"]
+    project.apply(0, 1, Patch(1, np.array([[0, 3, 0 | 256], [40, 3, 1 | 256]], np.uint32)))
+    facts, body = unframed(client.get(asked).content)
+    assert (facts["drawn"], facts["model"], len(body)) == (True, 1, 20)
+    assert set(body) <= {0, 1}
+    assert "6 labelled pixels" in facts["sentence"]
+
+
+def test_a_preview_can_be_prepared_and_compared(client: TestClient) -> None:
+    """Preparing answers at once; the comparison with a network says that there is none yet."""
+    assert client.get(f"{SLICE}/preview?prepare=1").status_code == 204
+    facts, body = unframed(client.get(f"{SLICE}/preview?handover=1").content)
+    assert (facts["drawn"], facts["ahead"], body) == (False, True, b"")
+    assert "until a round is trained" in facts["sentence"]
+
+
+@pytest.mark.parametrize("query", ["y0=-1", "y0=6", "x1=9", "y0=3&y1=3", "y0=one", "prepare=2"])
+def test_a_preview_of_no_box_of_the_slice_is_refused(client: TestClient, query: str) -> None:
+    """A box has to lie in the slice and hold a pixel."""
+    assert client.get(f"{SLICE}/preview?{query}").status_code == 400

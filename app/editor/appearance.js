@@ -44,24 +44,26 @@ export class Appearance {
 
   /** What is chosen, and what can be done. */
   showChoice() {
-    const { doubt, hand, panel, preferences, spots, whole } = this.editor;
+    const { doubt, hand, panel, preferences, preview, spots, whole } = this.editor;
     panel.setChoice({
       hand,
       box: whole && spots.region !== null,
-      pressed: { heat: doubt.shown, "look:fill": !preferences.outline, "look:outline": preferences.outline },
+      pressed: { heat: doubt.shown, preview: preview.on, "look:fill": !preferences.outline, "look:outline": preferences.outline },
       enabled: this.#enabled(),
     });
   }
 
   /** @returns {Record<string, boolean>} by command */
   #enabled() {
-    const { opening, slice, spots, whole } = this.editor;
+    const { opening, preview, slice, spots, whole } = this.editor;
     const ready = slice !== null;
     return {
       undo: slice?.history.canUndo ?? false,
       redo: slice?.history.canRedo ?? false,
       nextBox: ready && spots.hot.length > 0,
       heat: ready,
+      preview: ready,
+      takePreview: preview.drawn,
       claim: ready,
       claimSlice: whole,
       copyPrevious: ready && opening.data.z > 0,

@@ -32,6 +32,13 @@ export class Choices {
     this.editor.hand.mode = mode;
     this.editor.claims.cancel();
     this.prefer({ mode });
+    this.editor.preview.renew();
+  }
+
+  /** @param {boolean} on whether a quick first model shows what it makes of the strokes */
+  preview(on) {
+    this.editor.preview.turn(on);
+    this.prefer({ preview: on });
   }
 
   /** @param {Partial<import("./preferences.js").Preferences>} part */

@@ -47,6 +47,8 @@ export function commandsOf(editor) {
     zoomIn: () => view.zoom((scale) => scale * 1.4),
     zoomOut: () => view.zoom((scale) => scale / 1.4),
     heat: () => editor.slice && editor.doubt.toggle(editor.slice, opening.signal),
+    preview: () => choices.preview(!editor.preview.on),
+    takePreview: () => editor.takePreview(),
     look: (kind) => choices.prefer({ outline: kind === "outline" }),
     sheet: () => editor.sheet.toggle(),
   };

@@ -15,6 +15,7 @@ import { Keyboard } from "./keyboard.js";
 import { Minimap } from "./minimap.js";
 import { Opening } from "./opening.js";
 import { Panel } from "./panel.js";
+import { Preview } from "./preview.js";
 import { recalled } from "./preferences.js";
 import { Saving } from "./saving.js";
 import { Sheet } from "./sheet.js";
@@ -23,6 +24,7 @@ import { Surface } from "./surface.js";
 import { Tone } from "./tone.js";
 import { sentenceOf } from "./transport.js";
 import { View } from "./view.js";
+import { pairsOf } from "./whole.js";
 
 /** @typedef {import("./opening.js").Data} Data */
 /** @typedef {import("./slice.js").Slice} Slice */
@@ -77,12 +79,18 @@ export class Editor {
   #buildPicture() {
     const { root } = this;
     this.panel = new Panel(root, (command) => this.run(command), (name, value) => this.set(name, value));
-    this.view = new View(this.panel.base, this.panel.overlay, () => this.appearance.showStatus());
+    this.view = new View(this.panel.base, this.panel.overlay, () => this.#viewMoved());
     this.minimap = new Minimap(this.panel.stage, this.view);
     this.sheet = new Sheet(this.panel.stage);
     this.tone = new Tone(this.panel.find(".tone"), () => this.#toned());
     this.greys = new Greys(this.view, this.tone, (error) => this.slice && this.#say(sentenceOf(error), "problem"));
     this.doubt = new Doubt(this.view, (problem) => this.#doubted(problem));
+    this.preview = new Preview(this.preferences.preview, {
+      bare: () => this.hand.mode === "scribble" || this.slice?.round === 0,
+      inView: () => this.view.camera.visible(),
+      changed: (rect) => this.#previewed(rect),
+      said: (sentence) => this.panel.setPreviewHint(sentence),
+    });
     this.appearance = new Appearance(this);
     this.choices = new Choices(this);
   }
@@ -111,7 +119,7 @@ export class Editor {
       cover: (kind, text) => panel.setCover(kind, text),
       reason: (text) => panel.setReason(text),
       stepped: (step) => this.trigger("step", { step, nonce: Date.now() }),
-      state: (state, sentence) => panel.setState(state, sentence),
+      state: (state, sentence) => this.#sent(state, sentence),
       refused: (sentence) => this.#say(sentence, "problem"),
     });
     this.saving = new Saving(this, {
@@ -143,9 +151,9 @@ export class Editor {
     return this.surface.busy || this.claims.busy;
   }
 
-  /** Whether pixels that nobody painted may be claimed. */
+  /** Whether pixels that nobody painted may be claimed: only if what is seen is the mask. */
   get whole() {
-    return this.slice !== null && this.hand.mode === "correct";
+    return this.slice !== null && this.hand.mode === "correct" && !this.preview.drawn;
   }
 
   /** New data from the page. @param {Data} data @param {(name: string, value: any) => void} trigger */
@@ -169,6 +177,7 @@ export class Editor {
     delete this.root.dataset.loaded;
     this.painter.slice = null;
     this.doubt.forget();
+    this.preview.follow(null);
     this.saving.news.follow(null);
     this.claims.cancel();
     this.appearance.showStatus();
@@ -189,6 +198,7 @@ export class Editor {
     this.appearance.showLook();
     this.#setBoxes();
     this.saving.news.follow(slice);
+    this.preview.follow(slice);
     this.keyboard.take();
   }
 
@@ -211,6 +221,7 @@ export class Editor {
     const { width, height } = this.slice.raster;
     this.view.changed({ x0: 0, y0: 0, x1: width, y1: height });
     this.appearance.showBoxes();
+    this.preview.renew();
   }
 
   // ---- what a command may do
@@ -252,7 +263,34 @@ export class Editor {
     return this.steps.suggest(query, this.opening.signal);
   }
 
+  /** Put the preview into the mask, as a suggestion. */
+  takePreview() {
+    if (!this.preview.drawn || this.atWork) return;
+    const pairs = pairsOf(this.slice.raster.preview);
+    this.choices.setMode("correct");
+    this.steps.adopt(this.slice, pairs);
+    this.preview.take();
+  }
+
   // ---- what the parts report
+
+  /** What became of a stroke. */
+  #sent(state, sentence) {
+    this.panel.setState(state, sentence);
+    if (state === "saved") this.preview.renew();
+  }
+
+  #viewMoved() {
+    this.appearance.showStatus();
+    this.preview.moved();
+  }
+
+  /** @param {import("./raster.js").Rect} rect */
+  #previewed(rect) {
+    this.view.changed(rect);
+    this.appearance.showChoice();
+    this.appearance.showStatus();
+  }
 
   #say(text, kind = "note") {
     this.panel.setBanner(text, kind);

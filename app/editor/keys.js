@@ -34,6 +34,7 @@ export const BINDINGS = [
   row("View", "-", "zoomOut", "Zoom out"),
   row("View", "H", "hide", "Hide the mask while the key is held"),
   row("View", "M", "heat", "Heat map: where the model is unsure"),
+  row("View", "V", "preview", "Preview: what a quick first model makes of your strokes"),
   row("View", "?", "sheet", "This sheet"),
 ];
 

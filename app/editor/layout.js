@@ -32,7 +32,7 @@ const TOP = `
     <div class="group modes" role="group" aria-label="Way to work">${mode("correct", "Correct")}${mode("scribble", "Scribble")}</div>
     <div class="group">${button("undo", icon("undo"), "icon")}${button("redo", icon("redo"), "icon")}</div>
     <div class="group">${button("fit", `${icon("fit")}Fit`)}${button("oneToOne", "1:1", "", "One image pixel per screen pixel")}</div>
-    <div class="group">${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next hot spot`)}</div>
+    <div class="group">${button("preview", `${icon("preview")}Preview`)}${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next hot spot`)}</div>
     <span class="modeHint"></span>
     <span class="chip" data-state="saved" role="status">saved</span>
     ${button("sheet", "?", "icon", "All keys (?)")}
@@ -66,7 +66,9 @@ const SIDE = `
       ${button("look:fill", "Fill", "", "Draw the mask as areas")}${button("look:outline", "Outline", "", "Draw the mask as outlines")}
     </div>
     <p class="hint">Bright: painted since the last save. Fainter: saved. Faintest: predicted. Hold <kbd>H</kbd> to hide.</p>
-    <h3>From other slices</h3>
+    <h3>Suggest a mask</h3>
+    ${button("takePreview", "Take the preview", "wide", "Put the preview into the mask, as a suggestion")}
+    <p class="hint previewHint"></p>
     <div class="group switch" role="group" aria-label="Copy the mask of a neighbour">
       ${button("copyPrevious", "Copy previous", "", "Take the mask of the slice before, as a suggestion")}
       ${button("copyNext", "Copy next", "", "Take the mask of the slice after, as a suggestion")}

@@ -17,17 +17,18 @@ import { UNSURE } from "./raster.js";
 
 export const UNSURE_COLOR = "#8a6fb8";
 
-/** States of a pixel: `touched | saved << 1`. */
-export const STATES = 4;
+/** States of a pixel: `touched | saved << 1`, and one that is neither but previewed. */
+export const STATES = 5;
+export const PREVIEWED = 4;
 /** What a person painted is shown strongest, what is saved fainter, what the model says faintest. */
-const SHARES = [0.6, 1.2, 0.85, 1.2];
+const SHARES = [0.6, 1.2, 0.85, 1.2, 0.6];
 /** Background is the absence of colour: a trace of it where a person labelled it, none where the model did. */
-const BACKGROUND_SHARES = [0, 0.45, 0.2, 0.45];
+const BACKGROUND_SHARES = [0, 0.45, 0.2, 0.45, 0];
 /** A trace is not seen on grey, so labelled background is striped too: so strongly, by state. */
-const STRIPE_SHARES = { correct: [0, 0.7, 0, 0.7], scribble: [0, 0.7, 0.3, 0.7] };
+const STRIPE_SHARES = { correct: [0, 0.7, 0, 0.7, 0], scribble: [0, 0.7, 0.3, 0.7, 0] };
 /** The table's row for a stripe; no class has this id. */
 export const STRIPE = 254;
-const OUTLINE_SHARES = [0.75, 1, 0.9, 1];
+const OUTLINE_SHARES = [0.75, 1, 0.9, 1, 0.75];
 /** What lies along an outline is darkened: a thin line of a colour as bright as the grey around it would not be seen. */
 const BESIDE_OUTLINE = 0.5;
 

@@ -104,6 +104,11 @@ export class Panel {
     /** @type {HTMLInputElement} */ (this.find(`input[data-setting=${name}]`)).checked = on;
   }
 
+  /** What the preview was made from, or why there is none. @param {string} sentence */
+  setPreviewHint(sentence) {
+    this.find(".previewHint").textContent = sentence;
+  }
+
   /** @param {string} state @param {string} sentence */
   setState(state, sentence) {
     const chip = this.find(".chip");

@@ -9,10 +9,11 @@ const KEY = "underpaint.editor";
  * @property {number} opacity of the mask, 0 to 1
  * @property {boolean} outline draw borders instead of areas
  * @property {boolean} askSlice ask before a whole slice is saved as right
+ * @property {boolean} preview show what a quick first model makes of the strokes
  */
 
 /** @type {Preferences} */
-const USUAL = { mode: "correct", size: 15, opacity: 0.5, outline: false, askSlice: true };
+const USUAL = { mode: "correct", size: 15, opacity: 0.5, outline: false, askSlice: true, preview: true };
 
 /** The kept ones where they are sound, else the usual. @param {Pick<Storage, "getItem">} [storage] @returns {Preferences} */
 export function recalled(storage = browserStorage()) {

@@ -33,6 +33,8 @@ export class Raster {
     this.touched = new Uint8Array(width * height);
     /** 1 where a stored label lies; only shown, never sent. */
     this.saved = new Uint8Array(width * height);
+    /** Class ids of a quick first model, 255 where it says nothing; only shown, never sent. @type {Uint8Array | null} */
+    this.preview = null;
     /** The mask that the strokes began with, and that Restore brings back. */
     this.base = new Uint8Array(width * height);
     /** Grey values, one array per level; level n is 2**n times smaller, see levels.js. */
@@ -70,6 +72,11 @@ export class Raster {
     const id = this.mask[at];
     if (!scribble && id !== UNSURE) return id;
     return this.touched[at] === 0 && this.saved[at] === 0 ? NOTHING : id;
+  }
+
+  /** Whether a pixel shows the preview: nobody has labelled it. @param {number} at in the flattened slice */
+  previewed(at) {
+    return this.preview !== null && this.preview[at] !== UNSURE && this.touched[at] === 0 && this.saved[at] === 0;
   }
 
   /**

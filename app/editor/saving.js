@@ -18,10 +18,11 @@ import { Refused, sentenceOf } from "./transport.js";
 
 export class Saving {
   /**
-   * @param {Pick<import("./editor.js").Editor, "hand" | "opening" | "panel" | "preferences" | "spots">} parts
+   * @param {Pick<import("./editor.js").Editor, "opening" | "panel" | "preferences" | "spots" | "whole">} parts
    * @param {Told} told
    */
-  constructor({ hand, opening, panel, preferences, spots }, told) {
+  constructor(parts, told) {
+    const { opening, panel, preferences, spots } = parts;
     this.panel = panel;
     this.opening = opening;
     this.spots = spots;
@@ -31,7 +32,7 @@ export class Saving {
       slice: () => opening.slice,
       region: () => spots.region,
       quiet: told.quiet,
-      wholeAllowed: () => hand.mode === "correct",
+      wholeAllowed: () => parts.whole,
       asks: () => preferences.askSlice,
       ask: (question) => panel.ask(question),
       saved: (slice, answer) => this.#saved(slice, answer),

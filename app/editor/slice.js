@@ -109,6 +109,11 @@ export class Slice {
 
   // ---- what the server knows besides
 
+  /** What a quick first model makes of a box. @param {string} query @returns {Promise<{facts: any, body: Uint8Array}>} */
+  async preview(query) {
+    return unframe(await this.api.get(`preview?${query}`));
+  }
+
   /** How unsure the model is. @param {AbortSignal} signal @returns {Promise<{facts: any, body: Uint8Array}>} */
   async heat(signal) {
     return unframe(await this.api.get("heat", signal));

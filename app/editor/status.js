@@ -39,7 +39,10 @@ function placeText(raster, facts, place, raw) {
 }
 
 function classText(raster, facts, at) {
-  const name = facts.classes.find((c) => c.id === raster.mask[at])?.name ?? (raster.mask[at] === UNSURE ? "unsure" : "?");
+  const previewed = raster.previewed(at);
+  const id = previewed ? raster.preview[at] : raster.mask[at];
+  const name = facts.classes.find((c) => c.id === id)?.name ?? (id === UNSURE ? "unsure" : "?");
+  if (previewed) return `${name} (preview)`;
   if (raster.touched[at]) return `${name} (painted)`;
   if (raster.saved[at]) return `${name} (saved)`;
   return facts.round === null ? "not labelled" : `${name} (predicted)`;

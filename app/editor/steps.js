@@ -69,17 +69,27 @@ export class Steps {
     try {
       const { facts, pairs } = await slice.suggestion(query, signal);
       if (slice !== this.desk.slice() || !this.desk.quiet()) return;
-      const action = suggested(slice.raster, pairs);
-      if (action !== null) {
-        this.desk.painted(slice.raster.apply(action.forward));
-        slice.commit(action);
-      }
       const from = `slice ${facts.from.join(" and ")}`;
-      this.desk.done();
-      this.desk.say(action === null ? `The mask is the same as that of ${from}.` : `Suggested from ${from}: mend it, then save.`);
+      const changed = this.adopt(slice, pairs);
+      this.desk.say(changed ? `Suggested from ${from}: mend it, then save.` : `The mask is the same as that of ${from}.`);
     } catch (error) {
       if (slice === this.desk.slice()) this.desk.say(sentenceOf(error), "problem");
     }
+  }
+
+  /**
+   * Put a suggested mask under what was painted, as one step.
+   * @param {import("./slice.js").Slice} slice @param {Uint32Array} pairs length and class; 255 suggests nothing
+   * @returns {boolean} whether it changes anything
+   */
+  adopt(slice, pairs) {
+    const action = suggested(slice.raster, pairs);
+    if (action !== null) {
+      this.desk.painted(slice.raster.apply(action.forward));
+      slice.commit(action);
+    }
+    this.desk.done();
+    return action !== null;
   }
 }
 

@@ -3,7 +3,7 @@
  * shows and not what the slice holds. A tile remembers which part of it is out of date and is mended when it is seen.
  */
 
-import { STATES, STRIPE } from "./palette.js";
+import { PREVIEWED, STATES, STRIPE } from "./palette.js";
 import { UNSURE } from "./raster.js";
 
 /** @typedef {import("./raster.js").Raster} Raster */
@@ -117,7 +117,7 @@ export class Tiles {
   }
 
   #renderAreas({ canvas, level, tx, ty }, { x0, y0, x1, y1 }) {
-    const { mask, touched, saved, width, height, levels } = this.raster;
+    const { mask, touched, saved, preview, width, height, levels } = this.raster;
     const { grey, width: greyWidth } = levels[level];
     const { table, pixels } = this;
     const columns = samples(level, tx * TILE + x0, tx * TILE + x1, width);
@@ -128,8 +128,11 @@ export class Tiles {
       for (let i = 0; i < columns.length; i += 1) {
         const at = row + columns[i];
         const state = touched[at] | (saved[at] << 1);
-        const id = mask[at] === 0 && state !== 0 && ((x0 + i + y) & 7) < STRIPE_WIDTH ? STRIPE : mask[at];
-        pixels[out + i] = table[(state << 16) | (id << 8) | grey[from + i]];
+        let key = (state << 8) | mask[at];
+        if (state === 0) {
+          if (preview !== null && preview[at] !== UNSURE) key = (PREVIEWED << 8) | preview[at];
+        } else if (mask[at] === 0 && ((x0 + i + y) & 7) < STRIPE_WIDTH) key |= STRIPE;
+        pixels[out + i] = table[(key << 8) | grey[from + i]];
       }
     }
     canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);
@@ -137,7 +140,7 @@ export class Tiles {
 
   /** Pixels near another class have a colour; all others are bare. */
   #renderBorders({ canvas, level, tx, ty }, { x0, y0, x1, y1 }) {
-    const { mask, touched, saved, width, height, levels } = this.raster;
+    const { width, height, levels } = this.raster;
     const { grey, width: greyWidth, height: greyHeight } = levels[level];
     const { table, bare, pixels } = this;
     const [left, top] = [tx * TILE + x0, ty * TILE + y0];
@@ -157,8 +160,7 @@ export class Tiles {
         if (within && (bareClass || (here[i - 2] === id && here[i + 2] === id && above2[i] === id && below2[i] === id))) {
           pixels[out + i] = bare[grey[from + i]];
         } else {
-          const at = row + columns[i];
-          pixels[out + i] = table[((touched[at] | (saved[at] << 1)) << 16) | (mask[at] << 8) | grey[from + i]];
+          pixels[out + i] = table[(this.#keyAt(row + columns[i]) << 8) | grey[from + i]];
         }
       }
       [above2, above, here, below, below2] = [above, here, below, below2, above2];
@@ -168,12 +170,15 @@ export class Tiles {
 
   /** The classes that a row of pixels shows. */
   #showLine(line, columns, row) {
-    const { mask, touched, saved } = this.raster;
     const { shown } = this;
-    for (let i = 0; i < columns.length; i += 1) {
-      const at = row + columns[i];
-      line[i] = shown[((touched[at] | (saved[at] << 1)) << 8) | mask[at]];
-    }
+    for (let i = 0; i < columns.length; i += 1) line[i] = shown[this.#keyAt(row + columns[i])];
+  }
+
+  /** `state << 8 | class` of a pixel. @param {number} at in the flattened slice */
+  #keyAt(at) {
+    const { mask, touched, saved, preview } = this.raster;
+    if (this.raster.previewed(at)) return (PREVIEWED << 8) | preview[at];
+    return ((touched[at] | (saved[at] << 1)) << 8) | mask[at];
   }
 }
 

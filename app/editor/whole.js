@@ -29,3 +29,14 @@ export function suggested({ mask, touched, saved }, pairs) {
   }
   return changes.count === 0 ? null : changes.action();
 }
+
+/** Class ids of a whole slice as pairs of length and class. @param {Uint8Array} ids @returns {Uint32Array} */
+export function pairsOf(ids) {
+  const pairs = [];
+  for (let at = 0; at < ids.length; ) {
+    const start = at;
+    while (at < ids.length && ids[at] === ids[start]) at += 1;
+    pairs.push(at - start, ids[start]);
+  }
+  return Uint32Array.from(pairs);
+}

@@ -286,3 +286,28 @@ def test_a_second_window_is_told(opened: Page, project: Project, shared_app: tup
     second.wait_for_selector(".editor[data-loaded]")
     assert "strokes are back" in second.locator(".banner").inner_text()
     second.close()
+
+
+def test_a_preview_appears_while_one_paints_and_can_be_taken_into_the_mask(opened: Page, project: Project) -> None:
+    """From the second class on unlabelled pixels show it; nothing is stored before it is taken, and one step undoes that."""
+    _, z = place(opened)
+    brush(opened, 5)
+    press(opened, "1")
+    paint(opened, (10, 10), (30, 12))
+    take = opened.get_by_role("button", name="Take the preview")
+    assert take.is_disabled()
+    press(opened, "2")
+    paint(opened, (10, 50), (30, 52))
+    opened.get_by_text("A quick first model of 2 classes").wait_for()
+    assert opened.get_by_role("button", name="Whole slice is right").is_disabled()
+    before = values(project, z)
+    take.click()
+    stored(opened)
+    until(lambda: (values(project, z) != before).any())
+    after = values(project, z)
+    np.testing.assert_array_equal(after >> 8, before >> 8)
+    np.testing.assert_array_equal(after[before > 255], before[before > 255])
+    assert set(np.unique(after & 255)) == {0, 1}
+    assert opened.get_by_role("button", name="Whole slice is right").is_enabled()
+    press(opened, "Control+z")
+    until(lambda: np.array_equal(values(project, z), before))

@@ -1,0 +1,39 @@
+"""The preview of a slice while somebody paints: what a quick first model makes of the strokes so far."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.place import binary, place
+from app.background import tasks
+from app.guard import Refusal
+from app.pictures import framed
+from app.wire import number
+from core.geometry import Box
+
+LARGEST = 1024 * 1024
+"""Pixels of a box: about a second's work."""
+
+
+def preview(request: Request) -> Response:
+    """The likeliest class of every pixel of a box, uint8, and what that was made from; no pixels where there is none yet.
+
+    With ``prepare=1`` nothing but the start of what the first stroke need not wait for; with ``handover=1`` no pixels, but
+    whether the quick model is ahead of the newest network, and why.
+    """
+    project, volume, z = place(request)
+    if number(request, "handover", 0, 0, 1):
+        decision = project.handover()
+        return binary(framed({"drawn": False, "ahead": not decision.to_network, "sentence": decision.sentence}, b""))
+    height, width = project.volumes[volume].slice_shape
+    y0, x0 = number(request, "y0", 0, 0, height - 1), number(request, "x0", 0, 0, width - 1)
+    box = Box(y0, x0, number(request, "y1", height, y0 + 1, height), number(request, "x1", width, x0 + 1, width))
+    if box.shape[0] * box.shape[1] > LARGEST:
+        raise Refusal(400, f"A preview of at most {LARGEST:,} pixels can be asked for; zoom in.")
+    if number(request, "prepare", 0, 0, 1):
+        tasks().start(("preview", project.folder, volume, z), lambda: project.prepare_preview(volume, z, box))
+        return Response(status_code=204)
+    made = project.preview(volume, z, box)
+    facts = {"drawn": made.mask is not None, "sentence": made.sentence, "model": made.model, "seconds": round(made.seconds, 3)}
+    return binary(framed(facts, b"" if made.mask is None else made.mask.tobytes()))
