@@ -64,7 +64,7 @@ export class Appearance {
       heat: ready,
       preview: ready,
       takePreview: preview.drawn,
-      claim: ready,
+      save: ready,
       claimSlice: whole,
       copyPrevious: ready && opening.data.z > 0,
       copyNext: ready && opening.data.z < opening.depth - 1,

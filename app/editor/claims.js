@@ -14,6 +14,7 @@
  * @property {() => boolean} asks whether a whole slice is asked about first
  * @property {(question: string) => void} ask show a question; an empty one takes it away
  * @property {(slice: Slice, answer: any) => void} saved a claim is stored
+ * @property {(slice: Slice) => void} restated a save was taken back or done again
  * @property {() => any} reopen show the slice as the server has it
  * @property {(slice: Slice) => void} changed the slice has other pixels or another state now
  * @property {(error: unknown) => void} failed
@@ -30,9 +31,13 @@ export class Claims {
     this.working = Promise.resolve();
   }
 
-  /** Enter: what is asked, else the box where there is one, else the strokes. */
+  /** Yes, the whole slice. */
+  confirm() {
+    return this.asking ? this.#store("slice") : undefined;
+  }
+
+  /** The box where there is one, else the strokes; what was asked is not what is meant. */
   claim() {
-    if (this.asking) return this.#store("slice");
     return this.#store(this.desk.region() === null || !this.desk.wholeAllowed() ? "strokes" : "region");
   }
 
@@ -71,7 +76,11 @@ export class Claims {
 
   /** Take a save or a change of prediction back. @param {Step} step @returns {Promise<boolean>} whether that was done */
   undo(step) {
-    return this.#work((slice) => (step.kind === "save" ? slice.unsave(step) : slice.rebase(step.from)));
+    return this.#work(async (slice) => {
+      if (step.kind === "prediction") return slice.rebase(step.from);
+      await slice.unsave(step);
+      return this.desk.restated(slice);
+    });
   }
 
   /** @param {Step} step @returns {Promise<boolean>} */
@@ -80,6 +89,7 @@ export class Claims {
       if (step.kind === "prediction") return slice.rebase(step.to);
       const { step: again } = await slice.claim(step.claim, step.box);
       step.revision = again.revision;
+      this.desk.restated(slice);
       return slice.loadMask();
     });
   }

@@ -25,7 +25,9 @@ export function commandsOf(editor) {
 
     undo: () => editor.step("undo"),
     redo: () => editor.step("redo"),
-    claim: () => editor.painter.close() || claims.claim(),
+    claim: () => (claims.asking ? claims.confirm() : editor.run("save")),
+    confirm: () => claims.confirm(),
+    save: () => editor.painter.close() || claims.claim(),
     claimStrokes: () => claims.strokes(),
     claimSlice: () => claims.wholeSlice(),
     cancel: () => editor.cancel(),

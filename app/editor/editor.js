@@ -102,7 +102,8 @@ export class Editor {
       ready: () => this.slice !== null && !this.claims.busy,
       painted: () => this.#painted(),
       picked: (id) => this.choices.take(() => this.hand.choose(id)),
-      boxes: () => appearance.showBoxes(),
+      boxes: () => this.#drawn(),
+      unchanged: () => this.#unchanged(),
       moved: () => this.#moved(),
       range: () => appearance.showStatus(),
       failed: (error) => this.#say(sentenceOf(error), "problem"),
@@ -128,6 +129,7 @@ export class Editor {
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
       saved: (saved) => this.trigger("saved", saved),
+      restated: () => this.trigger("step", { step: 0, nonce: Date.now() }),
     });
     this.claims = this.saving.claims;
     this.steps = this.saving.steps;
@@ -199,7 +201,7 @@ export class Editor {
     this.#setBoxes();
     this.saving.news.follow(slice);
     this.preview.follow(slice);
-    this.keyboard.take();
+    this.keyboard.arrive();
   }
 
   /** @param {Slice} slice @param {AbortSignal} signal */
@@ -241,6 +243,7 @@ export class Editor {
   }
 
   nextBox() {
+    this.claims.cancel();
     this.#showBox(this.spots.next());
   }
 
@@ -273,6 +276,19 @@ export class Editor {
   }
 
   // ---- what the parts report
+
+  /** A box was drawn by hand: whoever was asked about the whole slice means something else. */
+  #drawn() {
+    this.claims.cancel();
+    this.appearance.showBoxes();
+  }
+
+  /** A gesture changed nothing: with a lock on, that needs a word. */
+  #unchanged() {
+    const { lock } = this.hand;
+    const name = this.slice?.facts.classes.find((c) => c.id === lock)?.name;
+    if (name !== undefined) this.#say(`You paint only over ${name}; nothing here is. K ends that.`);
+  }
 
   /** What became of a stroke. */
   #sent(state, sentence) {

@@ -34,6 +34,11 @@ export class Keyboard {
     if (anyway || !typing(this.root)) this.root.focus({ preventScroll: true });
   }
 
+  /** A slice is open: whoever typed its number has ended that, whatever the field still says. */
+  arrive() {
+    this.take(document.activeElement?.matches("input[type=number]") ?? false);
+  }
+
   #down(event) {
     event.stopPropagation(); // Streamlit's own keys, such as c and r, end here
     if (typing(this.root)) return;

@@ -48,7 +48,7 @@ const STAGE = `
     </div>
     <div class="cover"><div class="spinner"></div><p></p><button type="button" data-command="retry">Try again</button></div>
     <div class="confirm" hidden role="alertdialog">
-      <p></p><button type="button" class="primary" data-command="claim">Yes, save (Enter)</button>
+      <p></p><button type="button" class="primary" data-command="confirm">Yes, save (Enter)</button>
       <button type="button" data-command="cancel">No (Esc)</button>
       <label><input type="checkbox" data-setting="dontAsk"> don't ask again</label>
     </div>
@@ -84,7 +84,7 @@ const BOTTOM = `
     <div class="claims">
       ${button("claimStrokes", "Strokes only", "", "Save what you painted, and not the rest of the box")}
       ${button("claimSlice", "Whole slice is right")}
-      ${button("claim", "Save strokes &amp; next<kbd>Enter</kbd>", "primary")}
+      ${button("save", "Save strokes &amp; next<kbd>Enter</kbd>", "primary", tooltip("claim"))}
     </div>
   </div>`;
 

@@ -51,6 +51,20 @@ export function drawPath(context, camera, ratio, path) {
   circle(context, x + path[0].x * scale, y + path[0].y * scale, 3.5 * ratio, "#ffffff", 1.5 * ratio);
 }
 
+/** Pixels under a veil, light and dark, so that they are seen on any grey. @param {import("./superpixels.js").Row[]} rows */
+export function drawPatch(context, camera, rows) {
+  for (const [style, grown] of [["rgba(0, 0, 0, 0.35)", 1], ["rgba(255, 255, 255, 0.35)", 0]]) {
+    context.fillStyle = style;
+    context.beginPath(); // as one shape, so that rows that touch are no darker there
+    for (const { y, x0, x1 } of rows) {
+      const screen = camera.toScreen({ x0, y0: y, x1, y1: y + 1 });
+      const [left, top] = [Math.floor(screen.x0) - grown, Math.floor(screen.y0) - grown];
+      context.rect(left, top, Math.ceil(screen.x1) - left + grown, Math.ceil(screen.y1) - top + grown);
+    }
+    context.fill();
+  }
+}
+
 /** The brush's edge; cross hairs where it is too small to be found. @param {Ring} ring */
 export function drawRing(context, camera, ratio, ring) {
   const [x, y, radius] = [camera.x + ring.x * camera.scale, camera.y + ring.y * camera.scale, (ring.size * camera.scale) / 2];

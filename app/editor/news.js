@@ -26,7 +26,8 @@ export class News {
   /** Another slice is open; null while none is. @param {Slice | null} slice */
   follow(slice) {
     this.slice = slice;
-    this.#say(null);
+    this.notice = null;
+    this.told(null); // also what others have offered
     return this.look();
   }
 

@@ -115,6 +115,6 @@ export class Opening {
   /** The slice is shown as it is stored, if it is the open one. */
   async #refused(sentence, here) {
     if (here) await this.open();
-    this.told.refused(sentence);
+    this.told.refused(here ? `Your last stroke was not kept; you see the slice as it is stored. ${sentence}` : sentence);
   }
 }

@@ -3,6 +3,7 @@
 import { Stroke } from "./brush.js";
 import { Lasso } from "./lasso.js";
 import { SuperpixelStroke } from "./superpixelbrush.js";
+import { rowsOf } from "./superpixels.js";
 import { isStraight, workOf } from "./tools.js";
 
 /** @typedef {import("./ink.js").Hand} Hand */
@@ -17,6 +18,8 @@ import { isStraight, workOf } from "./tools.js";
  * @typedef {object} Told
  * @property {(rect: Rect) => void} painted pixels of a part have changed
  * @property {() => void} finished an action was stored, or is on its way
+ * @property {() => void} unchanged a gesture has ended that changed no pixel
+ * @property {(rows: import("./superpixels.js").Row[] | null) => void} patch the pixels that a click would paint
  * @property {(box: Rect | null) => void} drawn the box is another
  * @property {(classId: number) => void} picked a class was taken up
  * @property {(points: Point[] | null) => void} path the outline of the lasso, or the straight line that Shift would draw
@@ -116,11 +119,16 @@ export class Painter {
   hover(point, hand, keys = {}) {
     if (this.#slice === null || this.#pressed) return;
     if (this.#work instanceof Lasso) return this.#work.hover(point);
-    if (point !== null && hand.tool === "superpixel" && this.#slice.raster.at(point) !== -1) {
-      this.#slice.superpixels.at(point.x, point.y); // so that they are there at the click
-    }
+    this.told.patch(this.#patchAt(point, hand));
     const line = point !== null && this.#lineStart !== null && isStraight(hand, keys);
     return this.#showLine(line ? [this.#lineStart, point] : null);
+  }
+
+  /** The pixels that a click would paint, where the tool paints patches; those on the way are asked for. */
+  #patchAt(point, { tool }) {
+    if (point === null || tool !== "superpixel" || this.#slice.raster.at(point) === -1) return null;
+    const found = this.#slice.superpixels.at(point.x, point.y);
+    return found === null ? null : rowsOf(found);
   }
 
   /** @param {Point[] | null} points */
@@ -156,9 +164,9 @@ export class Painter {
   /** @param {Work} work */
   #store(work) {
     const action = work.action();
-    if (action === null) return;
+    if (action === null) return this.told.unchanged();
     this.#slice.commit(action);
-    this.told.finished();
+    return this.told.finished();
   }
 
   /** Superpixels that had not come when the button went up are painted when they come, as an action of their own. */

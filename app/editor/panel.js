@@ -84,7 +84,7 @@ export class Panel {
     this.find("[data-slider=size]").hidden = !hand.round;
     this.find("[data-slider=tolerance]").hidden = hand.tool !== "range";
     this.find("select[data-setting=lock]").value = hand.lock === null ? "" : String(hand.lock);
-    this.find(".claims [data-command=claim]").innerHTML = `${box ? "Box is right &amp; next" : "Save strokes &amp; next"}<kbd>Enter</kbd>`;
+    this.find(".claims [data-command=save]").innerHTML = `${box ? "Box is right &amp; next" : "Save strokes &amp; next"}<kbd>Enter</kbd>`;
     this.find(".claims [data-command=claimStrokes]").hidden = !box;
   }
 

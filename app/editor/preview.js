@@ -79,7 +79,7 @@ export class Preview {
   /** It went into the mask. */
   take() {
     this.taken = true;
-    this.#clear("The preview is in the mask now: mend it, then save.");
+    this.#clear("The preview is in the mask now. Mend it, then save a box or the whole slice; strokes alone do not save it.");
   }
 
   get #wanted() {

@@ -14,6 +14,7 @@ import { Refused, sentenceOf } from "./transport.js";
  * @property {() => void} painted a step was done
  * @property {() => void} renewed the server did something with the whole slice, which was loaded anew
  * @property {(place: {volume: number, z: number}) => void} saved a claim is stored
+ * @property {() => void} restated a save was taken back or done again: the page has other boxes now
  */
 
 export class Saving {
@@ -36,6 +37,7 @@ export class Saving {
       asks: () => preferences.askSlice,
       ask: (question) => panel.ask(question),
       saved: (slice, answer) => this.#saved(slice, answer),
+      restated: () => told.restated(),
       reopen: () => opening.open(),
       changed: () => this.#renewed(),
       failed: (error) => this.#notSaved(error),

@@ -69,9 +69,10 @@ export class Steps {
     try {
       const { facts, pairs } = await slice.suggestion(query, signal);
       if (slice !== this.desk.slice() || !this.desk.quiet()) return;
-      const from = `slice ${facts.from.join(" and ")}`;
+      const from = `slice${facts.from.length > 1 ? "s" : ""} ${facts.from.join(" and ")}`;
       const changed = this.adopt(slice, pairs);
-      this.desk.say(changed ? `Suggested from ${from}: mend it, then save.` : `The mask is the same as that of ${from}.`);
+      const next = "Mend it, then save a box or the whole slice; strokes alone do not save it.";
+      this.desk.say(changed ? `Suggested from ${from}. ${next}` : `The mask is the same as that of ${from}.`);
     } catch (error) {
       if (slice === this.desk.slice()) this.desk.say(sentenceOf(error), "problem");
     }

@@ -1,6 +1,7 @@
 /** The superpixel brush: every superpixel that the cursor passes over is painted as a whole. */
 
 import { sweptDisc } from "./brush.js";
+import { rowsOf } from "./superpixels.js";
 import { Work } from "./work.js";
 
 /** @typedef {import("./raster.js").Ink} Ink */
@@ -62,20 +63,16 @@ export class SuperpixelStroke extends Work {
     return rect.x0 < rect.x1 ? rect : null;
   }
 
-  #paintOne({ y0, x0, width, ids, id }, rect) {
-    const name = `${y0}/${x0}/${id}`;
+  #paintOne(superpixel, rect) {
+    const name = `${superpixel.y0}/${superpixel.x0}/${superpixel.id}`;
     if (this.painted.has(name)) return;
     this.painted.add(name);
-    for (let at = ids.indexOf(id); at !== -1; at = ids.indexOf(id, at)) {
-      const [row, from] = [Math.floor(at / width), at % width];
-      const end = (row + 1) * width;
-      while (at < end && ids[at] === id) at += 1;
-      const to = at - row * width;
-      this.raster.paintRow(y0 + row, x0 + from, x0 + to, this.ink, this.changes);
-      rect.x0 = Math.min(rect.x0, x0 + from);
-      rect.x1 = Math.max(rect.x1, x0 + to);
-      rect.y0 = Math.min(rect.y0, y0 + row);
-      rect.y1 = Math.max(rect.y1, y0 + row + 1);
+    for (const { y, x0, x1 } of rowsOf(superpixel)) {
+      this.raster.paintRow(y, x0, x1, this.ink, this.changes);
+      rect.x0 = Math.min(rect.x0, x0);
+      rect.x1 = Math.max(rect.x1, x1);
+      rect.y0 = Math.min(rect.y0, y);
+      rect.y1 = Math.max(rect.y1, y + 1);
     }
   }
 }

@@ -8,6 +8,7 @@ const MOST_TILES = 48;
 const PAUSE_MS = 2000;
 
 /** @typedef {{y0: number, x0: number, height: number, width: number, ids: Uint16Array}} Tile ids row by row, in the tile. */
+/** @typedef {{y: number, x0: number, x1: number}} Row Pixels x0 <= x < x1 of a row of the slice. */
 /** @typedef {Tile & {id: number}} Superpixel The tile that holds a pixel, and the pixel's id in it. */
 
 export class Superpixels {
@@ -72,6 +73,18 @@ export class Superpixels {
     if (this.tiles.size > MOST_TILES) this.tiles.delete(this.tiles.keys().next().value);
     return tile;
   }
+}
+
+/** The rows of pixels that a superpixel consists of, in the slice. @param {Superpixel} superpixel @returns {Row[]} */
+export function rowsOf({ y0, x0, width, ids, id }) {
+  const rows = [];
+  for (let at = ids.indexOf(id); at !== -1; at = ids.indexOf(id, at)) {
+    const [row, from] = [Math.floor(at / width), at % width];
+    const end = (row + 1) * width;
+    while (at < end && ids[at] === id) at += 1;
+    rows.push({ y: y0 + row, x0: x0 + from, x1: x0 + at - row * width });
+  }
+  return rows;
 }
 
 function keyOf(x, y) {

@@ -10,6 +10,7 @@ import { pixelAt } from "./status.js";
  * @typedef {object} Told
  * @property {() => boolean} ready whether the slice may be painted on now
  * @property {() => void} painted an action was stored, or is on its way
+ * @property {() => void} unchanged a gesture has ended that changed no pixel
  * @property {(classId: number) => void} picked a class was taken up
  * @property {() => void} boxes another box is drawn
  * @property {() => void} moved the cursor is elsewhere
@@ -33,6 +34,8 @@ export class Surface {
     this.painter = new Painter({
       painted: (rect) => view.changed(rect),
       finished: told.painted,
+      unchanged: told.unchanged,
+      patch: (rows) => view.setPatch(rows),
       drawn: (box) => this.#drawn(box),
       picked: told.picked,
       path: (points) => view.setPath(points),

@@ -1,7 +1,7 @@
 /** The picture: two canvases, the slice below, and cursor and boxes above it; drawn once a frame at most. */
 
 import { Camera } from "./camera.js";
-import { drawBox, drawPath, drawRing } from "./marks.js";
+import { drawBox, drawPatch, drawPath, drawRing } from "./marks.js";
 import { bareTable, buildShown, buildTable } from "./palette.js";
 import { Pace } from "./pace.js";
 import { Screen } from "./screen.js";
@@ -29,6 +29,8 @@ export class View {
     this.boxes = [];
     /** A line on its way. @type {import("./marks.js").Point[] | null} */
     this.path = null;
+    /** Pixels to point out. @type {import("./superpixels.js").Row[] | null} */
+    this.patch = null;
     /** @type {HTMLCanvasElement | null} */
     this.heat = null;
     /** Called after the slice was drawn anew. @type {(() => void)[]} */
@@ -81,6 +83,13 @@ export class View {
   /** A line on its way; null for none. @param {import("./marks.js").Point[] | null} points */
   setPath(points) {
     this.path = points;
+    this.redrawOverlay();
+  }
+
+  /** The pixels that a click would paint; null for none. @param {import("./superpixels.js").Row[] | null} rows */
+  setPatch(rows) {
+    if (rows === null && this.patch === null) return;
+    this.patch = rows;
     this.redrawOverlay();
   }
 
@@ -260,6 +269,7 @@ export class View {
     const { ratio } = this.screen;
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
     for (const box of this.boxes) drawBox(context, camera, ratio, box);
+    if (this.patch !== null) drawPatch(context, camera, this.patch);
     if (this.path !== null) drawPath(context, camera, ratio, this.path);
     if (this.ring !== null) drawRing(context, camera, ratio, this.ring);
   }

@@ -72,3 +72,37 @@ def test_a_page_that_is_loaded_anew_is_no_second_window(led: Page, project: Proj
     other.goto(led.url)
     other.wait_for_selector(".editor[data-loaded='0/2']")
     other.get_by_text("open in another window").wait_for()
+
+
+def test_the_question_about_a_whole_slice_is_not_answered_by_another_button(led: Page, project: Project) -> None:
+    """Who is asked about the slice and then saves the box has vouched for the box."""
+    led.keyboard.press("n")
+    until(lambda: chosen(led) == "unsure 1 of 2")
+    led.keyboard.press("Shift+Enter")
+    led.get_by_text("Is every one of the").wait_for()
+    led.get_by_role("button", name="Box is right").click()
+    until(lambda: labelled(project, 2) > 0)
+    assert labelled(project, 2) == 256
+
+
+def test_a_save_that_is_taken_back_brings_its_box_back(led: Page, project: Project) -> None:
+    """The page and the editor agree on what is left to check."""
+    led.keyboard.press("n")
+    until(lambda: chosen(led) == "unsure 1 of 2")
+    led.keyboard.press("Enter")
+    until(lambda: chosen(led) == "unsure 1 of 1")
+    led.keyboard.press("Control+z")
+    until(lambda: labelled(project, 2) == 0)
+    until(lambda: len(led.locator(".editor").evaluate("root => root.editor.spots.hot")) == 2)
+
+
+def test_a_slice_chosen_by_its_number_has_the_keyboard(led: Page) -> None:
+    """Keys typed next are the editor's, not digits for the field."""
+    field = led.get_by_test_id("stNumberInputField")
+    field.click(click_count=3)
+    led.keyboard.type("1")
+    led.keyboard.press("Enter")
+    until(lambda: place_or_none(led) == (0, 1))
+    led.keyboard.press("2")
+    assert field.input_value() == "1"
+    assert led.locator(".classes [aria-checked=true]").inner_text().startswith("pore")

@@ -35,6 +35,7 @@ function desk({ region = null, wholeAllowed = true, asks = true, broken = [] } =
     asks: () => asks,
     ask: note("ask"),
     saved: note("saved"),
+    restated: note("restated"),
     changed: note("changed"),
     failed: note("failed"),
     reopen: note("reopen"),
@@ -58,14 +59,33 @@ test("a whole slice is asked about first, unless that is switched off, and never
   const { claims, log } = desk();
   claims.wholeSlice();
   assert.deepEqual([claims.asking, log], [true, []]);
-  await claims.claim();
+  await claims.confirm();
   assert.equal(log[0][1], "slice");
+  await claims.confirm();
+  assert.equal(log.filter(([name]) => name === "claim").length, 1);
   const silent = desk({ asks: false });
   await silent.claims.wholeSlice();
   assert.equal(silent.log[0][1], "slice");
   const scribbling = desk({ asks: false, wholeAllowed: false });
   await scribbling.claims.wholeSlice();
   assert.deepEqual(scribbling.log, []);
+});
+
+test("who is asked about the whole slice and saves a box or strokes instead has not said yes", async () => {
+  const { claims, log } = desk({ region: BOX });
+  claims.wholeSlice();
+  await claims.claim();
+  assert.deepEqual(log[0], ["claim", "region", [2, 1, 6, 5]]);
+  assert.equal(claims.asking, false);
+});
+
+test("a save that is taken back or done again is told to the page, another prediction is not", async () => {
+  const { claims, slice, names } = desk();
+  await claims.undo({ kind: "save", claim: "strokes", revision: 7 });
+  await claims.redo({ kind: "save", claim: "strokes", revision: 7 });
+  await claims.undo({ kind: "prediction", from: 1, to: 2 });
+  assert.equal(names().filter((name) => name === "restated").length, 2);
+  assert.equal(slice.history.canUndo, false);
 });
 
 test("a save that was stored counts as stored, though the slice could not be loaded anew", async () => {

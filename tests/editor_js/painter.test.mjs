@@ -166,3 +166,11 @@ test("a stroke that is at work when the slice changes is stored on the slice tha
   painter.end();
   assert.equal(actions.length, 1);
 });
+
+test("a gesture that changes nothing is no step, and is told", () => {
+  const { told, actions, drag } = atWork(drawn("111"));
+  drag([[0, 0], [2, 0]], { classId: 2, lock: 5 });
+  assert.deepEqual([actions.length, told.finished, told.unchanged], [0, 0, 1]);
+  drag([[0, 0], [2, 0]], { classId: 2, lock: 1 });
+  assert.deepEqual([actions.length, told.finished, told.unchanged], [1, 1, 1]);
+});

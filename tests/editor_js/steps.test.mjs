@@ -24,7 +24,7 @@ function desk() {
   const made = { slice, log, open: slice };
   const nothing = () => {};
   const claims = new Claims({
-    slice: () => made.open, quiet: () => !claims.busy, ask: nothing, changed: nothing, failed: nothing,
+    slice: () => made.open, quiet: () => !claims.busy, ask: nothing, changed: nothing, failed: nothing, restated: nothing,
   });
   const told = { painted: nothing, say: nothing, offer: nothing, done: nothing };
   made.claims = claims;

@@ -149,10 +149,19 @@ test("superpixels that do not come are said, and a cancel or another slice gives
 
 test("the cursor alone asks for the superpixels under it, within the slice", () => {
   const { get, asked } = server();
-  const { painter } = atWork(drawn("00", "00"), new Superpixels({ get }));
+  const { painter, told } = atWork(drawn("00", "00"), new Superpixels({ get }));
   painter.hover({ x: 5, y: 0 }, STROKE);
   painter.hover({ x: 1, y: 0 }, { ...STROKE, tool: "brush" });
   assert.equal(asked.length, 0);
   painter.hover({ x: 1, y: 0 }, STROKE);
   assert.equal(asked.length, 1);
+  assert.deepEqual(told.patch, [null, null, null]);
+});
+
+test("the cursor points out the pixels that a click would paint, as long as it is there", () => {
+  const { painter, told } = atWork(drawn("000", "000"), ready("011", "001"));
+  painter.hover({ x: 2, y: 0 }, STROKE);
+  assert.deepEqual(told.patch.at(-1), [{ y: 0, x0: 1, x1: 3 }, { y: 1, x0: 2, x1: 3 }]);
+  painter.hover(null, STROKE);
+  assert.equal(told.patch.at(-1), null);
 });

@@ -34,10 +34,12 @@ export const HAND = { tool: "brush", classId: 1, size: 1, mode: "correct", backg
 
 /** A painter at work on a slice, with all that it told and committed. */
 export function atWork(raster, superpixels = null) {
-  const told = { painted: [], finished: 0, drawn: [], picked: [], path: [], range: [], failed: [] };
+  const told = { painted: [], finished: 0, unchanged: 0, patch: [], drawn: [], picked: [], path: [], range: [], failed: [] };
   const painter = new Painter({
     painted: (rect) => told.painted.push(rect),
     finished: () => (told.finished += 1),
+    unchanged: () => (told.unchanged += 1),
+    patch: (rows) => told.patch.push(rows),
     drawn: (box) => told.drawn.push(box),
     picked: (id) => told.picked.push(id),
     path: (points) => told.path.push(points === null ? null : points.map(({ x, y }) => [x, y])),
