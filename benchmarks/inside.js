@@ -56,13 +56,13 @@
     const bytes = await api.get("slice");
     const length = new DataView(bytes).getUint32(0, true);
     const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
-    const pairs = new Uint32Array(bytes.slice(4 + length));
-    let [at, count] = [0, 0];
-    for (let p = 0; p < facts.mask_numbers; p += 2) {
-      const [end, id, touched] = [at + pairs[p], pairs[p + 1] & 255, (pairs[p + 1] >> 8) & 1];
-      for (; at < end; at += 1) count += raster.mask[at] !== id || raster.touched[at] !== touched;
+    const stored = new raster.constructor(raster.width, raster.height);
+    stored.load(new Uint32Array(bytes.slice(4 + length), 0, facts.mask_numbers));
+    let count = 0;
+    for (let at = 0; at < raster.mask.length; at += 1) {
+      count += raster.mask[at] !== stored.mask[at] || raster.touched[at] !== stored.touched[at];
     }
-    return count + (at !== raster.mask.length);
+    return count;
   };
 
   let ticking = 0;

@@ -1,6 +1,7 @@
 """Masks as runs of equal pixels, and runs painted into masks: how a slice and its changes travel and are stored.
 
-A run's value is ``class id | touched << 8 | saved << 9``; slices are flattened row after row.
+A run's value is ``class id | touched << 8 | saved << 9``; slices are flattened row after row. A speckled mask has more runs
+than bytes and travels as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,43 @@ from core.errors import LabelError
 
 MAX_RUNS = 1_000_000
 _TOUCHED_BIT, _SAVED_BIT = 8, 9
+_BYTES_OF_A_RUN = 8
+
+
+def slice_numbers(
+    mask: NDArray[np.uint8], touched: NDArray[np.uint8] | None = None, saved: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint32]:
+    """A whole slice for the browser: as runs or, where these are longer than the pixels themselves, as bytes.
+
+    Parameters
+    ----------
+    mask, touched, saved
+        As in `slice_runs`.
+
+    Returns
+    -------
+    ndarray
+        Little-endian uint32 ``(N,)``. Runs are pairs of length and value. Bytes are announced by 0, which no length is,
+        and how many rasters follow, each filled up to whole numbers: the class ids and, if any pixel is marked,
+        ``touched | saved << 1``.
+    """
+    marks = [raster for raster in (touched, saved) if raster is not None and raster.any()]
+    changes = max(np.count_nonzero(np.diff(raster.reshape(-1))) for raster in (mask, *marks))
+    if _BYTES_OF_A_RUN * changes <= mask.size * (2 if marks else 1):
+        return slice_runs(mask, touched, saved).reshape(-1)
+    rasters = [mask]
+    if marks:
+        rasters.append(np.zeros_like(mask))
+        for raster, bit in ((touched, 0), (saved, 1)):
+            if raster is not None:
+                rasters[1] |= raster.astype(np.uint8) << np.uint8(bit)
+    return np.concatenate([np.array([0, len(rasters)], "<u4"), *map(_as_numbers, rasters)])
+
+
+def _as_numbers(raster: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """The bytes of a raster as little-endian uint32, the last number filled up with 0."""
+    pixels = raster.reshape(-1)
+    return np.concatenate((pixels, np.zeros(-pixels.size % 4, np.uint8))).view("<u4")
 
 
 def slice_runs(

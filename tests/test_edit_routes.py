@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from app.api import edit
+from app.api import edit, place
 from app.guard import MAX_BODY
 from app.presence import Presence
 from core.errors import StorageError
 from core.project import Claim, Patch, Project
 from tests.predicted import add_round, keep
-from tests.toy import HEIGHT, SLICE, WIDTH, browser, dump, make_toy, opened, runs, wish
+from tests.toy import HEIGHT, SLICE, WIDTH, browser, dump, make_toy, opened, runs, unframed, wish
 
 FIRST, SECOND = (np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) // n % 2 for n in (2, 3))
 SURE = np.full((HEIGHT, WIDTH), 255, np.uint8)
@@ -74,6 +74,23 @@ def test_a_slice_comes_with_its_facts_and_its_mask(client: TestClient) -> None:
     assert (facts["revision"], facts["latest"], facts["mask_numbers"]) == (None, None, 2)
     assert not mask.any()
     assert base is None
+
+
+def test_a_speckled_slice_is_sent_as_bytes_and_a_large_answer_squeezed(
+    client: TestClient, rounds: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs of a speckled mask would be longer than the mask; a browser takes the squeezed answer for the same."""
+    speckle = np.indices((HEIGHT, WIDTH)).sum(axis=0).astype(np.uint8) % 2
+    keep(rounds, 1, speckle, SURE)
+    plain = client.get(f"{SLICE}/slice")
+    assert plain.headers["content-encoding"] == "identity"
+    monkeypatch.setattr(place, "_LARGE", 10)
+    squeezed = client.get(f"{SLICE}/slice")
+    assert squeezed.headers["content-encoding"] == "deflate"
+    assert squeezed.content == plain.content
+    facts, body = unframed(plain.content)
+    assert body == np.array([0, 1], "<u4").tobytes() + speckle.tobytes()
+    assert facts["mask_numbers"] == 2 + HEIGHT * WIDTH // 4
 
 
 def test_a_painted_slice_comes_with_what_it_began_with(client: TestClient, rounds: Project) -> None:

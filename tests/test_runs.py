@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.errors import LabelError
-from core.runs import apply_runs, check_runs, slice_runs, stroke_runs
+from core.runs import apply_runs, check_runs, slice_numbers, slice_runs, stroke_runs
 
 SHAPE = (3, 4)
 IDS = frozenset({0, 1, 2})
@@ -39,6 +39,40 @@ def test_marks_may_be_left_out(mask):
     """A mask alone travels as its classes."""
     pairs = slice_runs(mask)
     assert (np.repeat(pairs[:, 1], pairs[:, 0]) == mask.ravel()).all()
+
+
+def rasters(numbers, count):
+    """The rasters that follow 0 and their count."""
+    assert numbers[:2].tolist() == [0, count]
+    stride = -(-SHAPE[0] * SHAPE[1] // 4)
+    assert numbers.size == 2 + count * stride
+    planes = numbers[2:].tobytes()
+    return [np.frombuffer(planes, np.uint8, 12, 4 * stride * n).reshape(SHAPE) for n in range(count)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(masks, marks, marks)
+def test_a_slice_travels_as_runs_or_as_bytes_whichever_are_fewer(mask, touched, saved):
+    """Either way class and marks of every pixel arrive, in no more than the bytes of the rasters and one pair."""
+    numbers = slice_numbers(mask, touched, saved.astype(bool))
+    marked = touched.any() or saved.any()
+    assert numbers.nbytes <= (2 if marked else 1) * mask.size + 8 or numbers[0] != 0
+    if numbers[0] != 0:
+        assert (numbers == slice_runs(mask, touched, saved.astype(bool)).reshape(-1)).all()
+        return
+    classes, *planes = rasters(numbers, 2 if marked else 1)
+    assert (classes == mask).all()
+    assert ((planes[0] if marked else 0) == touched | saved << 1).all()
+
+
+def test_speckle_travels_as_bytes_and_an_area_as_runs():
+    """A checkerboard has a run for every pixel, half of a slice has two runs."""
+    speckle = np.indices(SHAPE).sum(axis=0).astype(np.uint8) % 2
+    assert (rasters(slice_numbers(speckle), 1)[0] == speckle).all()
+    assert rasters(slice_numbers(speckle, speckle), 2)[1].tolist() == speckle.tolist()
+    half = np.zeros(SHAPE, np.uint8)
+    half[:1] = 2
+    assert slice_numbers(half).tolist() == [4, 2, 8, 0]
 
 
 @settings(max_examples=200, deadline=None)

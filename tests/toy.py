@@ -58,9 +58,12 @@ def unframed(body: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(body[4 : 4 + length]), body[4 + length :]
 
 
-def values(pairs: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """A slice from its pairs of length and value."""
-    length, value = pairs.reshape(-1, 2).T
+def values(numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """A slice from its pairs of length and value, or from bytes of classes and perhaps marks behind 0 and their number."""
+    if numbers[0] == 0:
+        rasters = np.frombuffer(numbers[2:].tobytes(), np.uint8).reshape(int(numbers[1]), -1)[:, : HEIGHT * WIDTH]
+        return sum(raster.astype(np.uint32) << 8 * n for n, raster in enumerate(rasters)).reshape(HEIGHT, WIDTH)
+    length, value = numbers.reshape(-1, 2).T
     return np.repeat(value, length).reshape(HEIGHT, WIDTH)
 
 

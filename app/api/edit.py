@@ -16,20 +16,20 @@ from app.pictures import framed
 from app.presence import Presence
 from app.wire import DAY_MS, MOST, number, read_claim, read_rebase, read_runs, read_undo, round_of, window_of
 from core.project import Patch, Project
-from core.runs import slice_runs
+from core.runs import slice_numbers
 
 _answers = Once()
 _presence = Presence()
 
 
 def slice_(request: Request) -> Response:
-    """Facts of a slice, its mask as runs, and that which its draft began with; over the prediction of ``round``."""
+    """Facts of a slice, its mask, and that which its draft began with; over the prediction of ``round``."""
     project, volume, z = place(request)
     row, news = project.volumes[volume], project.news(volume, z)  # before the rasters: what comes between makes it old
     editing = project.editing(volume, z, round_=round_of(request))
     saved = None if news.revision is None else project.claimed(volume, z)
-    mask = slice_runs(editing.mask, editing.touched, saved)
-    base = slice_runs(editing.base).tobytes() if editing.origin == "draft" else b""
+    mask = slice_numbers(editing.mask, editing.touched, saved)
+    numbers = np.concatenate((mask, slice_numbers(editing.base))) if editing.origin == "draft" else mask
     depth, channels, height, width = row.shape
     facts = {
         "height": height,
@@ -45,7 +45,7 @@ def slice_(request: Request) -> Response:
         "revision": news.revision,
         "mask_numbers": mask.size,
     }
-    return binary(framed(facts, mask.tobytes() + base))
+    return binary(framed(facts, numbers.data.cast("B")), squeeze=True)
 
 
 def _channel_names(project: Project, volume: int, channels: int) -> list[str]:

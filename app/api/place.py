@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from starlette.responses import Response
 
 from app.guard import Refusal
 from core.project import Project, list_projects, workspace_folder
+
+_LARGE = 1_000_000
+"""Bytes that take longer to travel to a browser, even on the same machine, than to squeeze."""
 
 _projects: dict[tuple[Path, str], Project] = {}
 _lock = threading.Lock()
@@ -54,7 +58,8 @@ def source(project: Project, volume: int) -> tuple[Hashable, ...]:
     return row.path, row.fingerprint, row.axes
 
 
-def binary(body: bytes) -> Response:
-    """Bytes as they are: an encoding of its own keeps Streamlit's gzip from squeezing megabytes at level 9."""
-    headers = {"Cache-Control": "no-store", "Content-Encoding": "identity"}
-    return Response(body, media_type="application/octet-stream", headers=headers)
+def binary(body: bytes, *, squeeze: bool = False) -> Response:
+    """Bytes as they are, or squeezed if asked for and large: Streamlit's own gzip would squeeze megabytes at level 9."""
+    squeezed = squeeze and len(body) > _LARGE
+    headers = {"Cache-Control": "no-store", "Content-Encoding": "deflate" if squeezed else "identity"}
+    return Response(zlib.compress(body, 1) if squeezed else body, media_type="application/octet-stream", headers=headers)

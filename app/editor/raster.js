@@ -5,6 +5,8 @@
  * slice, and value.
  */
 
+import { toRaw } from "./wire.js";
+
 /** @typedef {import("./changes.js").Action} Action */
 /** @typedef {import("./changes.js").Changes} Changes */
 /** @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect Half-open, in image pixels. */
@@ -44,6 +46,9 @@ export class Raster {
       this.levels.push({ width: w, height: h, grey: new Uint8Array(w * h) });
     }
   }
+
+  /** Whether a slice was loaded already. */
+  #loaded = false;
 
   #coarsest() {
     return this.levels[this.levels.length - 1];
@@ -150,27 +155,49 @@ export class Raster {
 
   /**
    * Take over the slice as the server has it.
-   * @param {Uint32Array} pairs length and class | touched << 8 | saved << 9, one after the other, for the whole slice
+   * @param {Uint32Array} numbers for the whole slice: pairs of length and class | touched << 8 | saved << 9, one after the
+   *   other; or, announced by 0, the bytes of one or two rasters: class ids, and touched | saved << 1
    */
-  load(pairs) {
-    for (const array of [this.mask, this.touched, this.saved]) array.fill(0);
+  load(numbers) {
+    // memory that was never written costs nothing until it is
+    if (this.#loaded) for (const array of [this.mask, this.touched, this.saved]) array.fill(0);
+    this.#loaded = true;
+    if (numbers[0] === 0) return this.#loadBytes(rastersOf(numbers, this.mask.length));
     let at = 0;
-    for (let p = 0; p < pairs.length; p += 2) {
-      const [end, value] = [at + pairs[p], pairs[p + 1]];
+    for (let p = 0; p < numbers.length; p += 2) {
+      const [end, value] = [at + numbers[p], numbers[p + 1]];
       if (value & 255) this.mask.fill(value & 255, at, end);
       if (value & TOUCHED) this.touched.fill(1, at, end);
       if (value & SAVED) this.saved.fill(1, at, end);
       at = end;
     }
+    return undefined;
   }
 
-  /** Take over the base, after the mask. @param {Uint32Array} pairs length and class; none: the base is the mask */
-  loadBase(pairs) {
-    if (pairs.length === 0) this.base.set(this.mask);
-    let at = 0;
-    for (let p = 0; p < pairs.length; p += 2) {
-      this.base.fill(pairs[p + 1], at, at + pairs[p]);
-      at += pairs[p];
+  #loadBytes([classes, marks]) {
+    this.mask.set(classes);
+    for (let at = 0; at < (marks?.length ?? 0); at += 1) {
+      this.touched[at] = marks[at] & 1;
+      this.saved[at] = marks[at] >> 1;
     }
   }
+
+  /** Take over the base, after the mask. @param {Uint32Array} numbers as for `load`; none: the base is the mask */
+  loadBase(numbers) {
+    if (numbers.length === 0) return this.base.set(this.mask);
+    if (numbers[0] === 0) return this.base.set(rastersOf(numbers, this.base.length)[0]);
+    let at = 0;
+    for (let p = 0; p < numbers.length; p += 2) {
+      this.base.fill(numbers[p + 1], at, at + numbers[p]);
+      at += numbers[p];
+    }
+    return undefined;
+  }
+}
+
+/** The rasters that follow 0 and their count, each filled up to whole numbers. @returns {Uint8Array[]} */
+function rastersOf(numbers, pixels) {
+  const bytes = toRaw(numbers.subarray(2));
+  const stride = 4 * Math.ceil(pixels / 4);
+  return Array.from({ length: numbers[1] }, (_, n) => bytes.subarray(n * stride, n * stride + pixels));
 }

@@ -23,6 +23,12 @@ export function toUint32(bytes) {
   return Uint32Array.from({ length: bytes.byteLength / 4 }, (_, i) => view.getUint32(4 * i, true));
 }
 
+/** The bytes that numbers came in. @param {Uint32Array} numbers from `toUint32` @returns {Uint8Array} */
+export function toRaw(numbers) {
+  if (!LITTLE_ENDIAN) return toBytes(numbers);
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}
+
 /** Little-endian uint16 from bytes, on any machine. @param {Uint8Array} bytes */
 export function toUint16(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

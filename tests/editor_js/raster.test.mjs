@@ -5,6 +5,8 @@ import { Changes } from "../../app/editor/changes.js";
 import { NOTHING, Raster } from "../../app/editor/raster.js";
 import { chance, drawn, ink, rows } from "./toys.mjs";
 
+/** Numbers, and bytes packed four to a number, as they arrive. */
+const numbers = (head, bytes) => Uint32Array.from([...head, ...new Uint32Array(Uint8Array.from(bytes).buffer)]);
 const back = (allows = null) => ({ value: null, allows });
 
 test("painting a row changes its pixels and marks them as touched, no others", () => {
@@ -74,6 +76,20 @@ test("painting what is there already is no change", () => {
   assert.equal(changes.count, 1);
   raster.paintRow(0, 0, 2, ink(256), changes);
   assert.equal(changes.count, 1);
+});
+
+test("a speckled slice is loaded from bytes, with its marks where there are any", () => {
+  const raster = new Raster(3, 2);
+  raster.load(new Uint32Array([6, 7 | 256 | 512]));
+  raster.load(numbers([0, 1], [1, 0, 2, 255, 0, 1, 0, 0]));
+  assert.deepEqual([...raster.mask], [1, 0, 2, 255, 0, 1]);
+  assert.deepEqual([...raster.touched, ...raster.saved], Array(12).fill(0));
+  raster.load(numbers([0, 2], [1, 0, 2, 255, 0, 1, 0, 0, 0, 1, 2, 3, 0, 1, 0, 0]));
+  assert.deepEqual([...raster.mask], [1, 0, 2, 255, 0, 1]);
+  assert.deepEqual([...raster.touched], [0, 1, 0, 1, 0, 1]);
+  assert.deepEqual([...raster.saved], [0, 0, 1, 1, 0, 0]);
+  raster.loadBase(numbers([0, 1], [2, 2, 1, 0, 0, 9, 0, 0]));
+  assert.deepEqual([...raster.base], [2, 2, 1, 0, 0, 9]);
 });
 
 test("a slice is loaded from the pairs of the server, also over another one", () => {
