@@ -3,6 +3,7 @@
  * shows and not what the slice holds. A tile remembers which part of it is out of date and is mended when it is seen.
  */
 
+import { Coarse } from "./coarse.js";
 import { PREVIEWED, STATES, STRIPE } from "./palette.js";
 import { UNSURE } from "./raster.js";
 
@@ -22,6 +23,8 @@ import { UNSURE } from "./raster.js";
 export const TILE = 512;
 /** Pixels of a level that an outline is wide. */
 const BORDER = 2;
+/** The most pixels in a row that is drawn at once. */
+const LINE = TILE + 2 * BORDER;
 /** Tiles kept besides those in view, so that going back costs nothing; each holds 1 MB. */
 const SPARE_TILES = 48;
 /** Of every eight pixels along a row, so many belong to a stripe. */
@@ -40,6 +43,7 @@ export class Tiles {
   /** @param {Raster} raster */
   constructor(raster) {
     this.raster = raster;
+    this.coarse = new Coarse(raster);
     this.table = new Uint32Array(STATES << 16);
     /** Pixels without a class, by grey value. */
     this.bare = new Uint32Array(256);
@@ -51,12 +55,14 @@ export class Tiles {
     this.canvases = [];
     this.scratch = new ImageData(TILE, TILE);
     this.pixels = new Uint32Array(this.scratch.data.buffer);
-    this.lines = [0, 1, 2, 3, 4].map(() => new Uint8Array(TILE + 2 * BORDER));
+    /** Rows of keys, and what they show. */
+    this.lines = [0, 1, 2, 3, 4].map(() => ({ keys: new Uint16Array(LINE), ids: new Uint8Array(LINE) }));
   }
 
   /** Go on with another slice. @param {Raster} raster */
   use(raster) {
     this.raster = raster;
+    this.coarse = new Coarse(raster);
     for (const tile of this.tiles.values()) this.canvases.push(tile.canvas);
     this.tiles.clear();
   }
@@ -72,7 +78,13 @@ export class Tiles {
     this.invalidate({ x0: 0, y0: 0, x1: this.raster.width, y1: this.raster.height });
   }
 
-  /** Part of the slice has changed. @param {Rect} rect in image pixels */
+  /** Part of the slice has other classes. @param {Rect} rect in image pixels */
+  changed(rect) {
+    this.coarse.changed(rect);
+    this.invalidate(rect);
+  }
+
+  /** Part of the slice looks otherwise. @param {Rect} rect in image pixels */
   invalidate(rect) {
     for (const tile of this.tiles.values()) {
       const dirty = inTile(tile, rect);
@@ -117,21 +129,18 @@ export class Tiles {
   }
 
   #renderAreas({ canvas, level, tx, ty }, { x0, y0, x1, y1 }) {
-    const { mask, touched, saved, preview, width, height, levels } = this.raster;
-    const { grey, width: greyWidth } = levels[level];
+    const { grey, width } = this.raster.levels[level];
     const { table, pixels } = this;
-    const columns = samples(level, tx * TILE + x0, tx * TILE + x1, width);
-    for (let y = y0; y < y1; y += 1) {
-      const row = sample(level, ty * TILE + y, height) * width;
-      const out = y * TILE + x0;
-      const from = (ty * TILE + y) * greyWidth + tx * TILE + x0;
-      for (let i = 0; i < columns.length; i += 1) {
-        const at = row + columns[i];
-        const state = touched[at] | (saved[at] << 1);
-        let key = (state << 8) | mask[at];
-        if (state === 0) {
-          if (preview !== null && preview[at] !== UNSURE) key = (PREVIEWED << 8) | preview[at];
-        } else if (mask[at] === 0 && ((x0 + i + y) & 7) < STRIPE_WIDTH) key |= STRIPE;
+    const { keys } = this.lines[0];
+    const [left, top] = [tx * TILE + x0, ty * TILE + y0];
+    const read = this.#reader(level, { x0: left, y0: top, x1: left + x1 - x0, y1: top + y1 - y0 });
+    for (let y = top; y < top + y1 - y0; y += 1) {
+      read(y, keys);
+      const out = (y - ty * TILE) * TILE + x0;
+      const from = y * width + left;
+      for (let i = 0; i < x1 - x0; i += 1) {
+        let key = keys[i]; // of labelled background it is 256, 512 or 768
+        if ((key === 256 || key === 512 || key === 768) && ((left + i + y) & 7) < STRIPE_WIDTH) key |= STRIPE;
         pixels[out + i] = table[(key << 8) | grey[from + i]];
       }
     }
@@ -140,27 +149,28 @@ export class Tiles {
 
   /** Pixels near another class have a colour; all others are bare. */
   #renderBorders({ canvas, level, tx, ty }, { x0, y0, x1, y1 }) {
-    const { width, height, levels } = this.raster;
-    const { grey, width: greyWidth, height: greyHeight } = levels[level];
+    const { grey, width } = this.raster.levels[level];
     const { table, bare, pixels } = this;
-    const [left, top] = [tx * TILE + x0, ty * TILE + y0];
-    const columns = samples(level, left - BORDER, left + x1 - x0 + BORDER, width, greyWidth - 1);
-    const rowAt = (y) => sample(level, Math.max(0, Math.min(greyHeight - 1, y)), height) * width;
+    const [left, top] = [tx * TILE + x0 - BORDER, ty * TILE + y0];
+    const length = x1 - x0 + 2 * BORDER;
+    const read = this.#reader(level, { x0: left, y0: top - BORDER, x1: left + length, y1: top + y1 - y0 + BORDER });
+    const next = (line, y) => this.#readShown(read, line, y, length);
     let [above2, above, here, below, below2] = this.lines;
-    [above2, above, here, below].forEach((line, i) => this.#showLine(line, columns, rowAt(top - BORDER + i)));
+    [above2, above, here, below].forEach((line, i) => next(line, top - BORDER + i));
     for (let y = top; y < top + y1 - y0; y += 1) {
-      const row = rowAt(y);
-      this.#showLine(below2, columns, rowAt(y + BORDER));
+      next(below2, y + BORDER);
+      const { ids, keys } = here;
+      const [up2, up, down, down2] = [above2.ids, above.ids, below.ids, below2.ids];
       const out = (y - ty * TILE) * TILE + x0 - BORDER;
-      const from = y * greyWidth + left - BORDER;
-      for (let i = BORDER; i < columns.length - BORDER; i += 1) {
-        const id = here[i];
-        const within = here[i - 1] === id && here[i + 1] === id && above[i] === id && below[i] === id;
+      const from = y * width + left;
+      for (let i = BORDER; i < length - BORDER; i += 1) {
+        const id = ids[i];
+        const within = ids[i - 1] === id && ids[i + 1] === id && up[i] === id && down[i] === id;
         const bareClass = id === 0 || id === UNSURE; // these are only darkened, one pixel wide
-        if (within && (bareClass || (here[i - 2] === id && here[i + 2] === id && above2[i] === id && below2[i] === id))) {
+        if (within && (bareClass || (ids[i - 2] === id && ids[i + 2] === id && up2[i] === id && down2[i] === id))) {
           pixels[out + i] = bare[grey[from + i]];
         } else {
-          pixels[out + i] = table[(this.#keyAt(row + columns[i]) << 8) | grey[from + i]];
+          pixels[out + i] = table[(keys[i] << 8) | grey[from + i]];
         }
       }
       [above2, above, here, below, below2] = [above, here, below, below2, above2];
@@ -168,17 +178,36 @@ export class Tiles {
     canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);
   }
 
-  /** The classes that a row of pixels shows. */
-  #showLine(line, columns, row) {
-    const { shown } = this;
-    for (let i = 0; i < columns.length; i += 1) line[i] = shown[this.#keyAt(row + columns[i])];
+  /** The keys of a row, and the classes that they show. */
+  #readShown(read, { keys, ids }, y, length) {
+    read(y, keys);
+    for (let i = 0; i < length; i += 1) ids[i] = this.shown[keys[i]];
   }
 
-  /** `state << 8 | class` of a pixel. @param {number} at in the flattened slice */
-  #keyAt(at) {
+  /**
+   * How to read a row of keys, `state << 8 | class`, of a part of a level; beyond the level's edge its last pixels go on.
+   * @param {number} level @param {Rect} part @returns {(y: number, line: Uint16Array) => void}
+   */
+  #reader(level, { x0, y0, x1, y1 }) {
+    const { width, height } = this.raster.levels[level];
+    const inside = { x0: Math.max(0, x0), y0: Math.max(0, y0), x1: Math.min(width, x1), y1: Math.min(height, y1) };
+    const source = level === 0 ? null : this.coarse.keys(level, inside);
+    return (y, line) => {
+      const row = Math.max(0, Math.min(height - 1, y)) * width;
+      const [from, to] = [inside.x0 - x0, inside.x1 - x0];
+      if (source === null) this.#readSlice(row + inside.x0, row + inside.x1, line, from);
+      else line.set(source.subarray(row + inside.x0, row + inside.x1), from);
+      line.fill(line[from], 0, from);
+      line.fill(line[to - 1], to, x1 - x0);
+    };
+  }
+
+  #readSlice(start, end, line, from) {
     const { mask, touched, saved, preview } = this.raster;
-    if (this.raster.previewed(at)) return (PREVIEWED << 8) | preview[at];
-    return ((touched[at] | (saved[at] << 1)) << 8) | mask[at];
+    for (let at = start, i = from; at < end; at += 1, i += 1) {
+      line[i] = ((touched[at] | (saved[at] << 1)) << 8) | mask[at];
+      if (preview !== null && line[i] < 256 && preview[at] !== UNSURE) line[i] = (PREVIEWED << 8) | preview[at];
+    }
   }
 }
 
@@ -192,16 +221,6 @@ function inTile({ level, tx, ty, width, height }, rect) {
     y1: Math.min(height, Math.ceil(rect.y1 / shrink) + BORDER - ty * TILE),
   };
   return dirty.x0 < dirty.x1 && dirty.y0 < dirty.y1 ? dirty : null;
-}
-
-/** The image pixel in the middle of a level's pixel. */
-function sample(level, i, length) {
-  return Math.min(length - 1, (i << level) + ((1 << level) >> 1));
-}
-
-/** The same for pixels from <= i < to, which may reach beyond the level's first and last. */
-function samples(level, from, to, length, last = to) {
-  return Int32Array.from({ length: to - from }, (_, i) => sample(level, Math.max(0, Math.min(last, from + i)), length));
 }
 
 /** @param {Rect} a @param {Rect} b @returns {Rect} */

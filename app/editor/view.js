@@ -67,9 +67,19 @@ export class View {
     this.redraw();
   }
 
-  /** Part of the slice has other pixels now. @param {Rect} rect */
+  /** Part of the slice has other classes now. @param {Rect} rect */
   changed(rect) {
+    this.tiles?.changed(rect);
+    this.#redrawPart(rect);
+  }
+
+  /** Part of the slice has other grey values now. @param {Rect} rect */
+  greyed(rect) {
     this.tiles?.invalidate(rect);
+    this.#redrawPart(rect);
+  }
+
+  #redrawPart(rect) {
     if (this.stale !== "all") this.stale = this.stale === null ? rect : union(this.stale, rect);
     this.redrawOverlay();
   }

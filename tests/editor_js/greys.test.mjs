@@ -23,7 +23,7 @@ function slice(slow = -1) {
 function greys() {
   const tone = { display: PLAIN, histograms: [], loaded() {}, setFacts: (_, found) => tone.histograms.push(found.channel) };
   const failures = [];
-  const view = { camera: new Camera(), changed() {} };
+  const view = { camera: new Camera(), greyed() {} };
   return { tone, failures, made: new Greys(view, tone, (error) => failures.push(error.message)) };
 }
 

@@ -41,9 +41,8 @@ const stateOf = (raster, at) => raster.touched[at] | (raster.saved[at] << 1);
 function expected(raster, level, look) {
   const { width, height, grey } = raster.levels[level];
   const { table, bare, shown } = paletteOf(look);
-  const image = (i, length, whole) => Math.min(whole - 1, (Math.max(0, Math.min(length - 1, i)) << level) + ((1 << level) >> 1));
-  const at = (x, y) => image(y, height, raster.height) * raster.width + image(x, width, raster.width);
-  const keyAt = (x, y) => (stateOf(raster, at(x, y)) << 8) | raster.mask[at(x, y)];
+  const inside = (i, length) => Math.max(0, Math.min(length - 1, i));
+  const keyAt = (x, y) => keyOf(raster, level, inside(x, width), inside(y, height));
   return (x, y) => {
     const value = grey[y * width + x];
     const colour = table[(keyAt(x, y) << 8) | value];
@@ -55,6 +54,17 @@ function expected(raster, level, look) {
     const around = reach.flatMap((d) => [keyAt(x - d, y), keyAt(x + d, y), keyAt(x, y - d), keyAt(x, y + d)]);
     return around.some((key) => shown[key] !== id) ? colour : bare[value];
   };
+}
+
+/** Of four pixels the heaviest label; with none, by turns the last and the first. */
+function keyOf(raster, level, x, y) {
+  if (level === 0) return (stateOf(raster, y * raster.width + x) << 8) | raster.mask[y * raster.width + x];
+  const { width, height } = raster.levels[level - 1];
+  const [right, below] = [Math.min(2 * x + 1, width - 1), Math.min(2 * y + 1, height - 1)];
+  const four = [[2 * x, 2 * y], [right, 2 * y], [2 * x, below], [right, below]].map(([i, j]) => keyOf(raster, level - 1, i, j));
+  if (four.every((key) => key < 256)) return four[level % 2 === 1 ? 3 : 0];
+  const weight = (key) => (key < 256 ? 0 : 1 + 10 * ((key >> 8) & 1) + [0, 255, 1].indexOf(key & 255));
+  return four.reduce((best, key) => (weight(key) > weight(best) ? key : best));
 }
 
 const looks = { areas: LOOK, borders: { ...LOOK, outline: true }, scribbles: { ...LOOK, outline: true, mode: "scribble" } };
@@ -81,7 +91,7 @@ for (const [name, look] of Object.entries(looks)) {
     for (const level of [0, 1]) for (const [tx, ty] of [[0, 0], [1, 0]]) if (level === 0 || tx === 0) tiles.fresh(level, tx, ty);
     const rect = { x0: 480, y0: 100, x1: 531, y1: 140 };
     for (let y = rect.y0; y < rect.y1; y += 1) raster.mask.fill(1, y * 600 + rect.x0, y * 600 + rect.x1);
-    tiles.invalidate(rect);
+    tiles.changed(rect);
     const anew = tilesOf(raster, look);
     for (const [level, tx] of [[0, 0], [0, 1], [1, 0]]) {
       const [mended, whole] = [tiles.fresh(level, tx, 0), anew.fresh(level, tx, 0)];
