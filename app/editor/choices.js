@@ -27,6 +27,14 @@ export class Choices {
     if (chosen !== undefined) this.take(() => hand.choose(chosen.id));
   }
 
+  /** On to a neighbour in the list, and round its ends; from "unsure" to either end. @param {1 | -1} step */
+  stepClass(step) {
+    const { hand, slice } = this.editor;
+    const count = slice?.facts.classes.length ?? 0;
+    const here = slice?.facts.classes.findIndex(({ id }) => id === hand.classId) ?? -1;
+    this.takeClass(here === -1 ? (step > 0 ? 0 : count - 1) : (here + step + count) % count);
+  }
+
   /** @param {"correct" | "scribble"} mode */
   setMode(mode) {
     this.editor.hand.mode = mode;

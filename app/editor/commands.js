@@ -17,6 +17,8 @@ export function commandsOf(editor) {
     ...Object.fromEntries(tools),
     flood: () => choices.take(() => hand.take("fill")),
     class: (place) => choices.takeClass(Number(place)),
+    previousClass: () => choices.stepClass(-1),
+    nextClass: () => choices.stepClass(1),
     unsure: () => choices.take(() => hand.choose(UNSURE)),
     lock: () => choices.take(() => hand.toggleLock(surface.classUnderCursor)),
     smaller: () => editor.set("size", nextSize(hand.size, -1)),

@@ -6,7 +6,7 @@ import { commandOf, typing } from "./keys.js";
 const BY_KEYBOARD = "input:focus-visible, select:focus-visible, button:focus-visible";
 const OWN_KEYS = [" ", "Enter", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
 /** Keys that go on working while they are held. */
-const REPEATED = ["smaller", "larger", "undo", "redo", "zoomIn", "zoomOut"];
+const REPEATED = ["smaller", "larger", "undo", "redo", "zoomIn", "zoomOut", "previousClass", "nextClass"];
 
 export class Keyboard {
   /**

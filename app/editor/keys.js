@@ -17,6 +17,8 @@ export const BINDINGS = [
   row("Tools", "I", "pick", "Eyedropper: take the class under the cursor"),
   row("Tools", "K", "lock", "Lock: paint only over the class under the cursor"),
   row("Tools", "X", "box", "Draw a box around a region that is right"),
+  row("Tools", "↑", "previousClass", "Class above in the list", { key: "arrowup" }),
+  row("Tools", "↓", "nextClass", "Class below in the list", { key: "arrowdown" }),
   row("Tools", "[", "smaller", "Smaller brush"),
   row("Tools", "]", "larger", "Larger brush"),
   row("Tools", "S", "mode", "Switch between correcting and scribbling"),
@@ -44,18 +46,35 @@ export function tooltip(command) {
   return binding === undefined ? "" : `${binding.help} (${binding.shown})`;
 }
 
+/** Classes that a digit chooses, and as many with Shift. */
+const DIGITS = 9;
+
+/** The key that chooses a class; null past the eighteenth, which the arrows reach. @param {number} place in the list */
+export function classKey(place) {
+  if (place < DIGITS) return { shown: String(place + 1), help: String(place + 1) };
+  if (place < 2 * DIGITS) return { shown: `⇧${place - DIGITS + 1}`, help: `Shift+${place - DIGITS + 1}` };
+  return null;
+}
+
 /** The command of a key press: a name, `class:<place in the list>`, or null. @param {KeyboardEvent} event */
 export function commandOf(event) {
   const graph = event.getModifierState?.("AltGraph") ?? false; // how many keyboards type [ and ]
   if (event.altKey && !graph) return null;
   const ctrl = (event.ctrlKey && !graph) || event.metaKey;
-  const key = event.key.toLowerCase();
-  if (!ctrl && /^[1-9]$/.test(key)) return `class:${Number(key) - 1}`;
+  const digit = graph || ctrl ? null : digitOf(event);
+  if (digit !== null && digit > 0) return `class:${digit - 1 + (event.shiftKey ? DIGITS : 0)}`;
+  const key = digit === 0 && !event.shiftKey ? "0" : event.key.toLowerCase();
   const shiftMatters = ctrl || key === "enter";
   const found = BINDINGS.find(
     (b) => b.key === key && (b.ctrl ?? false) === ctrl && (!shiftMatters || (b.shift ?? false) === event.shiftKey),
   );
   return found?.command ?? null;
+}
+
+/** Digits by where their keys lie: what these type, alone and with Shift, differs from keyboard to keyboard. */
+function digitOf({ code, key }) {
+  const found = /^Digit([0-9])$/.exec(code ?? "") ?? /^([0-9])$/.exec(key);
+  return found === null ? null : Number(found[1]);
 }
 
 /** Whether a text field has the keyboard, here or anywhere on the page. */

@@ -1,7 +1,7 @@
 /** Everything around the picture: tool strip, class list, sliders, notes, status line. It knows elements, not pixels. */
 
 import { TOOLS } from "./hand.js";
-import { tooltip } from "./keys.js";
+import { classKey, tooltip } from "./keys.js";
 import { layout } from "./layout.js";
 import { UNSURE_COLOR } from "./palette.js";
 import { UNSURE } from "./raster.js";
@@ -39,6 +39,7 @@ export class Panel {
   setClasses(classes) {
     const unsure = { id: UNSURE, name: "unsure", color: UNSURE_COLOR };
     const list = this.find(".classes");
+    list.dataset.many = String(classes.length > 9);
     list.replaceChildren(...[...classes, unsure].map((c, place) => this.#classButton(c, place, classes.length)));
     const choices = [["", "everything"], ...classes.map((c) => [String(c.id), `only ${c.name}`]), [String(UNSURE), "only unlabelled"]];
     this.find("select[data-setting=lock]").replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
@@ -50,14 +51,14 @@ export class Panel {
     element.dataset.command = place === count ? "unsure" : `class:${place}`;
     element.dataset.class = String(id);
     element.setAttribute("role", "radio");
-    const key = place === count ? "U" : String(place + 1);
-    element.title = place === count ? tooltip("unsure") : `Paint ${name}${place < 9 ? ` (${key})` : ""}`;
+    const key = place === count ? { shown: "U", help: "U" } : classKey(place);
+    element.title = place === count ? tooltip("unsure") : `Paint ${name} (${key?.help ?? "↑ and ↓ step through the classes"})`;
     const swatch = document.createElement("i");
     swatch.style.background = color;
     const label = document.createElement("span");
     label.textContent = name;
     element.append(swatch, label);
-    if (place < 9 || place === count) element.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+    if (key !== null) element.append(Object.assign(document.createElement("kbd"), { textContent: key.shown }));
     return element;
   }
 
@@ -75,9 +76,7 @@ export class Panel {
     for (const [command, on] of Object.entries({ ...tools, ...modes, ...pressed })) {
       this.#button(command).setAttribute("aria-pressed", String(on));
     }
-    for (const element of this.root.querySelectorAll(".classes button")) {
-      element.setAttribute("aria-checked", String(hand.paints && Number(element.dataset.class) === hand.classId));
-    }
+    for (const element of this.root.querySelectorAll(".classes button")) this.#check(element, hand);
     for (const [command, on] of Object.entries(enabled)) this.#button(command).disabled = !on;
     this.root.dataset.mode = hand.mode;
     this.find(".modeHint").textContent = MODE_HINTS[hand.mode];
@@ -86,6 +85,14 @@ export class Panel {
     this.find("select[data-setting=lock]").value = hand.lock === null ? "" : String(hand.lock);
     this.find(".claims [data-command=save]").innerHTML = `${box ? "Box is right &amp; next" : "Save strokes &amp; next"}<kbd>Enter</kbd>`;
     this.find(".claims [data-command=claimStrokes]").hidden = !box;
+  }
+
+  /** A class that becomes the chosen one is brought into view. */
+  #check(element, hand) {
+    const on = String(hand.paints && Number(element.dataset.class) === hand.classId);
+    if (element.getAttribute("aria-checked") === on) return;
+    element.setAttribute("aria-checked", on);
+    if (on === "true") element.scrollIntoView({ block: "nearest" });
   }
 
   #button(command) {

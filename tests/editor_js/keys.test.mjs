@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BINDINGS, commandOf, tooltip } from "../../app/editor/keys.js";
+import { BINDINGS, classKey, commandOf, tooltip } from "../../app/editor/keys.js";
 
 const press = (key, held = {}) => commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...held });
 
@@ -33,4 +33,31 @@ test("[ and ] work on keyboards that need AltGr for them", () => {
   const graph = { altKey: true, ctrlKey: true, getModifierState: (name) => name === "AltGraph" };
   assert.equal(press("[", graph), "smaller");
   assert.equal(press("]", graph), "larger");
+});
+
+test("Shift and a digit choose classes 10 to 18, whatever the keyboard types then", () => {
+  const shifted = (key, code) => press(key, { code, shiftKey: true });
+  assert.equal(shifted("!", "Digit1"), "class:9");
+  assert.equal(shifted("(", "Digit9"), "class:17");
+  assert.equal(shifted("1", "Digit1"), "class:9", "where digits are typed with Shift");
+  assert.equal(press("&", { code: "Digit1" }), "class:0");
+  assert.equal(press("à", { code: "Digit0" }), "fit");
+  assert.equal(press("5", { code: "Numpad5" }), "class:4");
+  assert.equal(shifted(")", "Digit0"), null);
+  assert.equal(shifted("?", "Slash"), "sheet");
+});
+
+test("a digit's key that types something else with AltGr or Ctrl chooses no class", () => {
+  const graph = { altKey: true, ctrlKey: true, getModifierState: (name) => name === "AltGraph" };
+  assert.equal(press("[", { code: "Digit5", ...graph }), "smaller");
+  assert.equal(press("1", { code: "Digit1", ctrlKey: true }), null);
+});
+
+test("every class up to the eighteenth says its key, and the key chooses it", () => {
+  for (let place = 0; place < 18; place += 1) {
+    const digit = classKey(place).help.at(-1);
+    assert.equal(press(digit, { code: `Digit${digit}`, shiftKey: classKey(place).help.startsWith("Shift") }), `class:${place}`);
+  }
+  assert.equal(classKey(18), null);
+  assert.deepEqual([press("ArrowUp"), press("ArrowDown")], ["previousClass", "nextClass"]);
 });
