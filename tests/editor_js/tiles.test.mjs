@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bareTable, buildShown, buildTable, STRIPE } from "../../app/editor/palette.js";
+import { bareTable, buildShown, buildTable, PREVIEWED, STRIPE } from "../../app/editor/palette.js";
 import { Raster } from "../../app/editor/raster.js";
 import { levelFor, Tiles, union } from "../../app/editor/tiles.js";
 import { installCanvases } from "./canvases.mjs";
@@ -47,7 +47,7 @@ function expected(raster, level, look) {
     const value = grey[y * width + x];
     const colour = table[(keyAt(x, y) << 8) | value];
     const labelled = keyAt(x, y) >> 8;
-    const onStripe = labelled !== 0 && (keyAt(x, y) & 255) === 0 && (x + y) % 8 < 2;
+    const onStripe = [1, 2, 3].includes(labelled) && (keyAt(x, y) & 255) === 0 && (x + y) % 8 < 2;
     if (!look.outline) return onStripe ? table[(labelled << 16) | (STRIPE << 8) | value] : colour;
     const id = shown[keyAt(x, y)];
     const reach = id === 0 || id === 255 ? [1] : [1, 2];
@@ -58,19 +58,24 @@ function expected(raster, level, look) {
 
 /** Of four pixels the heaviest label; with none, by turns the last and the first. */
 function keyOf(raster, level, x, y) {
-  if (level === 0) return (stateOf(raster, y * raster.width + x) << 8) | raster.mask[y * raster.width + x];
+  if (level === 0) {
+    const at = y * raster.width + x;
+    return raster.previewed(at) ? (PREVIEWED << 8) | raster.preview[at] : (stateOf(raster, at) << 8) | raster.mask[at];
+  }
   const { width, height } = raster.levels[level - 1];
   const [right, below] = [Math.min(2 * x + 1, width - 1), Math.min(2 * y + 1, height - 1)];
   const four = [[2 * x, 2 * y], [right, 2 * y], [2 * x, below], [right, below]].map(([i, j]) => keyOf(raster, level - 1, i, j));
-  if (four.every((key) => key < 256)) return four[level % 2 === 1 ? 3 : 0];
-  const weight = (key) => (key < 256 ? 0 : 1 + 10 * ((key >> 8) & 1) + [0, 255, 1].indexOf(key & 255));
+  const bare = (key) => key < 256 || key >> 8 === PREVIEWED;
+  if (four.every(bare)) return four[level % 2 === 1 ? 3 : 0];
+  const weight = (key) => (bare(key) ? 0 : 1 + 10 * ((key >> 8) & 1) + [0, 255, 1].indexOf(key & 255));
   return four.reduce((best, key) => (weight(key) > weight(best) ? key : best));
 }
 
 const looks = { areas: LOOK, borders: { ...LOOK, outline: true }, scribbles: { ...LOOK, outline: true, mode: "scribble" } };
 for (const [name, look] of Object.entries(looks)) {
-  test(`a tile shows every pixel as the table says: ${name}`, () => {
+  for (const previewed of [false, true]) test(`a tile shows every pixel as the table says: ${name}, preview: ${previewed}`, () => {
     const raster = noisy(1100, 701);
+    if (previewed) raster.preview = raster.mask.map((_, at) => [0, 1, 255][Math.floor(at / 90) % 3]);
     const tiles = tilesOf(raster, look);
     for (const [level, tx, ty] of [[0, 0, 0], [0, 1, 1], [0, 2, 1], [1, 0, 0], [2, 0, 0]]) {
       const tile = tiles.fresh(level, tx, ty);
