@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-LIBRARIES = ("underpaint", "torch", "lightning", "numpy", "scipy", "tifffile", "zarr", "streamlit")
+LIBRARIES = ("underpaint", "torch", "lightning", "numpy", "scipy", "scikit-learn", "tifffile", "zarr", "streamlit")
 
 
 @dataclass(frozen=True)
