@@ -12,7 +12,8 @@ function choices(ids) {
   const hand = new Hand();
   const slice = ids === null ? null : { facts: { classes: ids.map((id) => ({ id })) } };
   const appearance = { showChoice: note("choice"), showRing: note("ring"), showLook: note("look") };
-  const editor = { hand, slice, appearance, painter: { cancel: note("painter") }, claims: { cancel: note("claims") }, preferences: {} };
+  const editor = { hand, slice, appearance, painter: { cancel: note("painter") }, claims: { cancel: note("claims") }, preview: { renew: note("preview") },
+    preferences: {} };
   return { made: new Choices(editor), hand, said, editor };
 }
 
@@ -50,5 +51,5 @@ test("another tool gives up what the last one has begun, the same one does not",
 test("another way to work takes back a question that was asked in the first", () => {
   const { made, hand, said, editor } = choices([0, 1]);
   made.setMode("scribble");
-  assert.deepEqual([hand.mode, editor.preferences.mode, said], ["scribble", "scribble", ["claims", "look", "ring"]]);
+  assert.deepEqual([hand.mode, editor.preferences.mode, said], ["scribble", "scribble", ["claims", "look", "ring", "preview"]]);
 });

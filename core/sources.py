@@ -1,0 +1,168 @@
+"""What a preview is made from: unsaved strokes of a slice and the training labels of all, sampled and kept in memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import UNLABELLED
+from core.features import SliceFeatures
+from core.forest import Sample, take_sample
+from core.handover import SLICES_AT_MOST
+from core.labels import Revision, Role
+from core.store import Store
+
+FEATURE_BYTES = 512 << 20
+"""Features of the slices painted last are kept up to this, but always those of one slice."""
+
+_Strokes = tuple[Sample | None, NDArray[np.bool_] | None, int | None]
+"""A draft as a sample, the pixels that it touches, and the number of its last action."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a forest is to learn from now.
+
+    ``key`` changes with it; ``samples`` come from ``slices`` slices, and ``waiting`` labelled ones are not read yet.
+    """
+
+    key: Hashable
+    samples: tuple[Sample, ...]
+    slices: int
+    waiting: int
+
+    @cached_property
+    def classes(self) -> tuple[int, ...]:
+        """Ids of the classes painted."""
+        return tuple(sorted({int(c) for sample in self.samples for c in np.unique(sample.classes)}))
+
+    @property
+    def pixels(self) -> int:
+        """Labelled pixels that the samples stand for."""
+        return int(sum(sample.counts.sum() for sample in self.samples))
+
+
+class Sources:
+    """Features and samples of one project's slices, computed when they are asked for; safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._features: OrderedDict[Hashable, SliceFeatures] = OrderedDict()
+        self._samples: OrderedDict[Hashable, Sample | None] = OrderedDict()
+        self._drafted: tuple[Hashable, _Strokes] | None = None
+        self._opening, self._lock = Lock(), Lock()
+
+    def features(self, volume: int, z: int) -> SliceFeatures:
+        """The features of a slice that is painted, kept for the next stroke."""
+        key = self._slice_key(volume, z)
+        with self._opening:
+            made = self._features.pop(key, None) or SliceFeatures(self._store.image(volume, z))
+            self._features[key] = made
+            while len(self._features) > 1 and sum(f.nbytes for f in self._features.values()) > FEATURE_BYTES:
+                self._features.popitem(last=False)
+        return made
+
+    def passed(self, volume: int, z: int) -> SliceFeatures:
+        """The features of a slice that is only learnt from or scored: not kept, so that those in use stay."""
+        kept = self._features.get(self._slice_key(volume, z))
+        return kept or SliceFeatures(self._store.image(volume, z))
+
+    def _slice_key(self, volume: int, z: int) -> Hashable:
+        row = self._store.catalog.row(volume)
+        return str(row.path), row.fingerprint, z
+
+    def ground(self, volume: int, z: int, *, most_new: int) -> Ground:
+        """All that may be learnt from now: strokes of this slice, and saved labels as far as they are read."""
+        heads = [head for head in self._nearest(volume, z) if self._trains(head)]
+        saved = list(self._read(heads, volume, z, most_new))
+        keys = tuple(self._sample_key(head) for head, _ in saved)
+        strokes, touched, sequence = self._strokes(volume, z)
+        samples = [
+            sample.without(touched) if touched is not None and (head.volume, head.z) == (volume, z) else sample
+            for head, sample in saved
+            if sample is not None
+        ]
+        places = {(head.volume, head.z) for head, sample in saved if sample is not None}
+        if strokes is not None:
+            samples, places = [strokes, *samples], places | {(volume, z)}
+        key = (volume, z, sequence, keys, len(self._store.catalog.classes))
+        return Ground(key, tuple(samples), len(places), len(heads) - len(saved))
+
+    def _nearest(self, volume: int, z: int) -> list[Revision]:
+        """The labelled slices that are learnt from, this one first, then the nearest of this volume, then others."""
+        heads = self._store.labels.heads()
+        return sorted(heads, key=lambda head: (head.volume != volume, abs(head.z - z), head.z))[:SLICES_AT_MOST]
+
+    def _trains(self, head: Revision) -> bool:
+        """Whether a revision can hold a training pixel, as far as its record tells."""
+        return head.pixels > head.validation_pixels
+
+    def _read(self, heads: list[Revision], volume: int, z: int, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
+        """Samples that are there already, that of the slice itself, and at most ``most_new`` others."""
+        for head in heads:
+            if self._sample_key(head) not in self._samples and (head.volume, head.z) != (volume, z):
+                most_new -= 1
+                if most_new < 0:
+                    continue
+            yield head, self.sample(head)
+
+    def sample(self, revision: Revision) -> Sample | None:
+        """What may be learnt from a revision, kept: training pixels inside the working region."""
+        key = self._sample_key(revision)
+        with self._lock:
+            if key in self._samples:
+                self._samples.move_to_end(key)
+                return self._samples[key]
+        label = self._store.frozen(revision, Role.TRAIN).label()
+        some = (label != UNLABELLED).any()
+        made = take_sample(self.passed(revision.volume, revision.z), label, seed=revision.id) if some else None
+        with self._lock:
+            self._samples[key] = made
+            while len(self._samples) > 2 * SLICES_AT_MOST:
+                self._samples.popitem(last=False)
+        return made
+
+    def _sample_key(self, revision: Revision) -> Hashable:
+        row = self._store.catalog.row(revision.volume)
+        return revision.id, row.region, row.fingerprint
+
+    def _strokes(self, volume: int, z: int) -> _Strokes:
+        """The unsaved strokes of a slice as a sample, the pixels they touch, and the number of the last action.
+
+        Kept until something is painted or saved: several boxes are asked for after each stroke.
+        """
+        if (volume, z) not in self._store.drafts:
+            return None, None, None
+        newest = max((head.id for head in self._store.labels.heads()), default=0)
+        region = self._store.catalog.row(volume).region
+        key = (volume, z, self._store.drafts.sequence(volume, z), newest, region)
+        with self._lock:
+            if self._drafted is not None and self._drafted[0] == key:
+                return self._drafted[1]
+        made = self._read_strokes(volume, z)
+        if made[2] == key[2]:
+            with self._lock:
+                self._drafted = key, made
+        return made
+
+    def _read_strokes(self, volume: int, z: int) -> _Strokes:
+        draft = self._store.drafts.get(volume, z, self._store.slice_shape(volume, z))
+        if draft is None:
+            return None, None, None
+        touched = draft.touched.astype(bool)
+        label = np.where(touched & self._trainable(volume, z), draft.mask, np.uint8(UNLABELLED))
+        if (label == UNLABELLED).all():
+            return None, touched, draft.sequence
+        return take_sample(self.features(volume, z), label, seed=0), touched, draft.sequence
+
+    def _trainable(self, volume: int, z: int) -> NDArray[np.bool_]:
+        """Where a stroke may be learnt from, bool ``(H, W)``: inside the working region, and not held back."""
+        free = self._store.labels.trainable(volume, z, self._store.slice_shape(volume, z))
+        region = self._store.catalog.region_mask(volume)
+        return free if region is None else free & region
