@@ -302,10 +302,10 @@ def handover(setting: Setting) -> Section:
             project.train(TrainConfig(seconds=seconds, seed=seed))
             network = mean_dice(scored(lambda z, project=project: project.predict_slice(0, z).mask, truth))
             pixels = sum(int((label != UNLABELLED).sum()) for label in labels.values())
-            rows.append((f"{amount} strokes a slice", seed, pixels, seconds, forest, network))
+            rows.append((f"{amount} strokes a slice", seed, pixels, seconds, project.curve(1)[-1].step, forest, network))
             print(rows[-1], file=sys.stderr, flush=True)
     sentence = f"mean Dice on vnc slices {SCORED} from the same strokes on {PAINTED}"
-    return Section("handover", sentence, ("painted", "seed", "pixels", "training s", "forest", "network"), tuple(rows))
+    return Section("handover", sentence, ("painted", "seed", "pixels", "training s", "steps", "forest", "network"), tuple(rows))
 
 
 SECTIONS: dict[str, Callable[[Setting], Section]] = {

@@ -23,9 +23,6 @@ from core.records import to_json
 from core.rounds import RoundRow
 from core.store import Store
 
-ENOUGH_LABELLED = 20_000
-"""Labelled pixels that a network must have learnt from to take over where nothing is held back to decide it."""
-
 SCORED_PER_SLICE = 40_000
 """Held-back pixels of one slice that the forest is scored on; where there are more, as many drawn at random."""
 
@@ -91,7 +88,7 @@ def decide(store: Store, sample: Callable[[Revision], Sample | None], features: 
     row = store.rounds.rows([c.name for c in classes])[-1]
     revisions = [store.labels.revision(identity) for identity in row.revisions]
     counts = _forest_counts(store, revisions, sample, features, len(classes))
-    made = _compared(row, counts) or _by_amount(row, revisions)
+    made = _compared(row, counts) or _not_compared(row)
     store.records.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_key(row.round), to_json(asdict(made))))
     return made
 
@@ -149,15 +146,10 @@ def _compared(row: RoundRow, counts: NDArray[np.int64]) -> Handover | None:
     return Handover(row.round, wins, forest, network, pixels, sentence)
 
 
-def _by_amount(row: RoundRow, revisions: list[Revision]) -> Handover:
-    """The decision where nothing is held back: a network needs labels, a forest makes do with few."""
-    labelled = sum(revision.pixels for revision in revisions)
-    enough = labelled >= ENOUGH_LABELLED
-    compared = f"no held-back pixels to compare on, and it has learnt from {labelled:,} labelled pixels"
+def _not_compared(row: RoundRow) -> Handover:
+    """Where nothing is held back, nothing says that the network is better: a round of a few steps is worse than no round."""
     sentence = (
-        f"The network of round {row.round} draws the preview from now on: there are {compared}, {ENOUGH_LABELLED:,} or more."
-        if enough
-        else f"The quick first model goes on drawing the preview: for the network of round {row.round} there are {compared}, "
-        f"fewer than {ENOUGH_LABELLED:,}."
+        f"The quick first model goes on drawing the preview: no held-back pixels say whether the network of round {row.round} is "
+        "better; save a box or a slice as right, and the next round is compared."
     )
-    return Handover(row.round, enough, None, None, 0, sentence)
+    return Handover(row.round, False, None, None, 0, sentence)
