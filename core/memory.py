@@ -1,8 +1,11 @@
-"""How much memory this process has taken at its peak."""
+"""Memory of this process: how much it has taken at its peak, and whether freed memory goes back at once."""
 
 from __future__ import annotations
 
+import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 try:
     import resource
@@ -16,3 +19,36 @@ def peak_memory_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
+_MIB = 1 << 20
+_KEPT, _USUAL = 1024 * _MIB, 32 * _MIB
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Inside, freed memory stays with the process and is used again; afterwards what is free goes back.
+
+    By default glibc returns large blocks to the system as soon as they are free and gets them back as pages of zeros:
+    a fifteenth of a training step on a processor. Without glibc nothing happens.
+    """
+    libc = _glibc()
+    if libc is None:
+        yield
+        return
+    libc.mallopt(_MMAP_THRESHOLD, _KEPT)
+    libc.mallopt(_TRIM_THRESHOLD, _KEPT)
+    try:
+        yield
+    finally:
+        libc.mallopt(_MMAP_THRESHOLD, _USUAL)
+        libc.mallopt(_TRIM_THRESHOLD, 2 * _USUAL)
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "gnu_get_libc_version") else None

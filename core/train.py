@@ -20,6 +20,7 @@ from core import normalisation
 from core.checkpoints import Card, library_versions, now, save
 from core.config import TrainConfig
 from core.errors import Cancelled, CheckpointError, TrainingError, storage_errors
+from core.memory import freed_memory_kept
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def fit(
         raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
     partial = folder.with_name(folder.name + ".partial")
     state = _interrupted(partial / STATE) if resume else None
-    with _quiet_lightning():
+    with _quiet_lightning(), freed_memory_kept():
         run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(partial)

@@ -1,0 +1,35 @@
+"""Freed memory is kept while asked for, and goes back afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource
+from core.memory import freed_memory_kept
+import numpy as np
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        blocks = [np.ones(3 << 20, np.uint8) for _ in range(16)]
+        del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+with freed_memory_kept():
+    faults()
+    print(faults())
+print(faults())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc can be told")
+def test_freed_memory_is_used_again_inside_only() -> None:
+    """Allocating 48 MiB ten times asks the system for next to no page inside, and for many outside."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    inside, outside = map(int, done.stdout.split())
+    assert inside < 200
+    assert outside > 20 * (inside + 1)
