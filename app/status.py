@@ -66,6 +66,14 @@ def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> No
             st.error(f"{name} {outcome}: {job.error}", icon=":material/error:")
     elif job.state == "cancelled":
         st.caption(f"{name} was cancelled{_took(job)}.")
+    elif job.result and job.result.get("caution"):
+        said = trained_but(job.result["round"], job.result["caution"])
+        st.expander(f":orange[{name} ended with a warning]", key=f"why_{key}_{job.id}").caption(said)
+
+
+def trained_but(round_: int, caution: str) -> str:
+    """That a round is trained, and what speaks against it."""
+    return f"Round {round_} is trained, but {caution}."
 
 
 def show_end(project: Project, kind: str, key: str) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from core.caution import caution
 from core.config import UNLABELLED
 from core.drafts import Base, Editing, Patch, move_draft, next_number, save_draft
 from core.errors import CheckpointError, LabelError
@@ -18,18 +19,24 @@ from core.store import Store
 
 @dataclass(frozen=True)
 class News:
-    """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id."""
+    """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id.
+
+    ``caution`` is what speaks against the newest round, None where nothing does; see :func:`core.caution.caution`.
+    """
 
     round: int | None
     sequence: int
     revision: int | None
+    caution: str | None
 
 
 def news(store: Store, volume: int, z: int) -> News:
     """What a window must know to see that it is out of date; reads no raster."""
     store.slice_shape(volume, z)
     head = store.labels.head(volume, z)
-    return News(store.rounds.last(), store.drafts.sequence(volume, z), None if head is None else head.id)
+    rounds = store.rounds.standings()
+    last = rounds[-1].round if rounds else None
+    return News(last, store.drafts.sequence(volume, z), None if head is None else head.id, caution(rounds))
 
 
 def editing(store: Store, volume: int, z: int, round_: int | None = None) -> Editing:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from core import correct, exchange, quality, segment, suggest
 from core.catalog import VolumeRow, check_classes
+from core.caution import caution
 from core.config import UNLABELLED as UNLABELLED
 from core.config import ProposeConfig, TrainConfig
 from core.correct import News
@@ -473,6 +474,10 @@ class Project:
     def rounds(self) -> list[RoundRow]:
         """Every round, all scored on the same held-back pixels."""
         return self.store.rounds.rows([c.name for c in self.classes])
+
+    def caution(self) -> str | None:
+        """What speaks against the newest round, to follow "Round 2 is trained, but"; None where nothing does."""
+        return caution(self.store.rounds.standings())
 
     def curve(self, round_: int | None = None) -> list[CurvePoint]:
         """The course of a round's training; of the one at work, or the newest, if none is named."""

@@ -37,6 +37,31 @@ class RoundRow:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What a round is compared with others by.
+
+    Attributes
+    ----------
+    dice
+        By class id on the ``pixels`` held-back pixels that all rounds are scored on; None where not measured, empty and 0
+        where nothing is.
+    steps
+        Training steps done; None where no curve is kept.
+    seconds
+        What they took.
+    settings
+        Of its training, but for its length and its seed.
+    """
+
+    round: int
+    dice: tuple[float | None, ...]
+    pixels: int
+    steps: int | None
+    seconds: float
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class CurvePoint:
     """One moment of training: losses are means since the moment before, Dice per class on held-back pixels."""
 
@@ -52,6 +77,7 @@ class Rounds:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self._steps: dict[int, int | None] = {}
 
     def last(self) -> int | None:
         """The newest round's number, or None before the first."""
@@ -101,6 +127,22 @@ class Rounds:
             (key,),
         )
         return [_round_row(row, class_names) for row in rows]
+
+    def standings(self) -> list[Standing]:
+        """Every round, all scored on the pixels that the newest training was scored on; quick enough to be asked often."""
+        rows = self._records.rows(
+            "SELECT rounds.round, seconds, config, dice, pixels FROM rounds "
+            "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
+            (self._records.meta("pixels_key"),),
+        )
+        return [_standing(row, self._steps_of(row["round"])) for row in rows]
+
+    def _steps_of(self, round_: int) -> int | None:
+        """Steps of a round that is entered, which stay as they are."""
+        if round_ not in self._steps:
+            row = self._records.row("SELECT MAX(step) steps FROM curve WHERE round = ?", (round_,))
+            self._steps[round_] = None if row is None else row["steps"]
+        return self._steps[round_]
 
     def unscored(self, pixels_key: str) -> list[int]:
         """The rounds that have no score on these pixels yet."""
@@ -205,6 +247,12 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
         revisions=tuple(json.loads(row["revisions"])),
         **{name: row[name] for name in kept},
     )
+
+
+def _standing(row: sqlite3.Row, steps: int | None) -> Standing:
+    dice = () if row["dice"] is None else tuple(json.loads(row["dice"]))
+    settings = {name: value for name, value in json.loads(row["config"]).items() if name not in ("seconds", "seed")}
+    return Standing(row["round"], dice, row["pixels"] or 0, steps, row["seconds"], settings)
 
 
 def _point(row: sqlite3.Row) -> CurvePoint:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from core.caution import caution
 from core.config import ProposeConfig, TrainConfig
 from core.errors import JobError
 from core.jobs import Handle
@@ -37,7 +38,7 @@ def _round(store: Store, handle: Handle, arguments: Arguments) -> None:
     stored = arguments["plan"]
     plan = Plan(stored["round"], tuple(stored["revisions"]), TrainConfig(**stored["train"]))
     done = train_round(store, handle, plan, resume=arguments["resume"], report=None)
-    handle.result = {"round": done.round, "seconds": done.seconds}
+    handle.result = {"round": done.round, "seconds": done.seconds, "caution": caution(store.rounds.standings())}
     _scan(store, handle, arguments)
 
 

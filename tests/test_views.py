@@ -13,8 +13,9 @@ import app
 from core.config import ProposeConfig, TrainConfig
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
+from core.propose import Proposal
 from core.segment import enter_result
-from tests.predicted import add_round, keep
+from tests.predicted import add_round, keep, score
 
 MAIN = Path(app.__file__).parent / "main.py"
 PAGES = ("project", "annotate", "rounds", "review", "results")
@@ -49,7 +50,8 @@ def trained(tmp_path_factory, phantom_files):
 
 def words(page):
     """Everything a page says in text, as one string."""
-    elements = (*page.title, *page.subheader, *page.markdown, *page.caption, *page.info, *page.error)
+    shown = (page.title, page.subheader, page.markdown, page.caption, page.info, page.success, page.warning, page.error)
+    elements = (element for kind in shown for element in kind)
     return " ".join(str(element.value) for element in elements)
 
 
@@ -357,6 +359,36 @@ def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phanto
     assert "Resume where it stopped" in labels(page)
     phantom_project.train(TINY, resume=True)
     assert "Resume where it stopped" not in labels(open_page(phantom_project.workspace, "rounds"))
+
+
+WORSE = "Round 2 is trained, but it is less accurate than round 1 (mean Dice 0.70, was 0.90, on 38,988 held-back pixels)."
+
+
+@pytest.fixture
+def two_rounds(phantom_project):
+    """A project whose second round is to be scored, with a proposal of it."""
+    add_round(phantom_project)
+    add_round(phantom_project)
+    phantom_project.store.rounds.propose(2, [Proposal(0, 6, 0.5, "unsure", ())], sought=True)
+    return phantom_project
+
+
+@pytest.mark.parametrize(("second", "told"), [((0.9, 0.7, 0.7), True), ((0.9, 0.9, 0.9), False)])
+def test_a_round_that_is_worse_is_said_to_be_so_beside_the_scores(open_page, two_rounds, second, told):
+    """The page that compares rounds says in words what its numbers show; a round that is no worse has no warning."""
+    score(two_rounds, (0.9, 0.9, 0.9), second)
+    page = open_page(two_rounds.workspace, "rounds")
+    assert (WORSE in words(page)) == bool(page.warning) == told
+
+
+def test_a_job_that_trained_a_worse_round_says_so(open_page, two_rounds):
+    """The sidebar of every page keeps the warning that the job ended with."""
+    score(two_rounds, (0.9, 0.9, 0.9), (0.9, 0.7, 0.7))
+    with two_rounds.store.jobs.here("round", {}) as handle:
+        handle.result = {"round": 2, "seconds": 1.0, "caution": two_rounds.caution()}
+    page = open_page(two_rounds.workspace, "results")
+    assert [expander.label for expander in page.expander] == [":orange[Training and scanning ended with a warning]"]
+    assert WORSE in words(page)
 
 
 def test_a_segmentation_that_failed_says_why(open_page, phantom_project):

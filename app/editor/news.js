@@ -71,7 +71,9 @@ export class News {
 
 /**
  * What is worth telling, the most urgent first.
- * @param {Slice} slice @param {{round: number | null, sequence: number, revision: number | null, others: number}} found
+ * @param {Slice} slice
+ * @param {{round: number | null, sequence: number, revision: number | null, caution: string | null, others: number}} found
+ *   `caution`: what speaks against the round, null where nothing does
  * @param {number} declined the newest round that the person did not want
  * @returns {Notice | null}
  */
@@ -88,7 +90,8 @@ export function noticeOf(slice, found, declined) {
   }
   facts.latest = found.round;
   if (found.round !== null && found.round > (facts.round ?? 0) && found.round > declined) {
-    const text = `Round ${found.round} has a new prediction of this slice. What you painted stays.`;
+    const but = found.caution === null ? " of this slice" : `, but ${found.caution}`;
+    const text = `Round ${found.round} has a new prediction${but}. What you painted stays.`;
     return { kind: "prediction", text, command: "newPrediction", label: "Use it" };
   }
   return null;

@@ -12,7 +12,7 @@ from app import session
 from app.editor.editor import Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
-from app.status import POLL_SECONDS, held_back, scan_button
+from app.status import POLL_SECONDS, held_back, scan_button, trained_but
 from core.config import ProposeConfig, TrainConfig
 from core.project import Project
 from core.propose import Proposal
@@ -116,15 +116,18 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
         listed = project.proposals()
         rounds = len(project.rounds())
         if rounds > rounds_at_opening and listed:
-            _announce(listed[0], rounds)
+            _announce(listed[0], rounds, project.caution())
         st.markdown(f"**{_headline(project, listed, rounds)}**")
         for proposal in listed:
             _card(project, proposal, rounds)
         _train(project, rounds, primary=not listed)
 
 
-def _announce(first: Proposal, rounds: int) -> None:
-    st.success(f"Round {rounds} is trained. New proposals are ready.", icon=":material/notifications_active:")
+def _announce(first: Proposal, rounds: int, caution: str | None) -> None:
+    if caution is None:
+        st.success(f"Round {rounds} is trained. New proposals are ready.", icon=":material/notifications_active:")
+    else:
+        st.warning(f"{trained_but(rounds, caution)} New proposals are ready.", icon=":material/warning:")
     if st.button("Open the first one", type="primary", width="stretch"):
         session.edit(first.volume, first.z)
         st.rerun()

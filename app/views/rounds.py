@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
-from app.status import POLL_SECONDS, held_back, scores_note, show_job
+from app.status import POLL_SECONDS, held_back, scores_note, show_job, trained_but
 from core.config import ProposeConfig, TrainConfig, help_text
 from core.jobs import Job
 from core.project import Project
@@ -131,6 +131,10 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
     """Every round on the same validation pixels, and the work that went into it."""
     st.subheader("Round by round")
     st.caption(f"{_measured_on(rows)} {scores_note(project, rows[-1])}")
+    caution = project.caution()
+    if caution is not None:
+        st.warning(f"{trained_but(rows[-1].round, caution)} It predicts all the same: look at what it predicts with care, or "
+                   "train again.", icon=":material/warning:")  # fmt: skip
     losses, dice = charts.round_rows(rows)
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)

@@ -56,7 +56,8 @@ def train(
         f"Round {done.round}: {done.seconds:.0f} s, validation loss {number(done.validation_loss)}, "
         f"Dice {dice_words(done.validation_dice)}.\n{done.checkpoint}"
     )
-    answer(result, text, as_json=as_json)
+    caution = project.caution()
+    answer(result, text if caution is None else f"{text}\nBut {caution}.", as_json=as_json)
 
 
 def _words(now: Progress) -> str:

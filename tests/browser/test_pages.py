@@ -16,6 +16,8 @@ import tifffile
 
 from core.config import ProposeConfig, TrainConfig
 from core.project import Project
+from core.propose import Proposal
+from tests.predicted import add_round, keep, score
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -192,6 +194,27 @@ def test_proposals_appear_by_themselves_and_the_slice_in_the_editor_stays(
     browser_page.get_by_role("button", name="Open the first one").click()
     browser_page.wait_for_selector(f".editor[data-loaded='0/{project.proposals()[0].z}']")
     browser_page.get_by_text("New proposals are ready").wait_for(state="detached")
+
+
+def test_a_worse_round_is_announced_with_a_warning(
+    browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
+) -> None:
+    """Sidebar and editor say that it is less accurate, with both numbers, and offer its proposals and prediction all the same."""
+    project = _project(shared_app, phantom_files, "worse")
+    blank = np.zeros((160, 160), np.uint8)
+    keep(project, 6, blank, blank)
+    browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
+    browser_page.wait_for_selector(".editor[data-loaded='0/6']")
+    add_round(project)
+    project.store.rounds.propose(2, [Proposal(0, 4, 0.5, "unsure", ())], sought=True)
+    score(project, (0.9, 0.9, 0.98), (0.9, 0.7, 0.76))
+    clause = "it is less accurate than round 1 (mean Dice 0.73, was 0.94, on 38,988 held-back pixels)"
+    sidebar = browser_page.get_by_test_id("stSidebar")
+    sidebar.get_by_text(f"Round 2 is trained, but {clause}. New proposals are ready.").wait_for()
+    sidebar.get_by_role("button", name="Open the first one").wait_for()
+    notice = browser_page.locator(".notice")
+    notice.get_by_text(f"Round 2 has a new prediction, but {clause}. What you painted stays.").wait_for()
+    notice.get_by_role("button", name="Use it").wait_for()
 
 
 def test_everything_is_segmented_and_downloaded(

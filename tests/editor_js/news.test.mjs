@@ -7,7 +7,7 @@ const slice = (facts = {}, outbox = {}) => ({
   facts: { round: 1, latest: 1, revision: null, ...facts },
   outbox: { sequence: 5, unsent: false, ...outbox },
 });
-const found = (news = {}) => ({ round: 1, sequence: 5, revision: null, others: 0, ...news });
+const found = (news = {}) => ({ round: 1, sequence: 5, revision: null, caution: null, others: 0, ...news });
 const kind = (...given) => noticeOf(...given)?.kind ?? null;
 
 test("no news is no notice", () => {
@@ -30,4 +30,12 @@ test("another window is told, then a newer prediction, unless it was declined", 
   assert.equal(kind(slice({ round: null, latest: null }), found({ round: 1 }), 0), "prediction");
   assert.equal(kind(slice(), found({ round: 2 }), 2), null);
   assert.equal(kind(slice(), found({ round: 3 }), 2), "prediction");
+});
+
+test("a prediction that is worse is offered with what speaks against it", () => {
+  const caution = "it is less accurate than round 1 (mean Dice 0.73, was 0.94, on 38,988 held-back pixels)";
+  const { text, command } = noticeOf(slice(), found({ round: 2, caution }), 0);
+  assert.equal(text, `Round 2 has a new prediction, but ${caution}. What you painted stays.`);
+  assert.equal(command, "newPrediction");
+  assert.equal(noticeOf(slice(), found({ round: 2 }), 0).text, "Round 2 has a new prediction of this slice. What you painted stays.");
 });
