@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -359,6 +360,44 @@ def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phanto
     assert "Resume where it stopped" in labels(page)
     phantom_project.train(TINY, resume=True)
     assert "Resume where it stopped" not in labels(open_page(phantom_project.workspace, "rounds"))
+
+
+FIRST = "Paint two or three of these first, some of every class"
+
+
+@pytest.fixture
+def headline(open_page):
+    """The Annotate page's headline, while the job with these arguments is at work, if a kind is named."""
+
+    def read(project, kind="", arguments=None):
+        with project.store.jobs.here(kind, arguments or {}) if kind else nullcontext():
+            page = open_page(project.workspace, "annotate")
+        (said,) = [m.value.strip("*") for m in page.markdown if m.value.startswith("**") and m.value != "**toy**"]
+        return said
+
+    return read
+
+
+def test_the_headline_of_the_first_slices_knows_labels_and_a_running_round(headline, tmp_path, phantom_files):
+    """Nobody is asked to paint first what is painted already, nor to train while training goes on."""
+    project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    assert headline(project) == FIRST
+    project.import_labels(phantom_files.truth, slices=[2])
+    assert headline(project) == "Paint more of these, or train round 1"
+    assert headline(project, "round", {"plan": {"round": 1}}) == "Round 1 is training; paint more of these meanwhile"
+
+
+def test_the_headline_says_that_the_model_still_looks(headline, phantom_project):
+    """Until the job has ended, what is listed is the first that was found; the next round's training changes nothing."""
+    round_ = {"plan": {"round": 1}}
+    add_round(phantom_project)
+    assert headline(phantom_project, "round", round_) == "New proposals are on their way"
+    phantom_project.store.rounds.propose(1, [Proposal(0, 6, 0.5, "unsure", ())], sought=True)
+    assert headline(phantom_project, "round", round_) == "First proposals; still looking"
+    assert headline(phantom_project, "scan") == "First proposals; still looking"
+    assert headline(phantom_project, "segment") == "Correct these next"
+    assert headline(phantom_project, "round", {"plan": {"round": 2}}) == "Correct these next"
+    assert headline(phantom_project) == "Correct these next"
 
 
 WORSE = "Round 2 is trained, but it is less accurate than round 1 (mean Dice 0.70, was 0.90, on 38,988 held-back pixels)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
@@ -14,10 +15,12 @@ from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
 from app.status import POLL_SECONDS, held_back, scan_button, trained_but
 from core.config import ProposeConfig, TrainConfig
+from core.jobs import Job
 from core.project import Project
 from core.propose import Proposal
 
 _CLAIM_WORDS = {"strokes": "Strokes", "region": "Box", "slice": "Whole slice"}
+_FIRST = "Paint two or three of these first, some of every class"
 Emphasis = Literal["primary", "secondary"]
 _EDITOR_HEIGHT = "calc(100vh - 84px)"
 _CSS = """
@@ -113,33 +116,60 @@ def _editor(project: Project, volume: int, z: int) -> None:
 def _panel(project: Project, rounds_at_opening: int) -> None:
     """The proposals and the training button; new proposals appear here, the slice in the editor stays."""
     with spoken():
-        listed = project.proposals()
+        listed, job = project.proposals(), project.job()
         rounds = len(project.rounds())
+        state = _Work(rounds, bool(project.labelled_slices()), *_doing(job, rounds))
         if rounds > rounds_at_opening and listed:
-            _announce(listed[0], rounds, project.caution())
-        st.markdown(f"**{_headline(project, listed, rounds)}**")
+            _announce(listed[0], state, project.caution())
+        st.markdown(f"**{_headline(state, bool(listed))}**")
         for proposal in listed:
             _card(project, proposal, rounds)
-        _train(project, rounds, primary=not listed)
+        _train(project, state, primary=not listed)
 
 
-def _announce(first: Proposal, rounds: int, caution: str | None) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """How far the work is: rounds trained, whether anything is labelled, and what the job at work does."""
+
+    rounds: int
+    labelled: bool
+    training: bool
+    looking: bool
+
+
+def _doing(job: Job | None, rounds: int) -> tuple[bool, bool]:
+    """Whether a round is being trained, and whether the newest one looks through the volume."""
+    if job is None or not job.active:
+        return False, False
+    plan = job.arguments.get("plan")
+    training = plan is not None and plan["round"] > rounds
+    return training, job.kind in ("round", "scan") and not training
+
+
+def _announce(first: Proposal, state: _Work, caution: str | None) -> None:
+    news = "First proposals; still looking." if state.looking else "New proposals are ready."
     if caution is None:
-        st.success(f"Round {rounds} is trained. New proposals are ready.", icon=":material/notifications_active:")
+        st.success(f"Round {state.rounds} is trained. {news}", icon=":material/notifications_active:")
     else:
-        st.warning(f"{trained_but(rounds, caution)} New proposals are ready.", icon=":material/warning:")
+        st.warning(f"{trained_but(state.rounds, caution)} {news}", icon=":material/warning:")
     if st.button("Open the first one", type="primary", width="stretch"):
         session.edit(first.volume, first.z)
         st.rerun()
 
 
-def _headline(project: Project, listed: list[Proposal], rounds: int) -> str:
-    if listed:
-        return "Correct these next" if rounds else "Paint two or three of these first, some of every class"
-    job = project.job()
-    if job is not None and job.active:
-        return "New proposals are on their way"
-    return "Every proposal is done" if rounds else "All of the first slices are painted"
+def _headline(state: _Work, listed: bool) -> str:
+    """What the list of proposals is, or why there is none."""
+    following = f"Round {state.rounds + 1}"
+    if state.looking:
+        return "First proposals; still looking" if listed else "New proposals are on their way"
+    if not listed:
+        done = "Every proposal is done" if state.rounds else "All of the first slices are painted"
+        return f"{following} is training" if state.training else done
+    if state.rounds:
+        return "Correct these next"
+    if state.training:
+        return f"{following} is training; paint more of these meanwhile"
+    return f"Paint more of these, or train {following.lower()}" if state.labelled else _FIRST
 
 
 def _card(project: Project, proposal: Proposal, rounds: int) -> None:
@@ -160,13 +190,14 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         right.caption(f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason)
 
 
-def _train(project: Project, rounds: int, *, primary: bool) -> None:
+def _train(project: Project, state: _Work, *, primary: bool) -> None:
     """The button that starts the next round, or what stands in its way."""
+    rounds = state.rounds
     job = project.job()
     if job is not None and job.active:
-        st.caption("Training goes on in the background; keep painting. Its proposals appear here by themselves.")
+        st.caption(_meanwhile(state))
         return
-    if not project.labelled_slices():
+    if not state.labelled:
         st.caption("Save at least one painted slice, then train the first round here.")
         return
     if rounds and not project.scores():
@@ -178,6 +209,14 @@ def _train(project: Project, rounds: int, *, primary: bool) -> None:
         session.say(f"Round {rounds + 1} has started; it trains for {duration(seconds)}.")
         st.rerun()
     st.caption(f"Trains for {duration(seconds)} in the background, then proposes what to correct.")
+
+
+def _meanwhile(state: _Work) -> str:
+    if state.training:
+        return "Training goes on in the background; keep painting. Its proposals appear here by themselves."
+    if state.looking:
+        return "The model goes on looking through the volume in the background; keep painting. Its list may still change."
+    return "A job goes on in the background; keep painting. The next round can start when it ends."
 
 
 show()
