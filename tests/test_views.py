@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import app
 from core.config import ProposeConfig, TrainConfig
+from core.drafts import Patch
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
 from core.propose import Proposal
@@ -398,6 +399,36 @@ def test_the_headline_says_that_the_model_still_looks(headline, phantom_project)
     assert headline(phantom_project, "segment") == "Correct these next"
     assert headline(phantom_project, "round", {"plan": {"round": 2}}) == "Correct these next"
     assert headline(phantom_project) == "Correct these next"
+
+
+def stroke(project, *slices):
+    """Paint one pixel on each of these slices and save none of them."""
+    for z in slices:
+        project.apply(0, z, Patch(1, np.array([(0, 1, 1 | 256)], np.uint32)))
+
+
+def test_slices_with_strokes_that_are_not_saved_are_listed_and_can_be_opened(open_page, phantom_project):
+    """All but the open one; a click opens one, and the one that was left is listed then."""
+    open_ = phantom_project.proposals()[0].z
+    stroke(phantom_project, open_)
+    page = open_page(phantom_project.workspace, "annotate")
+    assert "Not saved yet" not in words(page)
+    stroke(phantom_project, 7, 11)
+    page.run()
+    assert "Not saved yet:" in words(page)
+    assert [label for label in labels(page) if label.startswith("slice")] == ["slice 7", "slice 11"]
+    _button(page, "slice 11").click().run()
+    assert page.number_input(key="any_slice").value == 11
+    assert {label for label in labels(page) if label.startswith("slice")} == {f"slice {open_}", "slice 7"}
+
+
+def test_a_long_list_of_unsaved_slices_is_cut(open_page, phantom_project):
+    """Six have a button, the others are counted."""
+    page = open_page(phantom_project.workspace, "annotate")
+    stroke(phantom_project, *(z for z in range(12) if z != page.number_input(key="any_slice").value))
+    page.run()
+    assert len([label for label in labels(page) if label.startswith("slice")]) == 6
+    assert "and 5 more" in words(page)
 
 
 WORSE = "Round 2 is trained, but it is less accurate than round 1 (mean Dice 0.70, was 0.90, on 38,988 held-back pixels)."

@@ -21,6 +21,7 @@ from core.propose import Proposal
 
 _CLAIM_WORDS = {"strokes": "Strokes", "region": "Box", "slice": "Whole slice"}
 _FIRST = "Paint two or three of these first, some of every class"
+_UNSAVED_SHOWN = 6
 Emphasis = Literal["primary", "secondary"]
 _EDITOR_HEIGHT = "calc(100vh - 84px)"
 _CSS = """
@@ -29,6 +30,8 @@ _CSS = """
   [data-testid="stMainBlockContainer"] > div > [data-testid="stVerticalBlock"] { gap: 0.4rem; }
   .st-key-strip [data-testid="stCaptionContainer"], .st-key-strip p { margin: 0; line-height: 1.25; }
   [class*="st-key-card-"] [data-testid="stVerticalBlock"] { gap: 0.15rem; }
+  .st-key-unsaved [data-testid="stCaptionContainer"] p { margin: 0; }
+  .st-key-unsaved button { min-height: 0; padding: 0; font-size: 0.85rem; text-decoration: underline; }
   [class*="st-key-card-"] button { min-height: 1.9rem; padding: 0.1rem 0.5rem; }
   [class*="st-key-card-"] [data-testid="stCaptionContainer"] { margin: 0; }
   [class*="st-key-card-"] [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.2; margin: 0;
@@ -124,6 +127,7 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
         st.markdown(f"**{_headline(state, bool(listed))}**")
         for proposal in listed:
             _card(project, proposal, rounds)
+        _unsaved(project)
         _train(project, state, primary=not listed)
 
 
@@ -188,6 +192,22 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
             st.rerun()
         begun = rounds and any((head.volume, head.z) == place for head in project.labelled_slices())
         right.caption(f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason)
+
+
+def _unsaved(project: Project) -> None:
+    """The slices with strokes that no label has yet, but for the open one; a click opens one."""
+    others = sorted(project.drafts() - {session.editing()})
+    if not others:
+        return
+    with st.container(key="unsaved", horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Not saved yet:", width="content")
+        for place in others[:_UNSAVED_SHOWN]:
+            name = slice_name(*place, len(project.volumes)).lower()
+            if st.button(name, key=f"unsaved_{place}", type="tertiary", help="Its strokes are kept, but not learnt from."):
+                session.edit(*place)
+                st.rerun()
+        if len(others) > _UNSAVED_SHOWN:
+            st.caption(f"and {len(others) - _UNSAVED_SHOWN:,} more", width="content")
 
 
 def _train(project: Project, state: _Work, *, primary: bool) -> None:
