@@ -1,7 +1,8 @@
 """What one browser window remembers: the only file that touches ``st.session_state``.
 
 Everything that must survive the window (labels, rounds, jobs) is in the project; what is kept here may be lost at a
-reload without harm: which project is open, which slice is in the editor or under review, and short messages.
+reload without harm: which project is open, which slice is under review, and short messages. The slice in the editor is in
+the address too, where the editor writes it.
 """
 
 from __future__ import annotations
@@ -65,8 +66,18 @@ def token() -> str:
 
 
 def editing() -> Place | None:
-    """The slice in the editor, or None when the page shall choose one."""
-    return st.session_state.get("editing")
+    """The slice in the editor; in a new window the one in the address, or None when the page shall choose one."""
+    return st.session_state.get("editing") or _addressed()
+
+
+def _addressed() -> Place | None:
+    """The slice of the open project that the address names; it may be none that there is."""
+    address, name = st.query_params, st.session_state.get("project")
+    try:
+        place = int(address.get("volume", "0")), int(address["slice"])
+    except (KeyError, ValueError):
+        return None
+    return place if min(place) >= 0 and address.get("project", name) == name else None
 
 
 def edit(volume: int, z: int) -> None:

@@ -431,6 +431,32 @@ def test_a_long_list_of_unsaved_slices_is_cut(open_page, phantom_project):
     assert "and 5 more" in words(page)
 
 
+@pytest.mark.parametrize(
+    ("address", "opened"),
+    [
+        ({"slice": "7"}, 7),
+        ({"project": "toy", "volume": "0", "slice": "7"}, 7),
+        ({"slice": "12"}, None),
+        ({"slice": "-1"}, None),
+        ({"slice": "seven"}, None),
+        ({"volume": "1", "slice": "7"}, None),
+        ({"project": "gone", "slice": "7"}, None),
+    ],
+)
+def test_a_window_opens_on_the_slice_in_the_address(monkeypatch, phantom_project, address, opened):
+    """What is no slice of the open project is passed over: then the page chooses."""
+    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(phantom_project.workspace))
+    page = AppTest.from_file(MAIN, default_timeout=60).run()
+    for name, value in address.items():
+        page.query_params[name] = value
+    page.switch_page("views/annotate.py").run()
+    assert not page.exception
+    chosen = phantom_project.proposals()[0].z
+    assert page.number_input(key="any_slice").value == (chosen if opened is None else opened)
+    page.number_input(key="any_slice").set_value(4).run()
+    assert page.number_input(key="any_slice").value == 4
+
+
 WORSE = "Round 2 is trained, but it is less accurate than round 1 (mean Dice 0.70, was 0.90, on 38,988 held-back pixels)."
 
 

@@ -5,6 +5,7 @@
  * zoom, tool and class when the slice is another one.
  */
 
+import { remember } from "./address.js";
 import { Appearance } from "./appearance.js";
 import { Choices } from "./choices.js";
 import { commandsOf, settingsOf } from "./commands.js";
@@ -201,6 +202,7 @@ export class Editor {
     this.#setBoxes();
     this.saving.news.follow(slice);
     this.preview.follow(slice);
+    remember(this.opening.data);
     this.keyboard.arrive();
   }
 

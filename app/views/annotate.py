@@ -59,12 +59,11 @@ def show() -> None:
 
 def _place(project: Project) -> session.Place:
     """The slice to show: the one asked for, else the first proposal, else the middle of the volume."""
-    asked = session.editing()
-    if asked is not None and asked[0] < len(project.volumes) and asked[1] < project.volumes[asked[0]].shape[0]:
-        return asked
-    listed = project.proposals()
-    place = (listed[0].volume, listed[0].z) if listed else (0, project.volumes[0].shape[0] // 2)
-    session.edit(*place)
+    place = session.editing()
+    if place is None or place[0] >= len(project.volumes) or place[1] >= project.volumes[place[0]].shape[0]:
+        listed = project.proposals()
+        place = (listed[0].volume, listed[0].z) if listed else (0, project.volumes[0].shape[0] // 2)
+    session.edit(*place)  # also what the address named: from here on the page leads and the address follows
     return place
 
 

@@ -196,6 +196,36 @@ def test_proposals_appear_by_themselves_and_the_slice_in_the_editor_stays(
     browser_page.get_by_text("New proposals are ready").wait_for(state="detached")
 
 
+def test_a_page_that_is_loaded_anew_comes_back_to_its_slice(
+    browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
+) -> None:
+    """After steps, which are ahead of the page, and after a number; it is opened once, and Back leaves the page."""
+    project = _project(shared_app, phantom_files, "reload")
+    browser_page.goto(f"{shared_app[0]}/rounds?project={project.name}")
+    browser_page.get_by_role("link", name="Annotate").first.click()
+    first = project.proposals()[0].z
+    browser_page.wait_for_selector(f".editor[data-loaded='0/{first}']")
+    browser_page.keyboard.type("...")
+    _comes_back(browser_page, project, first + 3)
+    browser_page.locator(".st-key-any_slice input").fill("9")
+    browser_page.keyboard.press("Enter")
+    _comes_back(browser_page, project, 9)
+    browser_page.go_back()
+    browser_page.wait_for_url("**/rounds*")
+
+
+def _comes_back(page: Page, project: Project, z: int) -> None:
+    """Load the page anew on this slice."""
+    page.wait_for_selector(f".editor[data-loaded='0/{z}']")
+    page.wait_for_url(f"**/annotate?project={project.name}&volume=0&slice={z}")
+    opened: list[str] = []
+    page.on("request", lambda request: opened.append(request.url) if request.url.endswith("/slice") else None)
+    page.reload()
+    page.wait_for_selector(f".editor[data-loaded='0/{z}']")
+    page.wait_for_timeout(2500)  # longer than the page waits between two looks at the project
+    assert opened == [f"{urlsplit(page.url).scheme}://{urlsplit(page.url).netloc}/underpaint/api/{project.name}/0/{z}/slice"]
+
+
 def test_a_worse_round_is_announced_with_a_warning(
     browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
 ) -> None:

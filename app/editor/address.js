@@ -1,0 +1,26 @@
+/**
+ * The open slice in the page's address, so that a page loaded anew, or a server started anew, comes back to it.
+ *
+ * Written here and not by the page: the editor is ahead of it, and nothing needs to run for it.
+ */
+
+/** @typedef {{base: string, volume: number, z: number}} Place `base` is the address of the slice's routes */
+
+/** The address with this slice in it, all else as it is. @param {string} href @param {Place} place */
+export function addressOf(href, { base, volume, z }) {
+  const url = new URL(href);
+  const project = decodeURIComponent(base.split("/").at(-3));
+  for (const [name, value] of Object.entries({ project, volume, slice: z })) url.searchParams.set(name, String(value));
+  return url.href;
+}
+
+/** @param {Place} place */
+export function remember(place) {
+  const href = addressOf(window.location.href, place);
+  if (href === window.location.href) return;
+  try {
+    window.history.replaceState(window.history.state, "", href); // no entry of its own: Back leaves the page, as ever
+  } catch {
+    // browsers limit how often it may change; the next slice that is opened tries again
+  }
+}
