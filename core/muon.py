@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-MOMENTUM = 0.95
+MOMENTUM = 0.9
 WIDEST = 192
 """Weights with more output channels are left to AdamW: the iteration grows with their cube."""
 STEPS = 4
