@@ -83,6 +83,23 @@ def _addressed() -> Place | None:
 def edit(volume: int, z: int) -> None:
     """Put a slice into the editor."""
     st.session_state["editing"] = (volume, z)
+    st.session_state.pop("stayed", None)
+
+
+def settle_address() -> None:
+    """Tell Streamlit's browser side the address of the slice in the editor, once it has stayed for a while.
+
+    The editor writes the address at once, which a reload asks for. A browser that is still there when the server is
+    started anew sends the address as Streamlit knows it. A slice or page that only just came is left to the editor: the
+    page may be behind, and what it writes then would become an entry of the browser's history.
+    """
+    place = editing()
+    if place is None or not st.session_state.get("stayed"):
+        st.session_state["stayed"] = True
+        return
+    wanted = {"project": str(st.session_state["project"]), "volume": str(place[0]), "slice": str(place[1])}
+    if any(st.query_params.get(name) != value for name, value in wanted.items()):
+        st.query_params.update(wanted)
 
 
 def open_in_editor(volume: int, z: int) -> None:

@@ -1,7 +1,7 @@
 /**
  * The open slice in the page's address, so that a page loaded anew, or a server started anew, comes back to it.
  *
- * Written here and not by the page: the editor is ahead of it, and nothing needs to run for it.
+ * Written here before the page does, which is behind the editor: what is the same already makes no entry in the history.
  */
 
 /** @typedef {{base: string, volume: number, z: number}} Place `base` is the address of the slice's routes */

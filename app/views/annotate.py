@@ -117,6 +117,7 @@ def _editor(project: Project, volume: int, z: int) -> None:
 @st.fragment(run_every=POLL_SECONDS)
 def _panel(project: Project, rounds_at_opening: int) -> None:
     """The proposals and the training button; new proposals appear here, the slice in the editor stays."""
+    session.settle_address()
     with spoken():
         listed, job = project.proposals(), project.job()
         rounds = len(project.rounds())

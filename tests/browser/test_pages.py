@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ import pytest
 import tifffile
 
 from core.config import ProposeConfig, TrainConfig
+from core.drafts import Patch
 from core.project import Project
 from core.propose import Proposal
 from tests.predicted import add_round, keep, score
+from tests.serving import free_port, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -212,6 +215,28 @@ def test_a_page_that_is_loaded_anew_comes_back_to_its_slice(
     _comes_back(browser_page, project, 9)
     browser_page.go_back()
     browser_page.wait_for_url("**/rounds*")
+
+
+def test_a_server_that_is_started_anew_comes_back_to_the_slice(browser_page: Page, tmp_path: Path, phantom_files: Files) -> None:
+    """Nobody loads the page anew; steps have made no entries in the browser's history."""
+    project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    first, port = project.proposals()[0].z, free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app/server.py"]
+    with serving(command, port=port, workspace=tmp_path, log=tmp_path / "before.log") as url:
+        browser_page.goto(f"{url}/annotate?project=toy")
+        browser_page.wait_for_selector(f".editor[data-loaded='0/{first}']")
+        entries = browser_page.evaluate("history.length")
+        browser_page.keyboard.type("...")
+        browser_page.wait_for_selector(f".editor[data-loaded='0/{first + 3}']")
+        browser_page.wait_for_timeout(5000)  # longer than the page waits before it takes the slice for settled
+        assert browser_page.evaluate("history.length") == entries
+    with serving(command, port=port, workspace=tmp_path, log=tmp_path / "after.log"):
+        running = browser_page.get_by_text("Not saved yet:")
+        project.apply(0, 0, Patch(1, np.array([(0, 1, 1 | 256)], np.uint32)))
+        running.wait_for()  # the page has run in the new server
+        browser_page.wait_for_timeout(1000)
+        assert browser_page.locator(".editor").get_attribute("data-loaded") == f"0/{first + 3}"
+        assert browser_page.locator(".st-key-any_slice input").input_value() == str(first + 3)
 
 
 def _comes_back(page: Page, project: Project, z: int) -> None:
