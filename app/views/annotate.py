@@ -30,8 +30,10 @@ _CSS = """
   [data-testid="stMainBlockContainer"] > div > [data-testid="stVerticalBlock"] { gap: 0.4rem; }
   .st-key-strip [data-testid="stCaptionContainer"], .st-key-strip p { margin: 0; line-height: 1.25; }
   [class*="st-key-card-"] [data-testid="stVerticalBlock"] { gap: 0.15rem; }
-  .st-key-unsaved [data-testid="stCaptionContainer"] p { margin: 0; }
-  .st-key-unsaved button { min-height: 0; padding: 0; font-size: 0.85rem; text-decoration: underline; }
+  [data-testid="stSidebarUserContent"] .st-key-unsaved { gap: 0 0.7rem; align-items: baseline; }
+  .st-key-unsaved [data-testid="stCaptionContainer"] { margin: 0; }
+  .st-key-unsaved button { min-height: 0; padding: 0; text-decoration: underline; }
+  .st-key-unsaved button p, .st-key-unsaved [data-testid="stCaptionContainer"] p { font-size: 0.85rem; }
   [class*="st-key-card-"] button { min-height: 1.9rem; padding: 0.1rem 0.5rem; }
   [class*="st-key-card-"] [data-testid="stCaptionContainer"] { margin: 0; }
   [class*="st-key-card-"] [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.2; margin: 0;
