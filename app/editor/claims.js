@@ -11,6 +11,7 @@
  * @property {() => Rect | null} region the box that a region claim is about
  * @property {() => boolean} quiet whether no gesture is at work
  * @property {() => boolean} wholeAllowed whether pixels that nobody painted may be claimed
+ * @property {() => boolean} uncovers take away what covers the mask, so that it is seen; whether anything did
  * @property {() => boolean} asks whether a whole slice is asked about first
  * @property {(question: string) => void} ask show a question; an empty one takes it away
  * @property {(slice: Slice, answer: any) => void} saved a claim is stored
@@ -38,7 +39,9 @@ export class Claims {
 
   /** The box where there is one, else the strokes; what was asked is not what is meant. */
   claim() {
-    return this.#store(this.desk.region() === null || !this.desk.wholeAllowed() ? "strokes" : "region");
+    const region = this.desk.region() !== null && this.desk.wholeAllowed();
+    if (region && this.desk.uncovers()) return undefined; // it has to be seen first
+    return this.#store(region ? "region" : "strokes");
   }
 
   strokes() {
@@ -48,7 +51,8 @@ export class Claims {
   wholeSlice() {
     const slice = this.desk.slice();
     if (slice === null || this.busy || !this.desk.wholeAllowed()) return undefined;
-    if (!this.desk.asks() || this.asking) return this.#store("slice");
+    const unseen = this.desk.uncovers();
+    if (!unseen && (!this.desk.asks() || this.asking)) return this.#store("slice");
     this.asking = true;
     const pixels = (slice.raster.width * slice.raster.height).toLocaleString("en");
     this.desk.ask(`Is every one of the ${pixels} pixels right, also where you painted nothing?`);

@@ -126,6 +126,7 @@ export class Editor {
     });
     this.saving = new Saving(this, {
       quiet: () => !this.atWork,
+      uncovers: () => this.#uncovers(),
       changed: (rect) => this.view.changed(rect),
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
@@ -154,9 +155,9 @@ export class Editor {
     return this.surface.busy || this.claims.busy;
   }
 
-  /** Whether pixels that nobody painted may be claimed: only if what is seen is the mask. */
+  /** Whether pixels that nobody painted may be claimed. */
   get whole() {
-    return this.slice !== null && this.hand.mode === "correct" && !this.preview.drawn;
+    return this.slice !== null && this.hand.mode === "correct";
   }
 
   /** New data from the page. @param {Data} data @param {(name: string, value: any) => void} trigger */
@@ -274,7 +275,15 @@ export class Editor {
     const pairs = pairsOf(this.slice.raster.preview);
     this.choices.setMode("correct");
     this.steps.adopt(this.slice, pairs);
-    this.preview.take();
+    this.preview.hide("The preview is in the mask now. Mend it, then save a box or the whole slice; strokes alone do not save it.");
+  }
+
+  /** Nobody vouches for pixels that the preview covers. @returns {boolean} whether it did */
+  #uncovers() {
+    if (!this.preview.drawn) return false;
+    this.preview.hide("The preview is hidden on this slice; V brings it back.");
+    this.#say("The preview is hidden now, so that you see the mask: that is what would be saved.");
+    return true;
   }
 
   // ---- what the parts report

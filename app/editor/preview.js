@@ -30,8 +30,8 @@ export class Preview {
     this.told = told;
     /** @type {Slice | null} */
     this.slice = null;
-    /** Taken into the mask of this slice, which is better mended than covered again. */
-    this.taken = false;
+    /** Whether it is shown no more on this slice: it went into the mask, or covered what is to be saved. */
+    this.hidden = false;
     /** Whether it is ahead of the network, so that it is shown over the network's prediction. */
     this.ahead = false;
     /** The action that a tile was last asked for after, by its place. @type {Map<string, number>} */
@@ -49,7 +49,7 @@ export class Preview {
   follow(slice) {
     clearTimeout(this.timer);
     this.slice = slice;
-    this.taken = false;
+    this.hidden = false;
     this.ahead = false;
     this.asked.clear();
     this.told.said("");
@@ -59,7 +59,7 @@ export class Preview {
   /** Switch it on or off. @param {boolean} on */
   turn(on) {
     this.on = on;
-    this.taken = false;
+    this.hidden = false;
     if (!on) this.#clear("");
     else if (this.slice !== null) this.#begin(this.slice);
   }
@@ -76,14 +76,14 @@ export class Preview {
     if (this.#wanted) this.timer = setTimeout(() => this.#work(), REST_MS);
   }
 
-  /** It went into the mask. */
-  take() {
-    this.taken = true;
-    this.#clear("The preview is in the mask now. Mend it, then save a box or the whole slice; strokes alone do not save it.");
+  /** Show it no more on this slice, until it is switched on again. @param {string} sentence why */
+  hide(sentence) {
+    this.hidden = true;
+    this.#clear(sentence);
   }
 
   get #wanted() {
-    return this.on && this.slice !== null && !this.taken && (this.ahead || this.told.bare());
+    return this.on && this.slice !== null && !this.hidden && (this.ahead || this.told.bare());
   }
 
   /** Find out whether it is wanted here, and let the server begin. @param {Slice} slice */

@@ -10,6 +10,7 @@ import { Refused, sentenceOf } from "./transport.js";
 /**
  * @typedef {object} Told
  * @property {() => boolean} quiet whether neither a gesture nor the server is at work
+ * @property {() => boolean} uncovers take away what covers the mask; whether anything did
  * @property {(rect: import("./raster.js").Rect) => void} changed part of the slice has other pixels
  * @property {() => void} painted a step was done
  * @property {() => void} renewed the server did something with the whole slice, which was loaded anew
@@ -34,6 +35,7 @@ export class Saving {
       region: () => spots.region,
       quiet: told.quiet,
       wholeAllowed: () => parts.whole,
+      uncovers: () => told.uncovers(),
       asks: () => preferences.askSlice,
       ask: (question) => panel.ask(question),
       saved: (slice, answer) => this.#saved(slice, answer),

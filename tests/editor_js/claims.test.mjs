@@ -8,7 +8,7 @@ import { Slice } from "../../app/editor/slice.js";
 const BOX = { x0: 1, y0: 2, x1: 5, y1: 6 };
 
 /** A desk with a slice whose server work is noted; `broken` names calls that fail. */
-function desk({ region = null, wholeAllowed = true, asks = true, broken = [] } = {}) {
+function desk({ region = null, wholeAllowed = true, asks = true, broken = [], covers = 0 } = {}) {
   const log = [];
   const call = (name, answer) => async (...given) => {
     log.push([name, ...given]);
@@ -33,6 +33,7 @@ function desk({ region = null, wholeAllowed = true, asks = true, broken = [] } =
     quiet: () => true,
     wholeAllowed: () => wholeAllowed,
     asks: () => asks,
+    uncovers: () => covers-- > 0,
     ask: note("ask"),
     saved: note("saved"),
     restated: note("restated"),
@@ -77,6 +78,22 @@ test("who is asked about the whole slice and saves a box or strokes instead has 
   await claims.claim();
   assert.deepEqual(log[0], ["claim", "region", [2, 1, 6, 5]]);
   assert.equal(claims.asking, false);
+});
+
+test("what covers the mask is taken away first: a box is saved the second time, a slice is asked about in any case", async () => {
+  const boxed = desk({ region: BOX, covers: 1 });
+  await boxed.claims.claim();
+  assert.deepEqual(boxed.log, []);
+  await boxed.claims.claim();
+  assert.equal(boxed.log[0][1], "region");
+  const whole = desk({ asks: false, covers: 1 });
+  await whole.claims.wholeSlice();
+  assert.deepEqual([whole.log, whole.claims.asking], [[], true]);
+  await whole.claims.wholeSlice();
+  assert.equal(whole.log[0][1], "slice");
+  const strokes = desk({ covers: 1 });
+  await strokes.claims.claim();
+  assert.equal(strokes.log[0][1], "strokes");
 });
 
 test("a save that is taken back or done again is told to the page, another prediction is not", async () => {

@@ -100,12 +100,12 @@ test("over a network's prediction it is shown only while it is ahead of the netw
   }
 });
 
-test("switched off, taken into the mask, or out of place, it is gone; switched on again it comes back", async () => {
+test("switched off, hidden, or out of place, it is gone; switched on again it comes back", async () => {
   const made = stage();
   const { preview, slice } = made;
   preview.follow(slice);
   await settled();
-  for (const leave of [() => preview.turn(false), () => preview.take(), () => ((made.bare = false), preview.renew())]) {
+  for (const leave of [() => preview.turn(false), () => preview.hide("why"), () => ((made.bare = false), preview.renew())]) {
     assert.equal(preview.drawn, true);
     leave();
     assert.equal(preview.drawn, false);
