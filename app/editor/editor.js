@@ -120,7 +120,7 @@ export class Editor {
       boxes: () => this.#setBoxes(),
       cover: (kind, text) => panel.setCover(kind, text),
       reason: (text) => panel.setReason(text),
-      stepped: (step) => this.trigger("step", { step, nonce: Date.now() }),
+      stepped: (z) => this.trigger("step", { z, nonce: Date.now() }),
       state: (state, sentence) => this.#sent(state, sentence),
       refused: (sentence) => this.#say(sentence, "problem"),
     });

@@ -41,7 +41,7 @@ class Saved:
 class EditorResult:
     """What happened in the editor since the last run of the page; each is set for one run only.
 
-    ``step`` says by how many slices the person has stepped on; the editor shows that slice already.
+    ``step`` is the slice that the person has stepped to; the editor shows it already.
     """
 
     saved: Saved | None = None
@@ -118,4 +118,4 @@ def _saved(state: Mapping[str, Any]) -> Saved | None:
 
 def _step(state: Mapping[str, Any]) -> int | None:
     value = state.get("step")
-    return None if value is None else int(value["step"])
+    return None if value is None else int(value["z"])

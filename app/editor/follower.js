@@ -11,19 +11,15 @@ export class Follower {
     this.now = now;
     /** Where the person is, while the page is not there. @type {{z: number, until: number} | null} */
     this.ahead = null;
-    /** The slice that the page shows. */
-    this.pageZ = 0;
   }
 
-  /** The person steps to a slice. @returns {number} by how many slices the page must move */
+  /** The person steps to a slice. */
   stepTo(z) {
     this.ahead = { z, until: this.now() + PATIENCE_MS };
-    return z - this.pageZ;
   }
 
   /** The page shows a slice. @returns {boolean} whether that is news, not the echo of an earlier step */
   pageIsAt(z) {
-    this.pageZ = z;
     if (this.ahead !== null && z !== this.ahead.z && this.now() < this.ahead.until) return false;
     this.ahead = null;
     return true;

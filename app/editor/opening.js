@@ -29,7 +29,7 @@ import { sentenceOf } from "./transport.js";
  * @property {() => void} boxes other hot boxes on the same slice
  * @property {(kind: "loading" | "error", text: string) => void} cover why there is no picture now
  * @property {(reason: string) => void} reason why the person is led to this slice
- * @property {(step: number) => void} stepped by how many slices the page must follow
+ * @property {(z: number) => void} stepped the slice that the page must follow to
  * @property {(state: string, sentence: string) => void} state of what is on its way
  * @property {(sentence: string) => void} refused the server said no to a stroke
  */
@@ -75,11 +75,11 @@ export class Opening {
   /** Open a slice of the volume at once and tell the page, which follows; strokes on their way arrive meanwhile. */
   stepTo(z) {
     if (this.told.atWork() || z < 0 || z >= this.depth) return;
-    const forPage = this.follower.stepTo(z);
+    this.follower.stepTo(z);
     const base = this.data.base.replace(/[^/]+$/, String(z));
     this.#goTo({ ...this.data, base, z, boxes: [], proposal: null });
     this.open();
-    this.told.stepped(forPage);
+    this.told.stepped(z);
   }
 
   /** Open the slice that is wanted, as the server has it now. */

@@ -99,8 +99,8 @@ def _editor(project: Project, volume: int, z: int) -> None:
         if listed:  # first the other places of the same slice, if some are left
             session.edit(*(here if here in listed else listed[0]))
 
-    def step(by: int) -> None:
-        session.edit(volume, min(max(z + by, 0), depth - 1))
+    def step(to: int) -> None:  # not by how many: quick steps are made from where the editor is, which no run knows
+        session.edit(volume, min(max(to, 0), depth - 1))
 
     editor(
         project,

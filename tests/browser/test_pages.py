@@ -251,6 +251,19 @@ def _comes_back(page: Page, project: Project, z: int) -> None:
     assert opened == [f"{urlsplit(page.url).scheme}://{urlsplit(page.url).netloc}/underpaint/api/{project.name}/0/{z}/slice"]
 
 
+def test_quick_steps_end_where_they_lead(browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files) -> None:
+    """However many keys come while the page runs, editor, page and address agree on the slice that was stepped to."""
+    project = _project(shared_app, phantom_files, "steps")
+    first = project.proposals()[0].z
+    for apart in (30, 80, 150):
+        browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}&slice={first}")
+        browser_page.wait_for_selector(f".editor[data-loaded='0/{first}']")
+        browser_page.keyboard.type("." * 6, delay=apart)
+        browser_page.wait_for_timeout(7000)  # longer than the editor waits for a page that is behind
+        assert browser_page.locator(".editor").get_attribute("data-loaded") == f"0/{first + 6}"
+        assert browser_page.locator(".st-key-any_slice input").input_value() == str(first + 6)
+
+
 def test_a_worse_round_is_announced_with_a_warning(
     browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
 ) -> None:

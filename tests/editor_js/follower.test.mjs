@@ -7,8 +7,8 @@ test("the page is believed, except while it has not caught up with the person", 
   const now = 0;
   const follower = new Follower(() => now);
   assert.equal(follower.pageIsAt(10), true);
-  assert.equal(follower.stepTo(11), 1);
-  assert.equal(follower.stepTo(12), 2);
+  follower.stepTo(11);
+  follower.stepTo(12);
   assert.equal(follower.pageIsAt(11), false);
   assert.equal(follower.pageIsAt(12), true);
   assert.equal(follower.pageIsAt(3), true);

@@ -52,7 +52,7 @@ test("a step opens the neighbour at once and the page follows; its echo changes 
   said.length = 0;
   made.stepTo(4);
   await rest();
-  assert.deepEqual(said.filter((line) => /stepped|opened/.test(line)), ["stepped 1", "opened /api/p/0/4"]);
+  assert.deepEqual(said.filter((line) => /stepped|opened/.test(line)), ["stepped 4", "opened /api/p/0/4"]);
   said.length = 0;
   made.update(page(3));
   made.update(page(4));
