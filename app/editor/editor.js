@@ -131,7 +131,7 @@ export class Editor {
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
       saved: (saved) => this.trigger("saved", saved),
-      restated: () => this.trigger("step", { step: 0, nonce: Date.now() }),
+      restated: () => this.trigger("step", { z: this.opening.data.z, nonce: Date.now() }),
     });
     this.claims = this.saving.claims;
     this.steps = this.saving.steps;

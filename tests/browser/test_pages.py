@@ -153,14 +153,12 @@ def test_the_pictures_under_review_are_fetched_once(browser_page: Page, shared_a
     loaded = "all => all.length === 6 && all.every(image => image.complete && image.naturalWidth > 0)"
     until(lambda: browser_page.locator(".up-picture img").evaluate_all(loaded))
     assert len(set(asked)) == 6
-    for picture in browser_page.locator(".up-picture:has(i)").all():
-        outer = picture.bounding_box()
-        for box in picture.locator("i").all():
-            inner = box.bounding_box()
-            assert inner["x"] >= outer["x"] - 1
-            assert inner["y"] >= outer["y"] - 1
-            assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
-            assert inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
+    rects = "(picture, of) => of(picture).map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"
+    places = f"all => all.map(p => ({rects})(p, p => [p, ...p.querySelectorAll('i')]))"  # at one moment: a page may still move
+    for (left, top, right, bottom), *inner in browser_page.locator(".up-picture:has(i)").evaluate_all(places):
+        for x0, y0, x1, y1 in inner:
+            assert left - 1 <= x0 < x1 <= right + 1
+            assert top - 1 <= y0 < y1 <= bottom + 1
     assert browser_page.locator(".up-picture i").count() > 2
     page = browser_page.context.new_page()
     go(page, shared_app, trained, "review")
