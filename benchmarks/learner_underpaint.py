@@ -1,0 +1,55 @@
+"""Underpaint as ``learner.py`` runs it: labels imported, one round trained, the volume predicted to a TIFF.
+
+``--variant fp32`` hides from it that the processor computes bfloat16. About a tenth of the painted pixels is held back for
+validation, and not trained on: that is how Underpaint is, and it gets no more labels than a peer.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from learner_task import answer, task
+
+from core import hardware
+from core.checkpoints import load_card
+from core.cli import main as cli
+
+
+def underpaint(workspace: str, *words: object) -> dict[str, Any]:
+    """Run one command in this process; the JSON object it prints."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        try:
+            cli([*map(str, words), "--workspace", workspace, "--json"])
+        except SystemExit as end:
+            if end.code:
+                raise
+    return dict(json.loads(printed.getvalue()))
+
+
+def main() -> None:
+    """Train, predict every slice asked for, and say how long it took."""
+    given, folder = task(__doc__), Path(sys.argv[1])
+    if given.variant == "fp32":
+        hardware.has_bfloat16 = lambda kind: False  # type: ignore[assignment]
+    names = ",".join(f"class {n}" for n in range(given.classes))
+    painted = ",".join(map(str, given.painted))
+    with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as workspace:
+        underpaint(workspace, "new", "peer", "--volume", folder / "image.tif", "--classes", names)
+        underpaint(workspace, "labels", "import", "peer", folder / "labels.tif", "--slices", painted)
+        trained = underpaint(workspace, "train", "peer", "--seconds", given.seconds, "--seed", given.seed)
+        done = underpaint(workspace, "predict", "peer", given.out)
+        card = load_card(Path(workspace) / trained["checkpoint"])
+    facts = {"steps": card.training["steps"], "precision": card.training["precision"]}
+    per_slice = done["seconds"] / done["slices"]  # reading and writing included
+    answer(trained["seconds"], per_slice * len(given.predicted), ("underpaint", "torch", "lightning"), **facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A comparison of learners resumes, scores what was not painted, and plans its cells."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from learner import Cell, Results, Volume, compared, learners, planned, scored  # type: ignore[import-not-found]
+
+CELL = Cell("underpaint", "vnc", 120.0, 0)
+FACTS = {
+    "dice": {"intracellular": 0.9, "membrane": 0.8, "mitochondria": 0.7, "synapse": None, "glia": 0.9},
+    "train_seconds": 120.5,
+    "megapixels_per_second": 4.0,
+}
+ALL = {"own": "python", "forest": "python", "monai": None}
+
+
+def chosen(**changes: object) -> argparse.Namespace:
+    """The command line with some learners."""
+    given = {"quick": False, "seconds": (60.0, 120.0), "seeds": 2, "only": ("underpaint", "forest", "monai-basic")}
+    return argparse.Namespace(**(given | changes))
+
+
+def test_measured_cells_are_found_again(tmp_path: Path) -> None:
+    """What was added is there for the next run, and nothing else."""
+    Results(tmp_path / "r.jsonl").add(CELL, FACTS)
+    again = Results(tmp_path / "r.jsonl")
+    assert again.rows[CELL.key]["dice"] == FACTS["dice"]
+    assert Cell("underpaint", "vnc", 120.0, 1).key not in again.rows
+
+
+def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    """A kill in the middle of a line costs that cell only; the next one has a line of its own."""
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"cell": ["underpaint", "lucc', encoding="utf-8")
+    Results(path).add(CELL, FACTS)
+    assert list(Results(path).rows) == [CELL.key]
+
+
+def test_cells_are_planned_seed_by_seed_and_the_forest_once() -> None:
+    """A learner without an interpreter is left out; a forest has no budget, so it is not repeated for each."""
+    cells = list(planned(chosen(), ALL))
+    assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
+    assert {cell.learner for cell in cells} == {"underpaint", "forest"}
+    assert sum(cell.learner == "forest" for cell in cells) == 2 * 2  # seeds x volumes
+    assert sum(cell.learner == "underpaint" for cell in cells) == 2 * 2 * 2
+
+
+def test_quick_is_one_volume_and_one_budget() -> None:
+    """A quick run is one short training of each."""
+    assert list(planned(chosen(quick=True, seeds=1, only=("underpaint",)), ALL)) == [Cell("underpaint", "vnc", 5.0, 0)]
+
+
+def test_painted_slices_are_not_scored() -> None:
+    """Only the slice that was not painted counts, and so does its size for the rate."""
+    truth = np.array([[[0, 1], [1, 1]], [[0, 0], [1, 1]]], np.uint8)
+    masks = np.array([[[1, 0], [0, 0]], [[0, 1], [1, 1]]], np.uint8)
+    found = scored(masks, truth, Volume(("back", "fore"), (0,), {}), {"predict_seconds": 2.0})
+    assert found["dice"] == {"back": pytest.approx(2 / 3), "fore": pytest.approx(4 / 5)}
+    assert found["megapixels_per_second"] == pytest.approx(4e-6 / 2)
+
+
+def test_the_table_says_whether_goals_are_reached() -> None:
+    """Means go over the seeds measured; a class that nobody measured has no value and misses its goal."""
+    results = Results(None)
+    results.add(CELL, FACTS)
+    section = compared(results, [CELL, Cell("underpaint", "vnc", 120.0, 1)], "vnc")
+    assert section.rows == (("underpaint", 120.5, 1, 0.8, 0.7, None, 0.9, pytest.approx(0.8), 0.0, 4.0),)
+    assert [goal.reached for goal in section.goals] == [False, False, False, True]
+
+
+def test_unknown_learners_are_refused() -> None:
+    """The message names those there are."""
+    with pytest.raises(argparse.ArgumentTypeError, match="no learner ilastik; there are underpaint"):
+        learners("underpaint,ilastik")
