@@ -33,7 +33,7 @@ export class Greys {
     this.wanted = JSON.stringify(display);
     const arrived = (rect) => {
       this.tone.loaded(display);
-      this.view.greyed(rect);
+      this.view.greyed(slice.raster, rect);
     };
     return new Promise((seen, failed) => {
       const whole = loadGrey(slice, display, this.view, own, arrived, seen);

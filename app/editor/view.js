@@ -73,9 +73,13 @@ export class View {
     this.#redrawPart(rect);
   }
 
-  /** Part of the slice has other grey values now. @param {Rect} rect */
-  greyed(rect) {
-    this.tiles?.invalidate(rect);
+  /**
+   * Part of a slice has other grey values now; of one whose mask is still on its way, nothing is shown yet.
+   * @param {Raster} raster @param {Rect} rect
+   */
+  greyed(raster, rect) {
+    if (this.tiles?.raster !== raster) return;
+    this.tiles.invalidate(rect);
     this.#redrawPart(rect);
   }
 
