@@ -14,6 +14,7 @@ import { Greys } from "./greys.js";
 import { Hand } from "./hand.js";
 import { Keyboard } from "./keyboard.js";
 import { Minimap } from "./minimap.js";
+import { Mounts } from "./mounts.js";
 import { Opening } from "./opening.js";
 import { Panel } from "./panel.js";
 import { Preview } from "./preview.js";
@@ -35,31 +36,22 @@ const GREETINGS = {
   empty: "No model yet: paint a few strokes of every class, then save strokes.",
 };
 
-/** @type {WeakMap<Node, Editor>} */
-const editors = new WeakMap();
+const mounts = new Mounts(() => new Editor(document.createElement("div")));
 
 /** Called by Streamlit, again on every rerun. */
 export function mount(component) {
-  const parent = component.parentElement;
-  let editor = editors.get(parent);
-  if (editor === undefined) {
-    const root = document.createElement("div");
-    root.className = "editor";
-    root.tabIndex = 0;
-    parent.appendChild(root);
-    editor = new Editor(root, () => editors.delete(parent));
-    editors.set(parent, editor);
-    root.editor = editor; // for the console, and for benchmarks
-  }
-  editor.update(component.data, component.setTriggerValue);
-  return () => editor.close();
+  const { parentElement } = component;
+  mounts.at(parentElement).update(component.data, component.setTriggerValue);
+  return () => mounts.leave(parentElement);
 }
 
 export class Editor {
-  /** @param {HTMLElement} root @param {() => void} onClose */
-  constructor(root, onClose) {
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    root.className = "editor";
+    root.tabIndex = 0;
+    root.editor = this; // for the console, and for benchmarks
     this.root = root;
-    this.onClose = onClose;
     this.preferences = recalled();
     this.hand = new Hand();
     this.hand.mode = this.preferences.mode;
@@ -172,7 +164,15 @@ export class Editor {
     this.saving.news.close();
     this.view.close();
     this.root.remove();
-    this.onClose();
+  }
+
+  /** Whether it has the keyboard. */
+  get focused() {
+    return this.root.getRootNode().activeElement === this.root;
+  }
+
+  focus() {
+    this.keyboard.take();
   }
 
   // ---- what happens to the slice; whatever follows it is told here

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Mounts } from "../../app/editor/mounts.js";
+
+const later = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Mounts of plain things, and all that were made. */
+function stage() {
+  const made = [];
+  const make = () => {
+    const guest = { root: { remove: () => (guest.place = null) }, place: null, focused: false, closed: false, taken: 0 };
+    guest.close = () => (guest.closed = true);
+    guest.focus = () => (guest.taken += 1);
+    made.push(guest);
+    return guest;
+  };
+  const place = (name) => ({ appendChild: (root) => (made.find((guest) => guest.root === root).place = name) });
+  return { mounts: new Mounts(make, 20), made, place };
+}
+
+test("a place has one editor, however often it is asked for", () => {
+  const { mounts, made, place } = stage();
+  const here = place("here");
+  assert.equal(mounts.at(here), mounts.at(here));
+  assert.deepEqual([made.length, made[0].place], [1, "here"]);
+});
+
+test("an editor whose place is taken away goes on at the next one, with the keyboard if it had it", async () => {
+  for (const focused of [true, false]) {
+    const { mounts, made, place } = stage();
+    const [first, second] = [place("first"), place("second")];
+    mounts.at(first).focused = focused;
+    mounts.leave(first);
+    assert.equal(made[0].place, null);
+    assert.equal(mounts.at(second), made[0]);
+    await later(40);
+    assert.deepEqual([made.length, made[0].place, made[0].closed, made[0].taken], [1, "second", false, Number(focused)]);
+  }
+});
+
+test("one that gets no other place is closed, and the next is a new one", async () => {
+  const { mounts, made, place } = stage();
+  const first = place("first");
+  mounts.at(first);
+  mounts.leave(first);
+  mounts.leave(first);
+  await later(40);
+  assert.equal(made[0].closed, true);
+  mounts.at(place("second"));
+  assert.deepEqual([made.length, made[1].closed], [2, false]);
+});
+
+test("a new place that comes before the old one goes has an editor of its own", async () => {
+  const { mounts, made, place } = stage();
+  const [first, second] = [place("first"), place("second")];
+  mounts.at(first);
+  mounts.at(second);
+  mounts.leave(first);
+  await later(40);
+  assert.deepEqual(made.map((guest) => [guest.place, guest.closed]), [[null, true], ["second", false]]);
+});
