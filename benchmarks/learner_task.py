@@ -28,8 +28,8 @@ class Task:
         ``(Z, Y, X)``; the labels uint8 class ids.
     painted, predicted
         Slices whose labels may be looked at, and slices to be predicted: all others.
-    classes
-        Number of classes.
+    classes, target
+        Number of classes, and the class that a learner of one class looks for.
     seconds, seed
         Budget of the training and seed of what is random.
     out
@@ -43,6 +43,7 @@ class Task:
     painted: tuple[int, ...]
     predicted: tuple[int, ...]
     classes: int
+    target: int
     seconds: float
     seed: int
     out: Path
@@ -55,6 +56,7 @@ def task(description: str | None) -> Task:
     parser.add_argument("folder", type=Path, help="holds image.tif and labels.tif")
     parser.add_argument("--painted", required=True, help="slices trained on, such as 2,9,16")
     parser.add_argument("--classes", type=int, required=True)
+    parser.add_argument("--target", type=int, default=1, help="class that a learner of one class looks for")
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
@@ -63,7 +65,9 @@ def task(description: str | None) -> Task:
     image, labels = (tifffile.imread(chosen.folder / name) for name in ("image.tif", "labels.tif"))
     painted = tuple(int(z) for z in chosen.painted.split(","))
     predicted = tuple(z for z in range(len(image)) if z not in painted)
-    return Task(image, labels, painted, predicted, chosen.classes, chosen.seconds, chosen.seed, chosen.out, chosen.variant)
+    return Task(
+        image, labels, painted, predicted, chosen.classes, chosen.target, chosen.seconds, chosen.seed, chosen.out, chosen.variant
+    )
 
 
 def answer(train_seconds: float, predict_seconds: float, libraries: Sequence[str], **more: object) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-from learner import Cell, Results, Volume, compared, learners, planned, scored  # type: ignore[import-not-found]
+from learner import learners, planned, scored, volumes  # type: ignore[import-not-found]
+from learner_cells import Cell, Results, Volume  # type: ignore[import-not-found]
+from learner_report import compared, faster, time_to  # type: ignore[import-not-found]
 
 CELL = Cell("underpaint", "vnc", 120.0, 0)
 FACTS = {
@@ -19,12 +21,18 @@ FACTS = {
     "train_seconds": 120.5,
     "megapixels_per_second": 4.0,
 }
-ALL = {"own": "python", "forest": "python", "monai": None}
+ALL = {"own": "python", "forest": "python", "monai": None, "rootpainter": None}
 
 
 def chosen(**changes: object) -> argparse.Namespace:
     """The command line with some learners."""
-    given = {"quick": False, "seconds": (60.0, 120.0), "seeds": 2, "only": ("underpaint", "forest", "monai-basic")}
+    given = {
+        "quick": False,
+        "volume": ("vnc", "lucchi"),
+        "seconds": (60.0, 120.0),
+        "seeds": 2,
+        "only": ("underpaint", "forest", "monai-basic"),
+    }
     return argparse.Namespace(**(given | changes))
 
 
@@ -73,7 +81,54 @@ def test_the_table_says_whether_goals_are_reached() -> None:
     results.add(CELL, FACTS)
     section = compared(results, [CELL, Cell("underpaint", "vnc", 120.0, 1)], "vnc")
     assert section.rows == (("underpaint", 120.5, 1, 0.8, 0.7, None, 0.9, pytest.approx(0.8), 0.0, 4.0),)
-    assert [goal.reached for goal in section.goals] == [False, False, False, True]
+    assert [goal.reached for goal in section.goals] == [False, False, False, True, False]
+
+
+def measured(**dice: tuple[str, float, float]) -> tuple[Results, list[Cell]]:
+    """Results of vnc with a Dice of mitochondria: name -> (learner, seconds, Dice)."""
+    results, cells = Results(None), []
+    for learner, seconds, found in dice.values():
+        cells.append(Cell(learner, "vnc", seconds, 0))
+        rate = {"underpaint": 10.0, "rootpainter": 0.1}.get(learner, 4.0)
+        results.add(
+            cells[-1],
+            {**FACTS, "dice": {**FACTS["dice"], "mitochondria": found}, "train_seconds": seconds, "megapixels_per_second": rate},
+        )
+    return results, cells
+
+
+def test_time_to_a_dice_is_the_smallest_budget_that_reaches_it() -> None:
+    """A peer that never does is censored at its longest; too short a run of it decides nothing."""
+    results, cells = measured(
+        late=("underpaint", 60.0, 0.9),
+        soon=("underpaint", 30.0, 0.86),
+        early=("underpaint", 10.0, 0.7),
+        slow=("rootpainter", 1800.0, 0.2),
+        near=("monai-dyn", 120.0, 0.7),
+        beaten=("monai-basic", 120.0, 0.9),
+    )
+    section = time_to(results, cells, "vnc")
+    assert dict(section.rows) == {
+        "underpaint": "30",
+        "rootpainter": "> 1800",
+        "monai-dyn": "> 120",
+        "monai-basic": "120",
+    }
+    verdicts = {goal.text.rpartition(" ")[2]: (goal.value, goal.reached) for goal in section.goals}
+    assert verdicts == {"rootpainter": (60.0, True), "monai-dyn": (4.0, None), "monai-basic": (4.0, False)}
+
+
+def test_faster_counts_only_at_no_lower_dice() -> None:
+    """Speed against a peer is a goal reached only where the mask is no worse."""
+    results, cells = measured(own=("underpaint", 60.0, 0.9), root=("rootpainter", 60.0, 0.2), net=("monai-dyn", 60.0, 0.95))
+    reached = {goal.text.split()[6].rstrip(","): goal.reached for goal in faster(results, cells, "vnc").goals}
+    assert reached == {"rootpainter": True, "monai-dyn": False}
+
+
+def test_unknown_volumes_are_refused() -> None:
+    """The message names those there are."""
+    with pytest.raises(argparse.ArgumentTypeError, match="no volume brain; there are vnc"):
+        volumes("brain")
 
 
 def test_unknown_learners_are_refused() -> None:
