@@ -128,6 +128,16 @@ def set_count(key: str, value: int) -> None:
     st.session_state[f"count_{key}"] = value
 
 
+def choices() -> dict[str, Any]:
+    """The settings of training that were changed in this window, by name of :class:`core.config.TrainConfig`."""
+    return dict(st.session_state.get("choices", {}))
+
+
+def set_choices(changed: dict[str, Any]) -> None:
+    """Keep the settings of training that differ from the usual ones."""
+    st.session_state["choices"] = changed
+
+
 def widget(key: str, default: Any = None) -> Any:
     """The value of the widget with this key, or ``default`` while it is not on the page."""
     return st.session_state.get(key, default)

@@ -7,6 +7,7 @@ configuration that made a model is saved as JSON in that model's card.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 UNLABELLED = 255
@@ -33,6 +34,32 @@ class _Checked:
                 raise ValueError(f"{f.name} is {value}; allowed is {allowed}.")
 
 
+class Loss(StrEnum):
+    """What training may minimise; all look at labelled pixels only, see ``core.losses``."""
+
+    CROSS_ENTROPY = "cross-entropy"
+    DICE = "dice"
+    FOCAL = "focal"
+    TVERSKY = "tversky"
+    BOUNDARY = "boundary"
+
+
+def losses_named(text: str) -> tuple[Loss, ...]:
+    """The losses of ``cross-entropy+dice``.
+
+    Raises
+    ------
+    ValueError
+        If there is no loss of such a name, or one is named twice.
+    """
+    names = [name.strip() for name in text.split("+")]
+    unknown = [name for name in names if name not in list(Loss)]
+    if unknown or len(set(names)) < len(names):
+        found = f"names {unknown[0]!r}" if unknown else "names one twice"
+        raise ValueError(f"loss is {text!r}, which {found}; allowed are {', '.join(Loss)}, each once, several joined with +.")
+    return tuple(Loss(name) for name in names)
+
+
 @dataclass(frozen=True)
 class TrainConfig(_Checked):
     """How a round is trained; lengths in image pixels."""
@@ -44,9 +71,11 @@ class TrainConfig(_Checked):
     channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
     depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
+    loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        losses_named(self.loss)
         grid = 2 ** (self.depth + 1)
         if self.patch % grid or self.patch < 2 * grid:
             allowed = f"multiples of {grid} from {2 * grid} on"

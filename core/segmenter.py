@@ -1,4 +1,4 @@
-"""The network as Lightning trains it: loss on labelled pixels, augmentation, averaged weights, optimiser."""
+"""The network as Lightning trains it: augmentation, averaged weights, optimiser."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from core.augment import augment
-from core.config import UNLABELLED, TrainConfig
+from core.config import TrainConfig
 from core.errors import TrainingError
+from core.losses import class_weights, masked_loss
 from core.muon import Muon
 
 WARM_UP = 0.04
@@ -63,7 +64,7 @@ class Segmenter(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch  # (B, C, H, W), (B, H, W)
         images = images.contiguous(memory_format=torch.channels_last)
-        loss = masked_loss(self.network(images), labels, self.class_weights)
+        loss = masked_loss(self.network(images), labels, self.class_weights, self.config.loss)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The loss is {loss.item()} at step {self.global_step}; it must stay finite, so train with a lower learning "
@@ -97,69 +98,6 @@ def schedule(share_used: float) -> float:
         return max(share_used / WARM_UP, 0.02)
     rest = min(1.0, (share_used - WARM_UP) / (1 - WARM_UP))
     return 0.5 * (1 + math.cos(math.pi * rest))
-
-
-def class_weights(counts: NDArray[np.int64]) -> Tensor:
-    """Weights float32 ``(K,)``: rarer classes count more, by the cube root of how much rarer, at most 4 times the mean.
-
-    An empty class has weight 1; it is in no label, so the weight is never used.
-    """
-    present = counts > 0
-    weights = np.ones(len(counts), np.float32)
-    share = counts[present] / counts.sum()
-    weights[present] = share ** (-1 / 3)
-    weights[present] /= (weights[present] * share).sum()
-    return torch.from_numpy(np.minimum(weights, 4.0))
-
-
-def masked_loss(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy plus soft Dice loss over the labelled pixels of a batch.
-
-    Parameters
-    ----------
-    scores
-        Before softmax, ``(B, K, H, W)``.
-    labels
-        uint8 ``(B, H, W)``, 255 where unlabelled.
-    weights
-        Of the classes in the cross-entropy, ``(K,)``.
-
-    Returns
-    -------
-    Tensor
-        A scalar; 0 with a gradient of 0 where nothing is labelled. Classes that are absent from the labels of the batch
-        have no Dice term.
-    """
-    target = labels.long().clamp(max=scores.shape[1] - 1)  # (B, H, W), any class where unlabelled
-    known = (labels != UNLABELLED).float()
-    logs = scores.float().log_softmax(dim=1)  # (B, K, H, W)
-    right = logs.gather(1, target[:, None]).squeeze(1)  # (B, H, W)
-    weight = weights[target] * known
-    entropy = -(weight * right).sum() / weight.sum().clamp(min=1e-6)
-    return entropy + _dice_loss(logs.exp(), right.exp(), target, known)
-
-
-def _dice_loss(probabilities: Tensor, right: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """One minus soft Dice, mean over the classes present.
-
-    Parameters
-    ----------
-    probabilities
-        ``(B, K, H, W)``.
-    right
-        Probability of the true class, ``(B, H, W)``.
-    target
-        Class ids, int64 ``(B, H, W)``.
-    known
-        1 where labelled, otherwise 0, float32 ``(B, H, W)``.
-    """
-    predicted = (probabilities * known[:, None]).sum(dim=(0, 2, 3))  # (K,); a matrix product would autocast
-    ids, known = target.reshape(-1), known.reshape(-1)
-    both = torch.zeros_like(predicted).index_add(0, ids, right.reshape(-1) * known)
-    size = torch.zeros_like(predicted).index_add(0, ids, known)
-    overlap = (2 * both + 1) / (predicted + size + 1)  # (K,)
-    present = size > 0
-    return ((1 - overlap) * present).sum() / present.sum().clamp(min=1)
 
 
 def _average(averaged: Sequence[Tensor], current: Sequence[Tensor], number: Tensor | int) -> None:

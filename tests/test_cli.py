@@ -344,7 +344,7 @@ def test_an_unknown_query_is_told_with_those_there_are(words: tuple[str, ...]) -
     assert "no query 'oracle'; choose one of least-confidence, margin, entropy, random, foreground-random." in said
 
 
-@pytest.mark.parametrize("setting", ["seconds", "seed"])
+@pytest.mark.parametrize("setting", ["seconds", "seed", "loss"])
 def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -> None:
     """It goes on with its own, so that another budget or seed is refused, not passed over; so is the default."""
     ran = run("train", "toy", "--resume", f"--{setting}", getattr(TrainConfig, setting), "--workspace", project)

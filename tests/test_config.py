@@ -28,3 +28,10 @@ def test_forever_is_refused():
 def test_help_comes_from_the_field():
     """The command line and the page read the same sentence."""
     assert help_text(TrainConfig, "seconds").startswith("Seconds of training")
+
+
+def test_a_loss_that_does_not_exist_is_refused_when_built():
+    """Not at the first step of a training."""
+    assert TrainConfig(loss="focal+dice").loss == "focal+dice"
+    with pytest.raises(ValueError, match=r"loss is 'hinge', which names 'hinge'; allowed are cross-entropy"):
+        TrainConfig(loss="hinge")

@@ -363,6 +363,26 @@ def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phanto
     assert "Resume where it stopped" not in labels(open_page(phantom_project.workspace, "rounds"))
 
 
+def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
+    """More choices are settings of the training; they hold on the page Annotate too, and an empty field is the usual loss."""
+    started = []
+    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append((train, more)))
+    page = open_page(trained, "rounds")
+    page.multiselect[0].set_value(["focal", "dice"]).run()
+    click(page, "Start")
+    page.switch_page("views/annotate.py").run().switch_page("views/rounds.py").run()
+    assert page.multiselect[0].value == ["focal", "dice"]
+    page.multiselect[0].set_value([]).run()
+    click(page, "Start")
+    assert [config.loss for config, _ in started] == ["focal+dice", TrainConfig.loss]
+    assert not page.exception
+
+
+def click(page, label):
+    """Press the button that says this."""
+    next(button for button in page.button if button.label == label).click().run()
+
+
 FIRST = "Paint two or three of these first, some of every class"
 
 

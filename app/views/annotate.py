@@ -9,12 +9,12 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import session
+from app import choices, session
 from app.editor.editor import Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
 from app.status import POLL_SECONDS, held_back, scan_button, trained_but
-from core.config import ProposeConfig, TrainConfig
+from core.config import ProposeConfig
 from core.jobs import Job
 from core.project import Project
 from core.propose import Proposal
@@ -224,13 +224,13 @@ def _train(project: Project, state: _Work, *, primary: bool) -> None:
         return
     if rounds and not project.scores():
         scan_button(project)
-    seconds = session.count("train_seconds", int(TrainConfig().seconds))
+    config = choices.chosen()
     kind: Emphasis = "primary" if primary else "secondary"
     if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):
-        project.start_round(TrainConfig(seconds=seconds), ProposeConfig())
-        session.say(f"Round {rounds + 1} has started; it trains for {duration(seconds)}.")
+        project.start_round(config, ProposeConfig())
+        session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()
-    st.caption(f"Trains for {duration(seconds)} in the background, then proposes what to correct.")
+    st.caption(f"Trains for {duration(config.seconds)} in the background, then proposes what to correct.")
 
 
 def _meanwhile(state: _Work) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import streamlit as st
 
-from app import charts, session
+from app import charts, choices, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.status import POLL_SECONDS, held_back, scores_note, show_job, trained_but
-from core.config import ProposeConfig, TrainConfig, help_text
+from core.config import ProposeConfig, help_text
 from core.jobs import Job
 from core.project import Project
 from core.rounds import RoundRow
@@ -53,21 +53,13 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     painting = f" ({duration(seconds)} of active painting)" if seconds else ""
     st.markdown(f"It learns from **{plural(len(painted), 'painted slice')}**{painting}.")
     held_back(project)
-    chosen = st.number_input(
-        "Seconds of training",
-        min_value=5,
-        max_value=86_400,
-        value=session.count("train_seconds", int(TrainConfig().seconds)),
-        step=30,
-        help=help_text(TrainConfig, "seconds"),
-    )
-    session.set_count("train_seconds", int(chosen))
+    config = choices.ask()
     number = st.number_input(
         "Slices to propose afterwards", 1, 50, ProposeConfig().number, help=help_text(ProposeConfig, "number")
     )
     busy = job is not None and job.active
     if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy, width="stretch"):
-        project.start_round(TrainConfig(seconds=float(chosen)), ProposeConfig(number=int(number)))
+        project.start_round(config, ProposeConfig(number=int(number)))
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
     if busy:

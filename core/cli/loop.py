@@ -25,15 +25,19 @@ def train(
         float | None, typer.Option(help=help_text(TrainConfig, "seconds"), show_default=f"{TrainConfig.seconds:g}")
     ] = None,
     seed: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "seed"), show_default=f"{TrainConfig.seed}")] = None,
+    loss: Annotated[
+        str | None, typer.Option(metavar="NAMES", help=help_text(TrainConfig, "loss"), show_default=TrainConfig.loss)
+    ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels, seconds and seed."),
+        typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels and settings."),
     ] = False,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
-    given = {name: value for name, value in {"seconds": seconds, "seed": seed}.items() if value is not None}
+    asked = {"seconds": seconds, "seed": seed, "loss": loss}
+    given = {name: value for name, value in asked.items() if value is not None}
     if resume and given:
         raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out --{' and --'.join(given)}.")
     config = configured(TrainConfig, **given)

@@ -1,0 +1,48 @@
+"""How the next round is trained: the form on the Rounds page, and what was chosen there for as long as the window is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import session
+from core.config import Loss, TrainConfig, help_text, losses_named
+
+_USUAL = TrainConfig()
+
+
+def chosen() -> TrainConfig:
+    """The settings as they were chosen last in this window, or the usual ones."""
+    return TrainConfig(**session.choices())
+
+
+def ask() -> TrainConfig:
+    """The form; the settings as they stand in it now."""
+    before = chosen()
+    seconds = st.number_input(
+        "Seconds of training",
+        min_value=5,
+        max_value=86_400,
+        value=int(before.seconds),
+        step=30,
+        help=help_text(TrainConfig, "seconds"),
+    )
+    picked: dict[str, Any] = {"seconds": float(seconds)}
+    with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
+        picked["loss"] = _loss(before)
+    session.set_choices({name: value for name, value in picked.items() if value != getattr(_USUAL, name)})
+    return chosen()
+
+
+def _loss(before: TrainConfig) -> str:
+    """What training minimises; the usual sum where nothing is left in the field."""
+    names = st.multiselect(
+        "Losses, added up",
+        [str(name) for name in Loss],
+        default=[str(name) for name in losses_named(before.loss)],
+        help=help_text(TrainConfig, "loss"),
+    )
+    if not names:
+        st.caption(f"None is chosen, so it is {_USUAL.loss}.")
+    return "+".join(names) or _USUAL.loss
