@@ -31,8 +31,23 @@ def ask() -> TrainConfig:
     picked: dict[str, Any] = {"seconds": float(seconds)}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
         picked["loss"] = _loss(before)
+        picked |= _stop_rules(before)
     session.set_choices({name: value for name, value in picked.items() if value != getattr(_USUAL, name)})
     return chosen()
+
+
+def _stop_rules(before: TrainConfig) -> dict[str, Any]:
+    """What may end the training before its seconds are used up; an empty field is a rule that is off."""
+    st.caption("Training ends when its seconds are used up, or before, by the first of these that is set:")
+    fields: dict[str, tuple[str, dict[str, Any]]] = {
+        "epochs": ("Epochs", {"min_value": 0.01, "step": 1.0, "format": "%g"}),
+        "stop_loss": ("Loss to reach", {"min_value": 0.0, "step": 0.01, "format": "%g"}),
+        "patience": ("Validations without a lower loss", {"min_value": 1, "step": 1}),
+    }
+    return {
+        name: st.number_input(label, value=getattr(before, name), placeholder="off", help=help_text(TrainConfig, name), **limits)
+        for name, (label, limits) in fields.items()
+    }
 
 
 def _loss(before: TrainConfig) -> str:

@@ -1,4 +1,4 @@
-"""What goes on beside the training steps: the clock, validation, the resume state and reports.
+"""What goes on beside the training steps: the clock, validation, stop rules, the resume state and reports.
 
 Only training steps and the reading of their data count against the budget; everything here happens while the clock is
 stopped.
@@ -16,6 +16,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from core.config import StopRule, TrainConfig
 from core.durable import sync
 from core.errors import storage_errors
 from core.predict import Scores
@@ -25,11 +26,30 @@ VALIDATION_SHARE = 0.1
 """Validations during training take at most this share of the training seconds; the one at the end comes on top."""
 
 
-class Clock(Callback):
-    """Counts seconds of training and ends it when they are used up."""
+FIRST_VALIDATION, BETWEEN_VALIDATIONS = 0.1, 0.05
+"""Shares of the training before the first validation, and between two."""
 
-    def __init__(self, budget: float) -> None:
-        self.budget = budget
+LONGEST_BETWEEN = 60.0
+"""Seconds of training after which there is a validation in any case, however long the training may take."""
+
+SMOOTHED_OVER = 20
+"""Steps over which the training loss is averaged before a rule looks at it."""
+
+
+class Clock(Callback):
+    """Counts seconds and steps of training and ends it when one of them is used up.
+
+    Parameters
+    ----------
+    budget
+        Seconds.
+    steps
+        None where only the seconds are limited.
+    """
+
+    def __init__(self, budget: float, steps: int | None = None) -> None:
+        self.budget, self.steps = budget, steps
+        self.ended_by: StopRule | None = None
         self._before = 0.0
         self._running_since: float | None = None
 
@@ -38,6 +58,11 @@ class Clock(Callback):
         """Seconds used so far, those before a resume included."""
         running = 0.0 if self._running_since is None else time.perf_counter() - self._running_since
         return self._before + running
+
+    def share(self, step: int) -> float:
+        """How far the training is after so many steps, by seconds or by steps, whichever is further; 1 at the end."""
+        of_steps = 0.0 if self.steps is None else step / self.steps
+        return max(self.seconds / self.budget, of_steps)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -50,14 +75,21 @@ class Clock(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._running_since = time.perf_counter()
-        trainer.should_stop = self.seconds >= self.budget
+        trainer.should_stop = self._is_over(trainer.global_step)
 
     def on_train_batch_start(self, trainer: Trainer, module: Any, batch: Any, batch_idx: int) -> None:
-        module.share_used = min(1.0, self.seconds / self.budget)
+        module.share_used = min(1.0, self.share(trainer.global_step))
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.seconds >= self.budget:
+        if self._is_over(trainer.global_step):
             trainer.should_stop = True
+
+    def _is_over(self, step: int) -> bool:
+        if self.steps is not None and step >= self.steps:
+            self.ended_by = StopRule.EPOCHS
+        elif self.seconds >= self.budget:
+            self.ended_by = StopRule.SECONDS
+        return self.ended_by is not None
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         self._before, self._running_since = self.seconds, None
@@ -83,16 +115,100 @@ class Validation(Callback):
     def __init__(self, clock: Clock, validate: Callable[[], Scores]) -> None:
         self._clock, self._validate = clock, validate
         self.newest: Scores | None = None
-        self._next = clock.budget / 10
+        self.number = 0
+        """How many there were, those before a resume included."""
+        self._share, self._seconds, self._took = FIRST_VALIDATION - BETWEEN_VALIDATIONS, 0.0, 0.0
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self._clock.seconds < self._next or trainer.should_stop:
+        share = self._clock.share(trainer.global_step)
+        if trainer.should_stop or not self._is_due(share):
             return
         with self._clock.stopped():
             started = time.perf_counter()
             self.newest = self._validate()
-            took = time.perf_counter() - started
-        self._next = self._clock.seconds + max(took / VALIDATION_SHARE, self._clock.budget / 20)
+            self._took = time.perf_counter() - started
+        self.number += 1
+        self._share, self._seconds = share, self._clock.seconds
+
+    def _is_due(self, share: float) -> bool:
+        since = self._clock.seconds - self._seconds
+        far = share - self._share >= BETWEEN_VALIDATIONS or since >= LONGEST_BETWEEN
+        return far and since >= self._took / VALIDATION_SHARE
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"number": self.number, "share": self._share, "seconds": self._seconds, "took": self._took}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.number = int(state_dict["number"])
+        self._share, self._seconds, self._took = (float(state_dict[name]) for name in ("share", "seconds", "took"))
+
+
+class StopRules(Callback):
+    """Ends the training when its loss is low enough, or when validation no longer gets better.
+
+    Rules look at the averaged weights, which are those that are kept: what was measured is what the checkpoint holds, though
+    the learning rate has not fallen to zero yet. The best of several validations is not gone back to, because choosing by
+    held-back pixels would flatter the score on the same pixels.
+
+    Parameters
+    ----------
+    validation
+        Called before this one.
+    config
+        With ``stop_loss`` and ``patience``; None where a rule is off.
+    """
+
+    def __init__(self, validation: Validation, config: TrainConfig) -> None:
+        self._validation, self._threshold, self._patience = validation, config.stop_loss, config.patience
+        self.ended_by: StopRule | None = None
+        self._looked_at, self._lowest, self._without_lower = 0, float("inf"), 0
+        self._recent, self._steps = 0.0, 0
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if self.ended_by is not None:  # taken up after a rule had fired
+            trainer.should_stop = True
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        scores, is_new = self._validation.newest, self._validation.number > self._looked_at
+        self._looked_at = self._validation.number
+        if is_new and scores is not None and scores.loss is not None:
+            self._follow(scores.loss)
+        elif self._threshold is not None and (scores is None or scores.loss is None):
+            self._follow_training(float(outputs["loss"]), measured=scores is not None)
+        if self.ended_by is not None:
+            trainer.should_stop = True
+
+    def _follow(self, loss: float) -> None:
+        """Look at a new validation loss."""
+        self._without_lower = 0 if loss < self._lowest else self._without_lower + 1
+        self._lowest = min(loss, self._lowest)
+        if self._threshold is not None and loss <= self._threshold:
+            self.ended_by = StopRule.LOSS
+        elif self._patience is not None and self._without_lower >= self._patience:
+            self.ended_by = StopRule.PATIENCE
+
+    def _follow_training(self, loss: float, *, measured: bool) -> None:
+        """Look at the loss of one step; it only ends the training where a validation found nothing to measure."""
+        self._steps += 1
+        self._recent += (loss - self._recent) / min(self._steps, SMOOTHED_OVER)
+        enough = self._threshold is not None and self._recent <= self._threshold
+        if measured and enough and self._steps >= SMOOTHED_OVER:
+            self.ended_by = StopRule.LOSS
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "ended_by": None if self.ended_by is None else str(self.ended_by),
+            "looked_at": self._looked_at,
+            "lowest": self._lowest,
+            "without_lower": self._without_lower,
+            "recent": self._recent,
+            "steps": self._steps,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.ended_by = None if state_dict["ended_by"] is None else StopRule(state_dict["ended_by"])
+        self._looked_at, self._lowest = state_dict["looked_at"], state_dict["lowest"]
+        self._without_lower, self._recent, self._steps = (state_dict[name] for name in ("without_lower", "recent", "steps"))
 
 
 class ResumeState(Callback):
@@ -142,12 +258,21 @@ class Report(Callback):
     ----------
     report
         Gets the progress; True asks to stop.
+    epoch
+        Batches in an epoch.
     """
 
     def __init__(
-        self, clock: Clock, validation: Validation, resume: ResumeState, report: Callable[[Progress], bool], every: float = 1.0
+        self,
+        clock: Clock,
+        validation: Validation,
+        resume: ResumeState,
+        report: Callable[[Progress], bool],
+        *,
+        epoch: float,
+        every: float = 1.0,
     ) -> None:
-        self._clock, self._validation, self._resume = clock, validation, resume
+        self._clock, self._validation, self._resume, self._epoch = clock, validation, resume, epoch
         self._report, self._every = report, every
         self._next, self._losses = 0.0, list[float]()
         self.cancelled = False
@@ -178,5 +303,7 @@ class Report(Callback):
                 validation_loss=scores.loss if scores else None,
                 validation_dice=scores.dice if scores and scores.pixels else None,
                 learning_rate=self.rate,
+                share=min(1.0, self._clock.share(step)),
+                epochs=step / self._epoch,
             )
         )

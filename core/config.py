@@ -27,6 +27,8 @@ class _Checked:
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             value, low, high = getattr(self, f.name), f.metadata.get("at_least"), f.metadata.get("at_most")
+            if value is None and f.default is None:
+                continue
             too_low = low is not None and not value >= low
             too_high = high is not None and not value <= high
             if too_low or too_high or value == float("inf"):
@@ -60,6 +62,15 @@ def losses_named(text: str) -> tuple[Loss, ...]:
     return tuple(Loss(name) for name in names)
 
 
+class StopRule(StrEnum):
+    """What may end a training, by the setting that says when; the first to fire does."""
+
+    SECONDS = "seconds"
+    EPOCHS = "epochs"
+    LOSS = "stop_loss"
+    PATIENCE = "patience"
+
+
 @dataclass(frozen=True)
 class TrainConfig(_Checked):
     """How a round is trained; lengths in image pixels."""
@@ -72,6 +83,13 @@ class TrainConfig(_Checked):
     depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
     loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
+    epochs: float | None = _option(
+        None, "End after so many epochs; in one, as many patches are drawn as would cover the labelled area once.", at_least=0.01
+    )
+    stop_loss: float | None = _option(
+        None, "End when the validation loss is this low; the training loss where nothing is held back.", at_least=0
+    )
+    patience: int | None = _option(None, "End after so many validations in a row without a lower validation loss.", at_least=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -68,6 +68,11 @@ class SliceIndex:
         """Numbers of the blocks that hold the class, in row order."""
         return np.flatnonzero(np.unpackbits(self.blocks[class_id]))
 
+    @property
+    def labelled_blocks(self) -> int:
+        """How many blocks hold a labelled pixel."""
+        return int(np.unpackbits(np.bitwise_or.reduce(self.blocks, axis=0)).sum())
+
 
 def index_slice(label: NDArray, classes: int) -> SliceIndex:
     """Find the classes of a label ``(H, W)`` uint8 by block.
@@ -212,6 +217,17 @@ class Patches(IterableDataset):
         self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
         self._totals = self._areas.sum(axis=0)
         self._since_read = 0
+
+    @property
+    def epoch(self) -> float:
+        """Batches that would cover the labelled area once, if their central parts did not overlap.
+
+        The area is that of the blocks with a labelled pixel. Patches are drawn at random, so that some of it is seen more
+        than once in an epoch and some not at all.
+        """
+        drawn = [one for one, areas in zip(self.index, self._areas, strict=True) if areas.any()]
+        area = sum(one.labelled_blocks for one in drawn) * BLOCK**2
+        return area / self._inner**2 / self._batch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         step = self.start

@@ -79,6 +79,8 @@ MIGRATIONS: tuple[str, ...] = (
         revision INTEGER NOT NULL, sequence INTEGER NOT NULL, runs BLOB NOT NULL, created REAL NOT NULL,
         PRIMARY KEY (revision, sequence));
     """,
+    # The stop rule that ended a round's training; NULL where only the seconds could.
+    "ALTER TABLE rounds ADD COLUMN ended_by TEXT",
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.config import TrainConfig
+from core.config import StopRule, TrainConfig
 from core.errors import CheckpointError, JobError, LabelError, ProjectError, TrainingError, VolumeError, storage_errors
 from core.jobs import Handle
 from core.labels import Revision, Role
@@ -35,6 +35,7 @@ class RoundReport:
     validation_pixels: int
     checkpoint: Path
     resumed: bool
+    ended_by: StopRule
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def train_round(
         labelled_slices=len(revisions),
         active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
         job=handle.id,
+        ended_by=fitted.ended_by,
     )
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels)
     score_rounds(store, handle, revisions, validation, {plan.round: scores})
@@ -121,6 +123,7 @@ def train_round(
         row.validation_pixels,
         fitted.checkpoint,
         fitted.resumed,
+        fitted.ended_by,
     )
 
 
@@ -186,9 +189,10 @@ class _Reporter:
                     progress.validation_dice if validated else None,
                 ),
             )
-        share = progress.seconds / progress.budget if progress.budget else 1.0
         message = f"training round {self._plan.round}: {progress.seconds:.0f} of {progress.budget:.0f} s"
-        stop = self._handle.report(share, message)
+        if self._plan.config.epochs is not None:
+            message += f", {progress.epochs:.1f} of {self._plan.config.epochs:g} epochs"
+        stop = self._handle.report(progress.share, message)
         return (self._report is not None and self._report(progress)) or stop
 
 

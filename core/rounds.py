@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.config import StopRule, TrainConfig
 from core.geometry import Box
 from core.propose import Proposal, ScoredSlice
 from core.records import Records, to_json
@@ -20,7 +21,8 @@ class RoundRow:
 
     ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
     ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
-    round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's.
+    round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's; ``ended_by`` is
+    the stop rule that ended it.
     """
 
     round: int
@@ -34,6 +36,7 @@ class RoundRow:
     seconds: float
     checkpoint: str
     revisions: tuple[int, ...]
+    ended_by: StopRule = StopRule.SECONDS
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Standing:
     seconds
         What they took.
     settings
-        Of its training, but for its length and its seed.
+        Of its training, but for when it ends and for its seed.
     """
 
     round: int
@@ -100,10 +103,11 @@ class Rounds:
         labelled_slices: int,
         active_seconds: float,
         job: int,
+        ended_by: StopRule = StopRule.SECONDS,
     ) -> None:
         """Enter a trained round whose checkpoint is already in place."""
         self._records.write(
-            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 round_,
                 time.time(),
@@ -114,6 +118,7 @@ class Rounds:
                 labelled_slices,
                 active_seconds,
                 job,
+                str(ended_by),
             ),
         )
 
@@ -245,13 +250,15 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
         validation_dice=by_name,
         validation_pixels=row["pixels"] or 0,
         revisions=tuple(json.loads(row["revisions"])),
+        ended_by=StopRule(row["ended_by"] or StopRule.SECONDS),
         **{name: row[name] for name in kept},
     )
 
 
 def _standing(row: sqlite3.Row, steps: int | None) -> Standing:
     dice = () if row["dice"] is None else tuple(json.loads(row["dice"]))
-    settings = {name: value for name, value in json.loads(row["config"]).items() if name not in ("seconds", "seed")}
+    stored = {**asdict(TrainConfig()), **json.loads(row["config"])}  # a setting that is younger than the round had its default
+    settings = {name: value for name, value in stored.items() if name != "seed" and name not in list(StopRule)}
     return Standing(row["round"], dice, row["pixels"] or 0, steps, row["seconds"], settings)
 
 

@@ -1,4 +1,4 @@
-"""Train one round's network: from labelled slices to a checkpoint, within a budget of seconds."""
+"""Train one round's network: from labelled slices to a checkpoint, until the first stop rule fires."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import logging
+import math
 import pickle
 import shutil
 import signal
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import normalisation
 from core.checkpoints import Card, library_versions, now, save
-from core.config import TrainConfig
+from core.config import StopRule, TrainConfig
 from core.errors import Cancelled, CheckpointError, TrainingError, storage_errors
 from core.memory import freed_memory_kept
 from core.progress import Progress
@@ -54,6 +55,8 @@ class FitResult:
         Training steps, those before a resume included.
     resumed
         Whether an interrupted training was carried on.
+    ended_by
+        The rule that ended it.
     """
 
     checkpoint: Path
@@ -63,6 +66,7 @@ class FitResult:
     validation_pixels: int
     steps: int
     resumed: bool
+    ended_by: StopRule
 
 
 def fit(
@@ -195,17 +199,19 @@ class _Run:
         seed_everything(config.seed, verbose=False)
         self.segmenter = Segmenter(build(UNET, self.network), config, self.patches.counts)
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
-        self.clock = callbacks.Clock(config.seconds)
+        epoch = self.patches.epoch
+        self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))
         self.validations = callbacks.Validation(self.clock, self._validate_quickly)
+        self.rules = callbacks.StopRules(self.validations, config)
         self.resume_state = callbacks.ResumeState(self.clock, state)
-        self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report)
+        self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, epoch=epoch)
         self.resumed, self.steps = False, 0
 
     def _fingerprint(self) -> str:
-        """The same for a training of the same labels, classes and settings; the budget may differ."""
+        """The same for a training of the same labels, classes and settings; when it is to end may differ."""
         from core.segmenter import OPTIMISER
 
-        settings = {name: value for name, value in asdict(self.config).items() if name != "seconds"}
+        settings = {name: value for name, value in asdict(self.config).items() if name not in list(StopRule)}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
         facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, labels])
         return hashlib.sha256(facts.encode()).hexdigest()
@@ -242,8 +248,8 @@ class _Run:
             accelerator={"cuda": "gpu"}.get(self.device.type, self.device.type),
             devices=1,
             precision=precision(self.device),
-            max_epochs=-1,  # the clock ends the training
-            callbacks=[self.clock, self.validations, self.resume_state, self.reports],
+            max_epochs=-1,  # the clock or a stop rule ends the training
+            callbacks=[self.clock, self.validations, self.rules, self.resume_state, self.reports],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -273,7 +279,14 @@ class _Run:
         self.validations.newest = scores
         self.reports.tell(self.steps)
         save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
-        return FitResult(folder, self.clock.seconds, scores.loss, scores.dice, scores.pixels, self.steps, self.resumed)
+        return FitResult(
+            folder, self.clock.seconds, scores.loss, scores.dice, scores.pixels, self.steps, self.resumed, self.ended_by
+        )
+
+    @property
+    def ended_by(self) -> StopRule:
+        """The rule that ended the training; before its end, the one that will if no other does."""
+        return self.rules.ended_by or self.clock.ended_by or StopRule.SECONDS
 
     def _card(self, scores: Scores | None = None, extra: Mapping[str, Any] | None = None) -> Card:
         return Card(
@@ -303,6 +316,8 @@ class _Run:
             "precision": precision(self.device),
             "seconds": round(self.clock.seconds, 3),
             "steps": self.steps,
+            "epochs": round(self.steps / self.patches.epoch, 3),
+            "ended_by": str(self.ended_by),
             "labelled_pixels": dict(zip(self.class_names, self.patches.counts.tolist(), strict=True)),
         }
 

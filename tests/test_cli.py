@@ -31,7 +31,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> P
     assert taken.status == 0, taken.err
     learned = run("train", "toy", "--seconds", 4, "--workspace", workspace, "--json")
     assert learned.status == 0, learned.err
-    assert set(learned.json) == {"round", "seconds", "validation_loss", "validation_dice", "checkpoint"}
+    assert set(learned.json) == {"round", "seconds", "validation_loss", "validation_dice", "checkpoint", "ended_by"}
+    assert learned.json["ended_by"] == "seconds"
     assert learned.json["round"] == 1
     assert set(learned.json["validation_dice"]) == set(phantom_files.classes)
     return workspace
@@ -344,10 +345,10 @@ def test_an_unknown_query_is_told_with_those_there_are(words: tuple[str, ...]) -
     assert "no query 'oracle'; choose one of least-confidence, margin, entropy, random, foreground-random." in said
 
 
-@pytest.mark.parametrize("setting", ["seconds", "seed", "loss"])
+@pytest.mark.parametrize("setting", ["seconds", "seed", "loss", "epochs"])
 def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -> None:
     """It goes on with its own, so that another budget or seed is refused, not passed over; so is the default."""
-    ran = run("train", "toy", "--resume", f"--{setting}", getattr(TrainConfig, setting), "--workspace", project)
+    ran = run("train", "toy", "--resume", f"--{setting}", getattr(TrainConfig, setting) or 3, "--workspace", project)
     assert ran.status == 2
     assert f"leave out --{setting}" in " ".join(ran.err.replace("│", " ").split())
 

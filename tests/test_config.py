@@ -13,6 +13,15 @@ def test_a_value_out_of_range_is_refused_with_what_is_allowed():
         PredictConfig(tile=5000)
 
 
+def test_a_rule_that_is_off_is_none():
+    """None is within every range where it is the default, and nowhere else."""
+    assert TrainConfig(patience=None).patience is None
+    with pytest.raises(ValueError, match=r"patience is 0; allowed is 1 or more"):
+        TrainConfig(patience=0)
+    with pytest.raises(TypeError):
+        TrainConfig(seconds=None)  # type: ignore[arg-type]
+
+
 def test_nan_is_refused():
     """A number that is not a number is out of every range."""
     with pytest.raises(ValueError, match="seconds is nan"):

@@ -76,6 +76,16 @@ def test_a_slice_of_weight_0_is_never_drawn() -> None:
     assert (one.reads, other.reads) == (1, 0)
 
 
+def test_an_epoch_covers_the_labelled_blocks_once() -> None:
+    """Two blocks of 32 x 32 with a label, whatever their classes, are two patches of that size, so half a batch of four."""
+    stroked = np.full((96, 96), 255, np.uint8)
+    stroked[3, 3:60] = 1
+    stroked[20, 3] = 0
+    slices = [Drawn(np.zeros((1, 96, 96), np.uint8), stroked), Drawn(np.zeros((1, 96, 96), np.uint8), stroked, weight=0.0)]
+    patches = Patches(slices, 3, side=64, inner=32, batch=4, seed=0)
+    assert patches.epoch == 2 / 4
+
+
 def test_a_batch_depends_on_seed_and_number_only() -> None:
     """Batch 5 is the same whatever was drawn before, so a resumed training goes on as it would have."""
     stream, again, other = patches(discs(0)), patches(discs(0)), patches(discs(0), seed=1)

@@ -23,7 +23,7 @@ underpaint app --port
 underpaint new --volume --classes --axes --voxel-nm
 underpaint labels import --slices --role --volume-index
 underpaint labels export --volume-index
-underpaint train --seconds --seed --loss --resume
+underpaint train --seconds --seed --loss --epochs --stop-loss --patience --resume
 underpaint propose -n --query
 underpaint predict --slices --probabilities --round --volume-index
 underpaint evaluate --truth --round --volume-index
@@ -33,7 +33,7 @@ underpaint simulate --volume --truth --classes --rounds --start --per-round --se
 
 JSON_KEYS = """
 round seconds validation_loss validation_dice checkpoint proposals volume slice score reason boxes slices rounds
-megapixels_per_second peak_memory_mb dice mean_dice validation_pixels labelled_slices active_seconds annotation_seconds
+megapixels_per_second peak_memory_mb dice mean_dice validation_pixels labelled_slices active_seconds annotation_seconds ended_by
 """.split()  # noqa: SIM905 (a list of names is read as one)
 
 

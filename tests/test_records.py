@@ -7,8 +7,10 @@ import threading
 import numpy as np
 import pytest
 
+from core.config import StopRule
 from core.errors import ProjectError, StorageError
 from core.records import MIGRATIONS, Records, pack, unpack
+from core.rounds import Rounds
 
 
 @pytest.fixture
@@ -29,6 +31,16 @@ def test_an_older_file_is_migrated_and_keeps_its_rows(tmp_path):
     old.close()
     new = Records(path, migrations=["never run again", "ALTER TABLE a ADD COLUMN y DEFAULT 3"])
     assert tuple(new.row("SELECT x, y FROM a")) == (7, 3)
+
+
+def test_a_round_of_an_earlier_version_was_ended_by_its_seconds(tmp_path):
+    """No other rule could end it, and its row needs no rewriting."""
+    path = tmp_path / "p.sqlite"
+    old = Records(path, create=True, migrations=MIGRATIONS[:3])
+    old.write("INSERT INTO rounds VALUES (1, 0, '[]', '{}', 'checkpoints/toy/round-001', 2, 3, 4, NULL)")
+    old.close()
+    (row,) = Rounds(Records(path)).rows(["a", "b"])
+    assert (row.seconds, row.ended_by) == (2, StopRule.SECONDS)
 
 
 def test_a_file_of_a_newer_version_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -16,10 +17,11 @@ import numpy as np
 import pytest
 import torch
 
+from core.callbacks import SMOOTHED_OVER, Clock, StopRules, Validation
 from core.checkpoints import CARD, load_card
-from core.config import TrainConfig
+from core.config import StopRule, TrainConfig
 from core.errors import CheckpointError, TrainingError, UnderpaintError
-from core.predict import Predictor
+from core.predict import Predictor, Scores
 from core.train import STATE, Cancelled, FitResult, Progress, fit
 from tests.slices import Drawn, discs
 
@@ -92,6 +94,117 @@ def test_training_seconds_keep_to_the_budget(tmp_path: Path) -> None:
     assert seen[-1].validation_dice == result.validation_dice
     assert seen[-1].step == result.steps
     assert seen[0].train_loss is not None
+
+
+def test_epochs_end_the_training(tmp_path: Path) -> None:
+    """So many steps as cover the labelled blocks, 12 of 32 x 32 pixels, so often; the learning rate has fallen by then."""
+    seen: list[Progress] = []
+    result = trained(tmp_path / "r", seconds=600.0, epochs=5, report=lambda p: bool(seen.append(p)))
+    assert result.ended_by == StopRule.EPOCHS
+    assert result.steps == math.ceil(5 * 12 * 32**2 / 64**2 / 2)
+    assert seen[-1].share == 1
+    assert seen[-1].epochs == pytest.approx(5, abs=0.5)
+    assert seen[-1].learning_rate < 0.2 * TrainConfig.learning_rate
+    assert seen[-1].validation_dice == result.validation_dice
+    facts = load_card(tmp_path / "r").training
+    assert (facts["ended_by"], facts["epochs"]) == ("epochs", pytest.approx(seen[-1].epochs, abs=1e-3))
+
+
+def test_seconds_are_a_rule_among_others(tmp_path: Path) -> None:
+    """The first to fire ends the training, and the card says which."""
+    result = trained(tmp_path / "r", epochs=10_000, stop_loss=1e-9, patience=10_000)
+    assert result.ended_by == StopRule.SECONDS
+    assert load_card(tmp_path / "r").training["ended_by"] == "seconds"
+
+
+def test_a_low_validation_loss_ends_the_training(tmp_path: Path) -> None:
+    """Validated now and then, by share or by time; the loss that ended it is that of the weights that are kept."""
+    seen: list[Progress] = []
+    result = trained(tmp_path / "r", seconds=600.0, epochs=400, stop_loss=0.9, report=lambda p: bool(seen.append(p)))
+    assert result.ended_by == StopRule.LOSS
+    assert result.validation_loss is not None
+    assert result.validation_loss <= 0.9
+    assert seen[-1].share < 1
+
+
+def test_a_low_training_loss_ends_the_training_where_nothing_is_held_back(tmp_path: Path) -> None:
+    """Averaged over some steps, so that one lucky batch does not end it."""
+    result = trained(tmp_path / "r", validation=(), seconds=600.0, epochs=400, stop_loss=1.2)
+    assert result.ended_by == StopRule.LOSS
+    assert result.validation_loss is None
+    assert result.steps >= SMOOTHED_OVER
+
+
+class Told:
+    """What a rule needs of a trainer."""
+
+    should_stop = False
+
+
+def followed(rules: StopRules, validation: Validation, *losses: float | None) -> list[bool]:
+    """Whether the rules end a training after each of these validation losses; a step without validation lies between."""
+    ended = []
+    for loss in losses:
+        trainer: Any = Told()
+        validation.newest, validation.number = Scores(loss, (), 9), validation.number + 1
+        for _ in range(2):
+            rules.on_train_batch_end(trainer, None, {"loss": torch.tensor(0.01)}, None, 0)
+        ended.append(trainer.should_stop)
+    return ended
+
+
+def rules_for(**config: Any) -> tuple[StopRules, Validation]:
+    """Rules, and the validation they look at."""
+    validation = Validation(Clock(10), lambda: Scores(None, (), 0))
+    return StopRules(validation, TrainConfig(**config)), validation
+
+
+def test_patience_counts_validations_without_a_lower_loss() -> None:
+    """Anew after each lower one; as many in a row as allowed end it."""
+    rules, validation = rules_for(patience=2)
+    assert followed(rules, validation, 0.5, 0.6, 0.4, 0.4, 0.5) == [False, False, False, False, True]
+    assert rules.ended_by == StopRule.PATIENCE
+
+
+def test_a_resume_goes_on_with_the_state_of_the_rules() -> None:
+    """What was counted before counts, and a training that a rule had ended is not begun again."""
+    rules, validation = rules_for(patience=3)
+    followed(rules, validation, 0.5, 0.6, 0.7)
+    anew, validated = rules_for(patience=3)
+    anew.load_state_dict(rules.state_dict())
+    validated.load_state_dict(validation.state_dict())
+    assert followed(anew, validated, 0.6) == [True]
+    over, _ = rules_for(patience=3)
+    over.load_state_dict(anew.state_dict())
+    trainer: Any = Told()
+    over.on_train_start(trainer, None)  # type: ignore[arg-type]
+    assert trainer.should_stop
+
+
+def test_the_training_loss_is_not_looked_at_where_validation_is() -> None:
+    """Not even before the first validation: it says nothing about pixels that were held back."""
+    rules, validation = rules_for(stop_loss=0.1)
+    trainer: Any = Told()
+    for _ in range(3 * SMOOTHED_OVER):
+        rules.on_train_batch_end(trainer, None, {"loss": torch.tensor(0.01)}, None, 0)
+    assert not trainer.should_stop
+    assert followed(rules, validation, 0.2, 0.1) == [False, True]
+
+
+def test_a_long_training_is_validated_every_minute() -> None:
+    """However many seconds it may take, and never more than a tenth of the time."""
+    clock = Clock(86_400)
+    validation = Validation(clock, lambda: Scores(0.1, (), 9))
+    due = []
+    for seconds in (59, 61, 100, 122):
+        clock.load_state_dict({"seconds": seconds})
+        due.append(validation.number)
+        trainer: Any = Told()
+        trainer.global_step = 1
+        validation.on_train_batch_end(trainer, None, {}, None, 0)
+        clock.on_train_end(trainer, None)  # type: ignore[arg-type]
+        due[-1] = validation.number - due[-1]
+    assert due == [0, 1, 0, 1]
 
 
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

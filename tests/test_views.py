@@ -373,9 +373,18 @@ def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
     page.switch_page("views/annotate.py").run().switch_page("views/rounds.py").run()
     assert page.multiselect[0].value == ["focal", "dice"]
     page.multiselect[0].set_value([]).run()
+    field(page, "Epochs").set_value(12.5).run()
+    field(page, "Validations without a lower loss").set_value(4).run()
     click(page, "Start")
-    assert [config.loss for config, _ in started] == ["focal+dice", TrainConfig.loss]
+    assert [config for config, _ in started] == [TrainConfig(loss="focal+dice"), TrainConfig(epochs=12.5, patience=4)]
+    click(page.switch_page("views/annotate.py").run().switch_page("views/rounds.py").run(), "Start")
+    assert started[-1][0] == TrainConfig(epochs=12.5, patience=4)
     assert not page.exception
+
+
+def field(page, label):
+    """The number field of this name."""
+    return next(one for one in page.number_input if one.label == label)
 
 
 def click(page, label):

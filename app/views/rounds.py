@@ -11,6 +11,7 @@ from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.status import POLL_SECONDS, held_back, scores_note, show_job, trained_but
 from core.config import ProposeConfig, help_text
 from core.jobs import Job
+from core.progress import ENDS
 from core.project import Project
 from core.rounds import RoundRow
 
@@ -164,6 +165,7 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
                 "Painted slices": r.labelled_slices,
                 "Active painting": duration(r.active_seconds),
                 "Training": duration(r.seconds),
+                "Ended because": ENDS[r.ended_by],
                 "Validation loss": "–" if r.validation_loss is None else f"{r.validation_loss:.3f}",
                 **scores,
                 "Measured on": plural(r.validation_pixels, "pixel"),

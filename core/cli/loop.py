@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configur
 from core.cli.projects import dice_words, number
 from core.config import ProposeConfig, TrainConfig, help_text
 from core.errors import Cancelled
+from core.progress import ENDS
 
 if TYPE_CHECKING:
     from core.progress import Progress
@@ -28,6 +30,9 @@ def train(
     loss: Annotated[
         str | None, typer.Option(metavar="NAMES", help=help_text(TrainConfig, "loss"), show_default=TrainConfig.loss)
     ] = None,
+    epochs: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "epochs"))] = None,
+    stop_loss: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "stop_loss"))] = None,
+    patience: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "patience"))] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels and settings."),
@@ -36,17 +41,19 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
-    asked = {"seconds": seconds, "seed": seed, "loss": loss}
+    asked = {
+        "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
+    }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     if resume and given:
-        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out --{' and --'.join(given)}.")
+        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out {_options(given)}.")
     config = configured(TrainConfig, **given)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
     try:
         with working("Training") as report:
-            done = project.train(config, resume=resume, report=lambda now: report(now.seconds / now.budget, _words(now)))
+            done = project.train(config, resume=resume, report=lambda now: report(now.share, _words(now)))
     except Cancelled as stopped:
         raise Cancelled(f"Training was stopped; underpaint train {name} --resume goes on with it.") from stopped
     result = {
@@ -55,13 +62,19 @@ def train(
         "validation_loss": done.validation_loss,
         "validation_dice": done.validation_dice,
         "checkpoint": done.checkpoint,
+        "ended_by": done.ended_by,
     }
     text = (
-        f"Round {done.round}: {done.seconds:.0f} s, validation loss {number(done.validation_loss)}, "
-        f"Dice {dice_words(done.validation_dice)}.\n{done.checkpoint}"
+        f"Round {done.round}: ended after {done.seconds:.0f} s because {ENDS[done.ended_by]}; "
+        f"validation loss {number(done.validation_loss)}, Dice {dice_words(done.validation_dice)}.\n{done.checkpoint}"
     )
     caution = project.caution()
     answer(result, text if caution is None else f"{text}\nBut {caution}.", as_json=as_json)
+
+
+def _options(settings: Iterable[str]) -> str:
+    """Names of settings as they are typed."""
+    return " and ".join("--" + name.replace("_", "-") for name in settings)
 
 
 def _words(now: Progress) -> str:

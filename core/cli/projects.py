@@ -86,12 +86,13 @@ def rounds(name: Name, workspace: Workspace = None, as_json: Json = False) -> No
     from core.project import Project, workspace_folder
 
     rows = Project.open(workspace_folder(workspace), name).rounds()
-    table = Table("round", "labelled slices", "active seconds", "validation loss", "validation Dice")
+    table = Table("round", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice")
     for row in rows:
         table.add_row(
             str(row.round),
             str(row.labelled_slices),
             f"{row.active_seconds:.0f}",
+            row.ended_by,
             number(row.validation_loss),
             dice_words(row.validation_dice).replace(", ", "\n"),
         )
@@ -105,6 +106,7 @@ def rounds(name: Name, workspace: Workspace = None, as_json: Json = False) -> No
             "active_seconds": row.active_seconds,
             "seconds": row.seconds,
             "checkpoint": row.checkpoint,
+            "ended_by": row.ended_by,
         }
         for row in rows
     ]
