@@ -6,6 +6,7 @@ configuration that made a model is saved as JSON in that model's card.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -14,8 +15,19 @@ UNLABELLED = 255
 """The class id of a pixel that nobody has labelled, or that nobody can: never claimed, trained on or scored."""
 
 
-def _option(default: Any, text: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
-    return field(default=default, metadata={"help": text, "at_least": at_least, "at_most": at_most})
+def _option(
+    default: Any,
+    text: str,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    choices: Sequence[str] | None = None,
+) -> Any:
+    return field(default=default, metadata={"help": text, "at_least": at_least, "at_most": at_most, "choices": choices})
+
+
+def _strength(default: float, text: str, *, at_most: float = 3.0) -> Any:
+    return _option(default, text, at_least=0, at_most=at_most)
 
 
 def help_text(config: type, name: str) -> str:
@@ -29,6 +41,9 @@ class _Checked:
             value, low, high = getattr(self, f.name), f.metadata.get("at_least"), f.metadata.get("at_most")
             if value is None and f.default is None:
                 continue
+            choices = f.metadata.get("choices")
+            if choices is not None and value not in choices:
+                raise ValueError(f"{f.name} is {value!r}; allowed is {', '.join(choices)}.")
             too_low = low is not None and not value >= low
             too_high = high is not None and not value <= high
             if too_low or too_high or value == float("inf"):
@@ -72,6 +87,34 @@ class StopRule(StrEnum):
 
 
 @dataclass(frozen=True)
+class AugmentConfig(_Checked):
+    """How patches are changed before the network sees them; see ``core.augment`` and ``core.faults``.
+
+    Every number but ``share`` is a strength: 0 is off and 1 the range that was found to be good for most volumes. The
+    defaults and the ranges behind them were chosen in ``docs/experiments.md``, 2026-11-25.
+    """
+
+    flips: float = _strength(1.0, "Mirror images and turns: the share of patches that get one.", at_most=1)
+    scale: float = _strength(1.0, "Stretched and squeezed, each direction by itself.")
+    elastic: float = _strength(1.0, "Bent softly, like a section that was not flat.")
+    noise: float = _strength(1.0, "Grain of the detector.")
+    blur: float = _strength(1.0, "Out of focus.")
+    gamma: float = _strength(1.0, "Middle greys brighter or darker, black and white kept.")
+    brightness: float = _strength(1.0, "Brightness and contrast, also unevenly across the patch.")
+    curtain: float = _strength(1.0, "Curtain streaks of ion milling.")
+    curtain_along: str = _option("both", "Direction of the curtain streaks.", choices=("both", "vertical", "horizontal"))
+    shadow: float = _strength(1.0, "Shadow: light that fades across the slice, contrast with it.")
+    charging: float = _strength(1.0, "Charging: bright haloes and trails beside bright or insulating objects.")
+    jumps: float = _strength(1.0, "Slices exposed too bright or too dark, and steps of brightness inside a slice.")
+    share: float = _option(0.25, "Share of the patches that each fault, bend and blur is put on.", at_least=0, at_most=1)
+
+    @classmethod
+    def kinds(cls) -> tuple[str, ...]:
+        """The names of the strengths, in the order of the fields."""
+        return tuple(f.name for f in fields(cls) if f.name not in ("curtain_along", "share"))
+
+
+@dataclass(frozen=True)
 class TrainConfig(_Checked):
     """How a round is trained; lengths in image pixels."""
 
@@ -90,8 +133,11 @@ class TrainConfig(_Checked):
         None, "End when the validation loss is this low; the training loss where nothing is held back.", at_least=0
     )
     patience: int | None = _option(None, "End after so many validations in a row without a lower validation loss.", at_least=1)
+    augment: AugmentConfig = _option(AugmentConfig(), "How patches are changed before the network sees them.")
 
     def __post_init__(self) -> None:
+        if isinstance(self.augment, Mapping):  # as JSON gives it back
+            object.__setattr__(self, "augment", AugmentConfig(**self.augment))
         super().__post_init__()
         losses_named(self.loss)
         grid = 2 ** (self.depth + 1)

@@ -109,7 +109,7 @@ class Phantom:
         """uint8 ``(Y, X)`` as the microscope would show it."""
         truth, grain_grey = self._structure(z)
         grey = self._grey_values(z, truth, grain_grey)
-        grey = grey * self._light(z) * self._curtain(z, truth == PORE)
+        grey = grey * self.light(z) * self._curtain(z, truth == PORE)
         return self._detect(z, gaussian_filter(grey, 0.6))
 
     # --- structure -------------------------------------------------------------------------------------------------
@@ -165,8 +165,8 @@ class Phantom:
         inside = _PORE_GREY + self.config.shine_through * (_MATRIX_GREY - _PORE_GREY) * depth_light
         return np.where(pore, inside + 0.2 * self.config.texture * texture, grey).astype(np.float32)
 
-    def _light(self, z: int) -> Float:
-        """Shadow across the slice and brightness from slice to slice; factors around 1."""
+    def light(self, z: int) -> Float:
+        """Shadow across the slice and brightness from slice to slice, float32 ``(Y, X)``; factors around 1."""
         config = self.config
         y = np.linspace(0, 1, config.height, dtype=np.float32)[:, None]
         x = np.linspace(0, 1, config.width, dtype=np.float32)[None, :]

@@ -59,7 +59,7 @@ class Segmenter(LightningModule):
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels = batch
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.global_step)
-        return augment(images, labels, generator, self.config.patch)
+        return augment(images, labels, generator, self.config.patch, self.config.augment)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch  # (B, C, H, W), (B, H, W)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
-from core.augment import Ranges, augment, tone, warp
+import core.augment as augment_module
+from core.augment import augment, tone, warp
+from core.config import AugmentConfig
 from core.normalisation import LIMIT
 
-STILL = Ranges(warped=0.0, stretch=0.0, gain=0.0, offset=0.0, gamma=0.0, noise=0.0, shading=0.0)
+STILL = AugmentConfig(**dict.fromkeys(AugmentConfig.kinds(), 0.0))
+TURNED = replace(STILL, flips=1.0)
 
 
 def drawn(number: int = 32, side: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,7 +31,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_flips_and_turns_keep_every_pixel_with_its_label() -> None:
     """Without stretch a patch is one of its eight mirror images, labels alike."""
     images, labels = drawn()
-    turned, moved = warp(images, labels, generator(), 16, STILL)
+    turned, moved = warp(images, labels, generator(), 16, TURNED)
     torch.testing.assert_close(turned[:, 0], moved.float(), atol=1e-3, rtol=0)
     seen = set()
     for before, after in zip(labels, moved, strict=True):
@@ -45,36 +51,83 @@ def test_the_result_is_the_centre_of_a_larger_patch() -> None:
     assert (moved == 1).all()
 
 
+@pytest.fixture
+def warped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every patch is turned by any angle and stretched."""
+    monkeypatch.setattr(augment_module, "WARPED", 1.0)
+
+
+@pytest.mark.usefixtures("warped")
 def test_unlabelled_stays_unlabelled() -> None:
     """255 is never mixed into a class, nor a class made from the outside of a patch."""
     labels = torch.full((16, 24, 24), 255, dtype=torch.uint8)
     labels[:, 10:14, 10:14] = 3
-    _, moved = warp(labels[:, None].float(), labels, generator(), 24, Ranges(warped=1.0))
+    _, moved = warp(labels[:, None].float(), labels, generator(), 24)
     assert set(moved.unique().tolist()) == {3, 255}
     filled = torch.zeros(16, 24, 24, dtype=torch.uint8)
-    _, moved = warp(filled[:, None].float(), filled, generator(), 16, Ranges(warped=1.0))
+    _, moved = warp(filled[:, None].float(), filled, generator(), 16)
     assert set(moved.unique().tolist()) <= {0, 255}
 
 
+@pytest.mark.usefixtures("warped")
 def test_a_turned_patch_with_surplus_is_mostly_filled() -> None:
     """With a surplus of 3/8 almost no pixel of a turned patch comes from outside."""
     labels = torch.zeros(64, 88, 88, dtype=torch.uint8)
-    _, moved = warp(labels[:, None].float(), labels, generator(), 64, Ranges(warped=1.0))
+    _, moved = warp(labels[:, None].float(), labels, generator(), 64)
     assert (moved == 255).float().mean() < 0.02
 
 
 def test_tones_stay_finite_and_within_the_limit() -> None:
     """Extreme and constant patches stay within the range of normalised values."""
     images = torch.stack([torch.full((1, 32, 32), v) for v in (-LIMIT, 0.0, LIMIT)])
-    changed = tone(images, generator(), Ranges())
+    changed = tone(images, generator())
     assert changed.isfinite().all()
     assert changed.abs().max() <= LIMIT
 
 
-def test_no_range_changes_nothing() -> None:
-    """With every range at 0 the tones stay as they are."""
+def test_no_strength_changes_nothing() -> None:
+    """With every strength at 0 the tones stay as they are."""
     images = torch.randn(4, 2, 32, 32).clamp(-LIMIT, LIMIT)
     torch.testing.assert_close(tone(images, generator(), STILL), images, atol=1e-4, rtol=1e-4)
+
+
+def test_everything_off_returns_the_centre_of_the_patch() -> None:
+    """Pixels and labels come back as they were."""
+    images, labels = drawn(side=24)
+    same, still = augment(images, labels, generator(), 16, STILL)
+    torch.testing.assert_close(same, images[:, :, 4:-4, 4:-4], atol=1e-3, rtol=0)
+    assert torch.equal(still, labels[:, 4:-4, 4:-4])
+
+
+def test_bending_takes_labels_along() -> None:
+    """Pixels move by some pixels, and their labels with them."""
+    labels = torch.zeros(8, 96, 96, dtype=torch.uint8)
+    labels[:, :, 48:] = 1
+    images = labels[:, None].float()
+    bent, moved = augment(images, labels, generator(), 64, replace(STILL, elastic=1.0, share=1.0))
+    agree = (bent[:, 0] > 0.5) == (moved == 1)
+    assert agree.float().mean() > 0.99
+    border = (moved == 1).float().argmax(dim=2)  # first column of the class in every row
+    assert border.float().std() > 1
+    assert (border - 32).abs().max() < 20
+
+
+def test_a_share_of_zero_bends_and_blurs_nothing() -> None:
+    """Faults at full strength on no patch are no faults."""
+    images, labels = drawn(side=24)
+    loud = AugmentConfig(flips=0, scale=0, noise=0, gamma=0, brightness=0, share=0)
+    assert torch.equal(augment(images, labels, generator(), 16, loud)[0], augment(images, labels, generator(), 16, STILL)[0])
+
+
+def test_every_strength_changes_patches() -> None:
+    """No kind is without effect, and the strongest stays finite and within the limit."""
+    images, labels = drawn(side=48)
+    for kind in AugmentConfig.kinds():
+        most = 1.0 if kind == "flips" else 3.0
+        changed, _ = augment(images, labels, generator(), 32, replace(STILL, share=1.0, **{kind: most}))
+        assert changed.isfinite().all()
+        assert changed.abs().max() <= LIMIT
+        assert (changed - images[:, :, 8:-8, 8:-8]).abs().mean() > 0.01, kind
 
 
 def test_one_seed_gives_one_result() -> None:

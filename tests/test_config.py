@@ -1,8 +1,11 @@
 """Configurations check themselves when built."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 
-from core.config import PredictConfig, TrainConfig, help_text
+from core.config import AugmentConfig, PredictConfig, TrainConfig, help_text
 
 
 def test_a_value_out_of_range_is_refused_with_what_is_allowed():
@@ -44,3 +47,23 @@ def test_a_loss_that_does_not_exist_is_refused_when_built():
     assert TrainConfig(loss="focal+dice").loss == "focal+dice"
     with pytest.raises(ValueError, match=r"loss is 'hinge', which names 'hinge'; allowed are cross-entropy"):
         TrainConfig(loss="hinge")
+
+
+def test_a_choice_that_is_none_is_refused_with_the_choices():
+    """The message names the field, the value and what there is."""
+    with pytest.raises(ValueError, match="curtain_along is 'sideways'; allowed is both, vertical, horizontal"):
+        AugmentConfig(curtain_along="sideways")
+
+
+def test_a_training_survives_json():
+    """What is nested comes back checked and equal."""
+    chosen = TrainConfig(seconds=7, augment=AugmentConfig(curtain=1.5, shadow=0, curtain_along="vertical"))
+    assert TrainConfig(**json.loads(json.dumps(asdict(chosen)))) == chosen
+    with pytest.raises(ValueError, match="shadow is -1; allowed is 0 to 3"):
+        TrainConfig(augment={"shadow": -1})
+
+
+def test_a_training_recorded_without_augmentation_opens():
+    """A record from before the field was there takes the default."""
+    old = {name: value for name, value in asdict(TrainConfig(seconds=7)).items() if name != "augment"}
+    assert TrainConfig(**old) == TrainConfig(seconds=7)

@@ -1,0 +1,269 @@
+"""What the instrument's faults cost, and what augmentation by such faults gives back.
+
+    python benchmarks/faults.py --quick
+    python benchmarks/faults.py --seeds 2 --results faults.jsonl
+    python benchmarks/faults.py --only lucchi --learners plain,full --json
+
+Three slices of a volume are painted whole, a network is trained on them, and other slices are scored. The same volume is
+taken clean and with a shadow down to 30 % of the light and brightness jumps between slices, which come from
+``core.phantom`` and share nothing with the augmentation. ``vnc`` has jumps of its own.
+
+Seconds are those of one processor thread, so that a busy machine does not matter. One training is a *cell*: cells are
+appended to the results file as they are measured, and those found there are not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
+
+import numpy as np  # noqa: E402
+import tifffile  # noqa: E402
+import torch  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from report import Goal, Report, Section, mean  # noqa: E402
+from torch import nn  # noqa: E402
+
+from core import normalisation  # noqa: E402
+from core.augment import augment  # noqa: E402
+from core.checkpoints import Card  # noqa: E402
+from core.config import AugmentConfig, TrainConfig  # noqa: E402
+from core.dataset import Patches  # noqa: E402
+from core.hardware import autocast  # noqa: E402
+from core.metrics import confusion, dice  # noqa: E402
+from core.networks import UNET, build  # noqa: E402
+from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
+from core.predict import Predictor, ready  # noqa: E402
+from core.segmenter import Segmenter, schedule  # noqa: E402
+from core.train import SURPLUS  # noqa: E402
+
+SECONDS, QUICK_SECONDS = 120.0, 5.0
+SHADOW = 0.7
+"""Share of the light lost from the bright to the dark corner."""
+JUMPS = {"faults": 0.2, "strong faults": 0.4}
+"""Standard deviation of the brightness of slices: 40 % are two of them, or one."""
+ALLOWED_LOSS = 0.02
+
+_NO_FAULTS = {"elastic": 0.0, "blur": 0.0, "curtain": 0.0, "shadow": 0.0, "charging": 0.0, "jumps": 0.0}
+LEARNERS = {
+    "plain": AugmentConfig(scale=0, noise=0, gamma=0, brightness=0, **_NO_FAULTS),  # flips and turns alone
+    "tones": AugmentConfig(**_NO_FAULTS),
+    "full": AugmentConfig(),
+}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A painted slice as training reads it."""
+
+    grey: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    weight: float = 1.0
+
+    def image(self) -> NDArray:
+        """``(1, H, W)``."""
+        return self.grey[None]
+
+    def label(self) -> NDArray:
+        """``(H, W)`` uint8."""
+        return self.truth
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Slices to paint and to score; none of those that the other benchmarks report on."""
+
+    classes: tuple[str, ...]
+    painted: tuple[int, ...]
+    scored: tuple[int, ...]
+    states: tuple[str, ...]
+
+
+VOLUMES = {
+    "phantom": Volume(CLASS_NAMES, (10, 30, 50), (5, 15, 20, 25, 35, 40, 45, 55, 60), ("clean", *JUMPS)),
+    "lucchi": Volume(("background", "mitochondria"), (30, 70, 100), (5, 15, 50, 85, 120), ("clean", *JUMPS)),
+    "vnc": Volume(
+        ("intracellular", "membrane", "mitochondria", "synapse", "glia"), (5, 11, 18), (1, 3, 8, 9, 14, 15), ("its own",)
+    ),
+}
+
+
+def read(name: str, state: str, folder: Path) -> Callable[[int], Slice]:
+    """The slices of a volume, clean or with faults."""
+    if name == "phantom":
+        phantom = Phantom(_faulty(384, 384, state))
+        return lambda z: Slice(phantom.image(z), phantom.truth(z))
+    image, labels = (tifffile.imread(folder / name / f"{what}.tif") for what in ("image", "labels"))
+    if state not in JUMPS:
+        return lambda z: Slice(image[z], labels[z])
+    phantom = Phantom(_faulty(*image.shape[1:], state))
+    return lambda z: Slice(np.clip(np.rint(image[z] * phantom.light(z)), 0, 255).astype(np.uint8), labels[z])
+
+
+def _faulty(height: int, width: int, state: str) -> PhantomConfig:
+    light = {"shadow": SHADOW if state in JUMPS else 0.0, "jumps": JUMPS.get(state, 0.0)}
+    return PhantomConfig(height=height, width=width, seed=7, **light)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: on which volume in which state, by which learner."""
+
+    volume: str
+    state: str
+    learner: str
+    seconds: float
+    seed: int
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Names the cell in the results file, with the settings of its augmentation."""
+        return (*asdict(self).values(), json.dumps(asdict(LEARNERS[self.learner]), sort_keys=True))
+
+
+def measure(cell: Cell, folder: Path) -> dict[str, Any]:
+    """Train one cell and score it on its volume in every state: Dice, steps, milliseconds of augmentation a step."""
+    volume, slices = VOLUMES[cell.volume], read(cell.volume, cell.state, folder)
+    network, facts = train([slices(z) for z in volume.painted], len(volume.classes), cell)
+    card = Card(UNET, {}, volume.classes, 1, normalisation.NAME, {}, cell.seed)
+    predictor = Predictor(ready(network, torch.device("cpu")), card)
+    return {**facts, "dice": {state: score(predictor, volume, read(cell.volume, state, folder)) for state in volume.states}}
+
+
+def score(predictor: Predictor, volume: Volume, slices: Callable[[int], Slice]) -> dict[str, float | None]:
+    """Dice of every class over all scored slices."""
+    counts = np.zeros((len(volume.classes),) * 2, np.int64)
+    for z in volume.scored:
+        one = slices(z)
+        counts += confusion(predictor.labels(one.image())[0], one.truth, len(volume.classes))
+    return dict(zip(volume.classes, dice(counts), strict=True))
+
+
+def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module, dict[str, Any]]:
+    """Train as ``core.train`` does, by the seconds of the processor; the averaged network and what it cost."""
+    config = TrainConfig(seed=cell.seed, seconds=cell.seconds, augment=LEARNERS[cell.learner])
+    torch.manual_seed(cell.seed)
+    side = round(config.patch * (1 + SURPLUS) / 2) * 2
+    patches = Patches(painted, classes, side=side, inner=config.patch, batch=config.batch, seed=cell.seed)
+    network = build(UNET, {"in_channels": 1, "classes": classes, "channels": config.channels, "depth": config.depth})
+    module = Segmenter(network, config, patches.counts)
+    optimiser = module.configure_optimizers()
+    began, step, augmenting = time.process_time(), 0, 0.0
+    while (used := time.process_time() - began) < cell.seconds:
+        optimiser.set_share(schedule(used / cell.seconds))
+        images, labels = patches.draw(step)
+        before = time.process_time()
+        generator = torch.Generator().manual_seed(cell.seed * 1_000_003 + step)
+        batch = augment(images, labels, generator, config.patch, config.augment)
+        augmenting += time.process_time() - before
+        with autocast(torch.device("cpu")):
+            loss = module.training_step(batch, step)
+        loss.backward()
+        module.configure_gradient_clipping(optimiser)
+        optimiser.step()
+        optimiser.zero_grad()
+        module.average.update_parameters(module.network)
+        step += 1
+    return module.average.module, {"steps": step, "augment_ms": 1000 * augmenting / step}
+
+
+class Results:
+    """Measured cells, one JSON object a line; in memory only without a file."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        if path is not None and path.exists():
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            self._rows = {tuple(row["cell"]): row for row in rows}
+
+    def get(self, cell: Cell, folder: Path) -> dict[str, Any]:
+        """What the cell gave; measured now if it is not known."""
+        if cell.key not in self._rows:
+            row = {"cell": cell.key, **measure(cell, folder)}
+            self._rows[cell.key] = row
+            print(*cell.key[:-1], row["dice"], row["steps"], file=sys.stderr, flush=True)
+            if self._path is not None:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+        return self._rows[cell.key]
+
+
+def section(name: str, learners: Sequence[str], seconds: float, seeds: int, folder: Path, results: Results) -> Section:
+    """Every learner on one volume, painted in every state and scored in every state."""
+    volume = VOLUMES[name]
+    rows, found = [], dict[tuple[str, str, str], float | None]()
+    for state in volume.states:
+        for learner in learners:
+            cells = [results.get(Cell(name, state, learner, seconds, seed), folder) for seed in range(seeds)]
+            for scored in volume.states:
+                each = [mean(list(cell["dice"][scored].values())[1:]) for cell in cells]
+                found[state, learner, scored] = mean(each)
+            spread = max(found_each := [mean(list(cell["dice"][state].values())[1:]) or 0.0 for cell in cells]) - min(found_each)
+            scores = [found[state, learner, scored] for scored in volume.states]
+            rows.append((state, learner, *scores, spread, *(mean([c[fact] for c in cells]) for fact in ("steps", "augment_ms"))))
+    columns = ("painted", "learner", *(f"Dice, {s}" for s in volume.states), "spread", "steps", "augmentation, ms a step")
+    sentence = (
+        f"mean Dice of all classes but the first on slices {volume.scored}, painted {volume.painted}, {seconds:g} s of one "
+        f"thread, {seeds} seed(s)"
+    )
+    return Section(name, sentence, columns, tuple(rows), tuple(_goals(volume, learners, found)))
+
+
+def _goals(volume: Volume, learners: Sequence[str], found: dict[tuple[str, str, str], float | None]) -> Iterator[Goal]:
+    """What faults may cost the last learner, and that it is better than the first."""
+    own, plain = learners[-1], learners[0]
+    clean = found[volume.states[0], own, volume.states[0]]
+    for state in volume.states:
+        value, other = found[state, own, state], found[state, plain, state]
+        if state in JUMPS:
+            loss = None if value is None or clean is None else clean - value
+            yield Goal(f"Dice lost to {state}, at most {ALLOWED_LOSS}", loss, None if loss is None else loss <= ALLOWED_LOSS)
+        if own != plain:
+            gain = None if value is None or other is None else value - other
+            yield Goal(f"Dice gained over {plain}, {state}, above 0", gain, None if gain is None else gain > 0)
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few seconds for each training, the phantom only")
+    here = Path(os.environ.get("UNDERPAINT_VOLUMES") or ROOT.parent / "shared" / "volumes")
+    parser.add_argument("--volumes", type=Path, default=here, help="folder with vnc/ and lucchi/ (UNDERPAINT_VOLUMES)")
+    parser.add_argument("--seeds", type=int, default=1, help="repeat every training with so many seeds")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="processor seconds of a training")
+    parser.add_argument("--learners", default=",".join(LEARNERS), help="such as plain,full; the last is the one with goals")
+    parser.add_argument("--results", type=Path, help="file of measured cells, carried on")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--only", choices=VOLUMES, help="one volume")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure the volumes asked for and print what was found."""
+    chosen = parse()
+    torch.set_num_threads(1)
+    report, results = Report(chosen.quick, chosen.seeds), Results(chosen.results)
+    names = [chosen.only] if chosen.only else ["phantom"] if chosen.quick else list(VOLUMES)
+    seconds = QUICK_SECONDS if chosen.quick else chosen.seconds
+    folder = chosen.volumes.expanduser().resolve()
+    for name in names:
+        report.sections.append(section(name, chosen.learners.split(","), seconds, chosen.seeds, folder, results))
+    if chosen.json:
+        print(report.as_json())
+    else:
+        report.print()
+
+
+if __name__ == "__main__":
+    main()
