@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from core import normalisation
 from core.checkpoints import Card, load
@@ -51,6 +51,7 @@ class Predictor:
         self.classes = len(card.class_names)
         self.device = next(network.parameters()).device
         self._network = network
+        self._at_once = TILES_AT_ONCE.get(self.device.type, 1)
         self._stride = int(getattr(network, "stride", 1))
 
     @classmethod
@@ -111,11 +112,12 @@ class Predictor:
         self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange
     ) -> Iterator[tuple[Box, NDArray[np.float32]]]:
         """Predict only some boxes of a raw slice whose grey range is known; otherwise as ``tiles``."""
-        at_once = TILES_AT_ONCE.get(self.device.type, 1)
         for _, alike in groupby(boxes, key=lambda box: self._window(box).shape):
             group = list(alike)
-            for first in range(0, len(group), at_once):
-                yield from self._pass(image, group[first : first + at_once], grey)
+            while group:
+                together = group[: self._at_once]
+                yield from self._pass(image, together, grey)
+                del group[: len(together)]
 
     def _window(self, box: Box) -> _Window:
         """What the network sees for a box: context on every side, on its grid."""
@@ -130,11 +132,25 @@ class Predictor:
         windows = [self._window(box) for box in boxes]
         batch = torch.from_numpy(np.stack([grey.apply(window.cut(image)) for window in windows]))
         with torch.inference_mode():
-            with autocast(self.device):
-                scores = self._network(batch.to(self.device))
-            for box, window, score in zip(boxes, windows, scores, strict=True):
+            for box, window, score in zip(boxes, windows, self._scores(batch), strict=True):
                 kept = score[:, box.y0 - window.y0 : box.y1 - window.y0, box.x0 - window.x0 : box.x1 - window.x0]
                 yield box, kept.float().softmax(dim=0).cpu().numpy()
+
+    def _scores(self, batch: Tensor) -> Tensor:
+        """Class scores of some windows; half as many at once from now on where the GPU has not the memory."""
+        while True:
+            try:
+                with autocast(self.device):
+                    return torch.cat([self._network(part.to(self.device)) for part in batch.split(self._at_once)])
+            except torch.OutOfMemoryError as error:
+                if self._at_once == 1:
+                    side = self.config.tile
+                    raise VolumeError(
+                        f"The GPU has not enough free memory for one tile of {side} x {side} pixels; close other programs that "
+                        "use it, then try again."
+                    ) from error
+                self._at_once = -(-self._at_once // 2)
+            torch.cuda.empty_cache()
 
     def probabilities(self, image: NDArray) -> NDArray[np.float32]:
         """Class probabilities of a whole slice, float32 ``(K, H, W)``, from raw ``(C, H, W)``."""

@@ -24,6 +24,7 @@ from tests.slices import Drawn
 CPU = torch.device("cpu")
 NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}
 CARD_OF_3 = Card("unet", NETWORK, ("a", "b", "c"), 1, normalisation.NAME, {}, 0)
+CARD_OF_2 = replace(CARD_OF_3, class_names=("dark", "bright"))
 
 
 class Threshold(nn.Module):
@@ -40,8 +41,7 @@ class Threshold(nn.Module):
 
 
 def threshold(**config: int) -> Predictor:
-    card = replace(CARD_OF_3, class_names=("dark", "bright"))
-    return Predictor(ready(Threshold(), CPU), card, PredictConfig(**config))
+    return Predictor(ready(Threshold(), CPU), CARD_OF_2, PredictConfig(**config))
 
 
 def noise(shape: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
@@ -89,6 +89,39 @@ def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     alone = random_unet(tile=64, context=16).probabilities(image)
     monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 3})
     np.testing.assert_allclose(random_unet(tile=64, context=16).probabilities(image), alone, atol=0.02)
+
+
+class Small(nn.Module):
+    """A device with memory for so many tiles at once."""
+
+    def __init__(self, network: nn.Module, tiles: int) -> None:
+        super().__init__()
+        self.network, self.tiles, self.asked = network, tiles, list[int]()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """What the network says, of no more tiles than fit."""
+        self.asked.append(len(image))
+        if len(image) > self.tiles:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.as_tensor(self.network(image))
+
+
+def test_a_full_gpu_is_given_fewer_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is the same, and what did not fit is not tried again."""
+    monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 8})
+    image, config = noise((256, 256)), PredictConfig(tile=64, context=16)
+    network = nn.Sequential(nn.Conv2d(1, 2, 1)).eval()
+    small = Small(network, 2)
+    found = Predictor(small, CARD_OF_2, config).probabilities(image)
+    np.testing.assert_allclose(found, Predictor(network, CARD_OF_2, config).probabilities(image), atol=0.02)
+    assert small.asked[:2] == [8, 4]
+    assert set(small.asked[2:]) <= {1, 2}
+
+
+def test_a_gpu_too_small_for_one_tile_is_said() -> None:
+    """There is nothing left to halve."""
+    with pytest.raises(VolumeError, match="memory for one tile of 1024 x 1024 pixels"):
+        Predictor(Small(nn.Conv2d(1, 2, 1), 0), CARD_OF_2).probabilities(noise((40, 40)))
 
 
 @pytest.mark.parametrize("value", [0, 255])
