@@ -21,7 +21,7 @@ def _option(
     *,
     at_least: float | None = None,
     at_most: float | None = None,
-    choices: Sequence[str] | None = None,
+    choices: Sequence[Any] | None = None,
 ) -> Any:
     return field(default=default, metadata={"help": text, "at_least": at_least, "at_most": at_most, "choices": choices})
 
@@ -43,7 +43,7 @@ class _Checked:
                 continue
             choices = f.metadata.get("choices")
             if choices is not None and value not in choices:
-                raise ValueError(f"{f.name} is {value!r}; allowed is {', '.join(choices)}.")
+                raise ValueError(f"{f.name} is {value!r}; allowed is {', '.join(map(str, choices))}.")
             too_low = low is not None and not value >= low
             too_high = high is not None and not value <= high
             if too_low or too_high or value == float("inf"):
@@ -152,6 +152,10 @@ class PredictConfig(_Checked):
 
     tile: int = _option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
     context: int = _option(64, "Pixels around a tile that the network sees and that are thrown away.", at_least=0)
+    views: int = _option(
+        1, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long.",
+        choices=(1, 2, 4, 8),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ does not depend on how the slice was cut (but for what lies further away than th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -53,6 +53,10 @@ class Predictor:
         self._network = network
         self._at_once = TILES_AT_ONCE.get(self.device.type, 1)
         self._stride = int(getattr(network, "stride", 1))
+
+    def with_views(self, views: int) -> Predictor:
+        """The same network, averaging so many views of every tile; see ``core.config.PredictConfig``."""
+        return Predictor(self._network, self.card, replace(self.config, views=views))
 
     @classmethod
     def load(cls, folder: Path, config: PredictConfig = PredictConfig(), device: torch.device | None = None) -> Predictor:
@@ -141,7 +145,7 @@ class Predictor:
         while True:
             try:
                 with autocast(self.device):
-                    return torch.cat([self._network(part.to(self.device)) for part in batch.split(self._at_once)])
+                    return torch.cat([self._averaged(part.to(self.device)) for part in batch.split(self._at_once)])
             except torch.OutOfMemoryError as error:
                 if self._at_once == 1:
                     side = self.config.tile
@@ -151,6 +155,18 @@ class Predictor:
                     ) from error
                 self._at_once = -(-self._at_once // 2)
             torch.cuda.empty_cache()
+
+    def _averaged(self, windows: Tensor) -> Tensor:
+        """Class scores, the mean over the views: a view is mirrored in x, mirrored in y, transposed, or several of these."""
+        total = torch.as_tensor(self._network(windows))
+        for view in range(1, self.config.views):
+            mirrored_axes = [axis for bit, axis in enumerate((-1, -2)) if view >> bit & 1]
+            seen = windows.flip(mirrored_axes)
+            if view & 4:
+                total = total + self._network(seen.transpose(-1, -2)).transpose(-1, -2).flip(mirrored_axes)
+            else:
+                total = total + self._network(seen).flip(mirrored_axes)
+        return total / self.config.views
 
     def probabilities(self, image: NDArray) -> NDArray[np.float32]:
         """Class probabilities of a whole slice, float32 ``(K, H, W)``, from raw ``(C, H, W)``."""

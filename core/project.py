@@ -25,7 +25,7 @@ from core import correct, exchange, quality, segment, suggest
 from core.catalog import VolumeRow, check_classes
 from core.caution import caution
 from core.config import UNLABELLED as UNLABELLED
-from core.config import ProposeConfig, TrainConfig
+from core.config import PredictConfig, ProposeConfig, TrainConfig
 from core.correct import News
 from core.drafts import Editing, Patch
 from core.errors import ProjectError, storage_errors
@@ -376,6 +376,7 @@ class Project:
         probabilities: bool = False,
         round_: int | None = None,
         volume: int = 0,
+        views: int = PredictConfig.views,
         report: Report = _go_on,
     ) -> PredictReport:
         """Segment slices one by one into ``.tif`` or ``.zarr``; memory is set by the slice, not by the volume.
@@ -386,6 +387,8 @@ class Project:
             Which; all of them if None.
         probabilities
             Write class probabilities, float32 ``(slices, K, H, W)``, instead of class ids, uint8 ``(slices, H, W)``.
+        views
+            Mirrored and turned views to average: 1, 2, 4 or 8; a little more accurate, and as many times slower.
         """
         return segment.predict(
             self.store,
@@ -394,6 +397,7 @@ class Project:
             probabilities=probabilities,
             round_=round_,
             volume=volume,
+            views=views,
             report=report,
         )
 
@@ -527,9 +531,10 @@ class Project:
         segment.chosen_round(self.store, None)
         return self._start_job("scan", {"propose": asdict(propose)})
 
-    def start_segment(self, volume: int = 0) -> Job:
-        """Segment a whole volume into the results, in a process of its own."""
-        return self._start_job("segment", {"volume": volume, "round": segment.chosen_round(self.store, None)})
+    def start_segment(self, volume: int = 0, views: int = PredictConfig.views) -> Job:
+        """Segment a whole volume into the results, in a process of its own; ``views`` as for :meth:`predict`."""
+        arguments = {"volume": volume, "round": segment.chosen_round(self.store, None), "views": views}
+        return self._start_job("segment", arguments)
 
     def start_confidence_export(self, volume: int = 0, suffix: str = ".tif") -> Job:
         """Write a volume's confidence into the results as ``.tif`` or ``.zarr``, in a process of its own."""

@@ -69,6 +69,7 @@ def predict(
     probabilities: bool,
     round_: int | None,
     volume: int,
+    views: int,
     report: Report,
 ) -> PredictReport:
     """Write the classes, or all classes' probabilities, of some slices; see :meth:`core.project.Project.predict`."""
@@ -78,7 +79,7 @@ def predict(
     if not len(wanted) or wanted[0] < 0 or wanted[-1] >= row.depth:
         raise ProjectError(f"Slices {wanted.start}:{wanted.stop} are not there; volume {volume} has 0:{row.depth}.")
     chosen = chosen_round(store, round_)
-    predictor = store.predictor(chosen)
+    predictor = store.predictor(chosen).with_views(views)
     classes = store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
     page = (predictor.classes, *row.slice_shape) if probabilities else row.slice_shape

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.caution import caution
-from core.config import ProposeConfig, TrainConfig
+from core.config import PredictConfig, ProposeConfig, TrainConfig
 from core.errors import JobError
 from core.jobs import Handle
 from core.retrain import Plan, train_round
@@ -49,10 +49,11 @@ def _scan(store: Store, handle: Handle, arguments: Arguments) -> None:
 def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
     out = result_path(store, "segmentation", round_, volume, ".tif")
-    done = predict(store, out, slices=None, probabilities=False, round_=round_, volume=volume, report=handle.report)
+    views = arguments.get("views", PredictConfig.views)  # absent in jobs of earlier versions
+    done = predict(store, out, slices=None, probabilities=False, round_=round_, volume=volume, views=views, report=handle.report)
     amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
     region = store.catalog.row(volume).region
-    facts = {"amounts": amounts, "seconds": done.seconds, "in_region": bool(region), "region": region}
+    facts = {"amounts": amounts, "seconds": done.seconds, "views": views, "in_region": bool(region), "region": region}
     enter_result(store, "segmentation", out, round_, volume, facts)
 
 

@@ -91,6 +91,43 @@ def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_allclose(random_unet(tile=64, context=16).probabilities(image), alone, atol=0.02)
 
 
+class Leaning(nn.Module):
+    """A network that says of every pixel what lies at its left, as far as the window goes."""
+
+    stride = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, image: Tensor) -> Tensor:
+        left = image.roll(1, dims=-1) * self.scale
+        return torch.cat([-left, left], dim=1)
+
+
+@pytest.mark.parametrize("views", [2, 4, 8])
+def test_views_are_turned_back_before_they_are_averaged(views: int) -> None:
+    """A point seen one pixel to its right by one view is spread evenly by all of them, and stays where it was."""
+    image = np.zeros((1, 64, 96), np.uint8)
+    image[0, 20, 40] = 255
+    found = Predictor(ready(Leaning(), CPU), CARD_OF_2, PredictConfig(tile=64, context=16, views=views)).probabilities(image)[1]
+    lit = {(y - 20, x - 40) for y, x in np.argwhere(found > found.min() + 1e-3).tolist()}
+    assert lit == ({(0, 1), (0, -1)} if views < 8 else {(0, 1), (0, -1), (1, 0), (-1, 0)})
+
+
+def test_an_even_network_sees_the_same_in_every_view() -> None:
+    """Averaging changes nothing where every view agrees, whatever the tiles."""
+    image = noise((150, 90))
+    one = threshold(tile=64, context=16)
+    np.testing.assert_allclose(one.with_views(8).probabilities(image), one.probabilities(image), atol=1e-5)
+
+
+def test_three_views_are_refused() -> None:
+    """The message says what there is."""
+    with pytest.raises(ValueError, match="views is 3; allowed is 1, 2, 4, 8"):
+        PredictConfig(views=3)
+
+
 class Small(nn.Module):
     """A device with memory for so many tiles at once."""
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from core.cli.edge import answer, working
 from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_range
 from core.cli.projects import dice_words, number
-from core.config import ProposeConfig, TrainConfig, help_text
+from core.config import PredictConfig, ProposeConfig, TrainConfig, help_text
 from core.errors import Cancelled
 from core.progress import ENDS
 
@@ -123,19 +123,26 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write a probability per class instead of class ids.")
     ] = False,
+    views: Annotated[int, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))] = PredictConfig.views,
     round_number: Round = None,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Segment a volume, slice by slice, into a TIFF or zarr."""
-    chosen = None if slices is None else parse_range(slices)
+    chosen, config = None if slices is None else parse_range(slices), configured(PredictConfig, views=views)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
     with working("Predicting") as report:
         done = project.predict(
-            out, slices=chosen, probabilities=probabilities, round_=round_number, volume=volume_index, report=report
+            out,
+            slices=chosen,
+            probabilities=probabilities,
+            round_=round_number,
+            volume=volume_index,
+            views=config.views,
+            report=report,
         )
     result = {
         "slices": done.slices,
