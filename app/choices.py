@@ -17,6 +17,11 @@ def chosen() -> TrainConfig:
     return TrainConfig(**session.choices())
 
 
+def logs() -> bool:
+    """Whether logs for TensorBoard are wanted."""
+    return bool(session.count("tensorboard"))
+
+
 def ask() -> TrainConfig:
     """The form; the settings as they stand in it now."""
     before = chosen()
@@ -32,6 +37,10 @@ def ask() -> TrainConfig:
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
         picked["loss"] = _loss(before)
         picked |= _stop_rules(before)
+        wanted = st.checkbox("Write logs for TensorBoard", value=logs(),
+                             help="Losses, learning rate and Dice of each class, beside the checkpoint; needs the package "
+                                  "tensorboard.")  # fmt: skip
+        session.set_count("tensorboard", int(wanted))
     session.set_choices({name: value for name, value in picked.items() if value != getattr(_USUAL, name)})
     return chosen()
 

@@ -460,6 +460,7 @@ class Project:
         config: TrainConfig = TrainConfig(),
         *,
         resume: bool = False,
+        tensorboard: bool = False,
         report: Callable[[Progress], bool] | None = None,
     ) -> RoundReport:
         """Train a round in this process on the labels as they are now.
@@ -468,10 +469,12 @@ class Project:
         ----------
         resume
             Go on with the training that was killed or cancelled, with its own labels and settings.
+        tensorboard
+            Write logs for TensorBoard beside the checkpoint; needs the package ``tensorboard``.
         report
             Called about once a second; returning True cancels and keeps what a resume needs.
         """
-        plan = interrupted_plan(self.store) if resume else make_plan(self.store, config)
+        plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, tensorboard=tensorboard)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
             return train_round(self.store, handle, plan, resume=resume, report=report)
 
@@ -520,10 +523,15 @@ class Project:
         self.store.jobs.cancel(job_id)
 
     def start_round(
-        self, train: TrainConfig = TrainConfig(), propose: ProposeConfig = ProposeConfig(), *, resume: bool = False
+        self,
+        train: TrainConfig = TrainConfig(),
+        propose: ProposeConfig = ProposeConfig(),
+        *,
+        resume: bool = False,
+        tensorboard: bool = False,
     ) -> Job:
         """Train and then look through the volume, in a process of its own; returns at once."""
-        plan = interrupted_plan(self.store) if resume else make_plan(self.store, train)
+        plan = interrupted_plan(self.store) if resume else make_plan(self.store, train, tensorboard=tensorboard)
         return self._start_job("round", {"plan": plan.as_json(), "propose": asdict(propose), "resume": resume})
 
     def start_scan(self, propose: ProposeConfig = ProposeConfig()) -> Job:

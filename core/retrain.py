@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -36,6 +37,7 @@ class RoundReport:
     checkpoint: Path
     resumed: bool
     ended_by: StopRule
+    logs: Path | None
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,37 @@ class Plan:
     round: int
     revisions: tuple[int, ...]
     config: TrainConfig
+    tensorboard: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The plan for the job's record."""
-        return {"round": self.round, "revisions": list(self.revisions), "train": asdict(self.config)}
+        return {
+            "round": self.round,
+            "revisions": list(self.revisions),
+            "train": asdict(self.config),
+            "tensorboard": self.tensorboard,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Plan:
+        """The plan from a job's record; what a record of an earlier version lacks is as it was then."""
+        revisions, config = tuple(stored["revisions"]), TrainConfig(**stored["train"])
+        return cls(stored["round"], revisions, config, stored.get("tensorboard", False))
 
 
-def make_plan(store: Store, config: TrainConfig) -> Plan:
+def make_plan(store: Store, config: TrainConfig, *, tensorboard: bool = False) -> Plan:
     """Freeze the labels as they are now.
 
     Raises
     ------
     TrainingError
-        If no pixel is labelled for training.
+        If no pixel is labelled for training, or logs are wanted that cannot be written.
     """
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise TrainingError(
+            "Logs for TensorBoard need the package tensorboard, which is not installed; install it with "
+            "pip install tensorboard, or train without logs."
+        )
     heads = store.labels.heads()
     if not any(store.frozen(head, Role.TRAIN).any() for head in heads):
         if heads:
@@ -69,7 +88,7 @@ def make_plan(store: Store, config: TrainConfig) -> Plan:
         raise TrainingError(
             "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
         )
-    return Plan((store.rounds.last() or 0) + 1, tuple(head.id for head in heads), config)
+    return Plan((store.rounds.last() or 0) + 1, tuple(head.id for head in heads), config, tensorboard)
 
 
 def interrupted_plan(store: Store) -> Plan:
@@ -85,7 +104,7 @@ def interrupted_plan(store: Store) -> Plan:
     for job in jobs:
         plan = job.arguments.get("plan")
         if plan is not None and plan["round"] == following and not job.active:
-            return Plan(following, tuple(plan["revisions"]), TrainConfig(**plan["train"]))
+            return Plan.from_json(plan)
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 
 
@@ -124,6 +143,7 @@ def train_round(
         fitted.checkpoint,
         fitted.resumed,
         fitted.ended_by,
+        store.logs_folder(plan.round) if plan.tensorboard else None,
     )
 
 
@@ -152,6 +172,7 @@ def _fit(
         card={"project": store.name, "round": plan.round, "label_revisions": list(plan.revisions)},
         report=_Reporter(store, handle, plan, report),
         resume=resume,
+        logs=store.logs_folder(plan.round) if plan.tensorboard else None,
     )
 
 

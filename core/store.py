@@ -88,6 +88,10 @@ class Store:
         """Where the checkpoint of a round lies, whether trained yet or not."""
         return self.workspace / "checkpoints" / self.name / f"round-{round_:03d}"
 
+    def logs_folder(self, round_: int) -> Path:
+        """Where TensorBoard's logs of a round lie, beside its checkpoint, if they were wanted."""
+        return self.workspace / "checkpoints" / self.name / "logs" / f"round-{round_:03d}"
+
     def predictor(self, round_: int) -> Predictor:
         """A round's model, ready to predict; the last one asked for is kept.
 

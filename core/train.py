@@ -26,6 +26,7 @@ from core.progress import Progress
 
 if TYPE_CHECKING:
     from core.dataset import LabelledSlice, Patches
+    from core.logs import Scalars
     from core.predict import Predictor, Scores
 
 # Lightning takes seconds to import, so it is imported where training starts: the command line's help stays quick.
@@ -80,6 +81,7 @@ def fit(
     card: Mapping[str, Any],
     report: Callable[[Progress], bool],
     resume: bool = False,
+    logs: Path | None = None,
 ) -> FitResult:
     """Train a network and store it.
 
@@ -101,6 +103,8 @@ def fit(
         Called about once a second; True asks to stop.
     resume
         Carry on an interrupted training of the same data, if there is one; otherwise start anew.
+    logs
+        Folder for TensorBoard's scalars, emptied first unless the training is carried on; None for none.
 
     Raises
     ------
@@ -118,9 +122,11 @@ def fit(
     partial = folder.with_name(folder.name + ".partial")
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
-        run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report)
+        run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report, logs)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(partial)
+            if logs is not None:
+                _empty(logs)
         run.carry_on(state)
         result = run.finish(folder, card)
     shutil.rmtree(partial, ignore_errors=True)
@@ -179,6 +185,7 @@ class _Run:
         config: TrainConfig,
         state: Path,
         report: Callable[[Progress], bool],
+        logs: Path | None,
     ) -> None:
         from lightning.pytorch import seed_everything
 
@@ -205,6 +212,8 @@ class _Run:
         self.rules = callbacks.StopRules(self.validations, config)
         self.resume_state = callbacks.ResumeState(self.clock, state)
         self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, epoch=epoch)
+        self.logs = logs
+        self.scalars: list[Scalars] = []  # one where logs are wanted
         self.resumed, self.steps = False, 0
 
     def _fingerprint(self) -> str:
@@ -227,6 +236,8 @@ class _Run:
             )
         self.resumed = state is not None
         self.patches.start = state["step"] if state is not None else 0
+        if self.logs is not None:
+            self.scalars = [self._logged(self.logs, state)]
         trainer = self._trainer()
         loader = DataLoader(self.patches, batch_size=None)
         interrupt = signal.getsignal(signal.SIGINT)
@@ -239,6 +250,11 @@ class _Run:
         if self.reports.cancelled:
             raise Cancelled("Training was stopped; it can be resumed.")
 
+    def _logged(self, folder: Path, state: Mapping[str, Any] | None) -> Scalars:
+        from core.logs import Scalars
+
+        return Scalars(folder, self.validations, self.class_names, None if state is None else state["step"])
+
     def _trainer(self) -> Any:
         from lightning.pytorch import Trainer
 
@@ -249,8 +265,8 @@ class _Run:
             devices=1,
             precision=precision(self.device),
             max_epochs=-1,  # the clock or a stop rule ends the training
-            callbacks=[self.clock, self.validations, self.rules, self.resume_state, self.reports],
-            logger=False,
+            callbacks=[self.clock, self.validations, self.rules, *self.scalars, self.resume_state, self.reports],
+            logger=[scalars.logger for scalars in self.scalars],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -278,6 +294,9 @@ class _Run:
         scores = score(self.predictor(), self.validation)
         self.validations.newest = scores
         self.reports.tell(self.steps)
+        for scalars in self.scalars:
+            scalars.validated(scores, self.steps)
+            scalars.close()
         save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
         return FitResult(
             folder, self.clock.seconds, scores.loss, scores.dice, scores.pixels, self.steps, self.resumed, self.ended_by

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.caution import caution
-from core.config import PredictConfig, ProposeConfig, TrainConfig
+from core.config import PredictConfig, ProposeConfig
 from core.errors import JobError
 from core.jobs import Handle
 from core.retrain import Plan, train_round
@@ -35,9 +35,7 @@ def run_job(store: Store, job_id: int) -> None:
 
 
 def _round(store: Store, handle: Handle, arguments: Arguments) -> None:
-    stored = arguments["plan"]
-    plan = Plan(stored["round"], tuple(stored["revisions"]), TrainConfig(**stored["train"]))
-    done = train_round(store, handle, plan, resume=arguments["resume"], report=None)
+    done = train_round(store, handle, Plan.from_json(arguments["plan"]), resume=arguments["resume"], report=None)
     handle.result = {"round": done.round, "seconds": done.seconds, "caution": caution(store.rounds.standings())}
     _scan(store, handle, arguments)
 

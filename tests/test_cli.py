@@ -31,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> P
     assert taken.status == 0, taken.err
     learned = run("train", "toy", "--seconds", 4, "--workspace", workspace, "--json")
     assert learned.status == 0, learned.err
-    assert set(learned.json) == {"round", "seconds", "validation_loss", "validation_dice", "checkpoint", "ended_by"}
+    assert set(learned.json) == {"round", "seconds", "validation_loss", "validation_dice", "checkpoint", "ended_by", "logs"}
     assert learned.json["ended_by"] == "seconds"
     assert learned.json["round"] == 1
     assert set(learned.json["validation_dice"]) == set(phantom_files.classes)

@@ -23,7 +23,7 @@ underpaint app --port
 underpaint new --volume --classes --axes --voxel-nm
 underpaint labels import --slices --role --volume-index
 underpaint labels export --volume-index
-underpaint train --seconds --seed --loss --epochs --stop-loss --patience --resume
+underpaint train --seconds --seed --loss --epochs --stop-loss --patience --tensorboard --resume
 underpaint propose -n --query
 underpaint predict --slices --probabilities --round --volume-index
 underpaint evaluate --truth --round --volume-index

@@ -9,11 +9,12 @@ import pytest
 
 from core.checkpoints import CARD, load_card
 from core.config import TrainConfig
+from core.errors import Cancelled, TrainingError
 from core.jobs import Handle
 from core.labels import Role
 from core.predict import Scores
 from core.project import Project
-from core.retrain import score_rounds
+from core.retrain import Plan, score_rounds
 from tests.conftest import Files
 
 TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)
@@ -37,6 +38,30 @@ def handle(project: Project) -> Iterator[Handle]:
     """A job at work."""
     with project.store.jobs.here("train", {}) as at_work:
         yield at_work
+
+
+def test_logs_without_tensorboard_are_refused_before_training(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence says what is missing; without logs nothing of it is needed."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match="need the package tensorboard, which is not installed"):
+        project.train(TINY, tensorboard=True)
+    assert project.train(TINY).logs is None
+
+
+def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
+    """They are part of the plan, and lie beside the checkpoint."""
+    with pytest.raises(Cancelled):
+        project.train(TINY, tensorboard=True, report=lambda progress: True)
+    done = project.train(resume=True)
+    assert done.logs == project.workspace / "checkpoints" / "toy" / "logs" / "round-002"
+    assert list(done.logs.glob("events.*"))
+
+
+def test_a_plan_of_an_earlier_version_is_read() -> None:
+    """What its record lacks is as it was then."""
+    plan = Plan.from_json({"round": 2, "revisions": [3], "train": {"seconds": 7}})
+    assert plan == Plan(2, (3,), TrainConfig(seconds=7))
+    assert Plan.from_json(plan.as_json()) == plan
 
 
 def enter_second_round(project: Project) -> None:

@@ -37,16 +37,17 @@ def trained(
     names: Sequence[str] = NAMES,
     report: Callable[[Progress], bool] = lambda progress: False,
     resume: bool = False,
+    logs: Path | None = None,
     **config: Any,
 ) -> FitResult:
     """A training of a second on drawn discs."""
     return fit(
         train, validation, class_names=names, in_channels=1, config=TrainConfig(**(QUICK | config)), folder=folder,
-        card={"project": "toy"}, report=report, resume=resume,
+        card={"project": "toy"}, report=report, resume=resume, logs=logs,
     )  # fmt: skip
 
 
-def stopped(folder: Path, **config: Any) -> Progress:
+def stopped(folder: Path, logs: Path | None = None, **config: Any) -> Progress:
     """A training cancelled after a few steps; its last progress."""
     seen: list[Progress] = []
 
@@ -55,7 +56,7 @@ def stopped(folder: Path, **config: Any) -> Progress:
         return progress.step >= 3
 
     with pytest.raises(Cancelled):
-        trained(folder, report=report, **({"seconds": 60.0} | config))
+        trained(folder, report=report, logs=logs, **({"seconds": 60.0} | config))
     return seen[-1]
 
 

@@ -375,7 +375,9 @@ def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
     page.multiselect[0].set_value([]).run()
     field(page, "Epochs").set_value(12.5).run()
     field(page, "Validations without a lower loss").set_value(4).run()
+    page.checkbox[0].check().run()
     click(page, "Start")
+    assert [more["tensorboard"] for _, more in started] == [False, True]
     assert [config for config, _ in started] == [TrainConfig(loss="focal+dice"), TrainConfig(epochs=12.5, patience=4)]
     click(page.switch_page("views/annotate.py").run().switch_page("views/rounds.py").run(), "Start")
     assert started[-1][0] == TrainConfig(epochs=12.5, patience=4)

@@ -227,7 +227,7 @@ def _train(project: Project, state: _Work, *, primary: bool) -> None:
     config = choices.chosen()
     kind: Emphasis = "primary" if primary else "secondary"
     if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):
-        project.start_round(config, ProposeConfig())
+        project.start_round(config, ProposeConfig(), tensorboard=choices.logs())
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()
     st.caption(f"Trains for {duration(config.seconds)} in the background, then proposes what to correct.")

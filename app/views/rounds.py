@@ -60,7 +60,7 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     )
     busy = job is not None and job.active
     if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy, width="stretch"):
-        project.start_round(config, ProposeConfig(number=int(number)))
+        project.start_round(config, ProposeConfig(number=int(number)), tensorboard=choices.logs())
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
     if busy:

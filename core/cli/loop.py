@@ -33,6 +33,10 @@ def train(
     epochs: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "epochs"))] = None,
     stop_loss: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "stop_loss"))] = None,
     patience: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "patience"))] = None,
+    tensorboard: Annotated[
+        bool,
+        typer.Option("--tensorboard", help="Write logs for TensorBoard beside the checkpoint; needs the package tensorboard."),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels and settings."),
@@ -45,15 +49,18 @@ def train(
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
-    if resume and given:
-        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out {_options(given)}.")
+    new = [*given, *(["tensorboard"] if tensorboard else [])]
+    if resume and new:
+        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out {_options(new)}.")
     config = configured(TrainConfig, **given)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
     try:
         with working("Training") as report:
-            done = project.train(config, resume=resume, report=lambda now: report(now.share, _words(now)))
+            done = project.train(
+                config, resume=resume, tensorboard=tensorboard, report=lambda now: report(now.share, _words(now))
+            )
     except Cancelled as stopped:
         raise Cancelled(f"Training was stopped; underpaint train {name} --resume goes on with it.") from stopped
     result = {
@@ -63,11 +70,14 @@ def train(
         "validation_dice": done.validation_dice,
         "checkpoint": done.checkpoint,
         "ended_by": done.ended_by,
+        "logs": done.logs,
     }
     text = (
         f"Round {done.round}: ended after {done.seconds:.0f} s because {ENDS[done.ended_by]}; "
         f"validation loss {number(done.validation_loss)}, Dice {dice_words(done.validation_dice)}.\n{done.checkpoint}"
     )
+    if done.logs is not None:
+        text += f"\nLook at the logs with: tensorboard --logdir {done.logs.parent}"
     caution = project.caution()
     answer(result, text if caution is None else f"{text}\nBut {caution}.", as_json=as_json)
 
