@@ -69,6 +69,26 @@ def dice(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
     return tuple(float(2 * hit / size) if size else None for hit, size in zip(hits, sizes, strict=True))
 
 
+def iou(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
+    """Intersection over union of every class, ``TP / (TP + FP + FN)``; shape and absent classes as in :func:`dice`."""
+    hits = np.diag(counts)
+    return _shares(hits, counts.sum(axis=0) + counts.sum(axis=1) - hits)
+
+
+def precision(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
+    """Share of the pixels predicted as a class that are of it, ``TP / (TP + FP)``; None where none is predicted."""
+    return _shares(np.diag(counts), counts.sum(axis=0))
+
+
+def recall(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
+    """Share of the pixels of a class that are predicted as it, ``TP / (TP + FN)``; None where the truth has none."""
+    return _shares(np.diag(counts), counts.sum(axis=1))
+
+
+def _shares(hits: NDArray[np.int64], of: NDArray[np.int64]) -> tuple[float | None, ...]:
+    return tuple(float(hit / size) if size else None for hit, size in zip(hits, of, strict=True))
+
+
 def mean_dice(scores: Sequence[float | None]) -> float | None:
     """Mean over the measured classes other than the first (the background); ``None`` where none is measured."""
     measured = [score for score in scores[1:] if score is not None]

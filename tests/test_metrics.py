@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torchmetrics.functional.classification import multiclass_jaccard_index, multiclass_precision, multiclass_recall
 
-from core.metrics import confusion, dice, mean_dice
+from core.metrics import confusion, dice, iou, mean_dice, precision, recall
 
 
 def raster(*rows: str) -> NDArray[np.uint8]:
@@ -38,6 +40,35 @@ def test_dice_is_twice_the_hits_over_both_sizes() -> None:
 def test_an_absent_class_is_not_measured() -> None:
     """A class in neither truth nor prediction is None; one that is only predicted is 0."""
     assert dice(confusion(raster("0111"), raster("0000"), 3)) == (pytest.approx(2 / 5), 0.0, None)
+
+
+def test_iou_precision_and_recall_by_hand() -> None:
+    """Of the drawn example: class 0 has 2 hits, 1 miss; class 1 has 2 hits, 1 too many."""
+    counts = confusion(PREDICTION, TRUTH, 3)
+    assert iou(counts) == pytest.approx((2 / 3, 2 / 3, 1.0))
+    assert precision(counts) == pytest.approx((1.0, 2 / 3, 1.0))
+    assert recall(counts) == pytest.approx((2 / 3, 1.0, 1.0))
+
+
+def test_what_is_absent_has_no_iou_precision_or_recall() -> None:
+    """Precision needs a prediction and recall a truth; a class in neither has nothing."""
+    counts = confusion(raster("0111"), raster("0000"), 3)
+    assert iou(counts) == (0.25, 0.0, None)
+    assert precision(counts) == (1.0, 0.0, None)
+    assert recall(counts) == (0.25, None, None)
+
+
+def test_iou_precision_and_recall_agree_with_torchmetrics() -> None:
+    """On random masks with unlabelled pixels; there, too, unlabelled pixels are left out."""
+    rng = np.random.default_rng(0)
+    truth, prediction = rng.integers(0, 4, (2, 30, 30)).astype(np.uint8)
+    truth[rng.random(truth.shape) < 0.3] = 255
+    counts = confusion(prediction, truth, 4)
+    both = torch.from_numpy(prediction).long(), torch.from_numpy(truth).long()
+    compared = ((iou, multiclass_jaccard_index), (precision, multiclass_precision), (recall, multiclass_recall))
+    for ours, theirs in compared:
+        expected = theirs(*both, num_classes=4, average=None, ignore_index=255)
+        assert ours(counts) == pytest.approx(expected.tolist(), rel=1e-5)
 
 
 def test_mean_leaves_out_the_background_and_what_was_not_measured() -> None:
