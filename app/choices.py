@@ -14,7 +14,7 @@ _USUAL = TrainConfig()
 
 def chosen() -> TrainConfig:
     """The settings as they were chosen last in this window, or the usual ones."""
-    return TrainConfig(**session.choices())
+    return TrainConfig(**session.choices(), augment=session.augmentation())
 
 
 def logs() -> bool:

@@ -7,12 +7,14 @@ the address too, where the editor writes it.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from app.routes import issue_token, open_project
+from core.config import AugmentConfig
 from core.project import Project, list_projects, workspace_folder
 
 Place = tuple[int, int]
@@ -136,6 +138,16 @@ def choices() -> dict[str, Any]:
 def set_choices(changed: dict[str, Any]) -> None:
     """Keep the settings of training that differ from the usual ones."""
     st.session_state["choices"] = changed
+
+
+def augmentation() -> AugmentConfig:
+    """How this window wants patches changed in the next round."""
+    return AugmentConfig(**st.session_state.get("augmentation", {}))
+
+
+def set_augmentation(config: AugmentConfig | None) -> None:
+    """Choose how patches are changed; None for the defaults."""
+    st.session_state["augmentation"] = {} if config is None else asdict(config)
 
 
 def widget(key: str, default: Any = None) -> Any:

@@ -45,7 +45,7 @@ from core.networks import UNET, build  # noqa: E402
 from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
 from core.predict import Predictor, ready  # noqa: E402
 from core.segmenter import Segmenter, schedule  # noqa: E402
-from core.train import SURPLUS  # noqa: E402
+from core.train import drawn_side  # noqa: E402
 
 SECONDS, QUICK_SECONDS = 120.0, 5.0
 SHADOW = 0.7
@@ -153,8 +153,7 @@ def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module
     """Train as ``core.train`` does, by the seconds of the processor; the averaged network and what it cost."""
     config = TrainConfig(seed=cell.seed, seconds=cell.seconds, augment=LEARNERS[cell.learner])
     torch.manual_seed(cell.seed)
-    side = round(config.patch * (1 + SURPLUS) / 2) * 2
-    patches = Patches(painted, classes, side=side, inner=config.patch, batch=config.batch, seed=cell.seed)
+    patches = Patches(painted, classes, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=cell.seed)
     network = build(UNET, {"in_channels": 1, "classes": classes, "channels": config.channels, "depth": config.depth})
     module = Segmenter(network, config, patches.counts)
     optimiser = module.configure_optimizers()

@@ -7,7 +7,7 @@ configuration that made a model is saved as JSON in that model's card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -107,6 +107,11 @@ class AugmentConfig(_Checked):
     charging: float = _strength(1.0, "Charging: bright haloes and trails beside bright or insulating objects.")
     jumps: float = _strength(1.0, "Slices exposed too bright or too dark, and steps of brightness inside a slice.")
     share: float = _option(0.25, "Share of the patches that each fault, bend and blur is put on.", at_least=0, at_most=1)
+
+    def alone(self, kind: str) -> AugmentConfig:
+        """One kind only, on every patch: to look at it."""
+        off = dict.fromkeys(self.kinds(), 0.0) | {kind: getattr(self, kind)}
+        return replace(self, share=1.0, **off)
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:

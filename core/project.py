@@ -25,7 +25,7 @@ from core import correct, exchange, quality, segment, suggest
 from core.catalog import VolumeRow, check_classes
 from core.caution import caution
 from core.config import UNLABELLED as UNLABELLED
-from core.config import PredictConfig, ProposeConfig, TrainConfig
+from core.config import AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
 from core.correct import News
 from core.drafts import Editing, Patch
 from core.errors import ProjectError, storage_errors
@@ -50,6 +50,7 @@ from core.workspace import check_name, check_new_name, list_projects
 from core.workspace import workspace_folder as workspace_folder
 
 if TYPE_CHECKING:
+    from core.examples import Examples
     from core.train import Progress
 
 
@@ -477,6 +478,35 @@ class Project:
         plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, tensorboard=tensorboard)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
             return train_round(self.store, handle, plan, resume=resume, report=report)
+
+    def augmented(
+        self,
+        volume: int,
+        z: int,
+        config: AugmentConfig = AugmentConfig(),
+        *,
+        side: int = TrainConfig.patch,
+        number: int = 8,
+        seed: int = 0,
+    ) -> Examples:
+        """A patch of a slice beside changed versions of it, as training would show them to the network.
+
+        Parameters
+        ----------
+        config
+            How patches are changed.
+        side
+            Of the patches, in pixels.
+        number
+            How many changed ones.
+        seed
+            Of the place in the slice, near a labelled pixel where there is one, and of the changes.
+        """
+        from core.examples import make_examples
+
+        head, shape = self.store.labels.head(volume, z), self.store.slice_shape(volume, z)
+        label = np.full(shape, UNLABELLED, np.uint8) if head is None else self.store.frozen(head, Role.TRAIN).label()
+        return make_examples(self.store.image(volume, z), label, config, side=side, number=number, seed=seed)
 
     def rounds(self) -> list[RoundRow]:
         """Every round, all scored on the same held-back pixels."""

@@ -133,6 +133,11 @@ def fit(
     return result
 
 
+def drawn_side(patch: int) -> int:
+    """Side of the square that is cut for a patch of so many pixels."""
+    return round(patch * (1 + SURPLUS) / 2) * 2
+
+
 def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with storage_errors(folder):
@@ -344,5 +349,4 @@ class _Run:
 def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig) -> Patches:
     from core.dataset import Patches
 
-    side = round(config.patch * (1 + SURPLUS) / 2) * 2
-    return Patches(train, classes, side=side, inner=config.patch, batch=config.batch, seed=config.seed)
+    return Patches(train, classes, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=config.seed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ import pytest
 import tifffile
 import typer
 
+from core.checkpoints import load_card
 from core.cli.options import parse_range, parse_slices, parse_voxel
-from core.config import TrainConfig
+from core.config import AugmentConfig, TrainConfig
 from tests.conftest import Files
 from tests.shell import run, run_apart
 
@@ -304,6 +307,11 @@ SIMULATE = ("simulate", "--volume", "image.tif", "--truth", "truth.tif", "--clas
         ("train", "toy", "--seconds", "0"),
         ("train", "toy", "--seconds", "soon"),
         ("train", "toy", "--seed", "-1"),
+        ("train", "toy", "--augment", "shadow"),
+        ("train", "toy", "--augment", "fog=1"),
+        ("train", "toy", "--augment", "shadow=much"),
+        ("train", "toy", "--augment", "shadow=4"),
+        ("train", "toy", "--augment", "curtain_along=up"),
         ("propose", "toy", "-n", "0"),
         ("propose", "toy", "-n", "-3"),
         ("propose", "toy", "--query", "oracle"),
@@ -343,6 +351,35 @@ def test_an_unknown_query_is_told_with_those_there_are(words: tuple[str, ...]) -
     assert ran.status == 2
     said = " ".join(ran.err.replace("│", " ").split())
     assert "no query 'oracle'; choose one of least-confidence, margin, entropy, random, foreground-random." in said
+
+
+def test_strengths_on_the_command_line_are_those_of_the_round(project: Path, phantom_files: Files) -> None:
+    """What is named is changed, the rest keeps its default, and the card says so."""
+    taken = run("labels", "import", "toy", phantom_files.truth, "--slices", "2", "--workspace", project)
+    assert taken.status == 0, taken.err
+    chosen = "curtain=1.5, shadow=0,curtain_along=vertical"
+    ran = run("train", "toy", "--seconds", 1, "--augment", chosen, "--workspace", project, "--json")
+    assert ran.status == 0, ran.err
+    card = load_card(project / json.loads(ran.out)["checkpoint"])
+    assert card.config["augment"] == asdict(AugmentConfig(curtain=1.5, shadow=0, curtain_along="vertical"))
+
+
+def test_a_wrong_strength_is_told_with_what_is_allowed() -> None:
+    """The sentence names what was typed and what there is."""
+    for typed, told in (
+        ("fog=1", "'fog=1' is not a setting like shadow=0.5; there are flips, scale"),
+        ("shadow=much", "shadow is 'much', which is no number"),
+        ("shadow=4", "shadow is 4.0; allowed is 0 to 3"),
+    ):
+        ran = run("train", "toy", "--augment", typed)
+        assert told in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_a_resumed_training_takes_no_strengths(project: Path) -> None:
+    """As with seconds and seed."""
+    ran = run("train", "toy", "--resume", "--augment", "shadow=1", "--workspace", project)
+    assert ran.status == 2
+    assert "leave out --augment" in " ".join(ran.err.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("setting", ["seconds", "seed", "loss", "epochs"])

@@ -23,9 +23,9 @@ underpaint app --port
 underpaint new --volume --classes --axes --voxel-nm
 underpaint labels import --slices --role --volume-index
 underpaint labels export --volume-index
-underpaint train --seconds --seed --loss --epochs --stop-loss --patience --tensorboard --resume
+underpaint train --seconds --seed --loss --augment --epochs --stop-loss --patience --tensorboard --resume
 underpaint propose -n --query
-underpaint predict --slices --probabilities --round --volume-index
+underpaint predict --slices --probabilities --views --round --volume-index
 underpaint evaluate --truth --round --volume-index
 underpaint rounds
 underpaint simulate --volume --truth --classes --rounds --start --per-round --seconds --query --test-slices --seed

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import app
-from core.config import ProposeConfig, TrainConfig
+from core.config import AugmentConfig, ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
@@ -392,6 +392,57 @@ def field(page, label):
 def click(page, label):
     """Press the button that says this."""
     next(button for button in page.button if button.label == label).click().run()
+
+
+def test_nothing_is_made_of_what_the_model_will_be_shown_until_it_is_opened(open_page, phantom_project, monkeypatch):
+    """The Rounds page opens without a patch; opening the drawer makes nine pictures."""
+    made = []
+    engine = Project.augmented
+    monkeypatch.setattr(Project, "augmented", lambda *args, **options: made.append(options) or engine(*args, **options))
+    page = open_page(phantom_project.workspace, "rounds")
+    assert not made
+    opened = _shown(page)
+    assert len(made) == 1
+    assert len(opened.get("image")) == 9
+
+
+def test_strengths_chosen_on_the_page_are_those_of_the_next_round(open_page, phantom_project, monkeypatch):
+    """A slider moved in the drawer reaches the plan of the round, also from another page; the defaults come back."""
+    plans = []
+    monkeypatch.setattr(Project, "start_round", lambda self, train, propose, **more: plans.append(train.augment))
+    page = _shown(open_page(phantom_project.workspace, "rounds"))
+    for label, strength in (("Curtain streaks", 2.0), ("Shadow", 0.0)):
+        next(s for s in page.slider if s.label == label).set_value(strength)
+        _shown(page)
+    next(b for b in page.button if b.label == "Start").click().run()
+    page.switch_page("views/annotate.py").run()
+    next(b for b in page.button if b.label == "Train round 1").click().run()
+    assert plans == [AugmentConfig(curtain=2, shadow=0)] * 2
+    page.switch_page("views/rounds.py").run()
+    _shown(page)
+    next(b for b in page.button if b.label == "Back to the defaults").click()
+    _shown(page)
+    next(b for b in page.button if b.label == "Start").click().run()
+    assert plans[2:] == [AugmentConfig()]
+    assert not page.exception
+
+
+def test_one_kind_is_shown_alone(open_page, phantom_project, monkeypatch):
+    """On every patch, with its own strength; what will be trained does not change."""
+    shown = []
+    engine = Project.augmented
+    monkeypatch.setattr(Project, "augmented", lambda s, v, z, c, **options: shown.append(c) or engine(s, v, z, c, **options))
+    page = _shown(open_page(phantom_project.workspace, "rounds"))
+    next(b for b in page.selectbox if b.label == "Show").set_value("shadow")
+    _shown(page)
+    off = dict.fromkeys(AugmentConfig.kinds(), 0.0) | {"shadow": AugmentConfig.shadow}
+    assert shown == [AugmentConfig(), AugmentConfig(**off, share=1.0)]
+
+
+def _shown(page):
+    """The Rounds page run with the drawer of what the model will be shown open, which AppTest forgets after each run."""
+    page.session_state["what_is_shown"] = True
+    return page.run()
 
 
 FIRST = "Paint two or three of these first, some of every class"

@@ -7,9 +7,10 @@ from datetime import datetime
 import streamlit as st
 
 from app import charts, choices, session
+from app.augmentation import what_is_shown
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.status import POLL_SECONDS, held_back, scores_note, show_job, trained_but
-from core.config import ProposeConfig, help_text
+from core.config import AugmentConfig, ProposeConfig, help_text
 from core.jobs import Job
 from core.progress import ENDS
 from core.project import Project
@@ -42,6 +43,7 @@ def show() -> None:
     with right:
         active = job is not None and job.active
         st.fragment(run_every=POLL_SECONDS if active else None)(_latest)(project, active)
+    what_is_shown(project)
     if rows:
         _across(project, rows)
 
@@ -58,6 +60,8 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     number = st.number_input(
         "Slices to propose afterwards", 1, 50, ProposeConfig().number, help=help_text(ProposeConfig, "number")
     )
+    if session.augmentation() != AugmentConfig():
+        st.caption("It trains with what you chose under *What the model will be shown*.")
     busy = job is not None and job.active
     if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy, width="stretch"):
         project.start_round(config, ProposeConfig(number=int(number)), tensorboard=choices.logs())

@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from core.cli.edge import answer, working
-from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_range
+from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_augment, parse_range
 from core.cli.projects import dice_words, number
-from core.config import PredictConfig, ProposeConfig, TrainConfig, help_text
+from core.config import AugmentConfig, PredictConfig, ProposeConfig, TrainConfig, help_text
 from core.errors import Cancelled
 from core.progress import ENDS
 
@@ -37,6 +37,16 @@ def train(
         bool,
         typer.Option("--tensorboard", help="Write logs for TensorBoard beside the checkpoint; needs the package tensorboard."),
     ] = False,
+    augment: Annotated[
+        AugmentConfig | None,
+        typer.Option(
+            parser=parse_augment,
+            metavar="KIND=STRENGTH,...",
+            help=f"How strongly patches are changed, like curtain=1.5,shadow=0; kinds are {', '.join(AugmentConfig.kinds())}, "
+            "and curtain_along and share can be set too.",
+            show_default="1 each",
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels and settings."),
@@ -47,6 +57,7 @@ def train(
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
     asked = {
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
+        "augment": augment,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     new = [*given, *(["tensorboard"] if tensorboard else [])]

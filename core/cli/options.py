@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from core.config import AugmentConfig
 from core.errors import ProjectError
 
 Workspace = Annotated[
@@ -106,6 +108,27 @@ def parse_voxel(text: str) -> tuple[float, float, float]:
     if len(lengths) != 3 or not all(0 < length < float("inf") for length in lengths):
         raise typer.BadParameter(f"{text!r} is not a voxel size; give z,y,x in nanometres, like 10,5,5.")
     return lengths[0], lengths[1], lengths[2]
+
+
+def parse_augment(text: str) -> AugmentConfig:
+    """Strengths of augmentation from ``curtain=1.5,shadow=0``; what is not named keeps its default.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a part is not ``NAME=VALUE``, or a name or value is not allowed.
+    """
+    known = {f.name: f.type for f in fields(AugmentConfig)}
+    chosen: dict[str, Any] = {}
+    for part in text.split(","):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or name not in known:
+            raise typer.BadParameter(f"{part.strip()!r} is not a setting like shadow=0.5; there are {', '.join(known)}.")
+        try:
+            chosen[name] = value if known[name] == "str" else float(value)
+        except ValueError as error:
+            raise typer.BadParameter(f"{name} is {value!r}, which is no number; give one like {name}=0.5.") from error
+    return configured(AugmentConfig, **chosen)
 
 
 def configured(config: type[C], **chosen: Any) -> C:

@@ -1,0 +1,131 @@
+"""What the model will be shown: how patches are changed before it learns from them, seen before it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app import session
+from app.messages import slice_name
+from app.pictures import overlay
+from core.config import AugmentConfig, help_text
+from core.project import Project
+
+_PATCHES = 8
+_GREYS = (-3.5, 3.5)
+"""Grey values from black to white, in standard deviations of the slice: the same for all patches, so that they compare."""
+_NAMES = {
+    "flips": "Flips and turns",
+    "scale": "Stretch",
+    "elastic": "Bending",
+    "noise": "Noise",
+    "blur": "Blur",
+    "gamma": "Gamma",
+    "brightness": "Brightness and contrast",
+    "curtain": "Curtain streaks",
+    "shadow": "Shadow",
+    "charging": "Charging",
+    "jumps": "Brightness jumps",
+}
+
+
+def what_is_shown(project: Project) -> None:
+    """A drawer with the strengths that the next round takes, and patches changed by them; nothing is made while it is shut."""
+    drawer = st.expander("What the model will be shown", key="what_is_shown", on_change="rerun", icon=":material/grid_view:")
+    with drawer:
+        if drawer.open:
+            st.fragment(_drawer)(project)
+
+
+def _drawer(project: Project) -> None:
+    st.markdown(
+        "While it learns, the model sees every painted patch changed by chance, so that other slices do not surprise it. "
+        "Turn up what your instrument does, and turn off what can never happen. The next round trains with what is chosen here."
+    )
+    left, right = st.columns([1, 2.2], gap="large")
+    with left:
+        config = _strengths()
+        session.set_augmentation(config)
+        st.button("Back to the defaults", on_click=_reset, disabled=config == AugmentConfig(), icon=":material/restart_alt:")
+    with right:
+        _patches(project, config)
+
+
+def _reset() -> None:
+    session.set_augmentation(None)
+    session.set_count("augmentation", session.count("augmentation") + 1)  # new keys, so that the sliders move
+
+
+def _strengths() -> AugmentConfig:
+    """A slider for every kind, and what goes with streaks and faults."""
+    now, version = session.augmentation(), session.count("augmentation")
+    chosen: dict[str, float] = {}
+    limits = {f.name: float(f.metadata["at_most"]) for f in fields(AugmentConfig) if f.metadata["at_most"] is not None}
+    columns = st.columns(2)
+    for number, kind in enumerate(AugmentConfig.kinds()):
+        chosen[kind] = columns[number % 2].slider(
+            _NAMES[kind],
+            0.0,
+            limits[kind],
+            float(getattr(now, kind)),
+            0.25,
+            key=f"augment_{kind}_{version}",
+            help=help_text(AugmentConfig, kind) + " 0 is off, 1 is usual.",
+        )
+    ways = next(f.metadata["choices"] for f in fields(AugmentConfig) if f.name == "curtain_along")
+    along = st.segmented_control(
+        "Streaks run",
+        ways,
+        default=now.curtain_along,
+        required=True,
+        key=f"augment_along_{version}",
+        help=help_text(AugmentConfig, "curtain_along"),
+    )
+    share = st.slider(
+        "Share of patches with each fault",
+        0,
+        100,
+        round(100 * now.share),
+        5,
+        format="%d %%",
+        key=f"augment_share_{version}",
+        help=help_text(AugmentConfig, "share"),
+    )
+    return AugmentConfig(**chosen, curtain_along=along, share=share / 100)
+
+
+def _patches(project: Project, config: AugmentConfig) -> None:
+    """Which slice, which kinds, and the pictures."""
+    labelled = [(r.volume, r.z) for r in project.labelled_slices()]
+    several = len(project.volumes)
+    one, two, three = st.columns([1.2, 1.4, 0.8], vertical_alignment="bottom")
+    place = one.selectbox("Patch from", labelled, format_func=lambda p: slice_name(p[0], p[1], several), key="augment_place")
+    kinds = [kind for kind in AugmentConfig.kinds() if getattr(config, kind) > 0]
+    only = two.selectbox("Show", [None, *kinds], format_func=_shown_name, key="augment_only")
+    seed = session.count("augment_seed")
+    three.button("Others", on_click=session.set_count, args=("augment_seed", seed + 1), icon=":material/casino:", width="stretch")
+    tinted = st.toggle("Show labels", True, key="augment_labels")
+    if place is None:
+        st.caption("Paint and save a slice first; its patches are shown here.")
+        return
+    shown = config if only is None else config.alone(only)
+    made = project.augmented(*place, shown, number=_PATCHES, seed=seed)
+    colors = {n: c.color for n, c in enumerate(project.classes)} if tinted else {}
+    pictures = [overlay(_grey(image[0]), label, colors) for image, label in zip(made.images, made.labels, strict=True)]
+    columns = st.columns(3)
+    for number, picture in enumerate(pictures):
+        name = "As it is" if number == 0 else f"Changed, {number}"
+        columns[number % 3].image(picture, caption=name, width="stretch", alt=f"{name}: a patch of {slice_name(*place, several)}")
+
+
+def _shown_name(kind: str | None) -> str:
+    return "As it will be trained" if kind is None else f"Only {_NAMES[kind].lower()}"
+
+
+def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Normalised greys ``(S, S)`` as uint8."""
+    low, high = _GREYS
+    return np.asarray(np.clip((image - low) * (255 / (high - low)), 0, 255), np.uint8)
