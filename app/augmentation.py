@@ -17,6 +17,7 @@ from core.project import Project
 _PATCHES = 8
 _GREYS = (-3.5, 3.5)
 """Grey values from black to white, in standard deviations of the slice: the same for all patches, so that they compare."""
+_ALL = "all"
 _NAMES = {
     "flips": "Flips and turns",
     "scale": "Stretch",
@@ -24,7 +25,7 @@ _NAMES = {
     "noise": "Noise",
     "blur": "Blur",
     "gamma": "Gamma",
-    "brightness": "Brightness and contrast",
+    "brightness": "Brightness",
     "curtain": "Curtain streaks",
     "shadow": "Shadow",
     "charging": "Charging",
@@ -104,14 +105,14 @@ def _patches(project: Project, config: AugmentConfig) -> None:
     one, two, three = st.columns([1.2, 1.4, 0.8], vertical_alignment="bottom")
     place = one.selectbox("Patch from", labelled, format_func=lambda p: slice_name(p[0], p[1], several), key="augment_place")
     kinds = [kind for kind in AugmentConfig.kinds() if getattr(config, kind) > 0]
-    only = two.selectbox("Show", [None, *kinds], format_func=_shown_name, key="augment_only")
+    only = two.selectbox("Show", [_ALL, *kinds], format_func=_shown_name, key="augment_only")
     seed = session.count("augment_seed")
     three.button("Others", on_click=session.set_count, args=("augment_seed", seed + 1), icon=":material/casino:", width="stretch")
     tinted = st.toggle("Show labels", True, key="augment_labels")
     if place is None:
         st.caption("Paint and save a slice first; its patches are shown here.")
         return
-    shown = config if only is None else config.alone(only)
+    shown = config if only == _ALL else config.alone(only)
     made = project.augmented(*place, shown, number=_PATCHES, seed=seed)
     colors = {n: c.color for n, c in enumerate(project.classes)} if tinted else {}
     pictures = [overlay(_grey(image[0]), label, colors) for image, label in zip(made.images, made.labels, strict=True)]
@@ -121,8 +122,8 @@ def _patches(project: Project, config: AugmentConfig) -> None:
         columns[number % 3].image(picture, caption=name, width="stretch", alt=f"{name}: a patch of {slice_name(*place, several)}")
 
 
-def _shown_name(kind: str | None) -> str:
-    return "As it will be trained" if kind is None else f"Only {_NAMES[kind].lower()}"
+def _shown_name(kind: str) -> str:
+    return "As it will be trained" if kind == _ALL else f"Only {_NAMES[kind].lower()}"
 
 
 def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
