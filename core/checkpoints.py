@@ -42,7 +42,7 @@ class Card:
     class_names
         In the order of the class ids; the network has one output for each.
     in_channels
-        Image channels the network takes.
+        Channels of one slice.
     normalisation
         Name of the grey-value normalisation, see ``core.normalisation``.
     config
@@ -59,6 +59,8 @@ class Card:
         UTC, ISO 8601.
     extra
         What the project adds, e.g. the label revisions.
+    neighbours
+        Slices on each side that the network takes as channels; 0 in cards from before there were any.
     """
 
     architecture: str
@@ -73,6 +75,12 @@ class Card:
     versions: dict[str, str] = field(default_factory=dict)
     created: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    neighbours: int = 0
+
+    @property
+    def stacked_channels(self) -> int:
+        """Image channels that the network takes."""
+        return self.in_channels * (2 * self.neighbours + 1)
 
     def to_json(self) -> str:
         """The card as indented JSON."""
@@ -84,6 +92,7 @@ class Card:
         raw = json.loads(text)
         if not isinstance(raw, dict) or raw.get("format") != FORMAT:
             raise ValueError(f"not a card of format {FORMAT}")
+        raw = {"neighbours": 0, **raw}
         known = {f.name for f in fields(cls)}
         missing = known - raw.keys()
         if missing:
@@ -95,7 +104,8 @@ class Card:
 
 
 def _check_types(values: Mapping[str, Any]) -> None:
-    types: dict[str, type] = {"architecture": str, "normalisation": str, "created": str, "in_channels": int, "seed": int}
+    types: dict[str, type] = {"architecture": str, "normalisation": str, "created": str}
+    types |= dict.fromkeys(("in_channels", "seed", "neighbours"), int)
     types |= dict.fromkeys(("network", "config", "scores", "training", "versions", "extra"), dict)
     for name, expected in types.items():
         if type(values[name]) is not expected:

@@ -129,6 +129,9 @@ class TrainConfig(_Checked):
     batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
     channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
     depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
+    neighbours: int = _option(
+        0, "Slices on each side that the network sees beside the slice itself; it labels that slice alone.", at_least=0, at_most=3
+    )
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
     loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
     epochs: float | None = _option(

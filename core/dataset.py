@@ -20,6 +20,7 @@ from torch.utils.data import IterableDataset
 
 from core.config import UNLABELLED
 from core.errors import LabelError, TrainingError
+from core.geometry import mirrored
 from core.normalisation import GreyRange, measure
 
 BLOCK = 32
@@ -36,8 +37,8 @@ class LabelledSlice(Protocol):
     weight: float
     """How often its patches are drawn, relative to other slices; 1 is ordinary."""
 
-    def image(self) -> NDArray:
-        """``(C, H, W)`` in the stored dtype."""
+    def image(self, neighbours: int = 0) -> NDArray:
+        """``(C, H, W)`` in the stored dtype; with neighbours ``(C * (2 * neighbours + 1), H, W)``, the lowest slice first."""
 
     def label(self) -> NDArray:
         """``(H, W)`` uint8 class ids; 255 where a pixel is not used."""
@@ -101,7 +102,7 @@ def index_slice(label: NDArray, classes: int) -> SliceIndex:
 
 @dataclass(frozen=True)
 class LoadedSlice:
-    """Pixels of one slice in memory: stored grey values, their range, and the label."""
+    """Pixels of one slice in memory: stored grey values, perhaps of its neighbours too, their range, and the label."""
 
     image: NDArray
     grey: GreyRange
@@ -123,19 +124,11 @@ class LoadedSlice:
         return self.grey.apply(self.image[:, picked[0], picked[1]]), label
 
 
-def mirrored(positions: NDArray, length: int) -> NDArray:
-    """Positions folded back into ``0 .. length - 1`` as between two mirrors, the edge pixels not repeated."""
-    if length == 1:
-        return np.zeros_like(positions)
-    folded = np.abs(positions) % (2 * length - 2)
-    return np.minimum(folded, 2 * length - 2 - folded)
-
-
 class SliceCache:
     """Slices read on demand; the least lately used leave when their bytes exceed ``limit``."""
 
-    def __init__(self, slices: Sequence[LabelledSlice], limit: int = CACHE_BYTES) -> None:
-        self._slices, self._limit = slices, limit
+    def __init__(self, slices: Sequence[LabelledSlice], neighbours: int = 0, limit: int = CACHE_BYTES) -> None:
+        self._slices, self._neighbours, self._limit = slices, neighbours, limit
         self._loaded: OrderedDict[int, LoadedSlice] = OrderedDict()
         self.full = False
         """Whether a slice has ever had to leave."""
@@ -151,7 +144,7 @@ class SliceCache:
     def get(self, number: int) -> LoadedSlice:
         """The slice, from memory if it is there."""
         if number not in self._loaded:
-            self._loaded[number] = load_slice(self._slices[number])
+            self._loaded[number] = load_slice(self._slices[number], self._neighbours)
             while len(self._loaded) > 1 and sum(one.nbytes for one in self._loaded.values()) > self._limit:
                 self._loaded.popitem(last=False)
                 self.full = True
@@ -159,15 +152,15 @@ class SliceCache:
         return self._loaded[number]
 
 
-def load_slice(source: LabelledSlice) -> LoadedSlice:
-    """Read image and label of one slice.
+def load_slice(source: LabelledSlice, neighbours: int = 0) -> LoadedSlice:
+    """Read image, with that many neighbours on each side, and label of one slice.
 
     Raises
     ------
     LabelError
         If the two have different sizes.
     """
-    image, label = np.asarray(source.image()), np.asarray(source.label())
+    image, label = np.asarray(source.image(neighbours)), np.asarray(source.label())
     if image.ndim != 3 or image.shape[1:] != label.shape:
         raise LabelError(f"An image of shape {image.shape} has a label of shape {label.shape}; (C, H, W) and (H, W) must agree.")
     return LoadedSlice(image, measure(image), label)
@@ -193,6 +186,8 @@ class Patches(IterableDataset):
         Patches per batch.
     seed
         Of the whole stream.
+    neighbours
+        Slices on each side that are stacked with each slice as channels.
     start
         Number of the first batch.
 
@@ -203,7 +198,16 @@ class Patches(IterableDataset):
     """
 
     def __init__(
-        self, slices: Sequence[LabelledSlice], classes: int, *, side: int, inner: int, batch: int, seed: int, start: int = 0
+        self,
+        slices: Sequence[LabelledSlice],
+        classes: int,
+        *,
+        side: int,
+        inner: int,
+        batch: int,
+        seed: int,
+        neighbours: int = 0,
+        start: int = 0,
     ) -> None:
         super().__init__()
         self.index = [index_slice(np.asarray(one.label()), classes) for one in slices]
@@ -212,7 +216,7 @@ class Patches(IterableDataset):
             raise TrainingError("There are no labelled pixels to train on; label a slice or part of one, then train again.")
         self.start = start
         self._side, self._inner, self._batch, self._seed = side, inner, batch, seed
-        self._cache = SliceCache(slices)
+        self._cache = SliceCache(slices, neighbours)
         areas = np.array([one.counts for one in self.index], float)  # (slices, K)
         self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
         self._totals = self._areas.sum(axis=0)

@@ -73,7 +73,7 @@ def evaluate(
     predictor
         The model.
     image
-        z -> slice as stored, ``(C, H, W)``.
+        z -> slice as stored, ``(C, H, W)``, with the neighbours that the model takes.
     truth
         z -> class ids, uint8 ``(H, W)``; 255 is not scored.
     slices

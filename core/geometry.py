@@ -57,6 +57,14 @@ def tile_boxes(shape: tuple[int, int], size: int) -> list[Box]:
     return [Box(y, x, min(y + size, height), min(x + size, width)) for y in range(0, height, size) for x in range(0, width, size)]
 
 
+def mirrored(positions: NDArray, length: int) -> NDArray:
+    """Positions folded back into ``0 .. length - 1`` as between two mirrors, the edge pixels not repeated."""
+    if length == 1:
+        return np.zeros_like(positions)
+    folded = np.abs(positions) % (2 * length - 2)
+    return np.minimum(folded, 2 * length - 2 - folded)
+
+
 def polygons_to_mask(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Fill polygons of ``(y, x)`` corners; the union, bool ``(H, W)``.
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from core import normalisation
 from core.checkpoints import Card, load
 from core.config import UNLABELLED, PredictConfig
-from core.dataset import LabelledSlice, mirrored
+from core.dataset import LabelledSlice
 from core.errors import CheckpointError, VolumeError
-from core.geometry import Box, tile_boxes
+from core.geometry import Box, mirrored, tile_boxes
 from core.hardware import autocast, choose_device
 from core.metrics import confusion, dice
 from core.networks import build
@@ -41,7 +41,7 @@ class Predictor:
     network
         In evaluation mode, on its device.
     card
-        What was trained: class names, channels, normalisation.
+        What was trained: class names, channels, neighbours, normalisation.
     config
         How slices are cut.
     """
@@ -80,7 +80,7 @@ class Predictor:
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"The checkpoint {folder} does not fit its own card ({reason}); train again.") from error
         arguments = (card.network.get("in_channels"), card.network.get("classes"))
-        if arguments != (card.in_channels, len(card.class_names)):
+        if arguments != (card.stacked_channels, len(card.class_names)):
             raise CheckpointError(f"The card of {folder} contradicts itself about channels or classes; train again.")
         return cls(ready(network, device or choose_device()), card, config)
 
@@ -90,7 +90,8 @@ class Predictor:
         Parameters
         ----------
         image
-            Raw ``(C, H, W)``, any real dtype.
+            Raw ``(C, H, W)``, any real dtype; for a model with neighbours, these too, as
+            :class:`core.volumes.neighbourhood.Neighbourhood` stacks them.
 
         Yields
         ------
@@ -100,15 +101,15 @@ class Predictor:
         Raises
         ------
         VolumeError
-            If the image has another number of channels than the network.
+            If the image has another number of channels than the network takes.
         """
         self._check(image)
         return self.boxes(image, tile_boxes(image.shape[1:], self.config.tile), normalisation.measure(image))
 
     def _check(self, image: NDArray) -> None:
-        if image.ndim != 3 or image.shape[0] != self.card.in_channels or 0 in image.shape:
+        if image.ndim != 3 or image.shape[0] != self.card.stacked_channels or 0 in image.shape:
             raise VolumeError(
-                f"The slice has shape {image.shape}; the model takes (C, H, W) with {self.card.in_channels} channels, "
+                f"The slice has shape {image.shape}; the model takes (C, H, W) with {self.card.stacked_channels} channels, "
                 "so choose a volume like those it was trained on."
             )
 
@@ -259,7 +260,7 @@ def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | 
         boxes = labelled_boxes(label, min(predictor.config.tile, SCORED_TILE))
         if not boxes:
             continue
-        image = one.image()
+        image = one.image(predictor.card.neighbours)
         for box, probabilities in predictor.boxes(image, boxes, normalisation.measure(image)):
             truth = label[box.slices]
             table += confusion(probabilities.argmax(axis=0).astype(np.uint8), truth, len(table))

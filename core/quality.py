@@ -75,7 +75,7 @@ def evaluate_against(
         raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
     agreement = evaluate(
         store.predictor(chosen),
-        lambda z: store.image(volume, z),
+        store.seen_by(chosen, volume),
         lambda z: file.read(pages[z]),
         scored,
         classes=len(classes),

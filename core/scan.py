@@ -48,7 +48,7 @@ def scan(store: Store, config: ProposeConfig, exclude: Collection[Place], report
         if time.monotonic() - started > config.scan_seconds and number > 0:
             break
         inside = store.catalog.region_mask(volume)
-        image = store.image(volume, z)
+        image = store.seen_by(round_, volume)(z)
         found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
         store.predictions.save(volume, z, Predicted(found.mask, found.confidence, round_))
         fresh.append(found.scored(volume, z))

@@ -79,7 +79,7 @@ def predict(
     if not len(wanted) or wanted[0] < 0 or wanted[-1] >= row.depth:
         raise ProjectError(f"Slices {wanted.start}:{wanted.stop} are not there; volume {volume} has 0:{row.depth}.")
     chosen = chosen_round(store, round_)
-    predictor = store.predictor(chosen).with_views(views)
+    predictor, seen = store.predictor(chosen).with_views(views), store.seen_by(chosen, volume)
     classes = store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
     page = (predictor.classes, *row.slice_shape) if probabilities else row.slice_shape
@@ -87,7 +87,7 @@ def predict(
     started = time.monotonic()
     with open_stack(out, pages=len(wanted), page_shape=page, dtype=dtype, voxel_nm=row.voxel_nm) as stack:
         for number, z in enumerate(wanted):
-            image = store.image(volume, z)
+            image = seen(z)
             found = predictor.probabilities(image) if probabilities else predictor.labels(image)[0]
             counter.add(np.asarray(found.argmax(axis=0) if probabilities else found, dtype=np.uint8))
             stack.write(number, found)
@@ -103,11 +103,11 @@ def export_confidence(store: Store, out: Path, *, volume: int, round_: int | Non
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
     store.check_target(out)
     row, chosen = store.catalog.row(volume), chosen_round(store, round_)
-    predictor = store.predictor(chosen)
+    predictor, seen = store.predictor(chosen), store.seen_by(chosen, volume)
     with open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack:
         for z in range(row.depth):
             kept = store.predictions.load(chosen, volume, z)
-            stack.write(z, kept.confidence if kept else predictor.labels(store.image(volume, z))[1])
+            stack.write(z, kept.confidence if kept else predictor.labels(seen(z))[1])
             if report((z + 1) / row.depth, f"writing confidence: {z + 1} of {row.depth} slices"):
                 raise Cancelled("The export was cancelled; nothing was written.")
 

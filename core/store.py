@@ -19,6 +19,7 @@ from core.labels import LabelStore, Revision, Role
 from core.predictions import Predicted, PredictionStore
 from core.records import Records
 from core.rounds import Rounds
+from core.volumes.neighbourhood import Neighbourhood
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
     from core.predict import Predictor
@@ -68,9 +69,19 @@ class Store:
             raise ProjectError(f"There is no slice {z}; volume {volume} has slices 0 to {row.depth - 1}.")
         return row.slice_shape
 
-    def image(self, volume: int, z: int) -> NDArray[Any]:
-        """A raw slice ``(C, H, W)`` in its stored dtype."""
-        return self.catalog.volume(volume).read(z)
+    def image(self, volume: int, z: int, neighbours: int = 0) -> NDArray[Any]:
+        """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
+        return Neighbourhood(self.catalog.volume(volume), neighbours)(z)
+
+    def seen_by(self, round_: int, volume: int) -> Neighbourhood:
+        """What a round's model is given of each slice of a volume; for one thread, best asked for in order.
+
+        Raises
+        ------
+        CheckpointError
+            As :meth:`predictor`.
+        """
+        return Neighbourhood(self.catalog.volume(volume), self.predictor(round_).card.neighbours)
 
     def check_target(self, out: Path) -> None:
         """Refuse to write where a volume's raw data lies.
@@ -117,7 +128,7 @@ class Store:
         kept = self.predictions.load(round_, volume, z)
         if kept is not None:
             return kept
-        image = self.image(volume, z)
+        image = self.seen_by(round_, volume)(z)
         with self._lock:
             mask, confidence = self.predictor(round_).labels(image)
         made = Predicted(mask, confidence, round_)
@@ -155,9 +166,9 @@ class FrozenSlice:
     def __init__(self, store: Store, revision: Revision, role: Role) -> None:
         self._store, self._revision, self._role = store, revision, role
 
-    def image(self) -> NDArray[Any]:
-        """``(C, H, W)`` in the stored dtype."""
-        return self._store.image(self._revision.volume, self._revision.z)
+    def image(self, neighbours: int = 0) -> NDArray[Any]:
+        """``(C, H, W)`` in the stored dtype; with neighbours on each side, these as channels too."""
+        return self._store.image(self._revision.volume, self._revision.z, neighbours)
 
     def label(self) -> NDArray[np.uint8]:
         """``(H, W)`` uint8 class ids, 255 where the pixel has another role or lies outside the working region."""

@@ -92,7 +92,7 @@ def fit(
     class_names
         In the order of the class ids.
     in_channels
-        Channels of every image.
+        Channels of every slice.
     config
         How to train.
     folder
@@ -200,10 +200,11 @@ class _Run:
         from core.segmenter import Segmenter
 
         self.config, self.validation, self.class_names = config, validation, class_names
+        self.in_channels = in_channels
         self.state, self.device = state, choose_device()
         self.patches = _patches(train, len(class_names), config)
         self.network = {
-            "in_channels": in_channels,
+            "in_channels": in_channels * (2 * config.neighbours + 1),
             "classes": len(class_names),
             "channels": config.channels,
             "depth": config.depth,
@@ -317,7 +318,8 @@ class _Run:
             architecture="unet",
             network=self.network,
             class_names=self.class_names,
-            in_channels=self.network["in_channels"],
+            in_channels=self.in_channels,
+            neighbours=self.config.neighbours,
             normalisation=normalisation.NAME,
             config=asdict(self.config),
             seed=self.config.seed,
@@ -349,4 +351,12 @@ class _Run:
 def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig) -> Patches:
     from core.dataset import Patches
 
-    return Patches(train, classes, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=config.seed)
+    return Patches(
+        train,
+        classes,
+        side=drawn_side(config.patch),
+        inner=config.patch,
+        batch=config.batch,
+        seed=config.seed,
+        neighbours=config.neighbours,
+    )

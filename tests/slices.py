@@ -17,9 +17,9 @@ class Drawn:
     weight: float = 1.0
     reads: int = 0
 
-    def image(self) -> NDArray:
+    def image(self, neighbours: int = 0) -> NDArray:
         self.reads += 1
-        return self.pixels
+        return np.concatenate([self.pixels] * (2 * neighbours + 1))
 
     def label(self) -> NDArray[np.uint8]:
         return self.mask

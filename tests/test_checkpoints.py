@@ -46,6 +46,15 @@ def test_the_card_is_readable_json(tmp_path: Path) -> None:
     assert raw["scores"] == {"dice": {"matrix": 0.9, "pore": None}}
 
 
+def test_a_card_from_before_neighbours_has_none(tmp_path: Path) -> None:
+    """Rounds trained by an earlier version go on predicting."""
+    save(tmp_path / "r", STATE, SAMPLE)
+    raw = json.loads((tmp_path / "r" / CARD).read_text())
+    del raw["neighbours"]
+    (tmp_path / "r" / CARD).write_text(json.dumps(raw))
+    assert load_card(tmp_path / "r") == SAMPLE
+
+
 def test_an_existing_checkpoint_is_never_overwritten(tmp_path: Path) -> None:
     """A second save to one folder is refused and the first stays."""
     save(tmp_path / "r", STATE, SAMPLE)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from core.dataset import BLOCK, Patches, SliceCache, index_slice, load_slice, mirrored
+from core.dataset import BLOCK, Patches, SliceCache, index_slice, load_slice
 from core.errors import LabelError, TrainingError
 from tests.slices import Drawn, discs
 
@@ -114,10 +115,21 @@ def test_slices_smaller_than_a_patch_are_mirrored(shape: tuple[int, int]) -> Non
     assert (labels == 0).any()
 
 
-def test_mirrored_positions() -> None:
-    """Positions fold at both ends without repeating the edge."""
-    assert mirrored(np.arange(-4, 8), 3).tolist() == [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]
-    assert mirrored(np.arange(-2, 3), 1).tolist() == [0] * 5
+def test_neighbours_are_stacked_as_channels() -> None:
+    """Every patch shows the slice and its neighbours, each brought to a common range by its own greys."""
+
+    class Darker(Drawn):
+        """Half as bright on the slice below."""
+
+        def image(self, neighbours: int = 0) -> NDArray:
+            assert neighbours == 1
+            return np.concatenate([self.pixels // 2, self.pixels, self.pixels])
+
+    drawn = discs(0)
+    images, _ = patches(Darker(drawn.pixels, drawn.mask), neighbours=1).draw(0)
+    assert images.shape == (4, 3, 48, 48)
+    assert (images[:, 1] == images[:, 2]).all()
+    np.testing.assert_allclose(images[:, 0].numpy(), images[:, 1].numpy(), atol=0.03)
 
 
 def test_the_cache_is_bounded() -> None:

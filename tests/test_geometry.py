@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
-from core.geometry import Box, polygons_to_mask, tile_boxes
+from core.geometry import Box, mirrored, polygons_to_mask, tile_boxes
 
 
 def test_a_box_names_its_pixels():
@@ -51,3 +51,9 @@ def test_polygons_are_filled_as_scikit_image_fills_them(seed):
     shape = tuple(rng.integers(4, 60, 2))
     polygon = tuple((float(y), float(x)) for y, x in rng.uniform(-10, 70, (rng.integers(3, 9), 2)))
     np.testing.assert_array_equal(polygons_to_mask([polygon], shape), polygon2mask(shape, np.array(polygon)))
+
+
+def test_mirrored_positions():
+    """Positions fold at both ends without repeating the edge."""
+    assert mirrored(np.arange(-4, 8), 3).tolist() == [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]
+    assert mirrored(np.arange(-2, 3), 1).tolist() == [0] * 5
