@@ -120,7 +120,7 @@ def _check_types(values: Mapping[str, Any]) -> None:
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the libraries a model depends on."""
     found = {"python": platform.python_version()}
-    for name in ("underpaint", "torch", "lightning", "numpy", "safetensors"):
+    for name in ("underpaint", "torch", "lightning", "numpy", "safetensors", "monai"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -152,12 +152,14 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
     StorageError
         If the disk is full or may not be written.
     """
+    import torch
     from safetensors.torch import save as to_bytes
 
     if folder.exists():
         raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
     with storage_errors(folder), _renamed_into_place(folder) as temporary:
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        # Cloned, because safetensors refuses weights that share memory.
+        tensors = {n: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for n, tensor in state.items()}
         _write(temporary / WEIGHTS, to_bytes(tensors, metadata={"format": "pt"}))
         _write(temporary / CARD, card.to_json().encode())
 

@@ -119,6 +119,18 @@ class AugmentConfig(_Checked):
         return tuple(f.name for f in fields(cls) if f.name not in ("curtain_along", "share"))
 
 
+class Architecture(StrEnum):
+    """Networks that a round may train; see ``core.networks``. Those of MONAI need the extra ``underpaint[monai]``."""
+
+    UNET = "unet"
+    MONAI_BASIC_UNET = "monai-basicunet"
+    MONAI_UNET = "monai-unet"
+    MONAI_DYN_UNET = "monai-dynunet"
+    MONAI_SEG_RES_NET = "monai-segresnet"
+    MONAI_ATTENTION_UNET = "monai-attentionunet"
+    MONAI_UNETR = "monai-unetr"
+
+
 @dataclass(frozen=True)
 class TrainConfig(_Checked):
     """How a round is trained; lengths in image pixels."""
@@ -127,6 +139,7 @@ class TrainConfig(_Checked):
     seed: int = _option(0, "Seed of weights, patches and augmentation.", at_least=0, at_most=2**32 - 1)
     patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
     batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
+    architecture: str = _option(Architecture.UNET.value, f"The network: {', '.join(Architecture)}; monai-... need MONAI.")
     channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
     depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
     neighbours: int = _option(
@@ -148,7 +161,11 @@ class TrainConfig(_Checked):
             object.__setattr__(self, "augment", AugmentConfig(**self.augment))
         super().__post_init__()
         losses_named(self.loss)
+        if self.architecture not in list(Architecture):
+            raise ValueError(f"architecture is {self.architecture!r}; allowed is one of {', '.join(Architecture)}.")
         grid = 2 ** (self.depth + 1)
+        if self.architecture != Architecture.UNET:
+            grid = max(grid, 16)  # of those whose depth is fixed
         if self.patch % grid or self.patch < 2 * grid:
             allowed = f"multiples of {grid} from {2 * grid} on"
             raise ValueError(f"patch is {self.patch}; with depth {self.depth} allowed are {allowed}.")

@@ -6,6 +6,7 @@
     ├── LabelError         a label: wrong shape, unknown class, role conflict
     ├── TrainingError      nothing to learn from, or training cannot go on
     ├── CheckpointError    a checkpoint is missing, damaged or does not fit the project
+    ├── NetworkError       a network that cannot be built here: a package is missing, or a size is out of range
     ├── JobError           another job has the project, or a job has died
     ├── StorageError       the disk is full or may not be written
     └── Cancelled          the user asked a job to stop; what it had stored is kept
@@ -45,6 +46,10 @@ class TrainingError(UnderpaintError):
 
 class CheckpointError(UnderpaintError):
     """A checkpoint that is missing, damaged or of another project."""
+
+
+class NetworkError(UnderpaintError):
+    """A network that cannot be built here."""
 
 
 class JobError(UnderpaintError):

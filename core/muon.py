@@ -7,7 +7,7 @@ Newton-Schulz iteration runs here on the small square matrix ``G G^T``, which gi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ MOMENTUM = 0.9
 WIDEST = 192
 """Weights with more output channels are left to AdamW: the iteration grows with their cube."""
 STEPS = 4
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of a polynomial that lifts small singular values quickly; it leaves them between about 0.7 and 1.2, which is enough."""
 
@@ -50,7 +52,7 @@ def orthogonalised(gradient: Tensor, steps: int = STEPS) -> Tensor:
 
 
 class Muon(AdamW):
-    """Muon for the convolutions between the first and the last of a network, AdamW for everything else.
+    """Muon for convolutions and linear layers between the first and the last of a network, AdamW for everything else.
 
     Parameters
     ----------
@@ -67,9 +69,11 @@ class Muon(AdamW):
     """
 
     def __init__(self, network: nn.Module, *, lr: float, adam_lr: float, weight_decay: float = 1e-2, fused: bool = False) -> None:
-        matrices, rest, vectors = split(network.parameters())
+        matrices, turned, rest, vectors = split(network)
+        muon = {"muon": True, "lr": lr, "peak": lr, "weight_decay": weight_decay}
         groups = [
-            {"params": matrices, "muon": True, "lr": lr, "peak": lr, "weight_decay": weight_decay},
+            {"params": matrices, "transposed": False, **muon},
+            {"params": turned, "transposed": True, **muon},
             {"params": rest, "muon": False, "lr": adam_lr, "peak": adam_lr, "weight_decay": weight_decay},
             {"params": vectors, "muon": False, "lr": adam_lr, "peak": adam_lr, "weight_decay": 0.0},
         ]
@@ -108,16 +112,40 @@ class Muon(AdamW):
                 state["momentum"] = torch.zeros_like(weight)
             momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
             ahead = weight.grad.lerp(momentum, MOMENTUM)  # Nesterov's
-            matrix = ahead.reshape(len(ahead), -1)
+            if group["transposed"]:
+                ahead = ahead.transpose(0, 1)
+            matrix = ahead.reshape(len(ahead), -1)  # a row for each output channel
             longer = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+            turn = orthogonalised(matrix).reshape(ahead.shape)
             weight.mul_(1 - group["lr"] * group["weight_decay"])
-            weight.add_(orthogonalised(matrix).reshape(weight.shape), alpha=-group["lr"] * longer)
+            weight.add_(turn.transpose(0, 1) if group["transposed"] else turn, alpha=-group["lr"] * longer)
 
 
-def split(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
-    """Weights for Muon, weights for AdamW (the first, the last and the widest), and vectors, in the order of a network."""
-    given = list(parameters)
-    weights = [p for p in given if p.ndim > 1]
-    inner = [p for p in weights[1:-1] if len(p) <= WIDEST]
-    chosen = {id(p) for p in inner}
-    return inner, [p for p in weights if id(p) not in chosen], [p for p in given if p.ndim <= 1]
+def split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+    """Sort the parameters of a network, in its order.
+
+    Returns
+    -------
+    matrices, transposed
+        For Muon: weights of convolutions and linear layers, and of transposed convolutions, whose first axis is that of
+        the input. Neither the first of the network, nor the last, nor the widest, nor those of convolutions in groups.
+    rest
+        Everything else of two axes or more, such as embeddings.
+    vectors
+        Of one axis or none.
+    """
+    given, maps = list(network.parameters()), dict(_maps(network))
+    ordered = [p for p in given if p in maps]
+    inner = [p for p in ordered[1:-1] if p.shape[maps[p]] <= WIDEST]
+    matrices, transposed = ([p for p in inner if maps[p] == axis] for axis in (0, 1))
+    chosen = set(inner)
+    return matrices, transposed, [p for p in given if p.ndim > 1 and p not in chosen], [p for p in given if p.ndim <= 1]
+
+
+def _maps(network: nn.Module) -> Iterator[tuple[Tensor, int]]:
+    """Weights that map channels to channels, and which of their axes is that of the output."""
+    for module in network.modules():
+        if isinstance(module, _TRANSPOSED) and module.groups == 1:
+            yield module.weight, 1
+        elif isinstance(module, nn.Linear) or (isinstance(module, _CONVOLUTIONS) and module.groups == 1):
+            yield module.weight, 0

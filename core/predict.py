@@ -66,6 +66,8 @@ class Predictor:
         ------
         CheckpointError
             If it is missing, damaged, or of an architecture or normalisation that this version does not know.
+        NetworkError
+            If its network needs a package that is not installed.
         """
         card, state = load(folder)
         if card.normalisation != normalisation.NAME:

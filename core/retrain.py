@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.config import StopRule, TrainConfig
-from core.errors import CheckpointError, JobError, LabelError, ProjectError, TrainingError, VolumeError, storage_errors
+from core.errors import (
+    CheckpointError,
+    JobError,
+    LabelError,
+    NetworkError,
+    ProjectError,
+    TrainingError,
+    VolumeError,
+    storage_errors,
+)
 from core.jobs import Handle
 from core.labels import Revision, Role
 from core.records import to_json
@@ -226,8 +235,9 @@ def score_rounds(
 ) -> None:
     """Score every round that has none on these held-back pixels, then show these scores; else the curve would lie.
 
-    A round that cannot be scored now (its checkpoint is damaged or removed, a volume has moved, a record is damaged) is
-    shown as not measured, and scored when the next round is trained: it does not fail the round just trained.
+    A round that cannot be scored now (its checkpoint is damaged or removed, its network cannot be built here, a volume has
+    moved, a record is damaged) is shown as not measured, and scored when the next round is trained: it does not fail the
+    round just trained.
 
     Parameters
     ----------
@@ -241,7 +251,7 @@ def score_rounds(
         handle.report(1.0, f"scoring round {round_} on the held-back pixels")
         try:
             scores = known.get(round_) or score(store.predictor(round_), validation, len(store.catalog.classes))
-        except (CheckpointError, VolumeError, LabelError, ProjectError):
+        except (CheckpointError, NetworkError, VolumeError, LabelError, ProjectError):
             continue
         store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels)
     store.rounds.show_scores_on(key)

@@ -26,7 +26,7 @@ WARM_UP = 0.04
 ADAM_SHARE = 0.04
 """Learning rate of what Muon does not move, as a share of its own."""
 
-OPTIMISER = "muon-1"
+OPTIMISER = "muon-2"
 """Recorded with the resume state, which fits no other."""
 
 

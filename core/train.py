@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from core import normalisation
 from core.checkpoints import Card, library_versions, now, save
 from core.config import StopRule, TrainConfig
-from core.errors import Cancelled, CheckpointError, TrainingError, storage_errors
+from core.errors import Cancelled, CheckpointError, NetworkError, TrainingError, storage_errors
 from core.memory import freed_memory_kept
 from core.progress import Progress
 
@@ -112,6 +112,8 @@ def fit(
         If no pixel is labelled, the loss is no longer finite, or the interrupted training was of other data.
     CheckpointError
         If ``folder`` exists or the resume state is damaged.
+    NetworkError
+        If the network cannot be built.
     StorageError
         If the disk is full.
     Cancelled
@@ -196,21 +198,20 @@ class _Run:
 
         from core import callbacks
         from core.hardware import choose_device
-        from core.networks import UNET, build
+        from core.networks import arguments, build
         from core.segmenter import Segmenter
 
         self.config, self.validation, self.class_names = config, validation, class_names
         self.in_channels = in_channels
         self.state, self.device = state, choose_device()
         self.patches = _patches(train, len(class_names), config)
-        self.network = {
-            "in_channels": in_channels * (2 * config.neighbours + 1),
-            "classes": len(class_names),
-            "channels": config.channels,
-            "depth": config.depth,
-        }
+        self.network = arguments(config, in_channels, len(class_names))
         seed_everything(config.seed, verbose=False)
-        self.segmenter = Segmenter(build(UNET, self.network), config, self.patches.counts)
+        try:
+            network = build(config.architecture, self.network)
+        except ValueError as error:
+            raise NetworkError(f"The network {config.architecture} cannot be built ({error}); change its settings.") from error
+        self.segmenter = Segmenter(network, config, self.patches.counts)
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         epoch = self.patches.epoch
         self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))
@@ -315,7 +316,7 @@ class _Run:
 
     def _card(self, scores: Scores | None = None, extra: Mapping[str, Any] | None = None) -> Card:
         return Card(
-            architecture="unet",
+            architecture=self.config.architecture,
             network=self.network,
             class_names=self.class_names,
             in_channels=self.in_channels,

@@ -51,11 +51,51 @@ def test_only_the_inner_convolutions_are_muons() -> None:
     """The first, the last and the very wide weights are AdamW's, and so is all that is no matrix."""
     wide = nn.Conv2d(8, WIDEST + 1, 1)
     net = nn.Sequential(*network()[:3], wide, nn.Conv2d(WIDEST + 1, 2, 1))
-    inner, rest, vectors = split(net.parameters())
+    inner, transposed, rest, vectors = split(net)
     assert [id(p) for p in inner] == [id(net[2].weight)]
     assert {id(p) for p in rest} == {id(net[0].weight), id(wide.weight), id(net[4].weight)}
+    assert transposed == []
     assert len(vectors) == 6
-    assert split(nn.Linear(3, 2).parameters())[0] == []
+    assert split(nn.Linear(3, 2))[0] == []
+
+
+class Mixed(nn.Module):
+    """One weight of every kind between two convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3)
+        self.place = nn.Parameter(torch.zeros(1, 4, 5))
+        self.lift = nn.ConvTranspose2d(4, 2, 2, stride=2, bias=False)
+        self.linear = nn.Linear(4, 6, bias=False)
+        self.deep = nn.Conv3d(4, 3, 3, bias=False)
+        self.grouped = nn.Conv2d(4, 4, 3, groups=4, bias=False)
+        self.words = nn.Embedding(7, 3)
+        self.last = nn.Conv2d(4, 2, 1)
+
+
+def test_only_maps_from_channels_to_channels_are_muons() -> None:
+    """Linear layers and convolutions of any dimension are; places, words and convolutions in groups are AdamW's."""
+    net = Mixed()
+    matrices, transposed, rest, _ = split(net)
+    assert [id(p) for p in matrices] == [id(net.linear.weight), id(net.deep.weight)]
+    assert [id(p) for p in transposed] == [id(net.lift.weight)]
+    assert {id(p) for p in rest} == {id(p) for p in (net.first.weight, net.place, net.grouped.weight, net.words.weight,
+                                                      net.last.weight)}  # fmt: skip
+
+
+def test_a_transposed_convolution_turns_as_the_convolution_that_it_transposes() -> None:
+    """Its step is orthogonal in rows of output channels, though these are its second axis."""
+    net = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ConvTranspose2d(3, 2, 2, stride=2, bias=False), nn.Conv2d(2, 2, 1))
+    weight = net[1].weight
+    before = weight.detach().clone()
+    weight.grad = torch.randn_like(weight)
+    optimiser = Muon(net, lr=1.0, adam_lr=1e-3, weight_decay=0.0)
+    optimiser.step()
+    step = (before - weight.detach()).transpose(0, 1).reshape(2, -1)
+    values = torch.linalg.svdvals(step)
+    assert float(values.min()) > 0.5
+    assert float(values.max()) < 1.3
 
 
 def test_it_learns() -> None:

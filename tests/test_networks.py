@@ -1,20 +1,92 @@
-"""The closed list of architectures, and what the U-Net promises."""
+"""The closed list of architectures, what every network of it promises, and what the U-Net does beyond that."""
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
+from torch import nn
 
-from core.networks import build
+from core.config import Architecture, TrainConfig
+from core.errors import NetworkError
+from core.muon import split
+from core.networks import LIMITS, arguments, build
 from core.networks.unet import UNet
 
 SMALL = {"in_channels": 2, "classes": 3, "channels": 4, "depth": 2}
+
+
+def small(architecture: Architecture) -> nn.Module:
+    """A narrow network of two channels and three classes."""
+    torch.manual_seed(0)
+    if architecture == Architecture.MONAI_UNETR:
+        pytest.importorskip("einops")
+    return build(architecture, arguments(TrainConfig(architecture=architecture, patch=64, channels=4, depth=2), 2, 3))
 
 
 def test_scores_have_the_size_of_the_image() -> None:
     """One score per class and pixel, whatever multiple of the stride the image is."""
     network = build("unet", SMALL)
     assert network(torch.zeros(2, 2, 24, 40)).shape == (2, 3, 24, 40)
+
+
+@pytest.mark.parametrize("architecture", list(Architecture))
+def test_every_network_keeps_the_size_on_its_grid(architecture: Architecture) -> None:
+    """One score per class and pixel, in training and in prediction, and a gradient for every weight of any use."""
+    network = small(architecture)
+    height, width = (64, 64)
+    scores = network(torch.randn(2, 2, height, width))
+    assert scores.shape == (2, 3, height, width)
+    scores.square().mean().backward()
+    assert sum(p.grad is not None for p in network.parameters()) > 0.85 * len(list(network.parameters()))
+    with torch.inference_mode():
+        shape = (64 + network.stride, 64 + 3 * network.stride)
+        assert network.eval()(torch.randn(1, 2, *shape)).shape == (1, 3, *shape)
+
+
+@pytest.mark.parametrize("architecture", list(Architecture))
+def test_no_network_measures_a_tile_by_itself(architecture: Architecture) -> None:
+    """Nothing but batch normalisation, which is frozen in prediction; transformers normalise each token."""
+    kinds = {type(m).__name__ for m in small(architecture).modules() if "Norm" in type(m).__name__} - {"ConvNorm"}
+    assert kinds == {"BatchNorm2d"} | ({"LayerNorm"} if architecture == Architecture.MONAI_UNETR else set())
+
+
+@pytest.mark.parametrize("architecture", list(Architecture))
+def test_most_of_a_network_is_in_muons_hands(architecture: Architecture) -> None:
+    """Inner weights take orthogonal steps; the weight that sees the image and the one that gives the scores do not."""
+    network = small(architecture)
+    matrices, transposed, rest, _ = split(network)
+    share = sum(p.numel() for p in matrices + transposed) / sum(p.numel() for p in network.parameters())
+    assert share > 0.5
+    assert {p.shape[0] for p in rest if p.shape[0] in (3, 12)}, "the scores' weight"
+
+
+def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence names it and how to install it."""
+    monkeypatch.setitem(sys.modules, "core.networks.monai_nets", None)
+    monkeypatch.delattr("core.networks.monai_nets", raising=False)
+    with pytest.raises(NetworkError, match=r"monai-unet needs .* not installed; install it with .*underpaint\[monai\]"):
+        build("monai-unet", SMALL)
+
+
+def test_the_window_of_a_transformer_is_whole_tokens() -> None:
+    """Otherwise the last token would hang over."""
+    with pytest.raises(ValueError, match="window is 100; allowed are multiples of 16"):
+        build("monai-unetr", {"in_channels": 1, "classes": 2, "channels": 4, "window": 100})
+
+
+def test_settings_become_arguments() -> None:
+    """Neighbours multiply the channels; an architecture is given only what it takes."""
+    config = TrainConfig(architecture="monai-dynunet", neighbours=2, channels=8, depth=3)
+    assert arguments(config, 2, 5) == {"in_channels": 10, "classes": 5, "channels": 8, "depth": 3}
+    basic = TrainConfig(architecture="monai-basicunet", channels=8)
+    assert arguments(basic, 1, 2) == {"in_channels": 1, "classes": 2, "channels": 8}
+
+
+def test_the_list_is_that_of_the_settings() -> None:
+    """What may be chosen is what a card may name."""
+    assert list(LIMITS) == list(Architecture)
 
 
 def test_the_stride_is_the_grid_of_the_lowest_level() -> None:
@@ -49,7 +121,7 @@ def test_every_weight_takes_part() -> None:
 @pytest.mark.parametrize("architecture", ["", "UNet", "os.system", "torch.nn.Linear"])
 def test_other_names_are_refused(architecture: str) -> None:
     """Only names of the list build anything."""
-    with pytest.raises(ValueError, match="allowed is 'unet'"):
+    with pytest.raises(ValueError, match="allowed is one of unet, monai-basicunet"):
         build(architecture, SMALL)
 
 

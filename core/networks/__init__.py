@@ -1,26 +1,86 @@
-"""The closed list of architectures that a card may name."""
+"""The closed list of architectures that a card may name, each with the whole numbers it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import nn
 
+from core.config import Architecture, TrainConfig
+from core.errors import NetworkError
 from core.networks.unet import UNet
 
-UNET = "unet"
+Limits = Mapping[str, tuple[int, int]]
+"""Lowest and highest value of every argument: a card is a file, and must not make the machine reserve all its memory."""
+
+_SIZES: Limits = {"in_channels": (1, 64), "classes": (2, 255), "channels": (4, 256)}
+
+LIMITS: Mapping[str, Limits] = {
+    Architecture.UNET: {**_SIZES, "depth": (1, 6)},
+    Architecture.MONAI_BASIC_UNET: _SIZES,
+    Architecture.MONAI_UNET: {**_SIZES, "depth": (1, 6)},
+    Architecture.MONAI_DYN_UNET: {**_SIZES, "depth": (2, 6)},
+    Architecture.MONAI_SEG_RES_NET: {**_SIZES, "depth": (1, 6)},
+    Architecture.MONAI_ATTENTION_UNET: {**_SIZES, "depth": (1, 6)},
+    Architecture.MONAI_UNETR: {**_SIZES, "channels": (4, 64), "window": (64, 1024)},
+}
+"""The arguments of each architecture; see :func:`arguments` for what they mean."""
 
 
-def build(architecture: str, arguments: Mapping[str, int]) -> nn.Module:
-    """Make a network with random weights.
+def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, int]:
+    """What the chosen architecture is built with.
+
+    Parameters
+    ----------
+    config
+        Channels of the first level, ``depth`` levels below it, and the side of a patch, which is the ``window`` of a
+        network that takes images of one size only.
+    in_channels
+        Channels of one slice.
+    classes
+        Number of classes.
+    """
+    known = {
+        "in_channels": in_channels * (2 * config.neighbours + 1),
+        "classes": classes,
+        "channels": config.channels,
+        "depth": config.depth,
+        "window": config.patch,
+    }
+    return {name: known[name] for name in LIMITS[config.architecture]}
+
+
+def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
+    """Make a network with random weights: class scores ``(B, classes, H, W)`` of images ``(B, in_channels, H, W)``.
+
+    ``H`` and ``W`` are multiples of its attribute ``stride``.
 
     Raises
     ------
     ValueError
-        If the architecture is not in the list or does not take the arguments.
+        If the architecture is not in the list, does not take the arguments, or one is out of range.
+    NetworkError
+        If it is of a package that is not installed.
     """
-    if architecture != UNET:
-        raise ValueError(f"architecture is {architecture!r}; allowed is {UNET!r}")
-    if arguments.keys() != UNet.LIMITS.keys():
-        raise ValueError(f"{UNET} takes {', '.join(UNet.LIMITS)}, got {', '.join(arguments)}")
-    return UNet(**arguments)
+    if architecture not in LIMITS:
+        raise ValueError(f"architecture is {architecture!r}; allowed is one of {', '.join(LIMITS)}")
+    limits = LIMITS[architecture]
+    if given.keys() != limits.keys():
+        raise ValueError(f"{architecture} takes {', '.join(limits)}, got {', '.join(given)}")
+    for name, (low, high) in limits.items():
+        if not low <= given[name] <= high:
+            raise ValueError(f"{name} is {given[name]}; allowed is {low} to {high}")
+    return _maker(architecture)(**given)
+
+
+def _maker(architecture: str) -> Callable[..., nn.Module]:
+    if architecture == Architecture.UNET:
+        return UNet
+    try:
+        from core.networks import monai_nets  # takes seconds, and is needed by few
+    except ImportError as error:
+        raise NetworkError(
+            f"The network {architecture} needs {error.name}, which is not installed; install it with "
+            f"`pip install 'underpaint[monai]'`, or train the network {Architecture.UNET}."
+        ) from error
+    return monai_nets.MAKERS[architecture]

@@ -7,7 +7,6 @@ full resolution. After Ronneberger et al. 2015 (U-Net), He et al. 2016 (residual
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -81,26 +80,10 @@ class UNet(nn.Module):
         Channels of the first level; doubled at each level below.
     depth
         Levels below the first.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range: a card is a file, and must not make the machine reserve all its memory.
     """
-
-    LIMITS: ClassVar[dict[str, tuple[int, int]]] = {
-        "in_channels": (1, 64),
-        "classes": (2, 255),
-        "channels": (4, 256),
-        "depth": (1, 6),
-    }
 
     def __init__(self, in_channels: int, classes: int, channels: int = 24, depth: int = 4) -> None:
         super().__init__()
-        given = {"in_channels": in_channels, "classes": classes, "channels": channels, "depth": depth}
-        for name, (low, high) in self.LIMITS.items():
-            if not low <= given[name] <= high:
-                raise ValueError(f"{name} is {given[name]}; allowed is {low} to {high}")
         widths = [channels * 2**level for level in range(depth + 1)]
         self.stride = FOLD * 2**depth
         self.stem = Block(in_channels * FOLD**2, widths[0])

@@ -1,0 +1,87 @@
+"""Every architecture learns with the default settings, comes back from the disk, and predicts without seams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from core import callbacks, normalisation
+from core.checkpoints import Card
+from core.config import Architecture, PredictConfig, TrainConfig
+from core.networks import arguments, build
+from core.predict import Predictor, ready
+from core.train import fit
+from tests.slices import discs
+
+CPU = torch.device("cpu")
+
+
+class StepsCounted(callbacks.Clock):
+    """A step is a second, so that a test does not depend on how busy the machine is."""
+
+    done = 0
+
+    @property
+    def seconds(self) -> float:
+        return float(self.done)
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.done += 1
+        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+
+
+@pytest.fixture(params=list(Architecture))
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    """Each in turn."""
+    if request.param == Architecture.MONAI_UNETR:
+        pytest.importorskip("einops")
+    return Architecture(request.param)
+
+
+@pytest.mark.timeout(180)
+def test_every_architecture_learns_at_the_default_rate(
+    tmp_path: Path, architecture: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few steps teach discs and squares; the checkpoint segments a slice that was not seen, of an odd size."""
+    monkeypatch.setattr(callbacks, "Clock", StepsCounted)
+    steps = 60 if architecture == Architecture.MONAI_UNETR else 120  # the slowest of them, and quick to learn this
+    result = fit(
+        [discs(seed) for seed in range(3)],
+        [discs(8)],
+        class_names=("grey", "disc", "square"),
+        in_channels=1,
+        config=TrainConfig(seconds=steps, patch=64, batch=4, channels=8, depth=2, architecture=architecture),
+        folder=tmp_path / "r",
+        card={},
+        report=lambda progress: False,
+    )
+    unseen = discs(7, (97, 121))
+    mask, _ = Predictor.load(result.checkpoint, device=CPU).labels(unseen.pixels)
+    assert result.steps == steps
+    for class_id in range(3):
+        found, truth = mask == class_id, unseen.mask == class_id
+        assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.7
+
+
+def predictor(architecture: Architecture, tile: int, context: int) -> Predictor:
+    """A network of random weights whose batch normalisation has seen some noise."""
+    torch.manual_seed(0)
+    given = arguments(TrainConfig(architecture=architecture, patch=64, channels=4, depth=2), 1, 3)
+    network = build(architecture, given)
+    with torch.no_grad():
+        network(torch.randn(4, 1, 64, 64))
+    card = Card(architecture, given, ("a", "b", "c"), 1, normalisation.NAME, {}, 0)
+    return Predictor(ready(network, CPU), card, PredictConfig(tile=tile, context=context))
+
+
+def test_convolutions_leave_no_seams(architecture: Architecture) -> None:
+    """Tiles of 64 pixels give what one tile gives, but for transformers, which see windows that begin with the tile."""
+    image = np.random.default_rng(0).integers(0, 256, (1, 101, 120), dtype=np.uint8)
+    context, allowed = (32, 0.3) if architecture == Architecture.MONAI_UNETR else (96, 0.02)
+    whole, cut = (predictor(architecture, tile, context).probabilities(image) for tile in (256, 64))
+    assert abs(cut - whole).max() < allowed
