@@ -36,9 +36,9 @@ class Card:
     Attributes
     ----------
     architecture
-        A name from the closed list of ``core.networks``.
+        A name from the closed list of ``core.networks``, or ``own``.
     network
-        Whole-number arguments of that architecture.
+        Whole-number arguments of that architecture; of a user's own only its channels and classes.
     class_names
         In the order of the class ids; the network has one output for each.
     in_channels
@@ -61,6 +61,8 @@ class Card:
         What the project adds, e.g. the label revisions.
     neighbours
         Slices on each side that the network takes as channels; 0 in cards from before there were any.
+    own_class
+        Module and class of a user's own network, for people to read; nothing is imported by it.
     """
 
     architecture: str
@@ -76,6 +78,7 @@ class Card:
     created: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
     neighbours: int = 0
+    own_class: str = ""
 
     @property
     def stacked_channels(self) -> int:
@@ -92,7 +95,7 @@ class Card:
         raw = json.loads(text)
         if not isinstance(raw, dict) or raw.get("format") != FORMAT:
             raise ValueError(f"not a card of format {FORMAT}")
-        raw = {"neighbours": 0, **raw}
+        raw = {"neighbours": 0, "own_class": "", **raw}
         known = {f.name for f in fields(cls)}
         missing = known - raw.keys()
         if missing:
@@ -104,7 +107,7 @@ class Card:
 
 
 def _check_types(values: Mapping[str, Any]) -> None:
-    types: dict[str, type] = {"architecture": str, "normalisation": str, "created": str}
+    types: dict[str, type] = {"architecture": str, "normalisation": str, "created": str, "own_class": str}
     types |= dict.fromkeys(("in_channels", "seed", "neighbours"), int)
     types |= dict.fromkeys(("network", "config", "scores", "training", "versions", "extra"), dict)
     for name, expected in types.items():

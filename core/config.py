@@ -120,7 +120,10 @@ class AugmentConfig(_Checked):
 
 
 class Architecture(StrEnum):
-    """Networks that a round may train; see ``core.networks``. Those of MONAI need the extra ``underpaint[monai]``."""
+    """Networks that a round may train; see ``core.networks``.
+
+    Those of MONAI need the extra ``underpaint[monai]``; ``own`` is a module that only Python can give.
+    """
 
     UNET = "unet"
     MONAI_BASIC_UNET = "monai-basicunet"
@@ -129,6 +132,7 @@ class Architecture(StrEnum):
     MONAI_SEG_RES_NET = "monai-segresnet"
     MONAI_ATTENTION_UNET = "monai-attentionunet"
     MONAI_UNETR = "monai-unetr"
+    OWN = "own"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from core.store import Store
 class News:
     """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id.
 
+    ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.store.Store.can_show`.
     ``caution`` is what speaks against the newest round, None where nothing does; see :func:`core.caution.caution`.
     """
 
@@ -35,7 +36,7 @@ def news(store: Store, volume: int, z: int) -> News:
     store.slice_shape(volume, z)
     head = store.labels.head(volume, z)
     rounds = store.rounds.standings()
-    last = rounds[-1].round if rounds else None
+    last = rounds[-1].round if rounds and store.can_show(rounds[-1].round, volume, z) else None
     return News(last, store.drafts.sequence(volume, z), None if head is None else head.id, caution(rounds))
 
 
@@ -59,8 +60,14 @@ def editing(store: Store, volume: int, z: int, round_: int | None = None) -> Edi
 def _start(store: Store, volume: int, z: int, shape: tuple[int, int], round_: int | None) -> Base:
     """What a slice without a draft starts from, kept for its first stroke."""
     head = store.labels.head(volume, z)
-    under = store.rounds.last() if round_ is None else round_ or None
+    under = _newest(store, volume, z) if round_ is None else round_ or None
     return store.drafts.base((volume, z, head, under), lambda: _overlay(store, volume, z, shape, head, under))
+
+
+def _newest(store: Store, volume: int, z: int) -> int | None:
+    """The newest round, if its prediction of the slice can be had."""
+    last = store.rounds.last()
+    return last if last is not None and store.can_show(last, volume, z) else None
 
 
 def _overlay(store: Store, volume: int, z: int, shape: tuple[int, int], head: Revision | None, round_: int | None) -> Base:

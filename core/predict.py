@@ -6,7 +6,7 @@ does not depend on how the slice was cut (but for what lies further away than th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -18,16 +18,20 @@ from torch import Tensor, nn
 
 from core import normalisation
 from core.checkpoints import Card, load
-from core.config import UNLABELLED, PredictConfig
+from core.config import UNLABELLED, Architecture, PredictConfig
 from core.dataset import LabelledSlice
-from core.errors import CheckpointError, VolumeError
+from core.errors import CheckpointError, NetworkError, VolumeError
 from core.geometry import Box, mirrored, tile_boxes
-from core.hardware import autocast, choose_device
+from core.hardware import autocast, channels_last, choose_device
 from core.metrics import confusion, dice
 from core.networks import build
+from core.networks.own import loaded
 
 TILES_AT_ONCE = {"cuda": 8}
 """Tiles per pass; more than one only pays where there are many cores to feed."""
+
+STRIDE = 32
+"""Of a network that does not say: five halvings, which nearly all keep to."""
 
 SCORED_TILE = 512
 """Held-back pixels lie scattered: boxes around them are cut no larger than this."""
@@ -52,22 +56,33 @@ class Predictor:
         self.device = next(network.parameters()).device
         self._network = network
         self._at_once = TILES_AT_ONCE.get(self.device.type, 1)
-        self._stride = int(getattr(network, "stride", 1))
+        self._stride = int(getattr(network, "stride", STRIDE))
 
     def with_views(self, views: int) -> Predictor:
         """The same network, averaging so many views of every tile; see ``core.config.PredictConfig``."""
         return Predictor(self._network, self.card, replace(self.config, views=views))
 
     @classmethod
-    def load(cls, folder: Path, config: PredictConfig = PredictConfig(), device: torch.device | None = None) -> Predictor:
+    def load(
+        cls,
+        folder: Path,
+        config: PredictConfig = PredictConfig(),
+        device: torch.device | None = None,
+        own: Mapping[str, nn.Module] | None = None,
+    ) -> Predictor:
         """Read a checkpoint; on the best device unless told which.
+
+        Parameters
+        ----------
+        own
+            The user's own networks, by what :func:`core.networks.own.name_of` calls them.
 
         Raises
         ------
         CheckpointError
             If it is missing, damaged, or of an architecture or normalisation that this version does not know.
         NetworkError
-            If its network needs a package that is not installed.
+            If its network needs a package that is not installed, or is the user's own and not given, or another.
         """
         card, state = load(folder)
         if card.normalisation != normalisation.NAME:
@@ -75,12 +90,7 @@ class Predictor:
                 f"The checkpoint {folder} wants the normalisation {card.normalisation!r}; this version knows "
                 f"{normalisation.NAME!r}, so train again."
             )
-        try:
-            network = build(card.architecture, card.network)
-            network.load_state_dict(state)
-        except (ValueError, RuntimeError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(f"The checkpoint {folder} does not fit its own card ({reason}); train again.") from error
+        network = _network(folder, card, state, own or {})
         arguments = (card.network.get("in_channels"), card.network.get("classes"))
         if arguments != (card.stacked_channels, len(card.class_names)):
             raise CheckpointError(f"The card of {folder} contradicts itself about channels or classes; train again.")
@@ -194,6 +204,24 @@ class Predictor:
         return mask, confidence
 
 
+def _network(folder: Path, card: Card, state: dict[str, Tensor], own: Mapping[str, nn.Module]) -> nn.Module:
+    """Built by the closed list, or given by the user; with its weights."""
+    if card.architecture != Architecture.OWN:
+        try:
+            network = build(card.architecture, card.network)
+            network.load_state_dict(state)
+        except (ValueError, RuntimeError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"The checkpoint {folder} does not fit its own card ({reason}); train again.") from error
+        return network
+    if card.own_class not in own:
+        raise NetworkError(
+            f"The model of {folder.name} is a network of your own, {card.own_class}, which only Python can give: call "
+            "project.use(network) in your script, or train a round of a built-in network."
+        )
+    return loaded(own[card.own_class], card.own_class, state)
+
+
 @dataclass(frozen=True)
 class _Window:
     """A rectangle that may reach beyond the slice, half-open, in pixels."""
@@ -216,7 +244,7 @@ class _Window:
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:
     """Prepare a network for prediction: evaluation mode, on the device, normalisation folded in."""
-    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(network.to(device))
     network.eval().requires_grad_(False)
     fuse = getattr(network, "fuse", None)
     if fuse is not None:

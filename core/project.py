@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,10 @@ from core import correct, exchange, quality, segment, suggest
 from core.catalog import VolumeRow, check_classes
 from core.caution import caution
 from core.config import UNLABELLED as UNLABELLED
-from core.config import AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
+from core.config import Architecture, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
 from core.correct import News
 from core.drafts import Editing, Patch
-from core.errors import ProjectError, storage_errors
+from core.errors import NetworkError, ProjectError, storage_errors
 from core.geometry import Box, Polygon
 from core.handover import Handover
 from core.jobs import Job
@@ -50,6 +50,8 @@ from core.workspace import check_name, check_new_name, list_projects
 from core.workspace import workspace_folder as workspace_folder
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.examples import Examples
     from core.train import Progress
 
@@ -463,6 +465,7 @@ class Project:
         resume: bool = False,
         tensorboard: bool = False,
         report: Callable[[Progress], bool] | None = None,
+        network: nn.Module | None = None,
     ) -> RoundReport:
         """Train a round in this process on the labels as they are now.
 
@@ -474,10 +477,26 @@ class Project:
             Write logs for TensorBoard beside the checkpoint; needs the package ``tensorboard``.
         report
             Called about once a second; returning True cancels and keeps what a resume needs.
+        network
+            One of your own instead of a built-in one: scores ``(B, K, H, W)`` before softmax from images ``(B, C, H, W)``,
+            grey values of mean 0 and deviation 1, ``H`` and ``W`` multiples of its whole-number attribute ``stride`` (32 if it
+            has none). It is copied; training begins with its weights. It predicts in this process from then on; elsewhere
+            after :meth:`use`.
         """
+        if network is not None:
+            config = replace(config, architecture=Architecture.OWN.value)
+            self.store.use(network)
         plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, tensorboard=tensorboard)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
-            return train_round(self.store, handle, plan, resume=resume, report=report)
+            return train_round(self.store, handle, plan, resume=resume, report=report, network=network)
+
+    def use(self, network: nn.Module) -> None:
+        """Give a network of your own again, built as it was when rounds were trained with it; for all rounds of its class.
+
+        Needed in every process that predicts, proposes, scores or exports with such a round: its card says the name of the
+        class, which is never imported.
+        """
+        self.store.use(network)
 
     def augmented(
         self,
@@ -562,6 +581,8 @@ class Project:
     ) -> Job:
         """Train and then look through the volume, in a process of its own; returns at once."""
         plan = interrupted_plan(self.store) if resume else make_plan(self.store, train, tensorboard=tensorboard)
+        if plan.config.architecture == Architecture.OWN:
+            raise NetworkError("The round trains a network of your own, which only Python can give: call project.train there.")
         return self._start_job("round", {"plan": plan.as_json(), "propose": asdict(propose), "resume": resume})
 
     def start_scan(self, propose: ProposeConfig = ProposeConfig()) -> Job:

@@ -28,6 +28,8 @@ from core.rounds import CurvePoint
 from core.store import FrozenSlice, Store
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.predict import Scores
     from core.train import FitResult, Progress
 
@@ -118,7 +120,13 @@ def interrupted_plan(store: Store) -> Plan:
 
 
 def train_round(
-    store: Store, handle: Handle, plan: Plan, *, resume: bool, report: Callable[[Progress], bool] | None
+    store: Store,
+    handle: Handle,
+    plan: Plan,
+    *,
+    resume: bool,
+    report: Callable[[Progress], bool] | None,
+    network: nn.Module | None = None,
 ) -> RoundReport:
     """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
     from core.predict import Scores
@@ -128,7 +136,7 @@ def train_round(
     revisions = [store.labels.revision(identity) for identity in plan.revisions]
     training = [s for s in (store.frozen(r, Role.TRAIN) for r in revisions) if s.any()]
     validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
-    fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report)
+    fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report, network=network)
     store.rounds.add(
         plan.round,
         revisions=plan.revisions,
@@ -165,6 +173,7 @@ def _fit(
     *,
     resume: bool,
     report: Callable[[Progress], bool] | None,
+    network: nn.Module | None,
 ) -> FitResult:
     from core.train import fit
 
@@ -182,6 +191,7 @@ def _fit(
         report=_Reporter(store, handle, plan, report),
         resume=resume,
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
+        network=network,
     )
 
 

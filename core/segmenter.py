@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from core.augment import augment
 from core.config import TrainConfig
 from core.errors import TrainingError
+from core.hardware import channels_last
 from core.losses import class_weights, masked_loss
 from core.muon import Muon
 
@@ -45,7 +46,7 @@ class Segmenter(LightningModule):
 
     def __init__(self, network: nn.Module, config: TrainConfig, counts: NDArray[np.int64]) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = channels_last(network)
         self.average = AveragedModel(network, multi_avg_fn=_average, use_buffers=True)
         self.average.requires_grad_(False)
         self.class_weights: Tensor

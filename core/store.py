@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalog import Catalog
+from core.checkpoints import load_card
 from core.config import UNLABELLED
 from core.drafts import Drafts
 from core.errors import CheckpointError, ProjectError
@@ -22,6 +23,8 @@ from core.rounds import Rounds
 from core.volumes.neighbourhood import Neighbourhood
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
+    from torch import nn
+
     from core.predict import Predictor
 
 RECORDS_FILE = "project.sqlite"
@@ -55,6 +58,8 @@ class Store:
         self._unclaimed: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
         self._lock = RLock()
         self._predictor: tuple[int, Predictor] | None = None
+        self._own: dict[str, nn.Module] = {}
+        self._own_classes: dict[int, str] = {}
 
     def slice_shape(self, volume: int, z: int) -> tuple[int, int]:
         """``(H, W)`` of a slice, in pixels.
@@ -110,6 +115,8 @@ class Store:
         ------
         CheckpointError
             If there is no such round, or its checkpoint is missing or damaged.
+        NetworkError
+            If its network cannot be built here, or is the user's own and was not given.
         """
         from core.predict import Predictor
 
@@ -120,8 +127,34 @@ class Store:
                     last = self.rounds.last()
                     known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
                     raise CheckpointError(f"There is no round {round_}; {known}.")
-                self._predictor = (round_, Predictor.load(self.workspace / place))
+                self._predictor = (round_, Predictor.load(self.workspace / place, own=self._own))
             return self._predictor[1]
+
+    def use(self, network: nn.Module) -> None:
+        """Take a user's own network for the rounds that were trained with one of its class, until it is given again."""
+        from core.networks.own import name_of
+
+        with self._lock:
+            self._own[name_of(network)] = network
+            self._predictor = None
+
+    def has_network(self, round_: int) -> bool:
+        """Whether a round's network is built in, or the user's own and given; quick enough to be asked often."""
+        name = self._own_classes.get(round_)
+        if name is None:
+            name = self._own_classes[round_] = self._own_class(round_)
+        return not name or name in self._own
+
+    def can_show(self, round_: int, volume: int, z: int) -> bool:
+        """Whether a round's prediction of a slice can be had: its network is here, or the prediction is kept."""
+        return self.has_network(round_) or self.predictions.stamp(round_, volume, z) is not None
+
+    def _own_class(self, round_: int) -> str:
+        """Of a round that is entered; "" where it is built in, or the checkpoint is damaged: whoever loads it is told."""
+        try:
+            return load_card(self.workspace / str(self.rounds.checkpoint(round_))).own_class
+        except CheckpointError:
+            return ""
 
     def predicted(self, volume: int, z: int, round_: int) -> Predicted:
         """A slice as a round's model sees it, from the disk or computed and kept."""

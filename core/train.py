@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 from core import normalisation
 from core.checkpoints import Card, library_versions, now, save
 from core.config import StopRule, TrainConfig
-from core.errors import Cancelled, CheckpointError, NetworkError, TrainingError, storage_errors
+from core.errors import Cancelled, CheckpointError, TrainingError, storage_errors
 from core.memory import freed_memory_kept
 from core.progress import Progress
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.dataset import LabelledSlice, Patches
     from core.logs import Scalars
     from core.predict import Predictor, Scores
@@ -82,6 +84,7 @@ def fit(
     report: Callable[[Progress], bool],
     resume: bool = False,
     logs: Path | None = None,
+    network: nn.Module | None = None,
 ) -> FitResult:
     """Train a network and store it.
 
@@ -105,6 +108,8 @@ def fit(
         Carry on an interrupted training of the same data, if there is one; otherwise start anew.
     logs
         Folder for TensorBoard's scalars, emptied first unless the training is carried on; None for none.
+    network
+        Where ``config.architecture`` is ``own``: the user's network, which is copied; training begins with its weights.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def fit(
     CheckpointError
         If ``folder`` exists or the resume state is damaged.
     NetworkError
-        If the network cannot be built.
+        If the network cannot be built, or ``network`` is missing or cannot be trained.
     StorageError
         If the disk is full.
     Cancelled
@@ -124,7 +129,7 @@ def fit(
     partial = folder.with_name(folder.name + ".partial")
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
-        run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report, logs)
+        run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report, logs, network)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(partial)
             if logs is not None:
@@ -193,12 +198,14 @@ class _Run:
         state: Path,
         report: Callable[[Progress], bool],
         logs: Path | None,
+        network: nn.Module | None,
     ) -> None:
         from lightning.pytorch import seed_everything
 
         from core import callbacks
         from core.hardware import choose_device
-        from core.networks import arguments, build
+        from core.networks import arguments, chosen
+        from core.networks.own import name_of
         from core.segmenter import Segmenter
 
         self.config, self.validation, self.class_names = config, validation, class_names
@@ -207,11 +214,8 @@ class _Run:
         self.patches = _patches(train, len(class_names), config)
         self.network = arguments(config, in_channels, len(class_names))
         seed_everything(config.seed, verbose=False)
-        try:
-            network = build(config.architecture, self.network)
-        except ValueError as error:
-            raise NetworkError(f"The network {config.architecture} cannot be built ({error}); change its settings.") from error
-        self.segmenter = Segmenter(network, config, self.patches.counts)
+        self.own_class = "" if network is None else name_of(network)
+        self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts)
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         epoch = self.patches.epoch
         self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))
@@ -229,7 +233,8 @@ class _Run:
 
         settings = {name: value for name, value in asdict(self.config).items() if name not in list(StopRule)}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
-        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, labels])
+        weights = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
+        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, self.own_class, weights, labels])
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:
@@ -321,6 +326,7 @@ class _Run:
             class_names=self.class_names,
             in_channels=self.in_channels,
             neighbours=self.config.neighbours,
+            own_class=self.own_class,
             normalisation=normalisation.NAME,
             config=asdict(self.config),
             seed=self.config.seed,

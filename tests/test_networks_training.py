@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 from core import callbacks, normalisation
 from core.checkpoints import Card
 from core.config import Architecture, PredictConfig, TrainConfig
-from core.networks import arguments, build
+from core.networks import LIMITS, arguments, build
 from core.predict import Predictor, ready
 from core.train import fit
 from tests.slices import discs
@@ -35,7 +35,7 @@ class StepsCounted(callbacks.Clock):
         super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
 
 
-@pytest.fixture(params=list(Architecture))
+@pytest.fixture(params=list(LIMITS))
 def architecture(request: pytest.FixtureRequest) -> Architecture:
     """Each in turn."""
     if request.param == Architecture.MONAI_UNETR:

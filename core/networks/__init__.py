@@ -8,6 +8,7 @@ from torch import nn
 
 from core.config import Architecture, TrainConfig
 from core.errors import NetworkError
+from core.networks.own import NOT_GIVEN, prepared
 from core.networks.unet import UNet
 
 Limits = Mapping[str, tuple[int, int]]
@@ -25,6 +26,9 @@ LIMITS: Mapping[str, Limits] = {
     Architecture.MONAI_UNETR: {**_SIZES, "channels": (4, 64), "window": (64, 1024)},
 }
 """The arguments of each architecture; see :func:`arguments` for what they mean."""
+
+_OWN = ("in_channels", "classes")
+"""What is told of a user's own network, which is built by the user."""
 
 
 def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, int]:
@@ -47,7 +51,29 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
         "depth": config.depth,
         "window": config.patch,
     }
-    return {name: known[name] for name in LIMITS[config.architecture]}
+    return {name: known[name] for name in LIMITS.get(config.architecture, _OWN)}
+
+
+def chosen(config: TrainConfig, given: Mapping[str, int], own: nn.Module | None) -> nn.Module:
+    """The network to be trained: built with random weights, or a copy of the user's own with those that it has.
+
+    Raises
+    ------
+    NetworkError
+        If it cannot be built with these arguments, cannot be trained, or the user's own is missing or not asked for.
+    """
+    if (config.architecture == Architecture.OWN) != (own is not None):
+        raise NetworkError(
+            f"A network was given, but the round trains {config.architecture}; leave the network out."
+            if own is not None
+            else NOT_GIVEN
+        )
+    if own is not None:
+        return prepared(own, given["in_channels"], given["classes"], config.patch)
+    try:
+        return build(config.architecture, given)
+    except ValueError as error:
+        raise NetworkError(f"The network {config.architecture} cannot be built ({error}); change its settings.") from error
 
 
 def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
