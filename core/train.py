@@ -271,13 +271,16 @@ class _Run:
         from lightning.pytorch import Trainer
 
         from core.hardware import precision
+        from core.threads import Threads
+
+        threads = [Threads()] if self.device.type == "cpu" else []
 
         return Trainer(
             accelerator={"cuda": "gpu"}.get(self.device.type, self.device.type),
             devices=1,
             precision=precision(self.device),
             max_epochs=-1,  # the clock or a stop rule ends the training
-            callbacks=[self.clock, self.validations, self.rules, *self.scalars, self.resume_state, self.reports],
+            callbacks=[self.clock, self.validations, self.rules, *self.scalars, self.resume_state, self.reports, *threads],
             logger=[scalars.logger for scalars in self.scalars],
             enable_checkpointing=False,
             enable_progress_bar=False,

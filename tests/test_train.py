@@ -61,9 +61,9 @@ def stopped(folder: Path, logs: Path | None = None, **config: Any) -> Progress:
 
 
 @pytest.mark.timeout(180)
-def test_a_few_seconds_teach_discs_and_squares(tmp_path: Path) -> None:
+def test_a_hundred_steps_teach_discs_and_squares(tmp_path: Path) -> None:
     """The checkpoint segments a slice it has not seen, and its scores are those of the validation pixels."""
-    result = trained(tmp_path / "r", seconds=6.0, channels=8, batch=4)
+    result = trained(tmp_path / "r", seconds=600.0, epochs=133, channels=8, batch=4)
     unseen = discs(7)
     mask, _ = Predictor.load(result.checkpoint).labels(unseen.pixels)
     assert (mask == unseen.mask).mean() > 0.9
