@@ -83,16 +83,32 @@ class Validation(Callback):
     def __init__(self, clock: Clock, validate: Callable[[], Scores]) -> None:
         self._clock, self._validate = clock, validate
         self.newest: Scores | None = None
+        self.measured: float | None = None
+        """Seconds of training at which ``newest`` was measured."""
         self._next = clock.budget / 10
+        self._free = clock.budget / 25
+
+    @property
+    def affordable(self) -> bool:
+        """Whether a validation now, though none is due, would keep within the share."""
+        return self._clock.seconds >= self._free
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self._clock.seconds < self._next or trainer.should_stop:
-            return
+        if self._clock.seconds >= max(self._next, self._free) and not trainer.should_stop:
+            self.measure()
+
+    def measure(self) -> None:
+        """Validate now."""
         with self._clock.stopped():
             started = time.perf_counter()
-            self.newest = self._validate()
+            self.newest, self.measured = self._validate(), self._clock.seconds
             took = time.perf_counter() - started
-        self._next = self._clock.seconds + max(took / VALIDATION_SHARE, self._clock.budget / 20)
+        self.put_off(took)
+        self._next = self._clock.seconds + self._clock.budget / 20
+
+    def put_off(self, took: float) -> None:
+        """Pay for ``took`` seconds of looking at the model, by this or by something else, with time until the next look."""
+        self._free = max(self._free, self._clock.seconds) + took / VALIDATION_SHARE
 
 
 class ResumeState(Callback):

@@ -123,7 +123,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
+def save(folder: Path, state: Mapping[str, Tensor], card: Card, *, beside: Mapping[str, bytes] | None = None) -> None:
     """Write a checkpoint, whole or not at all.
 
     Parameters
@@ -134,6 +134,8 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
         Tensors by name, as from ``Module.state_dict``.
     card
         What to say about them.
+    beside
+        Further files by name.
 
     Raises
     ------
@@ -150,6 +152,8 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         _write(temporary / WEIGHTS, to_bytes(tensors, metadata={"format": "pt"}))
         _write(temporary / CARD, card.to_json().encode())
+        for name, content in (beside or {}).items():
+            _write(temporary / name, content)
 
 
 @contextmanager

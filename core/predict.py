@@ -153,10 +153,14 @@ class Predictor:
         """
         mask, confidence = (np.empty(image.shape[1:], np.uint8) for _ in range(2))
         for box, tile in self.tiles(image):
-            highest, best = torch.from_numpy(tile).max(dim=0)
-            mask[box.slices] = best.to(torch.uint8).numpy()
-            confidence[box.slices] = (255 * highest).round().to(torch.uint8).numpy()
+            mask[box.slices], confidence[box.slices] = winners(tile)
         return mask, confidence
+
+
+def winners(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The likeliest class of every pixel and 255 times its probability, uint8 ``(h, w)``, from float32 ``(K, h, w)``."""
+    highest, best = torch.from_numpy(probabilities).max(dim=0)
+    return best.to(torch.uint8).numpy(), (255 * highest).round().to(torch.uint8).numpy()
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,8 @@ MIGRATIONS: tuple[str, ...] = (
         revision INTEGER NOT NULL, sequence INTEGER NOT NULL, runs BLOB NOT NULL, created REAL NOT NULL,
         PRIMARY KEY (revision, sequence));
     """,
+    # Where a round that was not trained came from; NULL for one that was.
+    "ALTER TABLE rounds ADD COLUMN origin TEXT",
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import TrainConfig
 from core.errors import CheckpointError, JobError, LabelError, ProjectError, TrainingError, VolumeError, storage_errors
+from core.frames import choose_frame
 from core.jobs import Handle
 from core.labels import Revision, Role
+from core.moments import Frame
 from core.records import to_json
 from core.rounds import CurvePoint
 from core.store import FrozenSlice, Store
@@ -44,14 +46,22 @@ class Plan:
     round: int
     revisions: tuple[int, ...]
     config: TrainConfig
+    frame: Frame
 
     def as_json(self) -> dict[str, Any]:
         """The plan for the job's record."""
-        return {"round": self.round, "revisions": list(self.revisions), "train": asdict(self.config)}
+        facts = {"round": self.round, "revisions": list(self.revisions), "train": asdict(self.config)}
+        return {**facts, "frame": self.frame.as_json()}
+
+    @classmethod
+    def from_json(cls, store: Store, stored: Mapping[str, Any]) -> Plan:
+        """The plan in a job's record; one that was made before there were frames is given one."""
+        frame = Frame.from_json(stored["frame"]) if "frame" in stored else choose_frame(store)
+        return cls(stored["round"], tuple(stored["revisions"]), TrainConfig(**stored["train"]), frame)
 
 
-def make_plan(store: Store, config: TrainConfig) -> Plan:
-    """Freeze the labels as they are now.
+def make_plan(store: Store, config: TrainConfig, frame: Frame | None) -> Plan:
+    """Freeze the labels as they are now, and choose the frame if none is given.
 
     Raises
     ------
@@ -68,7 +78,7 @@ def make_plan(store: Store, config: TrainConfig) -> Plan:
         raise TrainingError(
             "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
         )
-    return Plan((store.rounds.last() or 0) + 1, tuple(head.id for head in heads), config)
+    return Plan((store.rounds.last() or 0) + 1, tuple(head.id for head in heads), config, frame or choose_frame(store))
 
 
 def interrupted_plan(store: Store) -> Plan:
@@ -84,7 +94,7 @@ def interrupted_plan(store: Store) -> Plan:
     for job in jobs:
         plan = job.arguments.get("plan")
         if plan is not None and plan["round"] == following and not job.active:
-            return Plan(following, tuple(plan["revisions"]), TrainConfig(**plan["train"]))
+            return Plan.from_json(store, plan)
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 
 
@@ -112,16 +122,15 @@ def train_round(
     )
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels)
     score_rounds(store, handle, revisions, validation, {plan.round: scores})
-    (row,) = [r for r in store.rounds.rows([c.name for c in store.catalog.classes]) if r.round == plan.round]
-    return RoundReport(
-        plan.round,
-        fitted.seconds,
-        row.validation_loss,
-        row.validation_dice,
-        row.validation_pixels,
-        fitted.checkpoint,
-        fitted.resumed,
-    )
+    store.moments.sweep()
+    return entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed)
+
+
+def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:
+    """What the records say of a round that was entered just now."""
+    (row,) = [r for r in store.rounds.rows([c.name for c in store.catalog.classes]) if r.round == round_]
+    scores = row.validation_loss, row.validation_dice, row.validation_pixels
+    return RoundReport(round_, row.seconds, *scores, checkpoint, resumed)
 
 
 def _fit(
@@ -134,11 +143,12 @@ def _fit(
     resume: bool,
     report: Callable[[Progress], bool] | None,
 ) -> FitResult:
+    from core.feedback import Watched
     from core.train import fit
 
-    catalog, folder = store.catalog, store.checkpoint_folder(plan.round)
+    catalog, folder, frame = store.catalog, store.checkpoint_folder(plan.round), plan.frame
     resume = resume and folder.with_name(f"{folder.name}.partial").exists()
-    _set_aside(folder)
+    set_aside(folder)
     return fit(
         training,
         validation,
@@ -149,10 +159,11 @@ def _fit(
         card={"project": store.name, "round": plan.round, "label_revisions": list(plan.revisions)},
         report=_Reporter(store, handle, plan, report),
         resume=resume,
+        watched=Watched(frame, store.image(frame.volume, frame.z), store.moments.place(plan.round)),
     )
 
 
-def _set_aside(folder: Path) -> None:
+def set_aside(folder: Path) -> None:
     """Move a checkpoint out of the way that was written but never entered, as when the process died in between."""
     if folder.exists():
         with storage_errors(folder):

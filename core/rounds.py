@@ -15,12 +15,21 @@ from core.records import Records, to_json
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Which round, after how many seconds of its training, another round went back to."""
+
+    round: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class RoundRow:
     """One trained round.
 
     ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
     ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
-    round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's.
+    round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's. ``origin`` is
+    the moment that the round went back to; None where it was trained.
     """
 
     round: int
@@ -34,6 +43,7 @@ class RoundRow:
     seconds: float
     checkpoint: str
     revisions: tuple[int, ...]
+    origin: Origin | None
 
 
 @dataclass(frozen=True)
@@ -100,10 +110,11 @@ class Rounds:
         labelled_slices: int,
         active_seconds: float,
         job: int,
+        origin: Origin | None = None,
     ) -> None:
-        """Enter a trained round whose checkpoint is already in place."""
+        """Enter a round whose checkpoint is already in place."""
         self._records.write(
-            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 round_,
                 time.time(),
@@ -114,6 +125,7 @@ class Rounds:
                 labelled_slices,
                 active_seconds,
                 job,
+                None if origin is None else to_json(asdict(origin)),
             ),
         )
 
@@ -174,6 +186,17 @@ class Rounds:
     def cut_curve(self, round_: int, seconds: float) -> None:
         """Forget the moments of a round's training from ``seconds`` on, which a resume or a fresh start does again."""
         self._records.write("DELETE FROM curve WHERE round = ? AND seconds >= ?", (round_, seconds))
+
+    def copy_curve(self, source: int, target: int, seconds: float) -> None:
+        """Give a round the moments of another one's training up to ``seconds``, which it went back to."""
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM curve WHERE round = ? AND (round <> ? OR seconds > ?)", (target, source, seconds))
+            if source != target:
+                db.execute(
+                    "INSERT INTO curve SELECT ?, seconds, step, train_loss, validation_loss, validation_dice FROM curve "
+                    "WHERE round = ? AND seconds <= ?",
+                    (target, source, seconds),
+                )
 
     def curve(self, round_: int) -> list[CurvePoint]:
         """The moments of a round's training, in order."""
@@ -245,6 +268,7 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
         validation_dice=by_name,
         validation_pixels=row["pixels"] or 0,
         revisions=tuple(json.loads(row["revisions"])),
+        origin=None if row["origin"] is None else Origin(**json.loads(row["origin"])),
         **{name: row[name] for name in kept},
     )
 

@@ -16,6 +16,7 @@ from core.errors import CheckpointError, ProjectError
 from core.geometry import Box
 from core.jobs import Jobs
 from core.labels import LabelStore, Revision, Role
+from core.moments import MomentStore
 from core.predictions import Predicted, PredictionStore
 from core.records import Records
 from core.rounds import Rounds
@@ -50,6 +51,7 @@ class Store:
         self.rounds = Rounds(self.records)
         self.jobs = Jobs(self.records)
         self.predictions = PredictionStore(self.folder / "predictions")
+        self.moments = MomentStore(workspace / "checkpoints" / name)
         self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._unclaimed: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
         self._lock = RLock()

@@ -25,6 +25,7 @@ from core.progress import Progress
 
 if TYPE_CHECKING:
     from core.dataset import LabelledSlice, Patches
+    from core.feedback import Feedback, Watched
     from core.predict import Predictor, Scores
 
 # Lightning takes seconds to import, so it is imported where training starts: the command line's help stays quick.
@@ -76,6 +77,7 @@ def fit(
     card: Mapping[str, Any],
     report: Callable[[Progress], bool],
     resume: bool = False,
+    watched: Watched | None = None,
 ) -> FitResult:
     """Train a network and store it.
 
@@ -97,6 +99,8 @@ def fit(
         Called about once a second; True asks to stop.
     resume
         Carry on an interrupted training of the same data, if there is one; otherwise start anew.
+    watched
+        What to predict again and again meanwhile, so that its moments are kept; nothing if None.
 
     Raises
     ------
@@ -115,6 +119,7 @@ def fit(
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
         run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report)
+        run.watch(watched, card)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(partial)
         run.carry_on(state)
@@ -199,7 +204,17 @@ class _Run:
         self.validations = callbacks.Validation(self.clock, self._validate_quickly)
         self.resume_state = callbacks.ResumeState(self.clock, state)
         self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report)
+        self.feedback: Feedback | None = None
         self.resumed, self.steps = False, 0
+
+    def watch(self, watched: Watched | None, extra: Mapping[str, Any]) -> None:
+        """Keep moments of the training; ``extra`` are further facts for their cards."""
+        from core.feedback import Feedback, Model
+
+        def model(scores: Scores | None) -> Model:
+            return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, extra))
+
+        self.feedback = None if watched is None else Feedback(self.clock, self.validations, watched, model)
 
     def _fingerprint(self) -> str:
         """The same for a training of the same labels, classes and settings; the budget may differ."""
@@ -243,7 +258,13 @@ class _Run:
             devices=1,
             precision=precision(self.device),
             max_epochs=-1,  # the clock ends the training
-            callbacks=[self.clock, self.validations, self.resume_state, self.reports],
+            callbacks=[
+                self.clock,
+                self.validations,
+                *([self.feedback] if self.feedback else []),
+                self.resume_state,
+                self.reports,
+            ],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -272,6 +293,8 @@ class _Run:
         scores = score(self.predictor(), self.validation)
         self.validations.newest = scores
         self.reports.tell(self.steps)
+        if self.feedback is not None:
+            self.feedback.keep(self.steps, end=True)
         save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
         return FitResult(folder, self.clock.seconds, scores.loss, scores.dice, scores.pixels, self.steps, self.resumed)
 

@@ -1,4 +1,4 @@
-"""The loop: ``train``, ``propose``, ``predict``, ``evaluate``."""
+"""The loop: ``train``, ``restore``, ``propose``, ``predict``, ``evaluate``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from core.cli.edge import answer, working
+from core.cli.edge import answer, say, working
 from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_range
 from core.cli.projects import dice_words, number
 from core.config import ProposeConfig, TrainConfig, help_text
@@ -17,6 +17,7 @@ from core.errors import Cancelled
 
 if TYPE_CHECKING:
     from core.progress import Progress
+    from core.retrain import RoundReport
 
 
 def train(
@@ -25,6 +26,13 @@ def train(
         float | None, typer.Option(help=help_text(TrainConfig, "seconds"), show_default=f"{TrainConfig.seconds:g}")
     ] = None,
     seed: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "seed"), show_default=f"{TrainConfig.seed}")] = None,
+    watch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="Z", min=0, help="Slice whose prediction is kept as training goes on; by default one beside the labels."
+        ),
+    ] = None,
+    volume_index: VolumeIndex = 0,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels, seconds and seed."),
@@ -34,17 +42,28 @@ def train(
 ) -> None:
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
     given = {name: value for name, value in {"seconds": seconds, "seed": seed}.items() if value is not None}
-    if resume and given:
-        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out --{' and --'.join(given)}.")
+    refused = [*given, *(["watch"] if watch is not None else [])]
+    if resume and refused:
+        raise typer.BadParameter(
+            f"--resume goes on with the settings it was stopped with; leave out --{' and --'.join(refused)}."
+        )
     config = configured(TrainConfig, **given)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
+    frame = None if watch is None else project.frame(volume_index, watch)
     try:
         with working("Training") as report:
-            done = project.train(config, resume=resume, report=lambda now: report(now.seconds / now.budget, _words(now)))
+            done = project.train(
+                config, frame=frame, resume=resume, report=lambda now: report(now.seconds / now.budget, _words(now))
+            )
     except Cancelled as stopped:
         raise Cancelled(f"Training was stopped; underpaint train {name} --resume goes on with it.") from stopped
+    _tell(done, project.caution(), as_json=as_json)
+
+
+def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
+    """What a round entered just now is like."""
     result = {
         "round": done.round,
         "seconds": done.seconds,
@@ -56,8 +75,27 @@ def train(
         f"Round {done.round}: {done.seconds:.0f} s, validation loss {number(done.validation_loss)}, "
         f"Dice {dice_words(done.validation_dice)}.\n{done.checkpoint}"
     )
-    caution = project.caution()
     answer(result, text if caution is None else f"{text}\nBut {caution}.", as_json=as_json)
+
+
+def restore(
+    name: Name,
+    round_number: Annotated[int, typer.Option("--round", metavar="R", min=1, help="The round to go back to.")],
+    moment: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="The moment of its training, see rounds --moments; its end by default."),
+    ] = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Make a kept moment of a training, or an earlier round, the newest model, as a round of its own."""
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    with working("Measuring"):
+        done = project.restore(round_number, seconds=moment)
+    _tell(done, project.caution(), as_json=as_json)
+    say(f"It has no proposals yet: underpaint propose {name} looks through the volume with it.")
 
 
 def _words(now: Progress) -> str:

@@ -1,0 +1,116 @@
+"""What is seen of a training while it goes on: the averaged weights predict one frame, and the moment is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import normalisation
+from core.callbacks import VALIDATION_SHARE, Clock, Validation
+from core.checkpoints import Card
+from core.moments import Frame, cut, keep, moment_facts, step_folder
+from core.predict import Predictor, Scores, winners
+
+MOMENTS = 10
+"""Moments of a training at most, its end among them."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The frame of a training.
+
+    Attributes
+    ----------
+    frame
+        Which part of which slice.
+    image
+        That whole slice, raw ``(C, H, W)``: its grey range is that of the slice, and the frame is seen with its surroundings.
+    folder
+        Where the moments go.
+    """
+
+    frame: Frame
+    image: NDArray[Any]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Model:
+    """The weights of a moment: ready to predict, to be stored, and what to say of them."""
+
+    predictor: Predictor
+    state: Mapping[str, Tensor]
+    card: Card
+
+
+def due(number: int, budget: float) -> float:
+    """Seconds of training at which moment ``number``, from 0, is to be kept: the later, the further apart."""
+    return float(budget * ((number + 1) / MOMENTS) ** 2)
+
+
+class Feedback(Callback):
+    """Predicts the frame now and then and keeps the moment, within the share of time that validations may take.
+
+    Parameters
+    ----------
+    clock
+        Stopped meanwhile.
+    validation
+        Brought forward to a moment where it has time for that, and put off by what the moment took.
+    watched
+        The frame.
+    model
+        Gives the averaged weights as they are now; called with the scores for the card.
+    """
+
+    def __init__(self, clock: Clock, validation: Validation, watched: Watched, model: Callable[[Scores | None], Model]) -> None:
+        self._clock, self._validation, self._watched, self._model = clock, validation, watched, model
+        self._grey = normalisation.measure(watched.image)
+        self._next = due(0, clock.budget)
+        self._spent = self._last = 0.0
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """A resume goes on after the moments there are; what is kept of a later time will be done again."""
+        cut(self._watched.folder, self._clock.seconds)
+        self._plan(self._clock.seconds)
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        seconds = self._clock.seconds
+        if seconds < self._next or trainer.should_stop or self._spent + self._last > VALIDATION_SHARE * seconds:
+            return
+        if self._validation.affordable:
+            self._validation.measure()
+        with self._clock.stopped():
+            started = time.perf_counter()
+            self.keep(trainer.global_step)
+            self._last = time.perf_counter() - started
+        self._spent += self._last
+        self._validation.put_off(self._last)
+        self._plan(seconds)
+
+    def _plan(self, seconds: float) -> None:
+        """When the next moment is due: the last one is the end, which is kept by whoever ends the training."""
+        times = (due(number, self._clock.budget) for number in range(MOMENTS - 1))
+        self._next = next((at for at in times if at > seconds), float("inf"))
+
+    def keep(self, step: int, *, end: bool = False) -> None:
+        """Predict the frame and store the moment now; ``end`` says that these weights become the checkpoint."""
+        validation, frame = self._validation, self._watched.frame
+        model = self._model(validation.newest)
+        validated = self._clock.seconds if end else validation.measured
+        facts = moment_facts(frame, end=end, validated=None if validated is None else round(validated, 3))
+        card = replace(
+            model.card,
+            training={**model.card.training, "seconds": round(self._clock.seconds, 3), "steps": step},
+            extra={**model.card.extra, "moment": facts},
+        )
+        ((_, probabilities),) = model.predictor.boxes(self._watched.image, [frame.box], self._grey)
+        mask, confidence = winners(probabilities)
+        keep(step_folder(self._watched.folder, step), model.state, card, mask, confidence)
