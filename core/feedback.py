@@ -21,6 +21,9 @@ from core.predict import Predictor, Scores, winners
 MOMENTS = 10
 """Moments of a training at most, its end among them."""
 
+FRAME_SHARE = VALIDATION_SHARE / 2
+"""Of the time that validations may take, moments take no more than half."""
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -83,7 +86,7 @@ class Feedback(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         seconds = self._clock.seconds
-        if seconds < self._next or trainer.should_stop or self._spent + self._last > VALIDATION_SHARE * seconds:
+        if seconds < self._next or trainer.should_stop or self._spent + self._last > FRAME_SHARE * seconds:
             return
         if self._validation.affordable:
             self._validation.measure()

@@ -31,15 +31,19 @@ def choose_frame(store: Store, volume: int | None = None, z: int | None = None) 
     ProjectError
         If there is no such slice.
     """
-    heads = sorted(store.labels.heads(), key=lambda head: (head.volume, head.z))
     if volume is None or z is None:
-        if not heads:
-            return _frame(store, 0, store.catalog.row(0).depth // 2, None)
-        middle = heads[len(heads) // 2]
-        return _frame(store, middle.volume, _free_near(store, middle, heads), middle)
-    store.slice_shape(volume, z)
-    near = [head for head in heads if head.volume == volume]
+        volume, z = choose_slice(store)
+    near = [head for head in store.labels.heads() if head.volume == volume]
     return _frame(store, volume, z, min(near, key=lambda head: abs(head.z - z), default=None))
+
+
+def choose_slice(store: Store) -> tuple[int, int]:
+    """Volume and z of the slice that tells most, see :func:`choose_frame`; reads no raster."""
+    heads = sorted(store.labels.heads(), key=lambda head: (head.volume, head.z))
+    if not heads:
+        return 0, store.catalog.row(0).depth // 2
+    middle = heads[len(heads) // 2]
+    return middle.volume, _free_near(store, middle, heads)
 
 
 def _free_near(store: Store, head: Revision, heads: list[Revision]) -> int:

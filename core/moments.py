@@ -74,6 +74,8 @@ class Moment:
         Bytes on disk.
     folder
         Where it lies; a checkpoint.
+    created
+        UTC, ISO 8601.
     """
 
     round: int
@@ -85,6 +87,7 @@ class Moment:
     end: bool
     size: int
     folder: Path
+    created: str
 
 
 def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:
@@ -192,6 +195,7 @@ def _read(round_: int, folder: Path) -> Moment | None:
             end=bool(facts["end"]),
             size=_size(folder),
             folder=folder,
+            created=card.created,
         )
     except (CheckpointError, KeyError, TypeError, ValueError):
         return None

@@ -29,7 +29,7 @@ from core.config import ProposeConfig, TrainConfig
 from core.correct import News
 from core.drafts import Editing, Patch
 from core.errors import ProjectError, storage_errors
-from core.frames import choose_frame
+from core.frames import choose_frame, choose_slice
 from core.geometry import Box, Polygon
 from core.handover import Handover
 from core.jobs import Job
@@ -480,6 +480,10 @@ class Project:
     def frame(self, volume: int | None = None, z: int | None = None) -> Frame:
         """At most 1024 x 1024 pixels of that slice, or of one without a label near the middle of the labelled ones."""
         return choose_frame(self.store, volume, z)
+
+    def slice_to_watch(self) -> tuple[int, int]:
+        """``(volume, z)`` that :meth:`frame` takes if none is given; reads no raster."""
+        return choose_slice(self.store)
 
     def moments(self, round_: int) -> list[Moment]:
         """The kept moments of a round's training in order, also while it goes on; of older rounds none are kept."""

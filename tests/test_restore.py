@@ -18,8 +18,9 @@ from core.project import Project
 from core.restore import nearest
 from core.rounds import Origin
 from tests.conftest import Files
+from tests.planted import plant
 
-SMALL = TrainConfig(seconds=4, patch=64, batch=2, channels=4, depth=2)
+SMALL = TrainConfig(seconds=2, patch=64, batch=2, channels=4, depth=2)
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,11 @@ def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> 
     workspace = tmp_path_factory.mktemp("original")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
     project.import_labels(phantom_files.truth, slices=[2, 8])
-    project.train(SMALL, frame=project.frame(0, 5))
+    project.train(SMALL)
     project.import_labels(phantom_files.truth, slices=[5])
     project.train(SMALL)
+    plant(project, 1)
+    plant(project, 2, source=2, times=(1.0, 1.5, 2.0))
     project.propose(ProposeConfig(number=2))
     project.store.records.close()
     return workspace
@@ -134,13 +137,13 @@ def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
 def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) -> None:
     """Who sees the prediction get worse cancels, and takes the moment before; the rest can then not be resumed."""
     with pytest.raises(Cancelled):
-        project.train(SMALL, report=lambda progress: progress.seconds > 2)
+        project.train(SMALL, report=lambda progress: True)
     moments = project.moments(3)
     done = project.restore(3, seconds=moments[0].seconds)
     assert done.round == 3
     assert same_weights(done.checkpoint, moments[0].folder)
     assert project.moments(3) == moments
-    assert max(point.seconds for point in project.curve(3)) <= moments[0].seconds or not project.curve(3)
+    assert all(point.seconds <= moments[0].seconds for point in project.curve(3))
     with pytest.raises(JobError, match="No training was interrupted"):
         project.train(resume=True)
 
@@ -148,7 +151,7 @@ def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) 
 def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
     """Its number is taken; its moments are not taken for those of the round that has it now."""
     with pytest.raises(Cancelled):
-        project.train(SMALL, report=lambda progress: progress.seconds > 1)
+        project.train(SMALL, report=lambda progress: True)
     assert project.moments(3)
     project.restore(1)
     assert project.moments(3) == []

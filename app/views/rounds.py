@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from app import charts, session
+from app import charts, figures, moments, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.status import POLL_SECONDS, held_back, scores_note, show_job, trained_but
 from core.config import ProposeConfig, TrainConfig, help_text
@@ -14,7 +14,7 @@ from core.jobs import Job
 from core.project import Project
 from core.rounds import RoundRow
 
-_TRAINING = ("round", "train")
+_TRAINING = ("round", "train", "restore")
 _FIRST_TEXT = """
 **Nothing is painted yet.** A round turns what you painted into a model:
 
@@ -36,6 +36,7 @@ def show() -> None:
         empty_page(_FIRST_TEXT, "annotate", "Go to Annotate")
         return
     left, right = st.columns([1, 2.4], gap="large")
+    st.html(figures.CSS)
     with left:
         _start(project, rows, job)
     with right:
@@ -65,9 +66,10 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     number = st.number_input(
         "Slices to propose afterwards", 1, 50, ProposeConfig().number, help=help_text(ProposeConfig, "number")
     )
+    watched = moments.choose_frame(project)
     busy = job is not None and job.active
     if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy, width="stretch"):
-        project.start_round(TrainConfig(seconds=float(chosen)), ProposeConfig(number=int(number)))
+        project.start_round(TrainConfig(seconds=float(chosen)), ProposeConfig(number=int(number)), frame=project.frame(*watched))
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
     if busy:
@@ -83,7 +85,7 @@ def _latest(project: Project, was_active: bool) -> None:
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")
             _resume(project, job)
-        _curve(project, _watched(project, job), job)
+        _curve(project, moments.strip(project, _watched(project, job), job), job)
 
 
 def _watched(project: Project, job: Job | None) -> int:
@@ -175,9 +177,14 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
                 "Validation loss": "–" if r.validation_loss is None else f"{r.validation_loss:.3f}",
                 **scores,
                 "Measured on": plural(r.validation_pixels, "pixel"),
+                **({"Went back to": _origin(r)} if any(row.origin for row in rows) else {}),
             }
         )
     return made[::-1]
+
+
+def _origin(row: RoundRow) -> str:
+    return "–" if row.origin is None else f"round {row.origin.round} at {duration(row.origin.seconds)}"
 
 
 def _colors(project: Project) -> dict[str, str]:
