@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch import Tensor
 from core import normalisation
 from core.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.checkpoints import Card
+from core.geometry import Box
 from core.moments import Frame, cut, keep, moment_facts, step_folder
 from core.predict import Predictor, Scores, winners
 
@@ -23,6 +25,9 @@ MOMENTS = 10
 
 FRAME_SHARE = VALIDATION_SHARE / 2
 """Of the time that validations may take, moments take no more than half."""
+
+SMALLEST_SIDE = 256
+"""Pixels that a frame keeps on a side, however slow the machine."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,23 @@ def due(number: int, budget: float) -> float:
     return float(budget * ((number + 1) / MOMENTS) ** 2)
 
 
+def affordable(frame: Frame, took: float, budget: float) -> Frame:
+    """The middle of a frame, as much of it as can be predicted for every moment of a training.
+
+    Parameters
+    ----------
+    took
+        Seconds that all of it took once.
+    budget
+        Seconds of the training.
+    """
+    share = min(1.0, FRAME_SHARE * budget / (MOMENTS - 1) / took)
+    (height, width), box = frame.box.shape, frame.box
+    h, w = (min(length, max(SMALLEST_SIDE, round(length * share**0.5))) for length in (height, width))
+    y0, x0 = box.y0 + (height - h) // 2, box.x0 + (width - w) // 2
+    return replace(frame, box=Box(y0, x0, y0 + h, x0 + w))
+
+
 class Feedback(Callback):
     """Predicts the frame now and then and keeps the moment, within the share of time that validations may take.
 
@@ -75,9 +97,10 @@ class Feedback(Callback):
 
     def __init__(self, clock: Clock, validation: Validation, watched: Watched, model: Callable[[Scores | None], Model]) -> None:
         self._clock, self._validation, self._watched, self._model = clock, validation, watched, model
+        self._frame: Frame | None = None  # as much of the one watched as can be afforded, once that is known
         self._grey = normalisation.measure(watched.image)
         self._next = due(0, clock.budget)
-        self._spent = self._last = 0.0
+        self._spent = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """A resume goes on after the moments there are; what is kept of a later time will be done again."""
@@ -86,16 +109,16 @@ class Feedback(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         seconds = self._clock.seconds
-        if seconds < self._next or trainer.should_stop or self._spent + self._last > FRAME_SHARE * seconds:
+        if seconds < self._next or trainer.should_stop or self._spent > FRAME_SHARE * seconds:
             return
         if self._validation.affordable:
             self._validation.measure()
         with self._clock.stopped():
             started = time.perf_counter()
             self.keep(trainer.global_step)
-            self._last = time.perf_counter() - started
-        self._spent += self._last
-        self._validation.put_off(self._last)
+            took = time.perf_counter() - started
+        self._spent += took
+        self._validation.put_off(took)
         self._plan(seconds)
 
     def _plan(self, seconds: float) -> None:
@@ -105,8 +128,8 @@ class Feedback(Callback):
 
     def keep(self, step: int, *, end: bool = False) -> None:
         """Predict the frame and store the moment now; ``end`` says that these weights become the checkpoint."""
-        validation, frame = self._validation, self._watched.frame
-        model = self._model(validation.newest)
+        validation, model = self._validation, self._model(self._validation.newest)
+        frame, mask, confidence = self._seen(model.predictor)
         validated = self._clock.seconds if end else validation.measured
         facts = moment_facts(frame, end=end, validated=None if validated is None else round(validated, 3))
         card = replace(
@@ -114,6 +137,16 @@ class Feedback(Callback):
             training={**model.card.training, "seconds": round(self._clock.seconds, 3), "steps": step},
             extra={**model.card.extra, "moment": facts},
         )
-        ((_, probabilities),) = model.predictor.boxes(self._watched.image, [frame.box], self._grey)
-        mask, confidence = winners(probabilities)
         keep(step_folder(self._watched.folder, step), model.state, card, mask, confidence)
+
+    def _seen(self, predictor: Predictor) -> tuple[Frame, NDArray[np.uint8], NDArray[np.uint8]]:
+        """The frame, and its mask and confidence; the first time it is cut to what the machine can afford."""
+        whole = self._frame or self._watched.frame
+        started = time.perf_counter()
+        ((_, probabilities),) = predictor.boxes(self._watched.image, [whole.box], self._grey)
+        mask, confidence = winners(probabilities)
+        if self._frame is None:
+            self._frame = affordable(whole, time.perf_counter() - started, self._clock.budget)
+        y, x = self._frame.box.y0 - whole.box.y0, self._frame.box.x0 - whole.box.x0
+        part = Box(y, x, y + self._frame.box.shape[0], x + self._frame.box.shape[1]).slices
+        return self._frame, mask[part], confidence[part]

@@ -14,7 +14,7 @@ from core.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.checkpoints import load, load_card
 from core.config import TrainConfig
 from core.errors import Cancelled
-from core.feedback import MOMENTS, Feedback, Watched, due
+from core.feedback import MOMENTS, Feedback, Watched, affordable, due
 from core.geometry import Box
 from core.moments import Frame, Moment, MomentStore, picture
 from core.predict import Predictor, Scores
@@ -30,7 +30,7 @@ def trained(
     folder: Path, seconds: float = 3.0, *, report: Callable[[Progress], bool] = lambda progress: False, resume: bool = False
 ) -> FitResult:
     """A short training that is watched on a slice it never sees."""
-    config = TrainConfig(seconds=seconds, patch=64, batch=2, channels=4, depth=2)
+    config = TrainConfig(seconds=seconds, patch=64, batch=4, channels=8, depth=2)
     return fit(
         [discs(0)], [discs(1)], class_names=("grey", "disc", "square"), in_channels=1, config=config, folder=folder / "round-001",
         card={"label_revisions": [1]}, report=report, resume=resume,
@@ -47,7 +47,7 @@ def moments(folder: Path) -> list[Moment]:
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a training that was watched to its end."""
     folder = tmp_path_factory.mktemp("watched")
-    trained(folder)
+    trained(folder, 6.0)
     return folder
 
 
@@ -83,6 +83,31 @@ def test_the_model_is_seen_to_learn(watched: Path) -> None:
     truth = UNSEEN.mask[FRAME.box.slices]
     first, last = ((picture(moment)[0] == truth).mean() for moment in (moments(watched)[0], moments(watched)[-1]))
     assert last > first + 0.05
+
+
+@pytest.mark.parametrize(
+    ("took", "box"),
+    [(0.1, Box(100, 0, 1124, 1024)), (2.4, Box(356, 256, 868, 768)), (99.0, Box(484, 384, 740, 640))],
+)
+def test_a_slow_machine_watches_the_middle_of_the_frame(took: float, box: Box) -> None:
+    """As much of it as ten moments of 108 s can afford, 0.6 s each; 256 pixels at least."""
+    assert affordable(Frame(0, 3, Box(100, 0, 1124, 1024)), took, 108.0) == Frame(0, 3, box)
+
+
+def test_a_small_frame_stays_as_it_is() -> None:
+    """There is nothing to win."""
+    assert affordable(FRAME, 99.0, 1.0) == FRAME
+
+
+def test_all_moments_of_a_training_show_the_same_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the frame was cut, it was before the first was kept, and the picture is that of the part."""
+    monkeypatch.setattr("core.feedback.SMALLEST_SIDE", 32)
+    monkeypatch.setattr("core.feedback.FRAME_SHARE", 1e-9)
+    trained(tmp_path, 1.0)
+    (first, *_), end = moments(tmp_path), moments(tmp_path)[-1]
+    assert first.frame == end.frame == Frame(0, 7, Box(24, 36, 56, 68))
+    whole, _ = Predictor.load(end.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
+    assert (picture(end)[0] == whole[24:56, 36:68]).mean() > 0.99
 
 
 def test_a_loss_says_when_it_was_measured(watched: Path) -> None:
