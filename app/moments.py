@@ -79,7 +79,7 @@ def _chosen_round(project: Project, watched: int) -> int:
     rows = project.rounds()
     known = sorted({*(row.round for row in rows), *project.moment_rounds()}, reverse=True)
     if len(known) < 2:
-        return watched
+        return watched if watched in known or not known else known[0]
     origin = rows[-1].origin if rows and watched == rows[-1].round else None
     start = watched if origin is None or project.moments(watched) else origin.round
     index = known.index(start) if start in known else 0

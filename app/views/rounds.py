@@ -135,8 +135,8 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
     st.caption(f"{_measured_on(rows)} {scores_note(project, rows[-1])}")
     caution = project.caution()
     if caution is not None:
-        st.warning(f"{trained_but(rows[-1].round, caution)} It predicts all the same: look at what it predicts with care, or "
-                   "train again.", icon=":material/warning:")  # fmt: skip
+        st.warning(f"{trained_but(rows[-1].round, caution)} It predicts all the same: look at what it predicts with care, "
+                   "train again, or go back to a better moment above.", icon=":material/warning:")  # fmt: skip
     losses, dice = charts.round_rows(rows)
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)
