@@ -12,6 +12,16 @@ CSS = """
   .up-picture { position: relative; margin: 0 auto; overflow: hidden; border-radius: 6px; background: #8882; }
   .up-picture img { display: block; width: 100%; height: 100%; font-size: 0.875rem; }
   .up-picture.pixels img { image-rendering: pixelated; }
+  .up-picture img.over { position: absolute; inset: 0; }
+  .up-picture img.past { animation: up-past 0.4s ease-in forwards; }
+  @keyframes up-past { to { opacity: 0; } }
+  .up-strip { display: flex; gap: 6px; }
+  .up-strip > div { flex: 1 1 0; min-width: 0; max-width: 7rem; text-align: center; font-size: 0.8rem; }
+  .up-strip > div.chosen { font-weight: 600; }
+  .up-strip > div.chosen .up-picture { outline: 2px solid #0b6e75; outline-offset: 1px; }
+  .up-frame .up-picture { margin: 0; }
+  .up-legend span { margin-right: 0.9em; font-size: 0.875rem; white-space: nowrap; }
+  .up-legend i { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 2px; margin-right: 0.35em; }
   .up-picture i { position: absolute; box-sizing: border-box; border: 2px solid var(--box); outline: 1px solid #0008; }
 </style>
 """
@@ -29,6 +39,7 @@ def picture(
     boxes: Sequence[Box] = (),
     color: str = BOX_COLOR,
     pixels: bool = False,
+    over: Sequence[str] = (),
 ) -> str:
     """A picture of a slice, or of a part of it, as wide as its column allows.
 
@@ -44,14 +55,21 @@ def picture(
         Outlined in ``color``; pixels of what is shown.
     pixels
         Draw enlarged pixels as squares, for looking closely.
+    over
+        Addresses of transparent pictures that lie over it. All but the last were shown before and fade out, so that the last
+        one has time to arrive.
     """
     height, width = shape
     size = f"aspect-ratio:{width}/{height};width:min(100%,{tallest}*{width / height:.4f})"
     frames = "".join(_frame(box, shape) for box in boxes)
+    layers = "".join(
+        f'<img class="over{" past" if number else ""}" src="{html.escape(one)}" alt="">'
+        for number, one in reversed(list(enumerate(reversed(over))))
+    )
     kind = "up-picture pixels" if pixels else "up-picture"
     return (
         f'<div class="{kind}" style="{size};--box:{color}">'
-        f'<img src="{html.escape(url)}" alt="{html.escape(alt)}" decoding="async">{frames}</div>'
+        f'<img src="{html.escape(url)}" alt="{html.escape(alt)}" decoding="{"sync" if over else "async"}">{layers}{frames}</div>'
     )
 
 

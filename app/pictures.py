@@ -116,6 +116,29 @@ def overlay(
     return np.asarray(np.rint(table).astype(np.uint8)[mask, grey])
 
 
+def tint(mask: NDArray[np.uint8], colors: Mapping[int, str], opacity: float = 0.45) -> bytes:
+    """Only the colours of :func:`overlay`, as a PNG to lie over the grey picture: a palette, and small.
+
+    Parameters
+    ----------
+    mask
+        uint8 ``(H, W)`` of class ids. Class 0, the background, and ids without a colour are transparent.
+    colors
+        ``#rrggbb`` by class id.
+    opacity
+        Of the other classes, 0 to 1.
+    """
+    palette, alpha = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
+    for class_id, color in colors.items():
+        if class_id != 0:
+            palette[class_id], alpha[class_id] = rgb(color), round(255 * opacity)
+    picture = Image.fromarray(mask, mode="L")
+    picture.putpalette(palette.tobytes())
+    out = io.BytesIO()
+    picture.save(out, format="PNG", transparency=alpha.tobytes(), compress_level=_SQUEEZE)
+    return out.getvalue()
+
+
 def confidence_colors(confidence: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
     """Confidence uint8 ``(H, W)`` (255 = certain) in colours: dark where sure, bright where unsure.
 

@@ -15,6 +15,7 @@
     GET  /underpaint/api/<project>/<volume>/<z>/suggestion         a mask made from other slices, as runs
     GET  /underpaint/api/<project>/<volume>/<z>/superpixels        a tile of small patches that keep to edges
     GET  /underpaint/api/<project>/<volume>/<z>/preview            a box of it as a quick first model sees it
+    GET  /underpaint/api/<project>/moments/<round>/<step>.png      what a moment of a training made of its frame
     GET  /underpaint/api/<project>/results/<file>                  a finished result
     GET  /underpaint/api/<project>/results/<folder>.zip            one that is a folder, as one file
 
@@ -33,15 +34,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.api import archive, edit, files, preview, suggest, thumbnails, view
+from app.api import archive, edit, files, moments, preview, suggest, thumbnails, view
 from app.api.place import open_project
 from app.api.thumbnails import Layer, version
 from app.guard import Refusal, check_host, check_origin, check_site, check_token, issue_token, read_body
 from core.errors import CheckpointError, JobError, LabelError, StorageError, UnderpaintError, VolumeError
 from core.geometry import Box
+from core.moments import Moment
 from core.project import Project
 
-__all__ = ["issue_token", "module_url", "open_project", "picture_url", "result_url", "routes"]
+__all__ = ["issue_token", "module_url", "moment_url", "open_project", "picture_url", "result_url", "routes"]
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
@@ -57,6 +59,7 @@ def routes() -> list[Route]:
         Route("/underpaint/static/{version}/{name}", _reading(files.static)),
         Route("/underpaint/api/{project}/results/{name}.zip", _reading(archive.result)),
         Route("/underpaint/api/{project}/results/{name}", _reading(files.result)),
+        Route("/underpaint/api/{project}/moments/{round:int}/{step:int}.png", _reading(moments.prediction)),
         Route(f"{place}/slice", _reading(edit.slice_)),
         Route(f"{place}/grey", _reading(view.grey)),
         Route(f"{place}/histogram", _reading(view.histogram)),
@@ -85,6 +88,12 @@ def picture_url(project: Project, volume: int, z: int, *, layer: Layer, side: in
     if box is not None:
         asked["box"] = f"{box.y0},{box.x0},{box.y1},{box.x1}"
     return f"{_slice(project.name, volume, z)}/thumbnail.png?{urlencode(asked, safe=',')}"
+
+
+def moment_url(project: Project, moment: Moment, *, side: int) -> str:
+    """Address of what a moment made of its frame, in transparent colours, ``side`` pixels long at most."""
+    asked = urlencode({"side": side, "v": moments.version(project, moment)})
+    return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"
 
 
 def _slice(project: str, volume: int, z: int) -> str:

@@ -18,6 +18,7 @@ from core.rounds import RoundRow
 KIND_WORDS = {
     "round": "Training and scanning",
     "train": "Training",
+    "restore": "Going back",
     "scan": "Scanning the volume",
     "segment": "Segmenting everything",
     "confidence": "Exporting confidence",

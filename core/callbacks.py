@@ -115,32 +115,45 @@ class Validation(Callback):
     def __init__(self, clock: Clock, validate: Callable[[], Scores]) -> None:
         self._clock, self._validate = clock, validate
         self.newest: Scores | None = None
+        self.measured: float | None = None
+        """Seconds of training at which ``newest`` was measured."""
         self.number = 0
         """How many there were, those before a resume included."""
-        self._share, self._seconds, self._took = FIRST_VALIDATION - BETWEEN_VALIDATIONS, 0.0, 0.0
+        self._share, self._seconds = FIRST_VALIDATION - BETWEEN_VALIDATIONS, 0.0
+        self._free = 0.0
+
+    @property
+    def affordable(self) -> bool:
+        """Whether a validation now, though none is due, would keep within the share."""
+        return self._clock.seconds >= self._free
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        share = self._clock.share(trainer.global_step)
-        if trainer.should_stop or not self._is_due(share):
-            return
-        with self._clock.stopped():
-            started = time.perf_counter()
-            self.newest = self._validate()
-            self._took = time.perf_counter() - started
-        self.number += 1
-        self._share, self._seconds = share, self._clock.seconds
+        if not trainer.should_stop and self.affordable and self._is_due(self._clock.share(trainer.global_step)):
+            self.measure(trainer.global_step)
 
     def _is_due(self, share: float) -> bool:
-        since = self._clock.seconds - self._seconds
-        far = share - self._share >= BETWEEN_VALIDATIONS or since >= LONGEST_BETWEEN
-        return far and since >= self._took / VALIDATION_SHARE
+        return share - self._share >= BETWEEN_VALIDATIONS or self._clock.seconds - self._seconds >= LONGEST_BETWEEN
+
+    def measure(self, step: int) -> None:
+        """Validate now, after so many steps."""
+        with self._clock.stopped():
+            started = time.perf_counter()
+            self.newest, self.measured = self._validate(), self._clock.seconds
+            took = time.perf_counter() - started
+        self.number += 1
+        self._share, self._seconds = self._clock.share(step), self._clock.seconds
+        self.put_off(took)
+
+    def put_off(self, took: float) -> None:
+        """Pay for ``took`` seconds of looking at the model, by this or by something else, with time until the next look."""
+        self._free = max(self._free, self._clock.seconds) + took / VALIDATION_SHARE
 
     def state_dict(self) -> dict[str, Any]:
-        return {"number": self.number, "share": self._share, "seconds": self._seconds, "took": self._took}
+        return {"number": self.number, "share": self._share, "seconds": self._seconds, "free": self._free}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.number = int(state_dict["number"])
-        self._share, self._seconds, self._took = (float(state_dict[name]) for name in ("share", "seconds", "took"))
+        self._share, self._seconds, self._free = (float(state_dict[name]) for name in ("share", "seconds", "free"))
 
 
 class StopRules(Callback):

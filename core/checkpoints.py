@@ -136,7 +136,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
+def save(folder: Path, state: Mapping[str, Tensor], card: Card, *, beside: Mapping[str, bytes] | None = None) -> None:
     """Write a checkpoint, whole or not at all.
 
     Parameters
@@ -147,6 +147,8 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
         Tensors by name, as from ``Module.state_dict``.
     card
         What to say about them.
+    beside
+        Further files by name.
 
     Raises
     ------
@@ -165,6 +167,8 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card) -> None:
         tensors = {n: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for n, tensor in state.items()}
         _write(temporary / WEIGHTS, to_bytes(tensors, metadata={"format": "pt"}))
         _write(temporary / CARD, card.to_json().encode())
+        for name, content in (beside or {}).items():
+            _write(temporary / name, content)
 
 
 @contextmanager

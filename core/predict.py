@@ -198,9 +198,7 @@ class Predictor:
         """
         mask, confidence = (np.empty(image.shape[1:], np.uint8) for _ in range(2))
         for box, tile in self.tiles(image):
-            highest, best = torch.from_numpy(tile).max(dim=0)
-            mask[box.slices] = best.to(torch.uint8).numpy()
-            confidence[box.slices] = (255 * highest).round().to(torch.uint8).numpy()
+            mask[box.slices], confidence[box.slices] = winners(tile)
         return mask, confidence
 
 
@@ -220,6 +218,12 @@ def _network(folder: Path, card: Card, state: dict[str, Tensor], own: Mapping[st
             "project.use(network) in your script, or train a round of a built-in network."
         )
     return loaded(own[card.own_class], card.own_class, state)
+
+
+def winners(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The likeliest class of every pixel and 255 times its probability, uint8 ``(h, w)``, from float32 ``(K, h, w)``."""
+    highest, best = torch.from_numpy(probabilities).max(dim=0)
+    return best.to(torch.uint8).numpy(), (255 * highest).round().to(torch.uint8).numpy()
 
 
 @dataclass(frozen=True)

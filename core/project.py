@@ -29,15 +29,18 @@ from core.config import Architecture, AugmentConfig, PredictConfig, ProposeConfi
 from core.correct import News
 from core.drafts import Editing, Patch
 from core.errors import NetworkError, ProjectError, storage_errors
+from core.frames import choose_frame, choose_slice
 from core.geometry import Box, Polygon
 from core.handover import Handover
 from core.jobs import Job
 from core.labels import Claim, Revision, Role, Work
+from core.moments import Frame, Moment
 from core.predictions import Predicted
 from core.preview import Preview, Previews
 from core.propose import Proposal, ScoredSlice
 from core.quality import Evaluation, ValidationSummary
 from core.records import LabelClass, Records
+from core.restore import find, restore
 from core.retrain import RoundReport, interrupted_plan, make_plan, train_round
 from core.rounds import CurvePoint, RoundRow
 from core.scan import first_proposals, open_proposals, propose, scan
@@ -462,6 +465,7 @@ class Project:
         self,
         config: TrainConfig = TrainConfig(),
         *,
+        frame: Frame | None = None,
         resume: bool = False,
         tensorboard: bool = False,
         report: Callable[[Progress], bool] | None = None,
@@ -471,8 +475,10 @@ class Project:
 
         Parameters
         ----------
+        frame
+            What is predicted again and again meanwhile, for :meth:`moments`; that of :meth:`frame` if None.
         resume
-            Go on with the training that was killed or cancelled, with its own labels and settings.
+            Go on with the training that was killed or cancelled, with its own labels, settings and frame.
         tensorboard
             Write logs for TensorBoard beside the checkpoint; needs the package ``tensorboard``.
         report
@@ -486,7 +492,7 @@ class Project:
         if network is not None:
             config = replace(config, architecture=Architecture.OWN.value)
             self.store.use(network)
-        plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, tensorboard=tensorboard)
+        plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, frame, tensorboard=tensorboard)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
             return train_round(self.store, handle, plan, resume=resume, report=report, network=network)
 
@@ -526,6 +532,40 @@ class Project:
         head, shape = self.store.labels.head(volume, z), self.store.slice_shape(volume, z)
         label = np.full(shape, UNLABELLED, np.uint8) if head is None else self.store.frozen(head, Role.TRAIN).label()
         return make_examples(self.store.image(volume, z), label, config, side=side, number=number, seed=seed)
+
+    def frame(self, volume: int | None = None, z: int | None = None) -> Frame:
+        """At most 1024 x 1024 pixels of that slice, or of one without a label near the middle of the labelled ones."""
+        return choose_frame(self.store, volume, z)
+
+    def slice_to_watch(self) -> tuple[int, int]:
+        """``(volume, z)`` that :meth:`frame` takes if none is given; reads no raster."""
+        return choose_slice(self.store)
+
+    def moments(self, round_: int) -> list[Moment]:
+        """The kept moments of a round's training in order, also while it goes on; of older rounds none are kept."""
+        return self.store.moments.of(round_)
+
+    def moment_rounds(self) -> list[int]:
+        """The rounds of whose training moments are kept, oldest first; one in training among them."""
+        return self.store.moments.rounds()
+
+    def moment_bytes(self) -> int:
+        """What all kept moments take on disk."""
+        return self.store.moments.size()
+
+    def restore(self, round_: int, *, seconds: float | None = None) -> RoundReport:
+        """Go back: make a moment of a round's training, or the end of an earlier round, the newest model.
+
+        It is entered as a new round, scored on the held-back pixels as every round, with no proposals until the volume is
+        looked through. No other round changes. A training that was interrupted can then not be resumed any more.
+
+        Parameters
+        ----------
+        seconds
+            Of training at that moment, as :meth:`moments` gives them, to the second; the end of the round if None.
+        """
+        with self.store.jobs.here("restore", {"round": round_, "seconds": seconds}) as handle:
+            return restore(self.store, handle, round_, seconds)
 
     def rounds(self) -> list[RoundRow]:
         """Every round, all scored on the same held-back pixels."""
@@ -576,14 +616,20 @@ class Project:
         train: TrainConfig = TrainConfig(),
         propose: ProposeConfig = ProposeConfig(),
         *,
+        frame: Frame | None = None,
         resume: bool = False,
         tensorboard: bool = False,
     ) -> Job:
         """Train and then look through the volume, in a process of its own; returns at once."""
-        plan = interrupted_plan(self.store) if resume else make_plan(self.store, train, tensorboard=tensorboard)
+        plan = interrupted_plan(self.store) if resume else make_plan(self.store, train, frame, tensorboard=tensorboard)
         if plan.config.architecture == Architecture.OWN:
             raise NetworkError("The round trains a network of your own, which only Python can give: call project.train there.")
         return self._start_job("round", {"plan": plan.as_json(), "propose": asdict(propose), "resume": resume})
+
+    def start_restore(self, round_: int, propose: ProposeConfig = ProposeConfig(), *, seconds: float | None = None) -> Job:
+        """Go back as :meth:`restore` does and then look through the volume, in a process of its own."""
+        find(self.store, round_, seconds)
+        return self._start_job("restore", {"round": round_, "seconds": seconds, "propose": asdict(propose)})
 
     def start_scan(self, propose: ProposeConfig = ProposeConfig()) -> Job:
         """Look through the volume in a process of its own."""

@@ -81,6 +81,8 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # The stop rule that ended a round's training; NULL where only the seconds could.
     "ALTER TABLE rounds ADD COLUMN ended_by TEXT",
+    # Where a round that was not trained came from; NULL for one that was.
+    "ALTER TABLE rounds ADD COLUMN origin TEXT",
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -21,8 +21,10 @@ from core.errors import (
     VolumeError,
     storage_errors,
 )
+from core.frames import choose_frame
 from core.jobs import Handle
 from core.labels import Revision, Role
+from core.moments import Frame
 from core.records import to_json
 from core.rounds import CurvePoint
 from core.store import FrozenSlice, Store
@@ -58,6 +60,7 @@ class Plan:
     round: int
     revisions: tuple[int, ...]
     config: TrainConfig
+    frame: Frame
     tensorboard: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -66,18 +69,20 @@ class Plan:
             "round": self.round,
             "revisions": list(self.revisions),
             "train": asdict(self.config),
+            "frame": self.frame.as_json(),
             "tensorboard": self.tensorboard,
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Plan:
-        """The plan from a job's record; what a record of an earlier version lacks is as it was then."""
+    def from_json(cls, store: Store, stored: Mapping[str, Any]) -> Plan:
+        """The plan from a job's record; what a record of an earlier version lacks is as it was then, and a frame is chosen."""
         revisions, config = tuple(stored["revisions"]), TrainConfig(**stored["train"])
-        return cls(stored["round"], revisions, config, stored.get("tensorboard", False))
+        frame = Frame.from_json(stored["frame"]) if "frame" in stored else choose_frame(store)
+        return cls(stored["round"], revisions, config, frame, stored.get("tensorboard", False))
 
 
-def make_plan(store: Store, config: TrainConfig, *, tensorboard: bool = False) -> Plan:
-    """Freeze the labels as they are now.
+def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, tensorboard: bool = False) -> Plan:
+    """Freeze the labels as they are now, and choose the frame if none is given.
 
     Raises
     ------
@@ -99,7 +104,8 @@ def make_plan(store: Store, config: TrainConfig, *, tensorboard: bool = False) -
         raise TrainingError(
             "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
         )
-    return Plan((store.rounds.last() or 0) + 1, tuple(head.id for head in heads), config, tensorboard)
+    number, revisions = (store.rounds.last() or 0) + 1, tuple(head.id for head in heads)
+    return Plan(number, revisions, config, frame or choose_frame(store), tensorboard)
 
 
 def interrupted_plan(store: Store) -> Plan:
@@ -115,7 +121,7 @@ def interrupted_plan(store: Store) -> Plan:
     for job in jobs:
         plan = job.arguments.get("plan")
         if plan is not None and plan["round"] == following and not job.active:
-            return Plan.from_json(plan)
+            return Plan.from_json(store, plan)
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 
 
@@ -150,18 +156,15 @@ def train_round(
     )
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels)
     score_rounds(store, handle, revisions, validation, {plan.round: scores})
-    (row,) = [r for r in store.rounds.rows([c.name for c in store.catalog.classes]) if r.round == plan.round]
-    return RoundReport(
-        plan.round,
-        fitted.seconds,
-        row.validation_loss,
-        row.validation_dice,
-        row.validation_pixels,
-        fitted.checkpoint,
-        fitted.resumed,
-        fitted.ended_by,
-        store.logs_folder(plan.round) if plan.tensorboard else None,
-    )
+    store.moments.sweep()
+    return entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed)
+
+
+def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:
+    """What the records say of a round that was entered just now."""
+    (row,) = [r for r in store.rounds.rows([c.name for c in store.catalog.classes]) if r.round == round_]
+    scores, logs = (row.validation_loss, row.validation_dice, row.validation_pixels), store.logs_folder(round_)
+    return RoundReport(round_, row.seconds, *scores, checkpoint, resumed, row.ended_by, logs if logs.exists() else None)
 
 
 def _fit(
@@ -175,11 +178,13 @@ def _fit(
     report: Callable[[Progress], bool] | None,
     network: nn.Module | None,
 ) -> FitResult:
+    from core.feedback import Watched
     from core.train import fit
 
-    catalog, folder = store.catalog, store.checkpoint_folder(plan.round)
+    catalog, folder, frame = store.catalog, store.checkpoint_folder(plan.round), plan.frame
+    image = store.image(frame.volume, frame.z, plan.config.neighbours)
     resume = resume and folder.with_name(f"{folder.name}.partial").exists()
-    _set_aside(folder)
+    set_aside(folder)
     return fit(
         training,
         validation,
@@ -192,10 +197,11 @@ def _fit(
         resume=resume,
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
         network=network,
+        watched=Watched(frame, image, store.moments.place(plan.round)),
     )
 
 
-def _set_aside(folder: Path) -> None:
+def set_aside(folder: Path) -> None:
     """Move a checkpoint out of the way that was written but never entered, as when the process died in between."""
     if folder.exists():
         with storage_errors(folder):

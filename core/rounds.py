@@ -16,13 +16,21 @@ from core.records import Records, to_json
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Which round, after how many seconds of its training, another round went back to."""
+
+    round: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class RoundRow:
     """One trained round.
 
     ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
     ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
     round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's; ``ended_by`` is
-    the stop rule that ended it.
+    the stop rule that ended it. ``origin`` is the moment that the round went back to; None where it was trained.
     """
 
     round: int
@@ -36,6 +44,7 @@ class RoundRow:
     seconds: float
     checkpoint: str
     revisions: tuple[int, ...]
+    origin: Origin | None
     ended_by: StopRule = StopRule.SECONDS
 
 
@@ -104,10 +113,11 @@ class Rounds:
         active_seconds: float,
         job: int,
         ended_by: StopRule = StopRule.SECONDS,
+        origin: Origin | None = None,
     ) -> None:
-        """Enter a trained round whose checkpoint is already in place."""
+        """Enter a round whose checkpoint is already in place."""
         self._records.write(
-            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 round_,
                 time.time(),
@@ -119,6 +129,7 @@ class Rounds:
                 active_seconds,
                 job,
                 str(ended_by),
+                None if origin is None else to_json(asdict(origin)),
             ),
         )
 
@@ -179,6 +190,17 @@ class Rounds:
     def cut_curve(self, round_: int, seconds: float) -> None:
         """Forget the moments of a round's training from ``seconds`` on, which a resume or a fresh start does again."""
         self._records.write("DELETE FROM curve WHERE round = ? AND seconds >= ?", (round_, seconds))
+
+    def copy_curve(self, source: int, target: int, seconds: float) -> None:
+        """Give a round the moments of another one's training up to ``seconds``, which it went back to."""
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM curve WHERE round = ? AND (round <> ? OR seconds > ?)", (target, source, seconds))
+            if source != target:
+                db.execute(
+                    "INSERT INTO curve SELECT ?, seconds, step, train_loss, validation_loss, validation_dice FROM curve "
+                    "WHERE round = ? AND seconds <= ?",
+                    (target, source, seconds),
+                )
 
     def curve(self, round_: int) -> list[CurvePoint]:
         """The moments of a round's training, in order."""
@@ -251,6 +273,7 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
         validation_pixels=row["pixels"] or 0,
         revisions=tuple(json.loads(row["revisions"])),
         ended_by=StopRule(row["ended_by"] or StopRule.SECONDS),
+        origin=None if row["origin"] is None else Origin(**json.loads(row["origin"])),
         **{name: row[name] for name in kept},
     )
 

@@ -17,6 +17,7 @@ from core.errors import CheckpointError, ProjectError
 from core.geometry import Box
 from core.jobs import Jobs
 from core.labels import LabelStore, Revision, Role
+from core.moments import MomentStore
 from core.predictions import Predicted, PredictionStore
 from core.records import Records
 from core.rounds import Rounds
@@ -54,6 +55,7 @@ class Store:
         self.rounds = Rounds(self.records)
         self.jobs = Jobs(self.records)
         self.predictions = PredictionStore(self.folder / "predictions")
+        self.moments = MomentStore(workspace / "checkpoints" / name)
         self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._unclaimed: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
         self._lock = RLock()
@@ -118,8 +120,6 @@ class Store:
         NetworkError
             If its network cannot be built here, or is the user's own and was not given.
         """
-        from core.predict import Predictor
-
         with self._lock:
             if self._predictor is None or self._predictor[0] != round_:
                 place = self.rounds.checkpoint(round_)
@@ -127,8 +127,14 @@ class Store:
                     last = self.rounds.last()
                     known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
                     raise CheckpointError(f"There is no round {round_}; {known}.")
-                self._predictor = (round_, Predictor.load(self.workspace / place, own=self._own))
+                self._predictor = (round_, self.load(self.workspace / place))
             return self._predictor[1]
+
+    def load(self, folder: Path) -> Predictor:
+        """A checkpoint or kept moment, also one of the user's own network if that was given; raises as :meth:`predictor`."""
+        from core.predict import Predictor
+
+        return Predictor.load(folder, own=self._own)
 
     def use(self, network: nn.Module) -> None:
         """Take a user's own network for the rounds that were trained with one of its class, until it is given again."""

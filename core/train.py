@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.dataset import LabelledSlice, Patches
+    from core.feedback import Feedback, Watched
     from core.logs import Scalars
     from core.predict import Predictor, Scores
 
@@ -85,6 +86,7 @@ def fit(
     resume: bool = False,
     logs: Path | None = None,
     network: nn.Module | None = None,
+    watched: Watched | None = None,
 ) -> FitResult:
     """Train a network and store it.
 
@@ -110,6 +112,8 @@ def fit(
         Folder for TensorBoard's scalars, emptied first unless the training is carried on; None for none.
     network
         Where ``config.architecture`` is ``own``: the user's network, which is copied; training begins with its weights.
+    watched
+        What to predict again and again meanwhile, so that its moments are kept; nothing if None.
 
     Raises
     ------
@@ -130,6 +134,7 @@ def fit(
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
         run = _Run(train, validation, tuple(class_names), in_channels, config, partial / STATE, report, logs, network)
+        run.watch(watched, card)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(partial)
             if logs is not None:
@@ -225,7 +230,18 @@ class _Run:
         self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, epoch=epoch)
         self.logs = logs
         self.scalars: list[Scalars] = []  # one where logs are wanted
+        self.feedback: list[Feedback] = []  # one where a frame is watched
         self.resumed, self.steps = False, 0
+
+    def watch(self, watched: Watched | None, extra: Mapping[str, Any]) -> None:
+        """Keep moments of the training; ``extra`` are further facts for their cards."""
+        from core.feedback import Feedback, Model
+
+        def model(scores: Scores | None) -> Model:
+            return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, extra))
+
+        if watched is not None:
+            self.feedback = [Feedback(self.clock, self.validations, watched, model)]
 
     def _fingerprint(self) -> str:
         """The same for a training of the same labels, classes and settings; when it is to end may differ."""
@@ -280,7 +296,16 @@ class _Run:
             devices=1,
             precision=precision(self.device),
             max_epochs=-1,  # the clock or a stop rule ends the training
-            callbacks=[self.clock, self.validations, self.rules, *self.scalars, self.resume_state, self.reports, *threads],
+            callbacks=[
+                self.clock,
+                self.validations,
+                *self.feedback,
+                self.rules,
+                *self.scalars,
+                self.resume_state,
+                self.reports,
+                *threads,
+            ],
             logger=[scalars.logger for scalars in self.scalars],
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -312,6 +337,8 @@ class _Run:
         for scalars in self.scalars:
             scalars.validated(scores, self.steps)
             scalars.close()
+        for feedback in self.feedback:
+            feedback.keep(self.steps, end=True)
         save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
         return FitResult(
             folder, self.clock.seconds, scores.loss, scores.dice, scores.pixels, self.steps, self.resumed, self.ended_by

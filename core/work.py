@@ -10,6 +10,7 @@ from core.caution import caution
 from core.config import PredictConfig, ProposeConfig
 from core.errors import JobError
 from core.jobs import Handle
+from core.restore import restore
 from core.retrain import Plan, train_round
 from core.scan import scan
 from core.segment import enter_result, export_confidence, predict, result_path
@@ -35,8 +36,15 @@ def run_job(store: Store, job_id: int) -> None:
 
 
 def _round(store: Store, handle: Handle, arguments: Arguments) -> None:
-    done = train_round(store, handle, Plan.from_json(arguments["plan"]), resume=arguments["resume"], report=None)
+    plan = Plan.from_json(store, arguments["plan"])
+    done = train_round(store, handle, plan, resume=arguments["resume"], report=None)
     handle.result = {"round": done.round, "seconds": done.seconds, "caution": caution(store.rounds.standings())}
+    _scan(store, handle, arguments)
+
+
+def _restore(store: Store, handle: Handle, arguments: Arguments) -> None:
+    done = restore(store, handle, arguments["round"], arguments["seconds"])
+    handle.result = {"round": done.round, "caution": caution(store.rounds.standings())}
     _scan(store, handle, arguments)
 
 
@@ -64,6 +72,7 @@ def _confidence(store: Store, handle: Handle, arguments: Arguments) -> None:
 
 _KINDS: dict[str, Callable[[Store, Handle, Arguments], None]] = {
     "round": _round,
+    "restore": _restore,
     "scan": _scan,
     "segment": _segment,
     "confidence": _confidence,

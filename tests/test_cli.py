@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.conftest import Files
 from tests.shell import run, run_apart
 
 COMMANDS = [
-    ("demo",), ("app",), ("new",), ("labels", "import"), ("labels", "export"), ("train",),
+    ("demo",), ("app",), ("new",), ("labels", "import"), ("labels", "export"), ("train",), ("restore",),
     ("propose",), ("predict",), ("evaluate",), ("rounds",), ("simulate",),
 ]  # fmt: skip
 
@@ -217,6 +218,37 @@ def test_rounds_are_listed(trained: Path) -> None:
     assert all(name in table for name in first["validation_dice"])
 
 
+def test_moments_are_listed_and_one_is_gone_back_to(trained: Path, tmp_path: Path) -> None:
+    """``rounds --moments`` names what ``restore`` takes; the new round says where it came from."""
+    shutil.copytree(trained, tmp_path / "copy")
+    place = ("--workspace", tmp_path / "copy")
+    kept = run("rounds", "toy", "--moments", *place, "--json").json["moments"]
+    assert [moment["end"] for moment in kept] == [False] * (len(kept) - 1) + [True]
+    assert {"round", "seconds", "step", "validation_loss", "bytes", "path"} <= set(kept[0])
+    assert "the end" in run("rounds", "toy", "--moments", *place).out
+    done = run("restore", "toy", "--round", 1, "--moment", kept[0]["seconds"], *place, "--json")
+    assert done.status == 0, done.err
+    assert done.json["round"] == 2
+    assert "underpaint propose toy" in done.err
+    origins = [row["origin"] for row in run("rounds", "toy", *place, "--json").json["rounds"]]
+    assert origins == [None, {"round": 1, "seconds": kept[0]["seconds"]}]
+    assert f"round 1 at {kept[0]['seconds']:.0f} s" in run("rounds", "toy", *place).out
+
+
+def test_no_moment_yet_is_an_answer(project: Path) -> None:
+    """A project that was never trained has none, and a person is told how to get some."""
+    assert run("rounds", "toy", "--moments", "--workspace", project, "--json").json == {"moments": []}
+    assert "underpaint train toy" in run("rounds", "toy", "--moments", "--workspace", project).out
+
+
+def test_a_slice_to_watch_must_be_there(project: Path, phantom_files: Files) -> None:
+    """Nothing is trained for a frame that does not exist."""
+    run("labels", "import", "toy", phantom_files.truth, "--slices", "2", "--workspace", project)
+    ran = run("train", "toy", "--watch", 12, "--workspace", project)
+    assert ran.status == 1
+    assert "There is no slice 12; volume 0 has slices 0 to 11" in ran.err
+
+
 def test_no_round_yet_is_an_answer(project: Path) -> None:
     """A project without a round gives an empty list, and a person the next step."""
     assert run("rounds", "toy", "--workspace", project, "--json").json == {"rounds": []}
@@ -312,6 +344,11 @@ SIMULATE = ("simulate", "--volume", "image.tif", "--truth", "truth.tif", "--clas
         ("train", "toy", "--augment", "shadow=much"),
         ("train", "toy", "--augment", "shadow=4"),
         ("train", "toy", "--augment", "curtain_along=up"),
+        ("train", "toy", "--watch", "-1"),
+        ("train", "toy", "--watch", "3", "--resume"),
+        ("restore", "toy"),
+        ("restore", "toy", "--round", "0"),
+        ("restore", "toy", "--round", "1", "--moment", "soon"),
         ("propose", "toy", "-n", "0"),
         ("propose", "toy", "-n", "-3"),
         ("propose", "toy", "--query", "oracle"),

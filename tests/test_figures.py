@@ -27,6 +27,14 @@ def test_words_of_a_person_are_never_markup():
     assert len(re.findall('"', made)) % 2 == 0
 
 
+def test_what_lies_over_a_picture_is_stacked_with_the_newest_on_top():
+    """The one before fades out below it, so that there is no moment without any."""
+    made = picture("/grey.png", "Slice 1", (10, 10), tallest="1vh", over=["/before.png", "/now.png"])
+    layers = re.findall(r'<img(?: class="([a-z ]+)")? src="([^"]+)"', made)
+    assert layers == [("", "/grey.png"), ("over past", "/before.png"), ("over", "/now.png")]
+    assert 'class="over' not in picture("/grey.png", "Slice 1", (10, 10), tallest="1vh")
+
+
 def test_a_crop_around_a_box_keeps_inside_the_slice():
     """Moved rather than cut, unless the slice is smaller."""
     assert square_around(Box(0, 90, 10, 100), 40, (100, 100)) == Box(0, 60, 40, 100)

@@ -57,11 +57,11 @@ def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
     assert list(done.logs.glob("events.*"))
 
 
-def test_a_plan_of_an_earlier_version_is_read() -> None:
-    """What its record lacks is as it was then."""
-    plan = Plan.from_json({"round": 2, "revisions": [3], "train": {"seconds": 7}})
-    assert plan == Plan(2, (3,), TrainConfig(seconds=7))
-    assert Plan.from_json(plan.as_json()) == plan
+def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
+    """What its record lacks is as it was then, and a frame is chosen."""
+    plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})
+    assert plan == Plan(2, (3,), TrainConfig(seconds=7), project.frame())
+    assert Plan.from_json(project.store, plan.as_json()) == plan
 
 
 def enter_second_round(project: Project) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import choices, session
+from app import choices, moments, session
 from app.editor.editor import Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
@@ -149,7 +149,7 @@ def _doing(job: Job | None, rounds: int) -> tuple[bool, bool]:
         return False, False
     plan = job.arguments.get("plan")
     training = plan is not None and plan["round"] > rounds
-    return training, job.kind in ("round", "scan") and not training
+    return training, job.kind in ("round", "restore", "scan") and not training
 
 
 def _announce(first: Proposal, state: _Work, caution: str | None) -> None:
@@ -227,7 +227,7 @@ def _train(project: Project, state: _Work, *, primary: bool) -> None:
     config = choices.chosen()
     kind: Emphasis = "primary" if primary else "secondary"
     if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):
-        project.start_round(config, ProposeConfig(), tensorboard=choices.logs())
+        project.start_round(config, ProposeConfig(), frame=project.frame(*moments.to_watch(project)), tensorboard=choices.logs())
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()
     st.caption(f"Trains for {duration(config.seconds)} in the background, then proposes what to correct.")

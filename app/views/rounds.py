@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from app import charts, choices, session
+from app import charts, choices, figures, moments, session
 from app.augmentation import what_is_shown
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.status import POLL_SECONDS, held_back, scores_note, show_job, trained_but
@@ -16,7 +16,7 @@ from core.progress import ENDS
 from core.project import Project
 from core.rounds import RoundRow
 
-_TRAINING = ("round", "train")
+_TRAINING = ("round", "train", "restore")
 _FIRST_TEXT = """
 **Nothing is painted yet.** A round turns what you painted into a model:
 
@@ -38,6 +38,7 @@ def show() -> None:
         empty_page(_FIRST_TEXT, "annotate", "Go to Annotate")
         return
     left, right = st.columns([1, 2.4], gap="large")
+    st.html(figures.CSS)
     with left:
         _start(project, rows, job)
     with right:
@@ -62,9 +63,10 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     )
     if session.augmentation() != AugmentConfig():
         st.caption("It trains with what you chose under *What the model will be shown*.")
+    watched = moments.choose_frame(project)
     busy = job is not None and job.active
     if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy, width="stretch"):
-        project.start_round(config, ProposeConfig(number=int(number)), tensorboard=choices.logs())
+        project.start_round(config, ProposeConfig(number=int(number)), frame=project.frame(*watched), tensorboard=choices.logs())
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
     if busy:
@@ -80,7 +82,7 @@ def _latest(project: Project, was_active: bool) -> None:
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")
             _resume(project, job)
-        _curve(project, _watched(project, job), job)
+        _curve(project, moments.strip(project, _watched(project, job), job), job)
 
 
 def _watched(project: Project, job: Job | None) -> int:
@@ -130,8 +132,8 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
     st.caption(f"{_measured_on(rows)} {scores_note(project, rows[-1])}")
     caution = project.caution()
     if caution is not None:
-        st.warning(f"{trained_but(rows[-1].round, caution)} It predicts all the same: look at what it predicts with care, or "
-                   "train again.", icon=":material/warning:")  # fmt: skip
+        st.warning(f"{trained_but(rows[-1].round, caution)} It predicts all the same: look at what it predicts with care, "
+                   "train again, or go back to a better moment above.", icon=":material/warning:")  # fmt: skip
     losses, dice = charts.round_rows(rows)
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)
@@ -173,9 +175,14 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
                 "Validation loss": "–" if r.validation_loss is None else f"{r.validation_loss:.3f}",
                 **scores,
                 "Measured on": plural(r.validation_pixels, "pixel"),
+                **({"Went back to": _origin(r)} if any(row.origin for row in rows) else {}),
             }
         )
     return made[::-1]
+
+
+def _origin(row: RoundRow) -> str:
+    return "–" if row.origin is None else f"round {row.origin.round} at {duration(row.origin.seconds)}"
 
 
 def _colors(project: Project) -> dict[str, str]:

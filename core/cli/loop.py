@@ -1,4 +1,4 @@
-"""The loop: ``train``, ``propose``, ``predict``, ``evaluate``."""
+"""The loop: ``train``, ``restore``, ``propose``, ``predict``, ``evaluate``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from core.cli.edge import answer, working
+from core.cli.edge import answer, say, working
 from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_augment, parse_range
 from core.cli.projects import dice_words, number
 from core.config import AugmentConfig, PredictConfig, ProposeConfig, TrainConfig, help_text
@@ -19,6 +19,7 @@ from core.progress import ENDS
 
 if TYPE_CHECKING:
     from core.progress import Progress
+    from core.retrain import RoundReport
 
 
 def train(
@@ -47,6 +48,13 @@ def train(
             show_default="1 each",
         ),
     ] = None,
+    watch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="Z", min=0, help="Slice whose prediction is kept as training goes on; by default one beside the labels."
+        ),
+    ] = None,
+    volume_index: VolumeIndex = 0,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels and settings."),
@@ -60,20 +68,30 @@ def train(
         "augment": augment,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
-    new = [*given, *(["tensorboard"] if tensorboard else [])]
+    new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]
     if resume and new:
         raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out {_options(new)}.")
     config = configured(TrainConfig, **given)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
+    frame = None if watch is None else project.frame(volume_index, watch)
     try:
         with working("Training") as report:
             done = project.train(
-                config, resume=resume, tensorboard=tensorboard, report=lambda now: report(now.share, _words(now))
+                config,
+                frame=frame,
+                resume=resume,
+                tensorboard=tensorboard,
+                report=lambda now: report(now.share, _words(now)),
             )
     except Cancelled as stopped:
         raise Cancelled(f"Training was stopped; underpaint train {name} --resume goes on with it.") from stopped
+    _tell(done, project.caution(), as_json=as_json)
+
+
+def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
+    """What a round entered just now is like."""
     result = {
         "round": done.round,
         "seconds": done.seconds,
@@ -89,8 +107,27 @@ def train(
     )
     if done.logs is not None:
         text += f"\nLook at the logs with: tensorboard --logdir {done.logs.parent}"
-    caution = project.caution()
     answer(result, text if caution is None else f"{text}\nBut {caution}.", as_json=as_json)
+
+
+def restore(
+    name: Name,
+    round_number: Annotated[int, typer.Option("--round", metavar="R", min=1, help="The round to go back to.")],
+    moment: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="The moment of its training, see rounds --moments; its end by default."),
+    ] = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """Make a kept moment of a training, or an earlier round, the newest model, as a round of its own."""
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    with working("Measuring"):
+        done = project.restore(round_number, seconds=moment)
+    _tell(done, project.caution(), as_json=as_json)
+    say(f"It has no proposals yet: underpaint propose {name} looks through the volume with it.")
 
 
 def _options(settings: Iterable[str]) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from core.cli.edge import answer, working
 from core.cli.options import Json, Name, VolumeIndex, Workspace, parse_names, parse_slices, parse_voxel
+
+if TYPE_CHECKING:
+    from core.project import Project
 
 
 class Role(StrEnum):
@@ -81,15 +85,26 @@ def export_labels(
     answer({"path": out, "slices": labelled}, f"Wrote {out}: {len(labelled)} labelled slice(s).", as_json=as_json)
 
 
-def rounds(name: Name, workspace: Workspace = None, as_json: Json = False) -> None:
+def rounds(
+    name: Name,
+    moments: Annotated[
+        bool, typer.Option("--moments", help="List the kept moments of the last trainings instead, to restore one.")
+    ] = False,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
     """List the rounds: what they learned from, how they score, what they cost."""
     from core.project import Project, workspace_folder
 
-    rows = Project.open(workspace_folder(workspace), name).rounds()
+    project = Project.open(workspace_folder(workspace), name)
+    if moments:
+        _moments(project, as_json=as_json)
+        return
+    rows = project.rounds()
     table = Table("round", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice")
     for row in rows:
         table.add_row(
-            str(row.round),
+            str(row.round) if row.origin is None else f"{row.round} (round {row.origin.round} at {row.origin.seconds:.0f} s)",
             str(row.labelled_slices),
             f"{row.active_seconds:.0f}",
             row.ended_by,
@@ -107,10 +122,33 @@ def rounds(name: Name, workspace: Workspace = None, as_json: Json = False) -> No
             "seconds": row.seconds,
             "checkpoint": row.checkpoint,
             "ended_by": row.ended_by,
+            "origin": None if row.origin is None else asdict(row.origin),
         }
         for row in rows
     ]
     answer({"rounds": result}, table if rows else f"No round yet: run underpaint train {name}.", as_json=as_json)
+
+
+def _moments(project: Project, *, as_json: bool) -> None:
+    kept = [moment for round_ in project.moment_rounds() for moment in project.moments(round_)]
+    table = Table("round", "moment", "steps", "validation loss", "MB")
+    for one in kept:
+        when = f"{one.seconds:.0f} s" + (", the end" if one.end else "")
+        table.add_row(str(one.round), when, str(one.step), number(one.validation_loss), f"{one.size / 1e6:.1f}")
+    result = [
+        {
+            "round": one.round,
+            "seconds": one.seconds,
+            "step": one.step,
+            "validation_loss": one.validation_loss,
+            "end": one.end,
+            "bytes": one.size,
+            "path": one.folder,
+        }
+        for one in kept
+    ]
+    none = f"No moment is kept: run underpaint train {project.name}."
+    answer({"moments": result}, table if kept else none, as_json=as_json)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -1,0 +1,37 @@
+"""What a moment of a training made of its frame, in the classes' colours."""
+
+from __future__ import annotations
+
+import hashlib
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.place import open_project
+from app.guard import Refusal
+from app.pictures import resized, tint
+from app.wire import number
+from core.moments import FRAME_SIDE, Moment, picture
+from core.project import Project
+
+
+def prediction(request: Request) -> Response:
+    """The mask of a moment as a transparent PNG, to lie over the grey slice; the browser keeps it for good."""
+    project = open_project(request.path_params["project"])
+    round_, step = request.path_params["round"], request.path_params["step"]
+    moment = next((one for one in project.moments(round_) if one.step == step), None)
+    if moment is None:
+        raise Refusal(404, "This moment is not kept any more; reload the page.")
+    mask, _ = picture(moment)
+    factor = max(1.0, max(mask.shape) / number(request, "side", FRAME_SIDE, 16, FRAME_SIDE))
+    height, width = (max(1, round(length / factor)) for length in mask.shape)
+    body = tint(resized(mask, (height, width)), {c.id: c.color for c in project.classes})
+    current = request.query_params.get("v") == version(project, moment)
+    cache = "private, max-age=31536000, immutable" if current else "private, no-cache"
+    return Response(body, media_type="image/png", headers={"Cache-Control": cache, "Content-Encoding": "identity"})
+
+
+def version(project: Project, moment: Moment) -> str:
+    """A text that changes with the colours, and with a training of the same number that was begun anew."""
+    facts = (moment.seconds, moment.step, moment.size, moment.created, [c.color for c in project.classes])
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

@@ -1,0 +1,196 @@
+"""A training as it is seen: the frame with its prediction, now and at every kept moment, and the way back to one."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import figures, session
+from app.messages import plural, slice_name
+from app.routes import moment_url, picture_url
+from core.jobs import Job
+from core.moments import KEPT_ROUNDS, Frame, Moment
+from core.project import Project
+from core.rounds import Origin
+
+_SIDE = 1024
+_THUMB_SIDE = 128
+_TALLEST = "44vh"
+
+
+def to_watch(project: Project) -> session.Place:
+    """The slice to look at while the next round is trained: the one in the editor, unless it is labelled.
+
+    What the model makes of a slice that it has learnt by heart says little; then it is one beside the labels.
+    """
+    place = session.editing()
+    labelled = {(head.volume, head.z) for head in project.labelled_slices()}
+    volumes = project.volumes
+    there = place is not None and place[0] < len(volumes) and place[1] < volumes[place[0]].depth
+    return place if place is not None and there and place not in labelled else project.slice_to_watch()
+
+
+def choose_frame(project: Project) -> session.Place:
+    """The input for that slice, and for its volume where there are several."""
+    volume, z = to_watch(project)
+    volumes = project.volumes
+    if len(volumes) > 1:
+        volume = int(st.selectbox("Volume to watch", range(len(volumes)), volume, format_func=lambda i: volumes[i].path.name))
+    return volume, int(
+        st.number_input(
+            "Slice to watch", 0, volumes[volume].depth - 1, min(z, volumes[volume].depth - 1),
+            help="Its prediction is drawn again and again while the round is trained. One that is not painted says most: "
+                 "what the model makes of a place it has not seen.",
+        )
+    )  # fmt: skip
+
+
+def strip(project: Project, watched: int, job: Job | None) -> int:
+    """The moments of a training: the newest while it goes on, afterwards any of them, and the way back to it.
+
+    Returns the round that is looked at.
+    """
+    active = job is not None and job.active
+    training = active and watched > len(project.rounds())
+    round_ = watched if training else _chosen_round(project, watched)
+    moments = project.moments(round_)
+    if not moments:
+        _without_moments(project, round_, training, active)
+        return round_
+    st.subheader(f"Round {round_} as it {'learns' if training else 'learnt'}")
+    left, right = st.columns([1.5, 1], gap="medium")
+    with right:
+        moment = moments[-1] if training else _chosen(moments, round_)
+        _facts(project, moment)
+        if not training:
+            _way_back(project, moment, active)
+    before = moments[-2:-1] if training else []
+    left.html(f'<div class="up-frame">{_picture(project, moment, before)}</div>')
+    st.html(_thumbnails(project, moments, moment))
+    if not training:
+        st.caption(_room(project))
+    return round_
+
+
+def _chosen_round(project: Project, watched: int) -> int:
+    """The round to look at: one that has been trained, or was being trained when it was stopped."""
+    rows = project.rounds()
+    known = sorted({*(row.round for row in rows), *project.moment_rounds()}, reverse=True)
+    if len(known) < 2:
+        return watched if watched in known or not known else known[0]
+    origin = rows[-1].origin if rows and watched == rows[-1].round else None
+    start = watched if origin is None or project.moments(watched) else origin.round
+    index = known.index(start) if start in known else 0
+    return int(st.selectbox("Look at", known, index, format_func=lambda round_: f"round {round_}", width=180))
+
+
+def _without_moments(project: Project, round_: int, training: bool, active: bool) -> None:
+    rows = project.rounds()
+    if training:
+        st.caption("The prediction of the watched slice appears here a few seconds after training has begun.")
+    elif rows and round_ < rows[-1].round:
+        st.caption(f"No moments of round {round_} are kept; its end is.")
+        _confirm(project, round_, None, f"Go back to the end of round {round_}", active)
+
+
+def _chosen(moments: Sequence[Moment], round_: int) -> Moment:
+    """The moment on the slider, the last one at first."""
+    if len(moments) == 1:
+        return moments[0]
+    chosen = st.select_slider("Moment", range(len(moments)), len(moments) - 1, key=f"moment_{round_}_{len(moments)}",
+                              format_func=lambda number: _when(moments[number]))  # fmt: skip
+    return moments[chosen]
+
+
+def _facts(project: Project, moment: Moment) -> None:
+    """When it was, how it scored, and what the colours mean."""
+    ended = " – the end" if moment.end else ""
+    st.markdown(f"After **{_when(moment)}** of training, {plural(moment.step, 'step')}{ended}")
+    if moment.validation_loss is None:
+        st.markdown("Validation loss: not measured yet")
+    else:
+        late = moment.validated is not None and moment.seconds - moment.validated > 1
+        measured = f" (measured at {moment.validated:.0f} s)" if late else ""
+        st.markdown(f"Validation loss: **{moment.validation_loss:.3f}**{measured}")
+    chips = "".join(f'<span><i style="background:{c.color}"></i>{html.escape(c.name)}</span>' for c in project.classes[1:])
+    st.html(f'<div class="up-legend">{chips}</div>')
+    st.caption(_where(project, moment.frame))
+
+
+def _way_back(project: Project, moment: Moment, active: bool) -> None:
+    newest = project.rounds()[-1:]
+    if any(moment.end if row.round == moment.round else row.origin == Origin(moment.round, moment.seconds) for row in newest):
+        st.caption("This is the newest model. Move the slider to another moment to go back to it.")
+        return
+    _confirm(project, moment.round, moment.seconds, "Go back to this moment", active)
+
+
+def _confirm(project: Project, round_: int, seconds: float | None, label: str, active: bool) -> None:
+    """A button that says what will happen and what will not, and asks again."""
+    number = len(project.rounds()) + 1
+    source = f"the end of round {round_}" if seconds is None else f"round {round_} as it was after {_seconds(seconds)}"
+    with st.popover(label, icon=":material/history:", disabled=active):
+        st.markdown(
+            f"**Round {number} becomes {source}.** It is scored on the held-back pixels, predicts from then on, and looks "
+            "through the volume for new proposals. No label and no other round changes: you can go back to any of them."
+        )
+        if round_ == number or project.moments(number):
+            st.markdown("The training that was stopped can then not be resumed.")
+        if st.button("Go back", type="primary", key=f"back_{round_}_{seconds}"):
+            project.start_restore(round_, seconds=seconds)
+            session.say(f"Round {number} becomes {source}.")
+            st.rerun()
+    if active:
+        st.caption("One job works at a time; you can go back when it ends.")
+
+
+def _picture(project: Project, moment: Moment, before: Sequence[Moment]) -> str:
+    """The frame under its prediction; the prediction ``before`` fades out below it."""
+    frame = moment.frame
+    return figures.picture(
+        picture_url(project, frame.volume, frame.z, layer="grey", side=_SIDE, box=frame.box),
+        f"{_where(project, frame)}, predicted after {_when(moment)} of training",
+        frame.box.shape,
+        tallest=_TALLEST,
+        over=[moment_url(project, one, side=_SIDE) for one in (*before, moment) if one.frame == frame],
+    )
+
+
+def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment) -> str:
+    """All moments side by side, small, with their seconds; the chosen one framed."""
+    cells = []
+    for moment in moments:
+        frame = moment.frame
+        picture = figures.picture(
+            picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
+            f"after {_when(moment)}",
+            frame.box.shape,
+            tallest="7rem",
+            over=[moment_url(project, moment, side=_SIDE)],  # the large one, so that it is there when it is chosen,
+        )
+        kind = ' class="chosen"' if moment == chosen else ""
+        cells.append(f"<div{kind}>{picture}<span>{_when(moment)}</span></div>")
+    return f'<div class="up-strip">{"".join(cells)}</div>'
+
+
+def _where(project: Project, frame: Frame) -> str:
+    name, shape = slice_name(frame.volume, frame.z, len(project.volumes)), project.volumes[frame.volume].slice_shape
+    if frame.box.shape == shape:
+        return name
+    return f"{name}, rows {frame.box.y0} to {frame.box.y1}, columns {frame.box.x0} to {frame.box.x1}"
+
+
+def _room(project: Project) -> str:
+    megabytes = project.moment_bytes() / 1e6
+    return (f"The kept moments take {megabytes:,.0f} MB on disk. Those of the last {KEPT_ROUNDS} trainings stay; older ones are "
+            "deleted by themselves, but for the end of each round.")  # fmt: skip
+
+
+def _when(moment: Moment) -> str:
+    return _seconds(moment.seconds)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"

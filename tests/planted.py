@@ -1,0 +1,39 @@
+"""Moments of a training entered by hand, for tests that look at them and cannot wait for a busy machine to make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from core.checkpoints import load
+from core.moments import Moment, keep, moment_facts, step_folder
+from core.project import Project
+
+WHEN = (0.5, 5.0, 20.0)
+
+
+def plant(project: Project, round_: int, *, source: int = 1, times: Sequence[float] = WHEN, ended: bool = True) -> list[Moment]:
+    """Put moments in the place of those of a round's training: ten steps a second, each with weights and a picture of its own.
+
+    They are made from the checkpoint of the round ``source``, which is the last of them if it has ``ended``. The first was not
+    validated, the others a fifth of a second before.
+    """
+    place = project.store.moments.place(round_)
+    project.store.moments.forget(round_)
+    card, state = load(project.store.checkpoint_folder(source))
+    frame = project.frame(0, 5)
+    for number, seconds in enumerate(times):
+        end = ended and number == len(times) - 1
+        facts = moment_facts(frame, end=end, validated=seconds - 0.2 if number else None)
+        told = replace(
+            card,
+            scores={"loss": 1 / seconds, "dice": {}, "pixels": 9} if number else {},
+            training={**card.training, "seconds": seconds, "steps": round(10 * seconds)},
+            extra={**card.extra, "moment": facts},
+        )
+        weights = state if end else {name: tensor * (0.9 + 0.02 * number) for name, tensor in state.items()}
+        mask = np.full(frame.box.shape, number % 3, np.uint8)
+        keep(step_folder(place, round(10 * seconds)), weights, told, mask, mask)
+    return project.moments(round_)

@@ -1,0 +1,172 @@
+"""The Rounds page shows a training as it learns, and leads back to any of its moments."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import app
+from core.config import TrainConfig
+from core.errors import Cancelled
+from core.project import Project
+from tests.conftest import Files
+from tests.planted import plant
+from tests.predicted import add_round
+
+MAIN = Path(app.__file__).parent / "main.py"
+TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=4, depth=2)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> Path:
+    """A workspace whose project has one short round with three moments, watched on slice 5."""
+    workspace = tmp_path_factory.mktemp("watched")
+    project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(TINY)
+    plant(project, 1)
+    project.store.records.close()
+    return workspace
+
+
+@pytest.fixture
+def project(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of it to work on, in the workspace of the app."""
+    shutil.copytree(original, tmp_path / "copy")
+    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path / "copy"))
+    return Project.open(tmp_path / "copy", "toy")
+
+
+def opened() -> AppTest:
+    """The Rounds page; no exception may have reached the screen."""
+    page = AppTest.from_file(MAIN, default_timeout=60).run().switch_page("views/rounds.py").run()
+    assert not page.exception
+    return page
+
+
+def words(page: AppTest) -> str:
+    """What it says."""
+    shown = (page.subheader, page.markdown, page.caption, page.warning, page.error)
+    return " ".join(str(element.value) for kind in shown for element in kind)
+
+
+def markup(page: AppTest) -> str:
+    """The HTML of its pictures."""
+    return " ".join(element.proto.body for element in page.get("html"))
+
+
+def buttons(page: AppTest) -> list[str]:
+    """What its buttons say."""
+    return [button.label for button in page.button]
+
+
+def test_the_end_is_shown_first_and_every_moment_is_in_the_strip(project: Project) -> None:
+    """Its prediction over the grey slice, in large and among all the others in small."""
+    page, moments = opened(), project.moments(1)
+    assert "Round 1 as it learnt" in words(page)
+    assert "the end" in words(page)
+    assert f"Validation loss: **{moments[-1].validation_loss:.3f}**" in words(page)
+    shown = markup(page)
+    assert 'alt="Slice 5, predicted after 20 s of training"' in shown
+    for moment in moments:
+        assert len(re.findall(rf"moments/1/{moment.step}\.png\?side=1024", shown)) == (2 if moment.end else 1)
+    assert shown.count('class="chosen"') == 1
+
+
+def test_the_newest_model_is_not_gone_back_to(project: Project) -> None:
+    """At the end of the newest round there is nothing to go back to, and the page says so."""
+    page = opened()
+    assert "This is the newest model" in words(page)
+    assert "Go back" not in buttons(page)
+
+
+def test_the_slider_goes_through_the_moments(project: Project) -> None:
+    """Picture, seconds and loss are those of the moment chosen."""
+    page, first = opened(), project.moments(1)[0]
+    page.select_slider[0].set_value(0).run()
+    assert not page.exception
+    assert markup(page).count(f"moments/1/{first.step}.png?side=1024") == 2
+    assert f"After **{first.seconds:.1f} s**" in words(page)
+    assert "not measured yet" in words(page)
+
+
+def test_going_back_asks_and_starts_the_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question names the round and the moment; the answer starts it."""
+    asked: list[tuple[int, float | None]] = []
+    monkeypatch.setattr(Project, "start_restore", lambda self, round_, *, seconds=None: asked.append((round_, seconds)))
+    page, first = opened(), project.moments(1)[0]
+    page.select_slider[0].set_value(0).run()
+    assert f"Round 2 becomes round 1 as it was after {first.seconds:.1f} s." in words(page)
+    assert "cannot be resumed" not in words(page)
+    next(button for button in page.button if button.label == "Go back").click().run()
+    assert not page.exception
+    assert asked == [(1, first.seconds)]
+
+
+def test_after_going_back_the_page_says_where_the_round_came_from(project: Project) -> None:
+    """The table names the moment; the strip is still that of the training; its end can be gone back to."""
+    first = project.moments(1)[0]
+    project.restore(1, seconds=first.seconds)
+    page = opened()
+    assert page.selectbox[0].value == 1
+    assert list(page.dataframe[0].value["Went back to"]) == ["round 1 at 0 s", "–"]
+    assert "Go back" in buttons(page)
+    assert "Round 3 becomes round 1 as it was after 20 s." in words(page)
+    page.select_slider[0].set_value(0).run()
+    assert "This is the newest model" in words(page)
+
+
+def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
+    """Its moments are there, and the page says that it can then not be resumed."""
+    with pytest.raises(Cancelled):
+        project.train(TINY, report=lambda progress: True)
+    page = opened()
+    assert "Round 2 as it learnt" in words(page)
+    assert "Round 2 becomes round 2 as it was after" in words(page)
+    assert "can then not be resumed" in words(page)
+    assert "Resume where it stopped" in buttons(page)
+
+
+def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None:
+    """Where its moments were swept."""
+    project.store.moments.forget(1)
+    add_round(project)
+    page = opened()
+    page.selectbox[0].set_value(1).run()
+    assert "No moments of round 1 are kept; its end is" in words(page)
+    assert "Round 3 becomes the end of round 1." in words(page)
+
+
+def test_while_a_round_is_trained_the_newest_moment_is_shown(project: Project) -> None:
+    """Without a slider, and without a way back until the training ends; the moment before lies below and fades."""
+    _, before, newest = plant(project, 2, ended=False)
+    with project.store.jobs.here("round", {"plan": {"round": 2, "train": {"seconds": 2.0}}}):
+        page = opened()
+        again = opened()
+    assert "Round 2 as it learns" in words(page)
+    assert not page.select_slider
+    assert "Go back" not in buttons(page)
+    (large,) = re.findall('<div class="up-frame">.*?</div></div>', markup(page))
+    large = re.findall(r'class="(over[a-z ]*)" src="\S*moments/2/(\d+)\.png\?side=1024', large)
+    assert large == [("over past", str(before.step)), ("over", str(newest.step))]
+    assert markup(again) == markup(page), "a poll that brings nothing new must not change a picture's address"
+
+
+def test_the_disk_that_moments_take_is_said(project: Project) -> None:
+    """And that older ones go by themselves."""
+    assert re.search(r"The kept moments take \d+ MB on disk. Those of the last 3 trainings stay", words(opened()))
+
+
+@pytest.mark.parametrize(("in_editor", "watched"), [(None, 9), ("5", 5), ("2", 9), ("99", 9)])
+def test_the_slice_to_watch_is_one_that_is_not_learnt_by_heart(project: Project, in_editor: str | None, watched: int) -> None:
+    """The one in the editor, unless it is labelled or none that there is: then one beside the labels."""
+    page = AppTest.from_file(MAIN, default_timeout=60).run()
+    if in_editor is not None:
+        page.query_params["slice"] = in_editor
+    page.switch_page("views/rounds.py").run()
+    assert not page.exception
+    assert next(one for one in page.number_input if one.label == "Slice to watch").value == watched

@@ -1,0 +1,120 @@
+"""Kept moments: whole or absent, read back as they were, cut and swept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.checkpoints import CARD, Card, load
+from core.errors import CheckpointError, StorageError
+from core.geometry import Box
+from core.moments import FRAME, KEPT_ROUNDS, Frame, MomentStore, cut, keep, moment_facts, picture, step_folder
+
+HERE = Frame(0, 5, Box(0, 0, 2, 3))
+MASK = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
+CONFIDENCE = np.array([[255, 200, 150], [100, 90, 80]], np.uint8)
+STATE = {"a": torch.arange(4.0)}
+
+
+def card(seconds: float, step: int, *, end: bool = False) -> Card:
+    """What a moment says of itself."""
+    return Card(
+        "unet", {}, ("matrix", "pore"), 1, "none", {}, 0,
+        scores={"loss": 0.5, "dice": {}, "pixels": 9},
+        training={"seconds": seconds, "steps": step},
+        extra={"moment": moment_facts(HERE, end=end, validated=seconds - 1)},
+    )  # fmt: skip
+
+
+def kept(store: MomentStore, round_: int, *times: float) -> None:
+    """Keep a moment at each of these seconds, ten steps a second."""
+    for seconds in times:
+        step = int(10 * seconds)
+        keep(step_folder(store.place(round_), step), STATE, card(seconds, step), MASK, CONFIDENCE)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> MomentStore:
+    """No moment yet."""
+    return MomentStore(tmp_path)
+
+
+def test_a_moment_is_read_back_as_it_was_kept(store: MomentStore) -> None:
+    """Its place in training, its loss and when that was measured, its frame, picture and weights."""
+    kept(store, 3, 60.0)
+    (moment,) = store.of(3)
+    assert (moment.round, moment.seconds, moment.step, moment.end) == (3, 60.0, 600, False)
+    assert (moment.validation_loss, moment.validated, moment.frame) == (0.5, 59.0, HERE)
+    mask, confidence = picture(moment)
+    np.testing.assert_array_equal(mask, MASK)
+    np.testing.assert_array_equal(confidence, CONFIDENCE)
+    assert torch.equal(load(moment.folder)[1]["a"], STATE["a"])
+    assert moment.size == sum(file.stat().st_size for file in moment.folder.iterdir()) == store.size()
+
+
+def test_moments_come_in_the_order_of_training(store: MomentStore) -> None:
+    """However they were written."""
+    kept(store, 1, 120.0, 1.2, 30.0)
+    assert [moment.seconds for moment in store.of(1)] == [1.2, 30.0, 120.0]
+    assert store.of(2) == []
+
+
+def test_a_moment_of_the_same_step_gives_way(store: MomentStore) -> None:
+    """The end of a training may fall on the step of the moment before."""
+    kept(store, 1, 5.0)
+    keep(step_folder(store.place(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
+    assert [moment.end for moment in store.of(1)] == [True]
+
+
+def test_what_a_resume_does_again_is_cut(store: MomentStore) -> None:
+    """Moments from that second on go, and torn ones; earlier ones stay."""
+    kept(store, 1, 1.0, 2.0, 3.0)
+    torn = step_folder(store.place(1), 5)
+    torn.mkdir()
+    cut(store.place(1), 2.0)
+    assert [moment.seconds for moment in store.of(1)] == [1.0]
+    assert not torn.exists()
+
+
+def test_a_damaged_moment_is_left_out(store: MomentStore) -> None:
+    """The others can still be looked at."""
+    kept(store, 1, 1.0, 2.0)
+    (store.of(1)[0].folder / CARD).write_text("{")
+    assert [moment.seconds for moment in store.of(1)] == [2.0]
+
+
+@pytest.mark.parametrize("damage", ["removed", "torn"])
+def test_a_picture_that_is_gone_is_one_sentence(store: MomentStore, damage: str) -> None:
+    """As when the moments were swept while the page was open."""
+    kept(store, 1, 1.0)
+    (moment,) = store.of(1)
+    path = moment.folder / FRAME
+    path.unlink() if damage == "removed" else path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(CheckpointError, match="was removed or is damaged; choose another moment"):
+        picture(moment)
+
+
+def test_a_full_disk_leaves_no_half_moment(store: MomentStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment is renamed into place when it is whole."""
+    import errno
+
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("core.checkpoints.os.replace", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        kept(store, 1, 1.0)
+    assert list(store.place(1).iterdir()) == []
+
+
+def test_only_the_last_trainings_keep_their_moments(store: MomentStore) -> None:
+    """The disk that moments take is bounded, however many rounds there are."""
+    for round_ in range(1, KEPT_ROUNDS + 3):
+        kept(store, round_, 1.0)
+    store.sweep()
+    assert store.rounds() == [3, 4, 5]
+    store.forget(4)
+    assert store.rounds() == [3, 5]
