@@ -90,8 +90,8 @@ class StopRule(StrEnum):
 class AugmentConfig(_Checked):
     """How patches are changed before the network sees them; see ``core.augment`` and ``core.faults``.
 
-    Every number but ``share`` is a strength: 0 is off and 1 the range that was found to be good for most volumes. The
-    defaults and the ranges behind them were chosen in ``docs/experiments.md``, 2026-11-25.
+    Every number but ``share`` is a strength: 0 is off and 1 the usual range. What the defaults give and cost, and which
+    of them were compared with others, is in ``docs/experiments.md``, 2026-11-25.
     """
 
     flips: float = _strength(1.0, "Mirror images and turns: the share of patches that get one.", at_most=1)
