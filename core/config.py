@@ -126,6 +126,7 @@ class Architecture(StrEnum):
     """
 
     UNET = "unet"
+    UNET_3D = "unet-3d"
     MONAI_BASIC_UNET = "monai-basicunet"
     MONAI_UNET = "monai-unet"
     MONAI_DYN_UNET = "monai-dynunet"
@@ -167,8 +168,13 @@ class TrainConfig(_Checked):
         losses_named(self.loss)
         if self.architecture not in list(Architecture):
             raise ValueError(f"architecture is {self.architecture!r}; allowed is one of {', '.join(Architecture)}.")
+        if self.architecture == Architecture.UNET_3D and not 1 <= self.neighbours < self.depth:
+            raise ValueError(
+                f"neighbours is {self.neighbours}; with architecture {self.architecture} allowed is 1 or more, and fewer than "
+                f"depth, which is {self.depth}."
+            )
         grid = 2 ** (self.depth + 1)
-        if self.architecture != Architecture.UNET:
+        if self.architecture.startswith("monai"):
             grid = max(grid, 16)  # of those whose depth is fixed
         if self.patch % grid or self.patch < 2 * grid:
             allowed = f"multiples of {grid} from {2 * grid} on"

@@ -37,6 +37,25 @@ def test_forever_is_refused():
         TrainConfig(seconds=float("inf"))
 
 
+def test_an_unknown_network_is_refused_with_those_there_are():
+    """The sentence lists the names."""
+    with pytest.raises(ValueError, match="architecture is 'resnet'; allowed is one of unet, unet-3d, monai-basicunet"):
+        TrainConfig(architecture="resnet")
+
+
+def test_a_network_in_3d_needs_neighbours():
+    """At least one, and a level to join each of them in."""
+    for neighbours, depth in ((0, 4), (3, 3)):
+        with pytest.raises(ValueError, match=f"neighbours is {neighbours}; with architecture unet-3d allowed is 1 or more"):
+            TrainConfig(architecture="unet-3d", neighbours=neighbours, depth=depth)
+
+
+def test_the_patch_fits_a_network_of_fixed_depth():
+    """Whatever depth says."""
+    with pytest.raises(ValueError, match="patch is 72; with depth 2 allowed are multiples of 16"):
+        TrainConfig(architecture="monai-unetr", depth=2, patch=72)
+
+
 def test_help_comes_from_the_field():
     """The command line and the page read the same sentence."""
     assert help_text(TrainConfig, "seconds").startswith("Seconds of training")

@@ -1,4 +1,4 @@
-"""The closed list of architectures, what every network of it promises, and what the U-Net does beyond that."""
+"""The closed list of architectures, what every network of it promises, and what the U-Nets of our own do beyond that."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import sys
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from core.config import Architecture, TrainConfig
 from core.errors import NetworkError
 from core.muon import split
 from core.networks import LIMITS, arguments, build
 from core.networks.unet import UNet
+from core.networks.unet3d import joined
 
 SMALL = {"in_channels": 2, "classes": 3, "channels": 4, "depth": 2}
 
@@ -22,7 +24,9 @@ def small(architecture: str) -> nn.Module:
     torch.manual_seed(0)
     if architecture == Architecture.MONAI_UNETR:
         pytest.importorskip("einops")
-    return build(architecture, arguments(TrainConfig(architecture=architecture, patch=64, channels=4, depth=2), 2, 3))
+    neighbours = 1 if architecture == Architecture.UNET_3D else 0
+    config = TrainConfig(architecture=architecture, patch=64, channels=4, depth=2, neighbours=neighbours)
+    return build(architecture, arguments(config, 2, 3))
 
 
 def test_scores_have_the_size_of_the_image() -> None:
@@ -35,14 +39,14 @@ def test_scores_have_the_size_of_the_image() -> None:
 def test_every_network_keeps_the_size_on_its_grid(architecture: str) -> None:
     """One score per class and pixel, in training and in prediction, and a gradient for every weight of any use."""
     network = small(architecture)
-    height, width = (64, 64)
-    scores = network(torch.randn(2, 2, height, width))
-    assert scores.shape == (2, 3, height, width)
+    channels = 6 if architecture == Architecture.UNET_3D else 2
+    scores = network(torch.randn(2, channels, 64, 64))
+    assert scores.shape == (2, 3, 64, 64)
     scores.square().mean().backward()
     assert sum(p.grad is not None for p in network.parameters()) > 0.85 * len(list(network.parameters()))
     with torch.inference_mode():
         shape = (64 + network.stride, 64 + 3 * network.stride)
-        assert network.eval()(torch.randn(1, 2, *shape)).shape == (1, 3, *shape)
+        assert network.eval()(torch.randn(1, channels, *shape)).shape == (1, 3, *shape)
 
 
 @pytest.mark.parametrize("architecture", list(LIMITS))
@@ -118,10 +122,46 @@ def test_every_weight_takes_part() -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
+STACK = {"in_channels": 14, "classes": 3, "channels": 4, "depth": 4, "slices": 7}
+
+
+@pytest.mark.parametrize("slices", [3, 5, 7])
+def test_the_whole_stack_is_seen_and_the_middle_slice_labelled(slices: int) -> None:
+    """Every slice has a say; far from a pixel of the middle slice, none has."""
+    network = build("unet-3d", {**STACK, "in_channels": 2 * slices, "slices": slices}).eval()
+    image = torch.randn(1, 2 * slices, 64, 64, requires_grad=True)
+    network(image)[0, :, 32, 32].sum().backward()
+    assert image.grad is not None
+    assert (image.grad.unflatten(1, (slices, 2)).abs().sum(dim=(0, 2, 3, 4)) > 0).all()
+
+
+def test_joining_three_slices_is_a_convolution_in_3d() -> None:
+    """The same numbers as of PyTorch's own."""
+    x, weight = torch.randn(2 * 5, 4, 9, 9), torch.randn(6, 4, 3, 3, 3)
+    expected = functional.conv3d(x.unflatten(0, (2, 5)).transpose(1, 2), weight, padding=(0, 1, 1))
+    flat = weight.transpose(1, 2).reshape(6, 12, 3, 3)
+    found = functional.conv2d(joined(x, 5), flat, padding=1).unflatten(0, (2, 3)).transpose(1, 2)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"slices": 4}, "slices is 4"),
+        ({"slices": 5}, "slices is 5"),
+        ({"depth": 3}, "depth is 3; with 7 slices allowed is 4 or more"),
+    ],
+)
+def test_stacks_that_do_not_fit_are_refused(changes: dict[str, int], message: str) -> None:
+    """Also in a card."""
+    with pytest.raises(ValueError, match=message):
+        build("unet-3d", STACK | changes)
+
+
 @pytest.mark.parametrize("architecture", ["", "UNet", "os.system", "torch.nn.Linear"])
 def test_other_names_are_refused(architecture: str) -> None:
     """Only names of the list build anything."""
-    with pytest.raises(ValueError, match="allowed is one of unet, monai-basicunet"):
+    with pytest.raises(ValueError, match="allowed is one of unet, unet-3d, monai-basicunet"):
         build(architecture, SMALL)
 
 

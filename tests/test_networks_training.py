@@ -21,6 +21,17 @@ from tests.slices import discs
 CPU = torch.device("cpu")
 
 
+def neighbours(architecture: str) -> int:
+    """Of a network in 3D one, else none."""
+    return 1 if architecture == Architecture.UNET_3D else 0
+
+
+def settings(architecture: str) -> dict[str, Any]:
+    """A narrow network; that in 3D joins slices in its second level, and has one more below it."""
+    depth = 3 if architecture == Architecture.UNET_3D else 2
+    return {"patch": 64, "batch": 4, "channels": 8, "depth": depth, "neighbours": neighbours(architecture)}
+
+
 class StepsCounted(callbacks.Clock):
     """A step is a second, so that a test does not depend on how busy the machine is."""
 
@@ -55,13 +66,13 @@ def test_every_architecture_learns_at_the_default_rate(
         [discs(8)],
         class_names=("grey", "disc", "square"),
         in_channels=1,
-        config=TrainConfig(seconds=steps, patch=64, batch=4, channels=8, depth=2, architecture=architecture),
+        config=TrainConfig(seconds=steps, architecture=architecture, **settings(architecture)),
         folder=tmp_path / "r",
         card={},
         report=lambda progress: False,
     )
     unseen = discs(7, (97, 121))
-    mask, _ = Predictor.load(result.checkpoint, device=CPU).labels(unseen.pixels)
+    mask, _ = Predictor.load(result.checkpoint, device=CPU).labels(unseen.image(neighbours(architecture)))
     assert result.steps == steps
     for class_id in range(3):
         found, truth = mask == class_id, unseen.mask == class_id
@@ -71,17 +82,19 @@ def test_every_architecture_learns_at_the_default_rate(
 def predictor(architecture: Architecture, tile: int, context: int) -> Predictor:
     """A network of random weights whose batch normalisation has seen some noise."""
     torch.manual_seed(0)
-    given = arguments(TrainConfig(architecture=architecture, patch=64, channels=4, depth=2), 1, 3)
+    config = TrainConfig(architecture=architecture, neighbours=neighbours(architecture), patch=64, channels=4, depth=2)
+    given = arguments(config, 1, 3)
     network = build(architecture, given)
     with torch.no_grad():
-        network(torch.randn(4, 1, 64, 64))
-    card = Card(architecture, given, ("a", "b", "c"), 1, normalisation.NAME, {}, 0)
+        network(torch.randn(4, given["in_channels"], 64, 64))
+    card = Card(architecture, given, ("a", "b", "c"), 1, normalisation.NAME, {}, 0, neighbours=config.neighbours)
     return Predictor(ready(network, CPU), card, PredictConfig(tile=tile, context=context))
 
 
 def test_convolutions_leave_no_seams(architecture: Architecture) -> None:
     """Tiles of 64 pixels give what one tile gives, but for transformers, which see windows that begin with the tile."""
-    image = np.random.default_rng(0).integers(0, 256, (1, 101, 120), dtype=np.uint8)
+    channels = 2 * neighbours(architecture) + 1
+    image = np.random.default_rng(0).integers(0, 256, (channels, 101, 120), dtype=np.uint8)
     context, allowed = (32, 0.3) if architecture == Architecture.MONAI_UNETR else (96, 0.02)
     whole, cut = (predictor(architecture, tile, context).probabilities(image) for tile in (256, 64))
     assert abs(cut - whole).max() < allowed

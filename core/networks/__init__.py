@@ -10,6 +10,7 @@ from core.config import Architecture, TrainConfig
 from core.errors import NetworkError
 from core.networks.own import NOT_GIVEN, prepared
 from core.networks.unet import UNet
+from core.networks.unet3d import UNet3D
 
 Limits = Mapping[str, tuple[int, int]]
 """Lowest and highest value of every argument: a card is a file, and must not make the machine reserve all its memory."""
@@ -18,6 +19,7 @@ _SIZES: Limits = {"in_channels": (1, 64), "classes": (2, 255), "channels": (4, 2
 
 LIMITS: Mapping[str, Limits] = {
     Architecture.UNET: {**_SIZES, "depth": (1, 6)},
+    Architecture.UNET_3D: {**_SIZES, "depth": (2, 6), "slices": (3, 7)},
     Architecture.MONAI_BASIC_UNET: _SIZES,
     Architecture.MONAI_UNET: {**_SIZES, "depth": (1, 6)},
     Architecture.MONAI_DYN_UNET: {**_SIZES, "depth": (2, 6)},
@@ -26,6 +28,8 @@ LIMITS: Mapping[str, Limits] = {
     Architecture.MONAI_UNETR: {**_SIZES, "channels": (4, 64), "window": (64, 1024)},
 }
 """The arguments of each architecture; see :func:`arguments` for what they mean."""
+
+_BUILT_IN: Mapping[str, Callable[..., nn.Module]] = {Architecture.UNET: UNet, Architecture.UNET_3D: UNet3D}
 
 _OWN = ("in_channels", "classes")
 """What is told of a user's own network, which is built by the user."""
@@ -37,8 +41,8 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
     Parameters
     ----------
     config
-        Channels of the first level, ``depth`` levels below it, and the side of a patch, which is the ``window`` of a
-        network that takes images of one size only.
+        Channels of the first level, ``depth`` levels below it, ``slices`` that are stacked, and the side of a patch, which
+        is the ``window`` of a network that takes images of one size only.
     in_channels
         Channels of one slice.
     classes
@@ -50,6 +54,7 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
         "channels": config.channels,
         "depth": config.depth,
         "window": config.patch,
+        "slices": 2 * config.neighbours + 1,
     }
     return {name: known[name] for name in LIMITS.get(config.architecture, _OWN)}
 
@@ -100,8 +105,8 @@ def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
 
 
 def _maker(architecture: str) -> Callable[..., nn.Module]:
-    if architecture == Architecture.UNET:
-        return UNet
+    if architecture in _BUILT_IN:
+        return _BUILT_IN[architecture]
     try:
         from core.networks import monai_nets  # takes seconds, and is needed by few
     except ImportError as error:

@@ -110,7 +110,12 @@ class UNet(nn.Module):
 
     def fuse(self) -> None:
         """Fold every frozen normalisation into its convolution, for prediction."""
-        self.eval()
-        for module in self.modules():
-            if isinstance(module, ConvNorm):
-                module.fuse()
+        fuse(self)
+
+
+def fuse(network: nn.Module) -> None:
+    """Fold the normalisation of every :class:`ConvNorm` of a network into its convolution; sets evaluation mode."""
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, ConvNorm):
+            module.fuse()

@@ -1,0 +1,96 @@
+"""The U-Net of ``core.networks.unet`` over a stack of slices, for volumes whose slices are thicker than their pixels.
+
+Fine levels look at every slice by itself. Coarse ones, whose pixels are as wide as the slices are apart, join three
+slices with 3 x 3 x 3 convolutions, each of which takes one slice from both ends of the stack, until the middle one is
+left; it alone is decoded. After Lee et al. 2017, who begin in 2D for the same reason.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.networks.unet import FOLD, Block, Merge, fuse
+
+FLAT = 2
+"""Levels that look at each slice by itself."""
+
+
+class UNet3D(nn.Module):
+    """Class scores for every pixel of the middle slice.
+
+    Parameters
+    ----------
+    in_channels
+        Channels of all slices together, the lowest slice first.
+    classes
+        Number of classes.
+    channels
+        Channels of the first level; doubled at each level below.
+    depth
+        Levels below the first.
+    slices
+        An odd number of slices, 3 or more.
+
+    Raises
+    ------
+    ValueError
+        If the slices are not odd, do not divide the channels, or are too many for the levels.
+    """
+
+    def __init__(self, in_channels: int, classes: int, channels: int, depth: int, slices: int) -> None:
+        super().__init__()
+        if slices % 2 == 0 or in_channels % slices:
+            raise ValueError(f"slices is {slices}; allowed is an odd divisor of the {in_channels} channels")
+        if depth < FLAT - 1 + slices // 2:
+            raise ValueError(f"depth is {depth}; with {slices} slices allowed is {FLAT - 1 + slices // 2} or more")
+        widths = [channels * 2**level for level in range(depth + 1)]
+        self.stride = FOLD * 2**depth
+        self.slices = slices
+        self.joining = range(FLAT, FLAT + slices // 2)
+        """Levels that join three slices."""
+        self.stem = Block(in_channels // slices * FOLD**2, widths[0])
+        self.down = nn.ModuleList(
+            Block(3 * above if level in self.joining else above, below)
+            for level, (above, below) in enumerate(pairwise(widths), start=1)
+        )
+        self.up = nn.ModuleList(Merge(below, above) for above, below in pairwise(widths))
+        self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``.
+
+        ``H`` and ``W`` are multiples of ``stride``.
+        """
+        slices = self.slices
+        x = image.reshape(len(image) * slices, -1, *image.shape[2:])  # (B * slices, C, H, W)
+        x = functional.pixel_unshuffle(x, FOLD).contiguous(memory_format=torch.channels_last)
+        x = self.stem(x)
+        skips = []
+        for level, block in enumerate(self.down, start=1):
+            skips.append(x.unflatten(0, (-1, slices))[:, slices // 2])
+            x = functional.max_pool2d(x, 2)
+            if level in self.joining:
+                x = joined(x, slices)
+                slices -= 2
+            x = block(x)
+        for merge in reversed(self.up):
+            x = merge(x, skips.pop())
+        return functional.pixel_shuffle(self.head(x), FOLD)  # (B, classes, H, W)
+
+    def fuse(self) -> None:
+        """Fold every frozen normalisation into its convolution, for prediction."""
+        fuse(self)
+
+
+def joined(x: Tensor, slices: int) -> Tensor:
+    """Every three neighbouring slices as channels, so that a 2D convolution of them is one in 3D.
+
+    ``(B * slices, C, h, w)`` to ``(B * (slices - 2), 3 * C, h, w)``.
+    """
+    stack = x.unflatten(0, (-1, slices))  # (B, slices, C, h, w)
+    threes = torch.cat([stack[:, :-2], stack[:, 1:-1], stack[:, 2:]], dim=2)
+    return threes.flatten(0, 1).contiguous(memory_format=torch.channels_last)
