@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import session
+from app import networks, session
 from core.config import Loss, TrainConfig, help_text, losses_named
 
 _USUAL = TrainConfig()
@@ -35,6 +35,7 @@ def ask() -> TrainConfig:
     )
     picked: dict[str, Any] = {"seconds": float(seconds)}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
+        picked |= networks.ask(before)
         picked["loss"] = _loss(before)
         picked |= _stop_rules(before)
         wanted = st.checkbox("Write logs for TensorBoard", value=logs(),

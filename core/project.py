@@ -496,6 +496,10 @@ class Project:
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
             return train_round(self.store, handle, plan, resume=resume, report=report, network=network)
 
+    def has_network(self, round_: int) -> bool:
+        """Whether a round can predict in this process: its network is built in, or your own and given."""
+        return self.store.has_network(round_)
+
     def use(self, network: nn.Module) -> None:
         """Give a network of your own again, built as it was when rounds were trained with it; for all rounds of its class.
 

@@ -30,7 +30,8 @@ class RoundRow:
     ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
     ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
     round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's; ``ended_by`` is
-    the stop rule that ended it. ``origin`` is the moment that the round went back to; None where it was trained.
+    the stop rule that ended it; ``network`` is the architecture, and how many neighbouring slices it sees. ``origin`` is
+    the moment that the round went back to; None where it was trained.
     """
 
     round: int
@@ -44,6 +45,7 @@ class RoundRow:
     seconds: float
     checkpoint: str
     revisions: tuple[int, ...]
+    network: str
     origin: Origin | None
     ended_by: StopRule = StopRule.SECONDS
 
@@ -274,8 +276,17 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
         revisions=tuple(json.loads(row["revisions"])),
         ended_by=StopRule(row["ended_by"] or StopRule.SECONDS),
         origin=None if row["origin"] is None else Origin(**json.loads(row["origin"])),
+        network=_network(json.loads(row["config"])),
         **{name: row[name] for name in kept},
     )
+
+
+def _network(config: Mapping[str, Any]) -> str:
+    """In a few words; a round from before there was a choice has none recorded."""
+    usual = TrainConfig()
+    architecture = config.get("architecture", usual.architecture)
+    neighbours = config.get("neighbours", usual.neighbours)
+    return f"{architecture}, {neighbours} + 1 + {neighbours} slices" if neighbours else str(architecture)
 
 
 def _standing(row: sqlite3.Row, steps: int | None) -> Standing:

@@ -419,12 +419,31 @@ def test_a_resumed_training_takes_no_strengths(project: Path) -> None:
     assert "leave out --augment" in " ".join(ran.err.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("setting", ["seconds", "seed", "loss", "epochs"])
+@pytest.mark.parametrize("setting", ["seconds", "seed", "loss", "epochs", "architecture", "neighbours"])
 def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -> None:
     """It goes on with its own, so that another budget or seed is refused, not passed over; so is the default."""
     ran = run("train", "toy", "--resume", f"--{setting}", getattr(TrainConfig, setting) or 3, "--workspace", project)
     assert ran.status == 2
     assert f"leave out --{setting}" in " ".join(ran.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (("--architecture", "resnet"), 2, "architecture is 'resnet'; allowed is one of unet, unet-3d"),
+        (("--architecture", "unet-3d"), 2, "neighbours is 0; with architecture unet-3d allowed is 1 or more"),
+        (("--neighbours", "4"), 2, "neighbours is 4; allowed is 0 to 3"),
+        (("--architecture", "own"), 1, "which only Python can give: call project.train"),
+    ],
+)
+def test_a_network_that_cannot_be_trained_is_told(
+    project: Path, phantom_files: Files, options: tuple[str, ...], status: int, message: str
+) -> None:
+    """What is typed wrongly is a usage error; a network of one's own cannot be typed."""
+    run("labels", "import", "toy", phantom_files.truth, "--slices", "2", "--workspace", project)
+    ran = run("train", "toy", *options, "--workspace", project)
+    assert ran.status == status
+    assert message in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_a_full_disk_is_one_line(project: Path, phantom_files: Files) -> None:

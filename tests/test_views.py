@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from torch import nn
 
 import app
-from core.config import AugmentConfig, ProposeConfig, TrainConfig
+from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
@@ -443,6 +444,31 @@ def _shown(page):
     """The Rounds page run with the drawer of what the model will be shown open, which AppTest forgets after each run."""
     page.session_state["what_is_shown"] = True
     return page.run()
+
+
+def test_a_round_trains_the_network_that_was_chosen(open_page, trained, monkeypatch):
+    """It stays chosen on the page Annotate; a network in 3D has a neighbour at least."""
+    started = []
+    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    page = open_page(trained, "rounds")
+    network = next(box for box in page.selectbox if box.label == "Network")
+    network.set_value(Architecture.UNET_3D).run()
+    _button(page, "Start").click().run()
+    _button(page.switch_page("views/annotate.py").run(), "Train round 2").click().run()
+    assert started == [TrainConfig(architecture="unet-3d", neighbours=1)] * 2
+    assert not page.exception
+
+
+def test_a_network_of_ones_own_is_shown_as_what_it_is(open_page, phantom_project):
+    """Every page opens on a round that the app cannot predict with, and the rounds page says why."""
+    phantom_project.train(TINY, network=nn.Sequential(nn.Conv2d(1, len(phantom_project.classes), 1)))
+    for name in PAGES:
+        page = open_page(phantom_project.workspace, name)
+        assert not page.exception
+        assert not page.error
+        if name == "rounds":
+            assert list(page.dataframe[0].value["Network"]) == ["own"]
+            assert "Network of your own: round 1. Only Python can give it" in words(page)
 
 
 FIRST = "Paint two or three of these first, some of every class"

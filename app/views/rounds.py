@@ -145,6 +145,17 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
                                       y_title="validation loss", colors={"validation": charts.ACCENT}))  # fmt: skip
     three.altair_chart(charts.bars(work, x="round", x_title="round", y="minutes", y_title="minutes of painting so far"))
     st.dataframe(_table(rows), hide_index=True)
+    _not_here(project, rows)
+
+
+def _not_here(project: Project, rows: list[RoundRow]) -> None:
+    """Which rounds cannot predict in the app."""
+    own = [str(r.round) for r in rows if not project.has_network(r.round)]
+    if own:
+        st.caption(
+            f"Network of your own: round {', '.join(own)}. Only Python can give it, so the app shows what it predicted there and "
+            "predicts nothing more with it; a round that was not scored there is not measured."
+        )
 
 
 def _measured_on(rows: list[RoundRow]) -> str:
@@ -167,6 +178,7 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
         made.append(
             {
                 "Round": r.round,
+                "Network": r.network,
                 "Trained": datetime.fromtimestamp(r.created).strftime("%d %b %H:%M"),
                 "Painted slices": r.labelled_slices,
                 "Active painting": duration(r.active_seconds),

@@ -28,6 +28,13 @@ def train(
         float | None, typer.Option(help=help_text(TrainConfig, "seconds"), show_default=f"{TrainConfig.seconds:g}")
     ] = None,
     seed: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "seed"), show_default=f"{TrainConfig.seed}")] = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=help_text(TrainConfig, "architecture"), show_default=str(TrainConfig.architecture)),
+    ] = None,
+    neighbours: Annotated[
+        int | None, typer.Option(help=help_text(TrainConfig, "neighbours"), show_default=f"{TrainConfig.neighbours}")
+    ] = None,
     loss: Annotated[
         str | None, typer.Option(metavar="NAMES", help=help_text(TrainConfig, "loss"), show_default=TrainConfig.loss)
     ] = None,
@@ -65,7 +72,7 @@ def train(
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
     asked = {
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
-        "augment": augment,
+        "augment": augment, "architecture": architecture, "neighbours": neighbours,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]

@@ -101,10 +101,11 @@ def rounds(
         _moments(project, as_json=as_json)
         return
     rows = project.rounds()
-    table = Table("round", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice")
+    table = Table("round", "network", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice")
     for row in rows:
         table.add_row(
             str(row.round) if row.origin is None else f"{row.round} (round {row.origin.round} at {row.origin.seconds:.0f} s)",
+            row.network,
             str(row.labelled_slices),
             f"{row.active_seconds:.0f}",
             row.ended_by,
@@ -120,6 +121,7 @@ def rounds(
             "labelled_slices": row.labelled_slices,
             "active_seconds": row.active_seconds,
             "seconds": row.seconds,
+            "network": row.network,
             "checkpoint": row.checkpoint,
             "ended_by": row.ended_by,
             "origin": None if row.origin is None else asdict(row.origin),

@@ -1,0 +1,46 @@
+"""Which network the next round trains: a part of the form on the Rounds page."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import streamlit as st
+
+from core.config import Architecture, TrainConfig, help_text
+
+_MOST_NEIGHBOURS = 3
+_NAMES = {
+    Architecture.UNET: "U-Net (the default)",
+    Architecture.UNET_3D: "U-Net in 3D",
+    Architecture.MONAI_BASIC_UNET: "MONAI BasicUNet",
+    Architecture.MONAI_UNET: "MONAI UNet",
+    Architecture.MONAI_DYN_UNET: "MONAI DynUNet",
+    Architecture.MONAI_SEG_RES_NET: "MONAI SegResNet",
+    Architecture.MONAI_ATTENTION_UNET: "MONAI AttentionUnet",
+    Architecture.MONAI_UNETR: "MONAI UNETR",
+}
+"""All that a form can choose: a network of one's own is given from Python."""
+
+
+def ask(before: TrainConfig) -> dict[str, Any]:
+    """The form; its settings by name of :class:`core.config.TrainConfig`."""
+    names = list(_NAMES)
+    architecture = st.selectbox(
+        "Network",
+        names,
+        index=names.index(Architecture(before.architecture)),
+        format_func=_NAMES.__getitem__,
+        help=help_text(TrainConfig, "architecture"),
+    )
+    least = 1 if architecture == Architecture.UNET_3D else 0
+    neighbours = st.number_input(
+        "Neighbouring slices on each side",
+        min_value=least,
+        max_value=_MOST_NEIGHBOURS,
+        value=max(least, before.neighbours),
+        help=help_text(TrainConfig, "neighbours"),
+    )
+    if architecture.startswith("monai") and find_spec("monai") is None:
+        st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
+    return {"architecture": architecture.value, "neighbours": int(neighbours)}
