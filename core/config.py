@@ -144,7 +144,9 @@ class TrainConfig(_Checked):
     seed: int = _option(0, "Seed of weights, patches and augmentation.", at_least=0, at_most=2**32 - 1)
     patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
     batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
-    architecture: str = _option(Architecture.UNET.value, f"The network: {', '.join(Architecture)}; monai-... need MONAI.")
+    architecture: str = _option(
+        Architecture.UNET.value, f"The network: {', '.join(Architecture)}. Those of MONAI need it; own is given from Python."
+    )
     channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
     depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
     neighbours: int = _option(
