@@ -22,6 +22,7 @@ KIND_WORDS = {
     "scan": "Scanning the volume",
     "segment": "Segmenting everything",
     "confidence": "Exporting confidence",
+    "evaluate": "Scoring against a truth",
 }
 """What the kinds of job are called on the page."""
 

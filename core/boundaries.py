@@ -22,10 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from core.config import UNLABELLED
-
-TOLERANCE = 2
-"""Pixels that two boundaries may lie apart and still agree: about what two careful people differ by."""
+from core.config import TOLERANCE, UNLABELLED
 
 _SHARE = 0.95
 

@@ -14,6 +14,9 @@ from typing import Any
 UNLABELLED = 255
 """The class id of a pixel that nobody has labelled, or that nobody can: never claimed, trained on or scored."""
 
+TOLERANCE = 2.0
+"""Pixels that two boundaries may lie apart and still agree: about what two careful people differ by."""
+
 
 def _option(
     default: Any,

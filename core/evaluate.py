@@ -6,16 +6,17 @@ slice at a time is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.boundaries import Boundaries, BoundaryScore
 from core.config import UNLABELLED
 from core.errors import LabelError
-from core.metrics import confusion, dice, mean_dice
+from core.metrics import confusion, dice, iou, mean_dice, precision, recall
 
 
 class LabelsSlices(Protocol):
@@ -35,10 +36,13 @@ class Agreement:
         Pixels, int64 ``(K, K)``, rows the truth, columns the prediction.
     slices
         The slices scored, in the order given.
+    boundaries
+        Per class; None where they were not asked for.
     """
 
     counts: NDArray[np.int64]
     slices: tuple[int, ...]
+    boundaries: tuple[BoundaryScore, ...] | None = None
 
     @property
     def dice(self) -> tuple[float | None, ...]:
@@ -56,6 +60,62 @@ class Agreement:
         return int(self.counts.sum())
 
 
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class agrees with the truth; None where not measured.
+
+    Attributes
+    ----------
+    dice, iou, precision, recall
+        0 to 1, see :mod:`core.metrics`.
+    truth_pixels, predicted_pixels
+        Scored pixels that are of the class, and that are predicted to be.
+    boundary_f, hd95_px
+        0 to 1, and pixels, infinite where the class is missed on too many slices; see
+        :class:`core.boundaries.BoundaryScore`.
+    hd95_nm
+        The same in nanometres, where pixels are square and their size is known.
+    """
+
+    dice: float | None
+    iou: float | None
+    precision: float | None
+    recall: float | None
+    truth_pixels: int
+    predicted_pixels: int
+    boundary_f: float | None = None
+    hd95_px: float | None = None
+    hd95_nm: float | None = None
+
+
+def class_scores(
+    counts: NDArray[np.int64],
+    boundaries: Sequence[BoundaryScore] | None = None,
+    voxel_nm: Sequence[float] | None = None,
+) -> tuple[ClassScore, ...]:
+    """Every score of every class.
+
+    Parameters
+    ----------
+    counts
+        Pixels, int64 ``(K, K)``, rows the truth, columns the prediction.
+    boundaries
+        Per class, where they were measured.
+    voxel_nm
+        Voxel size ``(z, y, x)`` in nanometres, if known.
+    """
+    square = voxel_nm is not None and voxel_nm[1] == voxel_nm[2]
+    pixel_nm = voxel_nm[2] if voxel_nm is not None and square else None
+    measured = zip(dice(counts), iou(counts), precision(counts), recall(counts), strict=True)
+    made = []
+    for number, of_class in enumerate(measured):
+        pixels = int(counts[number].sum()), int(counts[:, number].sum())
+        edge = BoundaryScore(None, None, 0) if boundaries is None else boundaries[number]
+        nm = None if edge.hd95 is None or pixel_nm is None else edge.hd95 * pixel_nm
+        made.append(ClassScore(*of_class, *pixels, edge.f_score, edge.hd95, nm))
+    return tuple(made)
+
+
 def evaluate(
     predictor: LabelsSlices,
     image: Callable[[int], NDArray],
@@ -64,6 +124,7 @@ def evaluate(
     *,
     classes: int,
     inside: NDArray[np.bool_] | None = None,
+    tolerance: float | None = None,
     report: Callable[[int], object] | None = None,
 ) -> Agreement:
     """Predict each slice and count how it agrees with the truth.
@@ -82,6 +143,8 @@ def evaluate(
         Number of classes ``K``.
     inside
         The working region, bool ``(H, W)``; pixels outside are not scored. None is the whole slice.
+    tolerance
+        Pixels that two boundaries may lie apart and still agree; None where boundaries are not measured.
     report
         Called after each slice with how many are done.
 
@@ -91,16 +154,20 @@ def evaluate(
         If a slice of the truth has another shape than its image or a class the project does not have.
     """
     counts = np.zeros((classes, classes), dtype=np.int64)
+    edges = None if tolerance is None else Boundaries(classes, tolerance)
     done: list[int] = []
     for z in slices:
         picture, wanted = image(z), truth(z)
         _check_truth(wanted, picture.shape[-2:], classes, z)
         scored = wanted if inside is None else np.where(inside, wanted, np.uint8(UNLABELLED))
-        counts += confusion(predictor.labels(picture)[0], scored, classes)
+        mask = predictor.labels(picture)[0]
+        counts += confusion(mask, scored, classes)
+        if edges is not None:
+            edges.add(mask, scored)
         done.append(z)
         if report is not None:
             report(len(done))
-    return Agreement(counts, tuple(done))
+    return Agreement(counts, tuple(done), None if edges is None else edges.scores())
 
 
 def _check_truth(truth: NDArray[np.uint8], shape: tuple[int, ...], classes: int, z: int) -> None:

@@ -268,11 +268,14 @@ class Scores:
         Per class; None where the class is in neither truth nor prediction.
     pixels
         Labelled pixels scored.
+    counts
+        The same by true class (rows) and predicted class; None where they are not known.
     """
 
     loss: float | None
     dice: tuple[float | None, ...]
     pixels: int
+    counts: tuple[tuple[int, ...], ...] | None = None
 
 
 def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | None = None) -> Scores:
@@ -300,7 +303,7 @@ def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | 
             table += confusion(probabilities.argmax(axis=0).astype(np.uint8), truth, len(table))
             total += cross_entropy(probabilities, truth)
     pixels = int(table.sum())
-    return Scores(total / pixels if pixels else None, dice(table), pixels)
+    return Scores(total / pixels if pixels else None, dice(table), pixels, tuple(map(tuple, table.tolist())))
 
 
 def cross_entropy(probabilities: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:

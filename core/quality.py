@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from core.errors import LabelError
-from core.evaluate import evaluate
+from core.durable import replace_whole
+from core.errors import LabelError, storage_errors
+from core.evaluate import ClassScore, class_scores, evaluate
 from core.label_files import LabelFile
 from core.segment import Report, chosen_round
 from core.store import Store
@@ -27,12 +30,36 @@ class ValidationSummary:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Dice per class name against a truth, on the slices named, which have no label of any role."""
+    """Scores against a truth, on the slices named, which have no label of any role.
+
+    Attributes
+    ----------
+    dice
+        Per class name.
+    mean_dice
+        Over the measured classes other than the first.
+    slices, round
+        What was scored.
+    classes
+        Every score, per class name; boundaries only where they were asked for.
+    confusion
+        Pixels, rows the true classes in the order of their ids, columns the predicted ones.
+    tolerance_px
+        Pixels that two boundaries might lie apart and still agree; None where boundaries were not measured.
+    """
 
     dice: dict[str, float | None]
     mean_dice: float | None
     slices: tuple[int, ...]
     round: int
+    classes: dict[str, ClassScore]
+    confusion: tuple[tuple[int, ...], ...]
+    tolerance_px: float | None
+
+    @property
+    def pixels(self) -> int:
+        """Pixels scored."""
+        return sum(sum(row) for row in self.confusion)
 
 
 def validation_summary(store: Store) -> ValidationSummary:
@@ -50,6 +77,18 @@ def validation_summary(store: Store) -> ValidationSummary:
     return ValidationSummary(pixels, slices, by_name, sentence)
 
 
+def check_truth(store: Store, truth: Path, volume: int) -> None:
+    """Refuse a truth that cannot be scored against.
+
+    Raises
+    ------
+    LabelError
+        If it is no label file with one page per slice of the volume.
+    """
+    row = store.catalog.row(volume)
+    list(LabelFile(truth.expanduser(), row.slice_shape, len(store.catalog.classes)).pages_for(None, row.depth))
+
+
 def evaluate_against(
     store: Store,
     truth: Path,
@@ -57,6 +96,7 @@ def evaluate_against(
     round_: int | None,
     volume: int,
     slices: Sequence[int] | None,
+    tolerance: float | None,
     report: Report,
 ) -> Evaluation:
     """Score a round against a truth with one page per slice, on slices without a label of any role.
@@ -80,7 +120,37 @@ def evaluate_against(
         scored,
         classes=len(classes),
         inside=store.catalog.region_mask(volume),
+        tolerance=tolerance,
         report=lambda done: report(done / len(scored), f"scoring: {done} of {len(scored)} slices"),
     )
-    by_name = {c.name: d for c, d in zip(classes, agreement.dice, strict=True)}
-    return Evaluation(by_name, agreement.mean_dice, agreement.slices, chosen)
+    scores = class_scores(agreement.counts, agreement.boundaries, row.voxel_nm)
+    by_name = {c.name: of_class for c, of_class in zip(classes, scores, strict=True)}
+    return Evaluation(
+        {name: of_class.dice for name, of_class in by_name.items()},
+        agreement.mean_dice,
+        agreement.slices,
+        chosen,
+        by_name,
+        tuple(tuple(counts) for counts in agreement.counts.tolist()),
+        tolerance,
+    )
+
+
+def write_scores(out: Path, found: Evaluation) -> None:
+    """Write every score as a table for a spreadsheet (``.csv``): a line for each class, then what its pixels were taken for.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or may not be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    predicted = [f"predicted as {name}" for name in found.classes]
+    for number, (name, score) in enumerate(found.classes.items()):
+        facts = asdict(score)
+        if not number:
+            writer.writerow(["class", *facts, *predicted])
+        writer.writerow([name, *facts.values(), *found.confusion[number]])
+    with storage_errors(out):
+        replace_whole(out, text.getvalue().encode())

@@ -83,6 +83,8 @@ MIGRATIONS: tuple[str, ...] = (
     "ALTER TABLE rounds ADD COLUMN ended_by TEXT",
     # Where a round that was not trained came from; NULL for one that was.
     "ALTER TABLE rounds ADD COLUMN origin TEXT",
+    # Held-back pixels by true and predicted class; NULL where a score was measured before they were kept.
+    "ALTER TABLE round_scores ADD COLUMN counts TEXT",
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -154,7 +154,7 @@ def train_round(
         job=handle.id,
         ended_by=fitted.ended_by,
     )
-    scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels)
+    scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
     score_rounds(store, handle, revisions, validation, {plan.round: scores})
     store.moments.sweep()
     return entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed)
@@ -269,7 +269,7 @@ def score_rounds(
             scores = known.get(round_) or score(store.predictor(round_), validation, len(store.catalog.classes))
         except (CheckpointError, NetworkError, VolumeError, LabelError, ProjectError):
             continue
-        store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels)
+        store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels, scores.counts)
     store.rounds.show_scores_on(key)
 
 

@@ -31,7 +31,8 @@ class RoundRow:
     ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
     round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's; ``ended_by`` is
     the stop rule that ended it; ``network`` is the architecture, and how many neighbouring slices it sees. ``origin`` is
-    the moment that the round went back to; None where it was trained.
+    the moment that the round went back to, None where it was trained. ``counts`` are the validation pixels by true class
+    (rows) and predicted class, None where they were not kept.
     """
 
     round: int
@@ -48,6 +49,7 @@ class RoundRow:
     network: str
     origin: Origin | None
     ended_by: StopRule = StopRule.SECONDS
+    counts: tuple[tuple[int, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class Rounds:
         """Every round, all scored on the same pixels: those that the newest training was scored on."""
         key = self._records.meta("pixels_key")
         rows = self._records.rows(
-            "SELECT rounds.*, loss, dice, pixels, (SELECT COUNT(*) FROM revisions, json_each(rounds.revisions) one "
+            "SELECT rounds.*, loss, dice, pixels, counts, (SELECT COUNT(*) FROM revisions, json_each(rounds.revisions) one "
             "WHERE revisions.id = one.value AND validation_pixels > 0) AS validation_slices FROM rounds "
             "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
             (key,),
@@ -170,11 +172,19 @@ class Rounds:
         )
         return [row["round"] for row in rows]
 
-    def score(self, round_: int, pixels_key: str, loss: float | None, dice: Sequence[float | None], pixels: int) -> None:
-        """Store a round's score on the pixels that ``pixels_key`` stands for."""
+    def score(
+        self,
+        round_: int,
+        pixels_key: str,
+        loss: float | None,
+        dice: Sequence[float | None],
+        pixels: int,
+        counts: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        """Store a round's score on the pixels that ``pixels_key`` stands for; ``counts`` as in :class:`RoundRow`."""
         self._records.write(
-            "INSERT OR REPLACE INTO round_scores VALUES (?, ?, ?, ?, ?)",
-            (round_, pixels_key, loss, to_json(list(dice)), pixels),
+            "INSERT OR REPLACE INTO round_scores VALUES (?, ?, ?, ?, ?, ?)",
+            (round_, pixels_key, loss, to_json(list(dice)), pixels, None if counts is None else to_json(counts)),
         )
 
     def show_scores_on(self, pixels_key: str) -> None:
@@ -277,6 +287,7 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
         ended_by=StopRule(row["ended_by"] or StopRule.SECONDS),
         origin=None if row["origin"] is None else Origin(**json.loads(row["origin"])),
         network=_network(json.loads(row["config"])),
+        counts=None if row["counts"] is None else tuple(tuple(of_class) for of_class in json.loads(row["counts"])),
         **{name: row[name] for name in kept},
     )
 

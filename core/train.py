@@ -53,8 +53,8 @@ class FitResult:
         Folder of the new checkpoint.
     seconds
         Seconds of training used, those before a resume included.
-    validation_loss, validation_dice, validation_pixels
-        Of the checkpoint on all validation pixels; None where not measured.
+    validation_loss, validation_dice, validation_pixels, validation_counts
+        Of the checkpoint on all validation pixels, see :class:`core.predict.Scores`; None where not measured.
     steps
         Training steps, those before a resume included.
     resumed
@@ -71,6 +71,7 @@ class FitResult:
     steps: int
     resumed: bool
     ended_by: StopRule
+    validation_counts: tuple[tuple[int, ...], ...] | None
 
 
 def fit(
@@ -341,7 +342,15 @@ class _Run:
             feedback.keep(self.steps, end=True)
         save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
         return FitResult(
-            folder, self.clock.seconds, scores.loss, scores.dice, scores.pixels, self.steps, self.resumed, self.ended_by
+            checkpoint=folder,
+            seconds=self.clock.seconds,
+            validation_loss=scores.loss,
+            validation_dice=scores.dice,
+            validation_pixels=scores.pixels,
+            validation_counts=scores.counts,
+            steps=self.steps,
+            resumed=self.resumed,
+            ended_by=self.ended_by,
         )
 
     @property

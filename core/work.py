@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from core.caution import caution
 from core.config import PredictConfig, ProposeConfig
-from core.errors import JobError
+from core.errors import Cancelled, JobError
 from core.jobs import Handle
+from core.quality import evaluate_against, write_scores
 from core.restore import restore
 from core.retrain import Plan, train_round
 from core.scan import scan
@@ -70,10 +72,34 @@ def _confidence(store: Store, handle: Handle, arguments: Arguments) -> None:
     enter_result(store, "confidence", out, round_, volume, {})
 
 
+def _evaluate(store: Store, handle: Handle, arguments: Arguments) -> None:
+    def report(share: float, message: str) -> bool:
+        if handle.report(share, message):
+            raise Cancelled("The evaluation was cancelled; nothing was written.")
+        return False
+
+    round_, volume, truth = arguments["round"], arguments["volume"], Path(arguments["truth"])
+    found = evaluate_against(
+        store, truth, round_=round_, volume=volume, slices=None, tolerance=arguments["tolerance"], report=report
+    )
+    out = result_path(store, "scores", round_, volume, ".csv")
+    write_scores(out, found)
+    facts = {
+        "truth": str(truth),
+        "slices": found.slices,
+        "pixels": found.pixels,
+        "tolerance_px": found.tolerance_px,
+        "classes": [[name, asdict(score)] for name, score in found.classes.items()],  # keys would be sorted
+        "confusion": found.confusion,
+    }
+    enter_result(store, "scores", out, round_, volume, facts)
+
+
 _KINDS: dict[str, Callable[[Store, Handle, Arguments], None]] = {
     "round": _round,
     "restore": _restore,
     "scan": _scan,
     "segment": _segment,
     "confidence": _confidence,
+    "evaluate": _evaluate,
 }

@@ -204,6 +204,19 @@ def test_evaluation_leaves_labelled_slices_out(trained: Path, phantom_files: Fil
     assert set(dice) == set(phantom_files.classes)
     measured = [value for name, value in dice.items() if value is not None and name != phantom_files.classes[0]]
     assert done.json["mean_dice"] == pytest.approx(sum(measured) / len(measured))
+    assert done.json["pixels"] == sum(map(sum, done.json["confusion"])) == 10 * 160 * 160
+    assert all(score["boundary_f"] is None for score in done.json["classes"].values())
+
+
+def test_boundaries_are_measured_where_they_are_asked_for(trained: Path, phantom_files: Files) -> None:
+    """As JSON, and for a person as tables that say what was measured on what."""
+    words = ("evaluate", "toy", "--truth", phantom_files.truth, "--boundaries", "--tolerance", 3, "--workspace", trained)
+    found = run(*words, "--json").json
+    assert found["tolerance_px"] == 3
+    assert 0 < found["classes"][phantom_files.classes[0]]["boundary_f"] <= 1
+    shown = run(*words).out
+    assert "Round 1 on 10 slices without a label, 256,000 pixels" in shown
+    assert all(word in shown for word in ("IoU", "precision", "recall", "boundary F (3 px)", "HD95", *phantom_files.classes))
 
 
 def test_rounds_are_listed(trained: Path) -> None:

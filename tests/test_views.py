@@ -364,6 +364,26 @@ def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phanto
     assert "Resume where it stopped" not in labels(open_page(phantom_project.workspace, "rounds"))
 
 
+def test_the_results_page_shows_every_score_and_what_it_was_measured_on(open_page, tmp_path, phantom_files):
+    """Of the newest round on held-back pixels, and of a scoring against a truth."""
+    project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(TINY)
+    held = project.rounds()[0].validation_pixels
+    page = open_page(tmp_path, "results")
+    assert f"Measured on {held:,} pixels held back from training." in words(page)
+    assert list(page.dataframe[0].value["Class"]) == list(phantom_files.classes)
+    assert "Boundary F" not in page.dataframe[0].value
+    assert "true \\ predicted" in markup(page)
+    page.text_input[0].set_value(str(phantom_files.truth)).run()
+    click(page, "Score")
+    while project.job().active:
+        time.sleep(0.2)
+    page = open_page(tmp_path, "results")
+    assert "measured on 256,000 pixels of 10 slices without a label" in words(page)
+    assert "Boundary F" in page.dataframe[1].value
+
+
 def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
     """More choices are settings of the training; they hold on the page Annotate too, and an empty field is the usual loss."""
     started = []
@@ -591,7 +611,7 @@ def test_a_job_that_trained_a_worse_round_says_so(open_page, two_rounds):
     with two_rounds.store.jobs.here("round", {}) as handle:
         handle.result = {"round": 2, "seconds": 1.0, "caution": two_rounds.caution()}
     page = open_page(two_rounds.workspace, "results")
-    assert [expander.label for expander in page.expander] == [":orange[Training and scanning ended with a warning]"]
+    assert [expander.label for expander in page.sidebar.expander] == [":orange[Training and scanning ended with a warning]"]
     assert WORSE in words(page)
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import html
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
+from app.quality import confusion_table, from_facts, scores_table
 from app.routes import result_url
 from app.status import POLL_SECONDS, scores_note, show_end, show_job
+from core.config import TOLERANCE
+from core.evaluate import class_scores
 from core.geometry import Polygon
 from core.project import Project, Result
 from core.rounds import RoundRow
@@ -38,6 +43,7 @@ def show() -> None:
         return
     st.markdown(f"**Round {rows[-1].round}** is the newest model. {_quality(rows[-1])} {scores_note(project, rows[-1])}")
     _segment(project, rows[-1])
+    _scores(project, rows[-1])
     results = [r for r in project.results() if r.kind == "segmentation"]
     for result in results:
         _result(project, result, rows)
@@ -89,6 +95,59 @@ def _progress(project: Project) -> None:
             st.rerun()
         else:
             show_job(project, job, "results")
+
+
+def _scores(project: Project, newest: RoundRow) -> None:
+    """Every class of the newest round on the held-back pixels, and against a truth from elsewhere."""
+    names = [c.name for c in project.classes]
+    with st.expander(f"How good round {newest.round} is, class by class", icon=":material/table_chart:"):
+        if newest.counts is not None and newest.validation_pixels:
+            st.caption(f"Measured on {plural(newest.validation_pixels, 'pixel')} held back from training.")
+            known = names[: len(newest.counts)]  # a class may have been added since
+            scores_table(known, class_scores(np.array(newest.counts)))
+            confusion_table(known, newest.counts)
+        else:
+            st.caption("Not measured on held-back pixels; the next round that is trained will be, if any are held back.")
+    with st.expander("Score against a truth from elsewhere", icon=":material/fact_check:"):
+        _truth(project)
+    show_end(project, "evaluate", "results")
+    for result in project.results():
+        if result.kind == "scores":
+            _scored(project, result)
+
+
+def _truth(project: Project) -> None:
+    """A form that scores the newest round against a label file."""
+    st.caption("Class ids, one page per slice of the volume, 255 where not labelled. Only slices without a label of any role "
+               "are scored, slice by slice; boundaries take about 2 s for a slice of 1024 × 1024 pixels.")  # fmt: skip
+    path = st.text_input("Label file", placeholder="/data/truth.tif")
+    index = st.number_input("Volume", 0, len(project.volumes) - 1, 0) if len(project.volumes) > 1 else 0
+    boundaries = st.checkbox(f"Boundaries, too, within {TOLERANCE:g} pixels", value=True)
+    job = project.job()
+    if st.button("Score", disabled=not path.strip() or (job is not None and job.active)):
+        with spoken():
+            project.start_evaluate(Path(path.strip()), int(index), tolerance=TOLERANCE if boundaries else None)
+            session.say("Scoring has started; it goes on when you close this window.")
+            st.rerun()
+
+
+def _scored(project: Project, result: Result) -> None:
+    """Scores against a truth: what they were measured on, class by class, and their file."""
+    facts = result.facts
+    names, scores = from_facts(facts["classes"])
+    with st.container(border=True):
+        made = datetime.fromtimestamp(result.created).strftime("%d %b %Y, %H:%M")
+        what, truth = project.volumes[result.volume].path.name, Path(facts["truth"]).name
+        st.markdown(f"**{what}, round {result.round} against {truth}**  \n"
+                    f"{made}, measured on {plural(facts['pixels'], 'pixel')} of "
+                    f"{plural(len(facts['slices']), 'slice')} without a label.")  # fmt: skip
+        scores_table(names, scores)
+        if facts["tolerance_px"] is not None:
+            st.caption(f"Boundary F within {facts['tolerance_px']:g} pixels. HD95 is ∞ where a class is missed altogether on too "
+                       "many slices.")  # fmt: skip
+        confusion_table(names, facts["confusion"])
+        url = html.escape(result_url(project.name, result.path.name), quote=True)
+        st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(result.path.name)}</a>')
 
 
 def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
