@@ -24,6 +24,7 @@ PALETTE = ("#808080", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d
 """Class colours that colour-blind eyes tell apart (Okabe and Ito 2008), the background grey."""
 
 MOST_CLASSES = 64
+HIGHEST_WEIGHT = 100.0
 _LONGEST_NAME = 60
 
 
@@ -31,6 +32,7 @@ _LONGEST_NAME = 60
 class VolumeRow:
     """A volume of a project: shape ``(Z, C, Y, X)``, voxel size ``(z, y, x)`` in nm, region in ``(y, x)`` pixels.
 
+    ``weight`` is how often its labelled pixels are trained on, relative to those of other volumes: 1 is ordinary, 0 never.
     ``fingerprint`` tells its files from changed ones, ``content`` its values from another volume's, wherever they lie
     (None where they could not be read, or were never asked for).
     """
@@ -44,6 +46,7 @@ class VolumeRow:
     dtype: str
     voxel_nm: tuple[float, float, float] | None
     region: tuple[Polygon, ...]
+    weight: float = 1.0
 
     @property
     def depth(self) -> int:
@@ -125,6 +128,7 @@ class Catalog:
                 dtype=r["dtype"],
                 voxel_nm=None if r["voxel_nm"] is None else tuple(json.loads(r["voxel_nm"])),
                 region=tuple(tuple((y, x) for y, x in polygon) for polygon in json.loads(r["region"])),
+                weight=r["weight"],
             )
             for r in rows
         )
@@ -229,6 +233,22 @@ class Catalog:
         self._records.write("UPDATE volumes SET voxel_nm = ? WHERE id = ?", (text, index))
         with self._lock:
             self._open.pop(index, None)
+
+    def set_weight(self, index: int, weight: float) -> None:
+        """Set how often a volume's labelled pixels are trained on, relative to those of other volumes.
+
+        Raises
+        ------
+        ProjectError
+            If there is no such volume, or the weight is not 0 to 100.
+        """
+        self.row(index)
+        if not 0 <= weight <= HIGHEST_WEIGHT:
+            raise ProjectError(
+                f"The weight of volume {index} is to be {weight:g}; allowed are 0 (left out of training) to {HIGHEST_WEIGHT:g}, "
+                "1 being ordinary."
+            )
+        self._records.write("UPDATE volumes SET weight = ? WHERE id = ?", (float(weight), index))
 
     def set_region(self, index: int, polygons: Sequence[Polygon]) -> None:
         """Set the working region: the union of polygons of ``(y, x)`` pixels; none for the whole slice.

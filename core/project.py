@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from core import correct, exchange, quality, segment, suggest
 from core.catalog import VolumeRow, check_classes
 from core.caution import caution
-from core.config import UNLABELLED as UNLABELLED
 from core.config import TOLERANCE, Architecture, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
+from core.config import UNLABELLED as UNLABELLED
 from core.correct import News
 from core.drafts import Editing, Patch
 from core.errors import NetworkError, ProjectError, storage_errors
@@ -158,6 +158,13 @@ class Project:
     def set_voxel_size(self, index: int, voxel_nm: tuple[float, float, float] | None) -> None:
         """Set the voxel size ``(z, y, x)`` in nm."""
         self.store.catalog.set_voxel_size(index, voxel_nm)
+
+    def set_weight(self, index: int, weight: float) -> None:
+        """Set how often a volume's labelled pixels are trained on, relative to other volumes': 1 is ordinary, 0 leaves it out.
+
+        Its held-back pixels validate whatever the weight. It holds from the next round on.
+        """
+        self.store.catalog.set_weight(index, weight)
 
     def set_region(self, index: int, polygons: Sequence[Polygon]) -> None:
         """Limit training, scanning and measuring to polygons of ``(y, x)`` pixels; none for the whole slice."""

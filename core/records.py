@@ -85,6 +85,8 @@ MIGRATIONS: tuple[str, ...] = (
     "ALTER TABLE rounds ADD COLUMN origin TEXT",
     # Held-back pixels by true and predicted class; NULL where a score was measured before they were kept.
     "ALTER TABLE round_scores ADD COLUMN counts TEXT",
+    # How often patches of a volume are drawn in training, relative to the others.
+    "ALTER TABLE volumes ADD COLUMN weight REAL NOT NULL DEFAULT 1",
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -62,6 +62,11 @@ class Plan:
     config: TrainConfig
     frame: Frame
     tensorboard: bool = False
+    weights: tuple[float, ...] = ()
+
+    def weight(self, volume: int) -> float:
+        """How often a volume's labelled pixels are trained on; 1 where the plan says nothing."""
+        return self.weights[volume] if volume < len(self.weights) else 1.0
 
     def as_json(self) -> dict[str, Any]:
         """The plan for the job's record."""
@@ -71,6 +76,7 @@ class Plan:
             "train": asdict(self.config),
             "frame": self.frame.as_json(),
             "tensorboard": self.tensorboard,
+            "weights": list(self.weights),
         }
 
     @classmethod
@@ -78,7 +84,8 @@ class Plan:
         """The plan from a job's record; what a record of an earlier version lacks is as it was then, and a frame is chosen."""
         revisions, config = tuple(stored["revisions"]), TrainConfig(**stored["train"])
         frame = Frame.from_json(stored["frame"]) if "frame" in stored else choose_frame(store)
-        return cls(stored["round"], revisions, config, frame, stored.get("tensorboard", False))
+        weights = tuple(stored.get("weights", ()))
+        return cls(stored["round"], revisions, config, frame, stored.get("tensorboard", False), weights)
 
 
 def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, tensorboard: bool = False) -> Plan:
@@ -94,8 +101,12 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
             "Logs for TensorBoard need the package tensorboard, which is not installed; install it with "
             "pip install tensorboard, or train without logs."
         )
-    heads = store.labels.heads()
-    if not any(store.frozen(head, Role.TRAIN).any() for head in heads):
+    heads, weights = store.labels.heads(), tuple(row.weight for row in store.catalog.volumes)
+    if not any(weights[head.volume] and store.frozen(head, Role.TRAIN).any() for head in heads):
+        if heads and not any(weights[head.volume] for head in heads):
+            raise TrainingError(
+                "All labelled slices are of volumes with the weight 0, which are left out of training; give one a weight above 0."
+            )
         if heads:
             raise TrainingError(
                 f"{len(heads)} slices are labelled, but none of their pixels may be trained on: they are held back for "
@@ -105,7 +116,7 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
             "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
         )
     number, revisions = (store.rounds.last() or 0) + 1, tuple(head.id for head in heads)
-    return Plan(number, revisions, config, frame or choose_frame(store), tensorboard)
+    return Plan(number, revisions, config, frame or choose_frame(store), tensorboard, weights)
 
 
 def interrupted_plan(store: Store) -> Plan:
@@ -140,7 +151,8 @@ def train_round(
     if (store.rounds.last() or 0) + 1 != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = [store.labels.revision(identity) for identity in plan.revisions]
-    training = [s for s in (store.frozen(r, Role.TRAIN) for r in revisions) if s.any()]
+    weighed = [store.frozen(r, Role.TRAIN, plan.weight(r.volume)) for r in revisions if plan.weight(r.volume)]
+    training = [s for s in weighed if s.any()]
     validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
     fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report, network=network)
     store.rounds.add(
@@ -192,7 +204,12 @@ def _fit(
         in_channels=catalog.volumes[0].shape[1],
         config=plan.config,
         folder=folder,
-        card={"project": store.name, "round": plan.round, "label_revisions": list(plan.revisions)},
+        card={
+            "project": store.name,
+            "round": plan.round,
+            "label_revisions": list(plan.revisions),
+            "volume_weights": list(plan.weights),
+        },
         report=_Reporter(store, handle, plan, report),
         resume=resume,
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,

@@ -192,18 +192,17 @@ class Store:
             self._unclaimed[key] = tuple(box for box in boxes if not claimed[box.slices].all())
         return self._unclaimed[key]
 
-    def frozen(self, revision: Revision, role: Role) -> FrozenSlice:
+    def frozen(self, revision: Revision, role: Role, weight: float = 1.0) -> FrozenSlice:
         """One revision's pixels of a role, as training and scoring look at them."""
-        return FrozenSlice(self, revision, role)
+        return FrozenSlice(self, revision, role, weight)
 
 
 class FrozenSlice:
     """The pixels of one role in one revision, within the working region; read anew at every call."""
 
-    weight = 1.0
-
-    def __init__(self, store: Store, revision: Revision, role: Role) -> None:
+    def __init__(self, store: Store, revision: Revision, role: Role, weight: float) -> None:
         self._store, self._revision, self._role = store, revision, role
+        self.weight = weight
 
     def image(self, neighbours: int = 0) -> NDArray[Any]:
         """``(C, H, W)`` in the stored dtype; with neighbours on each side, these as channels too."""

@@ -217,6 +217,7 @@ class _Run:
         self.config, self.validation, self.class_names = config, validation, class_names
         self.in_channels = in_channels
         self.state, self.device = state, choose_device()
+        self.weights = [one.weight for one in train]
         self.patches = _patches(train, len(class_names), config)
         self.network = arguments(config, in_channels, len(class_names))
         seed_everything(config.seed, verbose=False)
@@ -250,8 +251,9 @@ class _Run:
 
         settings = {name: value for name, value in asdict(self.config).items() if name not in list(StopRule)}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
-        weights = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
-        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, self.own_class, weights, labels])
+        parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
+        own = [self.own_class, parameters]
+        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, *own, labels, self.weights])
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:

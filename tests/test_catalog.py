@@ -68,6 +68,18 @@ def test_a_volume_is_known_by_shape_and_read_where_it_is(catalog, stack):
     assert catalog.volume(0).read(1)[0, 0, 0] == 80
 
 
+def test_a_volume_has_a_weight(catalog, stack):
+    """1 unless it is set; what is allowed is told."""
+    assert catalog.add_volume(stack).weight == 1
+    catalog.set_weight(0, 0.5)
+    assert catalog.row(0).weight == 0.5
+    for weight in (-1, 101, float("nan")):
+        with pytest.raises(ProjectError, match=r"allowed are 0 \(left out of training\) to 100, 1 being ordinary"):
+            catalog.set_weight(0, weight)
+    with pytest.raises(ProjectError, match="no volume 1"):
+        catalog.set_weight(1, 2)
+
+
 def test_a_volume_that_has_moved_is_told_and_can_be_found_again(catalog, stack, tmp_path):
     """The sentence says where to give its new place."""
     catalog.add_volume(stack)

@@ -20,7 +20,7 @@ from tests.conftest import Files
 from tests.shell import run, run_apart
 
 COMMANDS = [
-    ("demo",), ("app",), ("new",), ("labels", "import"), ("labels", "export"), ("train",), ("restore",),
+    ("demo",), ("app",), ("new",), ("volumes",), ("labels", "import"), ("labels", "export"), ("train",), ("restore",),
     ("propose",), ("predict",), ("evaluate",), ("rounds",), ("simulate",),
 ]  # fmt: skip
 
@@ -217,6 +217,18 @@ def test_boundaries_are_measured_where_they_are_asked_for(trained: Path, phantom
     shown = run(*words).out
     assert "Round 1 on 10 slices without a label, 256,000 pixels" in shown
     assert all(word in shown for word in ("IoU", "precision", "recall", "boundary F (3 px)", "HD95", *phantom_files.classes))
+
+
+def test_volumes_are_listed_and_weighed(project: Path) -> None:
+    """A weight needs to know whose it is, and one that is not allowed is one sentence."""
+    (row,) = run("volumes", "toy", "--workspace", project, "--json").json["volumes"]
+    assert (row["volume"], row["shape"], row["weight"]) == (0, [12, 1, 160, 160], 1)
+    (row,) = run("volumes", "toy", "--weight", 2.5, "--volume-index", 0, "--workspace", project, "--json").json["volumes"]
+    assert row["weight"] == 2.5
+    assert run("volumes", "toy", "--weight", 2, "--workspace", project).status == 2
+    refused = run("volumes", "toy", "--weight", 1000, "--volume-index", 0, "--workspace", project)
+    assert (refused.status, "allowed are 0 (left out of training) to 100" in refused.err) == (1, True)
+    run("volumes", "toy", "--weight", 1, "--volume-index", 0, "--workspace", project)
 
 
 def test_rounds_are_listed(trained: Path) -> None:

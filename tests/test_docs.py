@@ -21,6 +21,7 @@ ISSUED = """
 underpaint demo --no-browser
 underpaint app --port
 underpaint new --volume --classes --axes --voxel-nm
+underpaint volumes --weight --volume-index
 underpaint labels import --slices --role --volume-index
 underpaint labels export --volume-index
 underpaint train --seconds --seed --loss --augment --epochs --stop-loss --patience --tensorboard --watch --volume-index --resume

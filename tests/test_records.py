@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 
+from core.catalog import Catalog
 from core.config import StopRule
 from core.errors import ProjectError, StorageError
 from core.records import MIGRATIONS, Records, pack, unpack
@@ -41,6 +42,15 @@ def test_a_round_of_an_earlier_version_was_ended_by_its_seconds(tmp_path):
     old.close()
     (row,) = Rounds(Records(path)).rows(["a", "b"])
     assert (row.seconds, row.ended_by) == (2, StopRule.SECONDS)
+
+
+def test_a_volume_of_an_earlier_version_has_the_weight_1(tmp_path):
+    """So that training goes on as before."""
+    path = tmp_path / "p.sqlite"
+    old = Records(path, create=True, migrations=MIGRATIONS[:5])
+    old.write("INSERT INTO volumes VALUES (0, '/a.tif', NULL, 'f', '[3, 1, 8, 10]', 'uint8', NULL, '[]', 'c')")
+    old.close()
+    assert Catalog(Records(path)).row(0).weight == 1
 
 
 def test_a_file_of_a_newer_version_is_refused(tmp_path):

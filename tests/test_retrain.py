@@ -57,6 +57,36 @@ def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
     assert list(done.logs.glob("events.*"))
 
 
+def test_a_weight_is_part_of_the_plan(project: Project, phantom_files: Files) -> None:
+    """What is drawn from, and how often, is fixed when a round begins, so that a resume does the same work."""
+    project.add_volume(phantom_files.image)
+    project.import_labels(phantom_files.truth, slices=[3], volume=1)
+    project.set_weight(1, 2.5)
+    with pytest.raises(Cancelled):
+        project.train(TINY, report=lambda progress: True)
+    project.set_weight(1, 0)
+    done = project.train(resume=True)
+    assert done.resumed
+    assert load_card(done.checkpoint).extra["volume_weights"] == [1.0, 2.5]
+    frozen = project.store.frozen(project.labelled_slices()[0], Role.TRAIN, 2.5)
+    assert frozen.weight == 2.5
+
+
+def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(project: Project, phantom_files: Files) -> None:
+    """Where nothing else is labelled, that is said; what is held back of it is scored on."""
+    alone = load_card(project.train(TINY).checkpoint).training["labelled_pixels"]
+    project.add_volume(phantom_files.image)
+    project.import_labels(phantom_files.truth, slices=[3], volume=1)
+    project.set_weight(1, 0)
+    before = project.rounds()[-1].validation_pixels
+    done = project.train(TINY)
+    assert load_card(done.checkpoint).training["labelled_pixels"] == alone
+    assert done.validation_pixels > before
+    project.set_weight(0, 0)
+    with pytest.raises(TrainingError, match="volumes with the weight 0, which are left out of training"):
+        project.train(TINY)
+
+
 def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
     """What its record lacks is as it was then, and a frame is chosen."""
     plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})

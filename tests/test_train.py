@@ -288,7 +288,8 @@ def test_resume_without_a_state_starts_anew(tmp_path: Path) -> None:
 def test_other_labels_classes_or_settings_cannot_be_carried_on(tmp_path: Path) -> None:
     """Each difference is refused in one sentence and the state stays."""
     stopped(tmp_path / "r")
-    others: list[dict[str, Any]] = [{"train": [discs(5)]}, {"names": ("grey", "disc", "box")}, {"seed": 1}]
+    others: list[dict[str, Any]] = [{"train": [discs(5)]}, {"names": ("grey", "disc", "box")}, {"seed": 1},
+                                    {"train": [Drawn(discs(0).pixels, discs(0).mask, weight=0.5)]}]  # fmt: skip
     for other in others:
         with pytest.raises(TrainingError, match="of other labels, classes or settings"):
             trained(tmp_path / "r", resume=True, **other)

@@ -168,6 +168,18 @@ def test_a_voxel_size_is_stored_on_the_page(open_page, phantom_project):
     assert phantom_project.volumes[0].voxel_nm == (20.0, 5.0, 4.0)
 
 
+def test_a_weight_is_stored_on_the_page(open_page, phantom_project, phantom_files):
+    """Where there are several volumes; one alone is not asked about."""
+    page = open_page(phantom_project.workspace, "project")
+    page.segmented_control[0].set_value("Volumes").run()
+    assert "Save the weight" not in labels(page)
+    phantom_project.add_volume(phantom_files.image)
+    page.run()
+    page.number_input(key="weight_toy_1").set_value(0.5).run()
+    page.button(key="save_weight_1").click().run()
+    assert [row.weight for row in phantom_project.volumes] == [1, 0.5]
+
+
 def test_looked_at_is_stored_and_is_never_a_label(open_page, trained):
     """The mark on the Review page changes no label."""
     project = Project.open(trained, "toy")

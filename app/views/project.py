@@ -13,7 +13,7 @@ from app.messages import duration, plural, scores_in_words, spoken
 from app.regions import share
 from app.routes import picture_url
 from app.status import held_back, scores_note
-from core.catalog import PALETTE, VolumeRow
+from core.catalog import HIGHEST_WEIGHT, PALETTE, VolumeRow
 from core.labels import Revision
 from core.project import Project, list_projects
 from core.records import LabelClass
@@ -242,6 +242,7 @@ def _volumes(project: Project) -> None:
         with st.container(border=True, width=720):
             st.markdown(f"**Volume {row.index}** · {_shape(row)}  \n`{row.path}`")
             _voxel_size(project, row)
+            _weight(project, row)
             _new_place(project, row)
     _add_volume(project)
 
@@ -252,6 +253,20 @@ def _voxel_size(project: Project, row: VolumeRow) -> None:
     if st.button("Save the voxel size", key=f"save_voxel_{row.index}", disabled=not changed):
         project.set_voxel_size(row.index, voxel)
         session.say(f"The voxel size of volume {row.index} is saved; volumes in µm³ follow from it.")
+        st.rerun()
+
+
+def _weight(project: Project, row: VolumeRow) -> None:
+    """How much a volume counts in training, beside others; alone it counts as it is, so that nothing is asked."""
+    if len(project.volumes) == 1 and row.weight:
+        return
+    chosen = st.number_input("Weight in training", 0.0, HIGHEST_WEIGHT, row.weight, step=0.5, format="%g",
+                             key=f"weight_{project.name}_{row.index}",
+                             help="How often its labelled pixels are trained on: 1 is ordinary, 2 twice as often, 0 leaves the "
+                                  "volume out of training. It holds from the next round on.")  # fmt: skip
+    if st.button("Save the weight", key=f"save_weight_{row.index}", disabled=chosen == row.weight):
+        project.set_weight(row.index, chosen)
+        session.say(f"Volume {row.index} has the weight {chosen:g} from the next round on.")
         st.rerun()
 
 

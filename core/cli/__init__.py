@@ -28,6 +28,7 @@ labels = typer.Typer(help="Bring painted slices in, take them out.", no_args_is_
 app.command()(start.demo)
 app.command("app")(start.app)
 app.command()(projects.new)
+app.command()(projects.volumes)
 app.add_typer(labels, name="labels")
 labels.command("import")(projects.import_labels)
 labels.command("export")(projects.export_labels)

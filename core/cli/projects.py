@@ -47,6 +47,36 @@ def new(
     answer(result, text, as_json=as_json)
 
 
+def volumes(
+    name: Name,
+    weight: Annotated[
+        float | None,
+        typer.Option(
+            help="How often to train on the volume's labelled pixels: 1 is ordinary, 0 leaves it out; needs --volume-index."
+        ),
+    ] = None,
+    volume_index: Annotated[int | None, typer.Option("--volume-index", min=0, help="Whose weight to set, from 0.")] = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+) -> None:
+    """List the volumes, and set how much one of them weighs in training."""
+    if (weight is None) != (volume_index is None):
+        raise typer.BadParameter("--weight and --volume-index belong together; give both to set a weight, or none to list.")
+    from core.project import Project, workspace_folder
+
+    project = Project.open(workspace_folder(workspace), name)
+    if weight is not None and volume_index is not None:
+        project.set_weight(volume_index, weight)
+    table = Table("volume", "slices", "weight", "path")
+    for row in project.volumes:
+        table.add_row(str(row.index), str(row.depth), f"{row.weight:g}", str(row.path))
+    rows = [
+        {"volume": row.index, "path": row.path, "shape": row.shape, "voxel_nm": row.voxel_nm, "weight": row.weight}
+        for row in project.volumes
+    ]
+    answer({"volumes": rows}, table, as_json=as_json)
+
+
 def import_labels(
     name: Name,
     labels: Annotated[Path, typer.Argument(metavar="LABELS.tif", help="Class ids, one page per slice; 255 = not labelled.")],
