@@ -10,6 +10,7 @@
     POST /underpaint/api/<project>/<volume>/<z>/patch/<sequence>   one action: runs (start, length, value)
     POST /underpaint/api/<project>/<volume>/<z>/claim              strokes, region or slice: what is true now
     POST /underpaint/api/<project>/<volume>/<z>/undo               the newest saved label is taken back
+    POST /underpaint/api/<project>/<volume>/<z>/put_off            it, or a box of it, is asked about later
     POST /underpaint/api/<project>/<volume>/<z>/rebase             another round's prediction under the strokes
     GET  /underpaint/api/<project>/<volume>/<z>/news               what else has changed, and who else looks
     GET  /underpaint/api/<project>/<volume>/<z>/suggestion         a mask made from other slices, as runs
@@ -69,6 +70,7 @@ def routes() -> list[Route]:
         Route(f"{place}/patch/{{sequence:int}}", _changing(edit.patch), methods=["POST"]),
         Route(f"{place}/claim", _changing(edit.claim), methods=["POST"]),
         Route(f"{place}/undo", _changing(edit.undo), methods=["POST"]),
+        Route(f"{place}/put_off", _changing(edit.put_off), methods=["POST"]),
         Route(f"{place}/rebase", _changing(edit.rebase), methods=["POST"]),
         Route(f"{place}/news", _reading(edit.news)),
         Route(f"{place}/suggestion", _reading(suggest.suggestion)),

@@ -48,6 +48,14 @@ class UndoWish:
 
 
 @dataclass(frozen=True)
+class PutOffWish:
+    """What the person does not want to see now: the wish's own id, and a box of the slice, or None for all of it."""
+
+    id: str
+    box: Box | None
+
+
+@dataclass(frozen=True)
 class RebaseWish:
     """Another prediction under the strokes: the wish's own id, the last action seen, and the round, 0 for none."""
 
@@ -156,6 +164,20 @@ def read_undo(body: bytes) -> UndoWish:
     """
     said = _read_object(body)
     return UndoWish(said["id"], _whole(said, "revision", MOST))
+
+
+def read_put_off(body: bytes, shape: tuple[int, int]) -> PutOffWish:
+    """What of a slice of ``shape`` ``(H, W)`` is put off: JSON of ``id`` and ``box`` (y0, x0, y1, x1; null for all of it).
+
+    Raises
+    ------
+    Refusal
+        400, if anything about the body is not so.
+    """
+    said = _read_object(body)
+    if "box" not in said:
+        raise Refusal(400, "What is put off is a box, or null for the whole slice; reload the page.")
+    return PutOffWish(said["id"], None if said["box"] is None else _read_box(said["box"], shape))
 
 
 def read_rebase(body: bytes) -> RebaseWish:

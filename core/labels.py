@@ -154,8 +154,7 @@ class LabelStore:
 
     def lay_over(self, mask: NDArray[np.uint8], revision: Revision) -> None:
         """Lay a revision over a mask ``(H, W)`` of its slice, in place: 255 where somebody vouched that nobody can see."""
-        (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
-        stored = unpack(row["label"], np.uint8, mask.shape)
+        stored = self.stored(revision, (mask.shape[0], mask.shape[1]))
         claimed = stored != np.uint8(UNLABELLED)
         np.copyto(mask, _shown(stored), where=claimed)
 
@@ -165,6 +164,11 @@ class LabelStore:
             (volume, z),
         )
         return np.full(shape, UNLABELLED, np.uint8) if row is None else unpack(row["label"], np.uint8, shape)
+
+    def stored(self, revision: Revision, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """A revision as it is stored: class ids, 255 where nobody has vouched for anything, 254 that nobody can see it."""
+        (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
+        return unpack(row["label"], np.uint8, shape)
 
     def roles(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """The role of every pixel of a slice, as :class:`Role` values."""
@@ -179,8 +183,7 @@ class LabelStore:
 
     def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
         """A revision's label where pixels have ``role``, 255 elsewhere: all that a trainer or a score may look at."""
-        (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
-        label = _shown(unpack(row["label"], np.uint8, shape))
+        label = _shown(self.stored(revision, shape))
         label[self.roles(revision.volume, revision.z, shape) != role] = UNLABELLED
         return label
 

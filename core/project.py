@@ -43,7 +43,7 @@ from core.records import LabelClass, Records
 from core.restore import find, restore
 from core.retrain import RoundReport, interrupted_plan, make_plan, train_round
 from core.rounds import CurvePoint, RoundRow
-from core.scan import first_proposals, open_proposals, propose, scan
+from core.scan import first_proposals, in_turn, open_proposals, propose, scan
 from core.segment import PredictReport, Report, Result
 from core.store import RECORDS_FILE, Store, data_folder
 from core.suggest import Suggestion
@@ -454,12 +454,18 @@ class Project:
     def proposals(self) -> list[Proposal]:
         """The newest model's proposals that are not answered yet; before the first round, slices spread evenly.
 
-        Of a slice where only regions were saved, the boxes that are left.
+        Of each slice the boxes that are left to check. What was put off comes last.
         """
         last = self.store.rounds.last()
         if last is None:
-            return first_proposals(self.store, ProposeConfig().number, (), fill=False)
+            first = first_proposals(self.store, ProposeConfig().number, (), fill=False)
+            return in_turn(first, self.store.rounds.turns(0))
         return open_proposals(self.store, last)
+
+    def put_off(self, volume: int, z: int, box: Box | None = None) -> None:
+        """Ask later about a proposed slice, or about a box of it: it goes to the end of :meth:`proposals`."""
+        self.store.slice_shape(volume, z)
+        self.store.rounds.put_off(self.store.rounds.last() or 0, volume, z, box)
 
     def scores(self, round_: int | None = None) -> list[ScoredSlice]:
         """The scanned slices of the newest (or that) round, in order of volume and z."""

@@ -108,13 +108,14 @@ class ScoredSlice:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A slice worth correcting next, why, and where to look first."""
+    """A slice worth correcting next, why, and where to look first; ``put_off`` where the person does not want it now."""
 
     volume: int
     z: int
     score: float
     reason: str
     boxes: tuple[Box, ...]
+    put_off: bool = False
 
 
 def scan_slice(

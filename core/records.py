@@ -87,6 +87,12 @@ MIGRATIONS: tuple[str, ...] = (
     "ALTER TABLE round_scores ADD COLUMN counts TEXT",
     # How often patches of a volume are drawn in training, relative to the others.
     "ALTER TABLE volumes ADD COLUMN weight REAL NOT NULL DEFAULT 1",
+    # What a person has put off of a round's proposals, in that order; an empty box is the whole slice.
+    """
+    CREATE TABLE put_off (
+        round INTEGER NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, box TEXT NOT NULL, turn INTEGER NOT NULL,
+        PRIMARY KEY (round, volume, z, box));
+    """,
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -270,6 +270,21 @@ class Rounds:
         rows = self._records.rows("SELECT proposal FROM proposals WHERE round = ? ORDER BY rank", (round_,))
         return [Proposal(**_with_boxes(json.loads(row["proposal"]))) for row in rows]
 
+    def put_off(self, round_: int, volume: int, z: int, box: Box | None) -> None:
+        """Note that a person does not want a proposed slice, or only a box of it, now; ``round_`` is 0 before the first."""
+        with self._records.transaction() as db:
+            (turn,) = db.execute("SELECT COALESCE(MAX(turn), 0) + 1 FROM put_off").fetchone()
+            text = "" if box is None else to_json([box.y0, box.x0, box.y1, box.x1])
+            db.execute("INSERT OR REPLACE INTO put_off VALUES (?, ?, ?, ?, ?)", (round_, volume, z, text, turn))
+
+    def turns(self, round_: int) -> dict[tuple[int, int], dict[Box | None, int]]:
+        """When slices ``(volume, z)`` and their boxes were put off, None for the whole slice: 1, 2, 3 and so on."""
+        found: dict[tuple[int, int], dict[Box | None, int]] = {}
+        for row in self._records.rows("SELECT volume, z, box, turn FROM put_off WHERE round = ?", (round_,)):
+            box = Box(*json.loads(row["box"])) if row["box"] else None
+            found.setdefault((row["volume"], row["z"]), {})[box] = row["turn"]
+        return found
+
 
 def _with_boxes(facts: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "boxes": tuple(Box(**box) for box in facts["boxes"])}

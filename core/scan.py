@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
 from core.config import ProposeConfig
 from core.errors import Cancelled
+from core.geometry import Box
 from core.predictions import Predicted
 from core.propose import Proposal, ScoredSlice, choose, scan_order, scan_slice
 from core.store import Store
@@ -95,18 +96,40 @@ def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[P
 
 
 def open_proposals(store: Store, round_: int) -> list[Proposal]:
-    """A round's proposals that are not answered yet, best first.
+    """A round's proposals that are not answered yet, best first; what was put off comes after all else, in that order.
 
-    A slice is answered once it is saved; where a region was saved last, once none of its boxes is left.
+    A slice is answered once something of it is saved and none of its boxes is left to check.
     """
     heads = {(head.volume, head.z): head for head in store.labels.heads()}
     left = []
     for proposal in store.rounds.proposals(round_):
         head = heads.get((proposal.volume, proposal.z))
-        boxes = store.unclaimed(head, proposal.boxes) if head is not None and head.claim == "region" else ()
+        boxes = proposal.boxes if head is None else store.unchecked(head, proposal.boxes)
         if head is None or boxes:
-            left.append(proposal if head is None else replace(proposal, boxes=boxes))
-    return left
+            left.append(replace(proposal, boxes=boxes, reason=_counted(proposal, len(boxes))))
+    return in_turn(left, store.rounds.turns(round_))
+
+
+def _counted(proposal: Proposal, left: int) -> str:
+    """The reason of a proposal, and how many of the places that it names are left."""
+    return proposal.reason if left == len(proposal.boxes) else f"{proposal.reason}, {left} of them left to check"
+
+
+def in_turn(proposals: Sequence[Proposal], turns: Mapping[Place, Mapping[Box | None, int]]) -> list[Proposal]:
+    """Proposals and their boxes, those that were put off last; a slice is put off as a whole, or box by box.
+
+    Parameters
+    ----------
+    turns
+        When slices and their boxes were put off, None for the whole slice.
+    """
+    ordered = []
+    for proposal in proposals:
+        put_off = turns.get((proposal.volume, proposal.z), {})
+        boxes = tuple(sorted(proposal.boxes, key=lambda box: put_off.get(box, 0)))
+        turn = max(put_off.get(None, 0), min((put_off.get(box, 0) for box in boxes), default=0))
+        ordered.append((turn, replace(proposal, boxes=boxes, put_off=turn > 0)))
+    return [proposal for _, proposal in sorted(ordered, key=lambda pair: pair[0])]
 
 
 def first_proposals(store: Store, number: int, exclude: Collection[Place], *, fill: bool) -> list[Proposal]:

@@ -57,7 +57,7 @@ class Store:
         self.predictions = PredictionStore(self.folder / "predictions")
         self.moments = MomentStore(workspace / "checkpoints" / name)
         self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
-        self._unclaimed: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
+        self._unchecked: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
         self._lock = RLock()
         self._predictor: tuple[int, Predictor] | None = None
         self._own: dict[str, nn.Module] = {}
@@ -183,14 +183,27 @@ class Store:
             self._held_back[key] = counts
         return self._held_back[key]
 
-    def unclaimed(self, revision: Revision, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
-        """Those boxes of a slice in which a revision, its newest, leaves a pixel that nobody has vouched for; found once."""
+    def unchecked(self, revision: Revision, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+        """Those boxes of a slice that a revision and those before it leave to check; found once for each revision.
+
+        A box is checked once every pixel of it is vouched for, or once strokes that were saved lie in it.
+        """
         key = (revision.id, boxes)
-        if key not in self._unclaimed:
-            shape = self.slice_shape(revision.volume, revision.z)
-            claimed = self.labels.claimed(revision.volume, revision.z, shape)
-            self._unclaimed[key] = tuple(box for box in boxes if not claimed[box.slices].all())
-        return self._unclaimed[key]
+        if key not in self._unchecked:
+            previous = None if revision.previous is None else self.labels.revision(revision.previous)
+            left = boxes if previous is None else self.unchecked(previous, boxes)
+            self._unchecked[key] = self._left_by(revision, previous, left) if left else ()
+        return self._unchecked[key]
+
+    def _left_by(self, revision: Revision, previous: Revision | None, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+        """Those boxes that a revision, made from the one before, leaves to check."""
+        shape = self.slice_shape(revision.volume, revision.z)
+        now = self.labels.stored(revision, shape)
+        open_ = tuple(box for box in boxes if (now[box.slices] == UNLABELLED).any())
+        if revision.claim != "strokes" or not open_:
+            return open_
+        before = np.full(shape, UNLABELLED, np.uint8) if previous is None else self.labels.stored(previous, shape)
+        return tuple(box for box in open_ if np.array_equal(now[box.slices], before[box.slices]))
 
     def frozen(self, revision: Revision, role: Role, weight: float = 1.0) -> FrozenSlice:
         """One revision's pixels of a role, as training and scoring look at them."""

@@ -392,6 +392,15 @@ def test_a_project_that_was_made_anew_answers_for_itself(client: TestClient, pro
     assert len(anew.labelled_slices()) == 1
 
 
+def test_a_place_or_a_slice_is_put_off(client: TestClient, project: Project) -> None:
+    """It is asked about after everything else."""
+    before = [p.z for p in project.proposals()]
+    assert post(client, "put_off", box=[0, 0, 3, 3]) == {"box": True}
+    assert [p.z for p in project.proposals()] == before
+    assert post(client, "put_off", box=None) == {"box": False}
+    assert [(p.z, p.put_off) for p in project.proposals()][-1] == (1, True)
+
+
 # ---- refusals
 
 
@@ -431,6 +440,9 @@ def worked(client: TestClient, rounds: Project) -> Project:
         ("undo", {"revision": 2**63}, 400),
         ("undo", {"revision": 2}, 409),
         ("undo", {"revision": 0}, 409),
+        ("put_off", {}, 400),
+        ("put_off", {"box": [0, 0, 7, 8]}, 400),
+        ("put_off", {"box": "all"}, 400),
         ("rebase", {}, 400),
         ("rebase", {"sequence": 2}, 400),
         ("rebase", {"sequence": 2, "round": 1.5}, 400),
@@ -452,7 +464,7 @@ def test_a_change_that_is_refused_changes_nothing(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"null", b"\xff\xfe", b'{"id":', b"[" * 200_000, b"9" * 5000])
-@pytest.mark.parametrize("verb", ["claim", "undo", "rebase"])
+@pytest.mark.parametrize("verb", ["claim", "undo", "rebase", "put_off"])
 def test_what_is_no_wish_changes_nothing(client: TestClient, worked: Project, verb: str, body: bytes) -> None:
     """Nothing, rubbish, and JSON that is nested without end."""
     before = dump(worked)

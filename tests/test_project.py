@@ -402,14 +402,13 @@ def test_proposals_skip_labelled_and_excluded_slices(trained):
 def test_a_proposal_goes_once_its_slice_is_labelled(trained):
     """The list a person works through gets shorter."""
     first = trained.propose(ProposeConfig(number=3))[0]
-    trained.apply(0, first.z, Patch(1, runs((0, 9, 1 | 256))))
-    trained.submit(0, first.z, Claim.strokes())
+    trained.submit(0, first.z, Claim.slice())
     assert first.z not in {p.z for p in trained.proposals()}
     assert len(trained.proposals()) == 2
 
 
 def test_a_proposal_stays_until_the_last_of_its_boxes_is_checked(trained):
-    """Who vouches for one box goes on to the next of the same slice; undo brings the box back, a stroke ends it all."""
+    """Who vouches for one box goes on to the next of the same slice; undo brings the box back."""
     boxes = (Box(0, 0, 16, 16), Box(20, 8, 36, 24), Box(40, 0, 56, 16))
     trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", boxes), Proposal(0, 7, 0.4, "unsure", boxes)], sought=True)
 
@@ -422,9 +421,56 @@ def test_a_proposal_stays_until_the_last_of_its_boxes_is_checked(trained):
     assert left() == [(5, (boxes[2],)), (7, boxes)]
     trained.undo(0, 5, revision=second.id)
     assert left() == [(5, (boxes[0], boxes[2])), (7, boxes)]
-    trained.apply(0, 5, Patch(trained.news(0, 5).sequence + 1, runs((0, 9, 1 | 256))))
-    trained.submit(0, 5, Claim.strokes())
+    assert "2 of them left to check" in trained.proposals()[0].reason
+    trained.submit(0, 5, Claim.slice())
     assert left() == [(7, boxes)]
+
+
+def test_saved_strokes_answer_only_for_the_boxes_they_lie_in(trained):
+    """Strokes elsewhere on the slice leave every box to check; what one save has answered stays so after another."""
+    boxes = (Box(0, 0, 16, 16), Box(20, 8, 36, 24))
+    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", boxes)], sought=True)
+
+    def painted(start: int) -> list:
+        trained.apply(0, 5, Patch(trained.news(0, 5).sequence + 1, runs((start, 9, 1 | 256))))
+        trained.submit(0, 5, Claim.strokes())
+        return [p.boxes for p in trained.proposals()]
+
+    width = trained.volumes[0].slice_shape[1]
+    assert painted(30) == [boxes]
+    assert painted(0) == [boxes[1:]]
+    assert painted(60 * width) == [boxes[1:]]
+    trained.submit(0, 5, Claim.region(Box(40, 0, 44, 4)))
+    assert [p.boxes for p in trained.proposals()] == [boxes[1:]]
+    assert painted(20 * width) == []
+
+
+def test_what_is_put_off_is_asked_again_at_the_end(trained):
+    """Boxes go behind the others of their slice, a slice with none but such behind the other slices, round after round."""
+    boxes = (Box(0, 0, 16, 16), Box(20, 8, 36, 24))
+    trained.store.rounds.propose(1, [Proposal(0, z, 0.5, "unsure", boxes) for z in (5, 7, 9)], sought=True)
+
+    def left() -> list:
+        return [(p.z, [boxes.index(box) for box in p.boxes], p.put_off) for p in trained.proposals()]
+
+    trained.put_off(0, 5, boxes[0])
+    assert left() == [(5, [1, 0], False), (7, [0, 1], False), (9, [0, 1], False)]
+    trained.put_off(0, 5, boxes[1])
+    assert left() == [(7, [0, 1], False), (9, [0, 1], False), (5, [0, 1], True)]
+    trained.put_off(0, 7)
+    trained.put_off(0, 9)
+    assert [z for z, _, _ in left()] == [5, 7, 9]
+    trained.put_off(0, 5)
+    assert [z for z, _, _ in left()] == [7, 9, 5]
+
+
+def test_a_first_slice_can_be_put_off_too(phantom_project):
+    """Before there is a model the list is as good as any other."""
+    first, *others = [p.z for p in phantom_project.proposals()]
+    phantom_project.put_off(0, first)
+    assert [p.z for p in phantom_project.proposals()] == [*others, first]
+    with pytest.raises(ProjectError, match="no slice 99"):
+        phantom_project.put_off(0, 99)
 
 
 def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(trained, phantom_files):

@@ -55,6 +55,7 @@ def test_a_change_from_elsewhere_is_refused(client: TestClient, project: Project
         "claim": wish(kind="slice", sequence=0),
         "undo": wish(revision=revision),
         "rebase": wish(round=None, sequence=0),
+        "put_off": wish(box=None),
     }
     for path, body in wishes.items():
         answer = client.post(f"{SLICE}/{path}", content=body, headers=headers)

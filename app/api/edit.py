@@ -14,7 +14,7 @@ from app.guard import Refusal
 from app.once import Answer, Once
 from app.pictures import framed
 from app.presence import Presence
-from app.wire import DAY_MS, MOST, number, read_claim, read_rebase, read_runs, read_undo, round_of, window_of
+from app.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
 from core.project import Patch, Project
 from core.runs import slice_numbers
 
@@ -90,6 +90,18 @@ def undo(request: Request, body: bytes) -> Response:
         return {"sequence": sequence, "revision": None if before is None else before.id}
 
     return _once("undo", (project, volume, z), wish.id, take_back)
+
+
+def put_off(request: Request, body: bytes) -> Response:
+    """Ask about the slice, or a box of it, later."""
+    project, volume, z = place(request)
+    wish = read_put_off(body, project.volumes[volume].slice_shape)
+
+    def note() -> Answer:
+        project.put_off(volume, z, wish.box)
+        return {"box": wish.box is not None}
+
+    return _once("put_off", (project, volume, z), wish.id, note)
 
 
 def rebase(request: Request, body: bytes) -> Response:

@@ -61,6 +61,8 @@ export class Appearance {
       undo: slice?.history.canUndo ?? false,
       redo: slice?.history.canRedo ?? false,
       nextBox: ready && spots.hot.length > 0,
+      skipBox: ready && spots.place !== null,
+      skipSlice: ready && Boolean(opening.data.proposal),
       heat: ready,
       preview: ready,
       takePreview: preview.drawn,

@@ -16,6 +16,7 @@
  * @property {(question: string) => void} ask show a question; an empty one takes it away
  * @property {(slice: Slice, answer: any) => void} saved a claim is stored
  * @property {(slice: Slice) => void} restated a save was taken back or done again
+ * @property {(slice: Slice, box: Rect | null) => void} postponed a box, or null for the whole slice, is asked about later
  * @property {() => any} reopen show the slice as the server has it
  * @property {(slice: Slice) => void} changed the slice has other pixels or another state now
  * @property {(error: unknown) => void} failed
@@ -70,11 +71,20 @@ export class Claims {
     this.cancel();
     const box = kind === "region" ? this.desk.region() : null;
     await this.#work(async (slice) => {
-      const corners = box === null ? undefined : [box.y0, box.x0, box.y1, box.x1];
+      const corners = box === null ? undefined : cornersOf(box);
       const { answer, step } = await slice.claim(kind, corners);
       slice.history.push(step);
       this.desk.saved(slice, answer);
       if (slice === this.desk.slice()) await slice.loadMask().catch(() => this.desk.reopen()); // it is saved all the same
+    });
+  }
+
+  /** Be asked about a box, or the whole slice, later. @param {Rect | null} box */
+  putOff(box) {
+    this.cancel();
+    return this.#work(async (slice) => {
+      await slice.putOff(box === null ? null : cornersOf(box));
+      this.desk.postponed(slice, box);
     });
   }
 
@@ -131,3 +141,5 @@ export class Claims {
   }
 }
 
+/** @param {Rect} box @returns {number[]} y0, x0, y1, x1 */
+const cornersOf = ({ y0, x0, y1, x1 }) => [y0, x0, y1, x1];

@@ -32,6 +32,8 @@ export function commandsOf(editor) {
     save: () => editor.painter.close() || claims.claim(),
     claimStrokes: () => claims.strokes(),
     claimSlice: () => claims.wholeSlice(),
+    skipBox: () => editor.saving.skip("box"),
+    skipSlice: () => editor.saving.skip("slice"),
     cancel: () => editor.cancel(),
 
     slice: (z) => opening.stepTo(Number(z)),

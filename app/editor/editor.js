@@ -123,6 +123,7 @@ export class Editor {
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
       saved: (saved) => this.trigger("saved", saved),
+      postponed: (place) => this.trigger("put_off", { ...place, nonce: Date.now() }),
       restated: () => this.trigger("step", { z: this.opening.data.z, nonce: Date.now() }),
     });
     this.claims = this.saving.claims;
@@ -324,7 +325,7 @@ export class Editor {
   }
 
   #setBoxes() {
-    this.#showBox(this.spots.set(this.opening.data.boxes));
+    this.#showBox(this.spots.set(this.opening.data.boxes, this.opening.data.base));
   }
 
   /** @param {import("./raster.js").Rect | null} rect the box to look at */

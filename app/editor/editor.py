@@ -38,6 +38,15 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class PutOff:
+    """A proposed slice, or with ``box`` a place of it, that the person wants to be asked about later."""
+
+    volume: int
+    z: int
+    box: bool
+
+
+@dataclass(frozen=True)
 class EditorResult:
     """What happened in the editor since the last run of the page; each is set for one run only.
 
@@ -45,6 +54,7 @@ class EditorResult:
     """
 
     saved: Saved | None = None
+    put_off: PutOff | None = None
     step: int | None = None
 
 
@@ -57,8 +67,10 @@ def editor(
     token: str,
     boxes: Sequence[Box] = (),
     proposal: str | None = None,
+    answered: int = 0,
     height: str = "calc(100vh - 190px)",
     on_saved: Callable[[Saved], None] | None = None,
+    on_put_off: Callable[[PutOff], None] | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> EditorResult:
     """Show the editor on a slice; never inside ``st.fragment``, where a trigger is lost.
@@ -91,6 +103,11 @@ def editor(
         if on_saved is not None and found is not None:
             on_saved(found)
 
+    def put_off() -> None:
+        found = _put_off(st.session_state[key])
+        if on_put_off is not None and found is not None:
+            on_put_off(found)
+
     def stepped() -> None:
         found = _step(st.session_state[key])
         if on_step is not None and found is not None:
@@ -105,15 +122,21 @@ def editor(
         "token": token,
         "boxes": [[b.y0, b.x0, b.y1, b.x1] for b in boxes],
         "proposal": proposal,
+        "answered": answered,
         "height": height,
     }
-    state = _component(key=key, data=data, on_saved_change=saved, on_step_change=stepped)
-    return EditorResult(_saved(state), _step(state))
+    state = _component(key=key, data=data, on_saved_change=saved, on_put_off_change=put_off, on_step_change=stepped)
+    return EditorResult(_saved(state), _put_off(state), _step(state))
 
 
 def _saved(state: Mapping[str, Any]) -> Saved | None:
     value = state.get("saved")
     return None if value is None else Saved(**{name: value[name] for name in Saved.__dataclass_fields__})
+
+
+def _put_off(state: Mapping[str, Any]) -> PutOff | None:
+    value = state.get("put_off")
+    return None if value is None else PutOff(int(value["volume"]), int(value["z"]), bool(value["box"]))
 
 
 def _step(state: Mapping[str, Any]) -> int | None:

@@ -31,6 +31,8 @@ export const BINDINGS = [
   row("Slices", ",", "previousSlice", "Previous slice"),
   row("Slices", ".", "nextSlice", "Next slice"),
   row("Slices", "N", "nextBox", "Next place where the model is unsure"),
+  row("Slices", "J", "skipBox", "Not now: put off this place, you are asked again at the end"),
+  row("Slices", "Shift+J", "skipSlice", "Not now: put off this proposed slice", { key: "j", shift: true }),
   row("View", "0", "fit", "Fit the slice into the view"),
   row("View", "+", "zoomIn", "Zoom in (also the wheel)"),
   row("View", "-", "zoomOut", "Zoom out"),
@@ -45,6 +47,9 @@ export function tooltip(command) {
   const binding = BINDINGS.find((b) => b.command === command);
   return binding === undefined ? "" : `${binding.help} (${binding.shown})`;
 }
+
+/** Keys that mean something else with Shift. */
+const WITH_SHIFT = BINDINGS.filter((b) => b.shift && !b.ctrl).map((b) => b.key);
 
 /** Classes that a digit chooses, and as many with Shift. */
 const DIGITS = 9;
@@ -64,7 +69,7 @@ export function commandOf(event) {
   const digit = graph || ctrl ? null : digitOf(event);
   if (digit !== null && digit > 0) return `class:${digit - 1 + (event.shiftKey ? DIGITS : 0)}`;
   const key = digit === 0 && !event.shiftKey ? "0" : event.key.toLowerCase();
-  const shiftMatters = ctrl || key === "enter";
+  const shiftMatters = ctrl || WITH_SHIFT.includes(key);
   const found = BINDINGS.find(
     (b) => b.key === key && (b.ctrl ?? false) === ctrl && (!shiftMatters || (b.shift ?? false) === event.shiftKey),
   );

@@ -81,6 +81,9 @@ const SIDE = `
 const BOTTOM = `
   <div class="bar bottom">
     <div class="lines"><span class="status" aria-live="off"></span><span class="reason"></span></div>
+    <div class="group" role="group" aria-label="Not now">
+      ${button("skipBox", "Skip place<kbd>J</kbd>")}${button("skipSlice", "Skip slice<kbd>⇧J</kbd>")}
+    </div>
     <div class="claims">
       ${button("claimStrokes", "Strokes only", "", "Save what you painted, and not the rest of the box")}
       ${button("claimSlice", "Whole slice is right")}

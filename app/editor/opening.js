@@ -15,6 +15,7 @@ import { sentenceOf } from "./transport.js";
  * @property {string} token
  * @property {number[][]} boxes y0, x0, y1, x1
  * @property {string | null} proposal why this slice, in words
+ * @property {number} answered how often this window has saved or skipped something
  * @property {string} height CSS height of the editor
  */
 
@@ -26,7 +27,7 @@ import { sentenceOf } from "./transport.js";
  * @property {(slice: Slice) => void} opened the mask is there, and can be painted on
  * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} grey load the grey values
  * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} sharp what is in view is there
- * @property {() => void} boxes other hot boxes on the same slice
+ * @property {() => void} boxes other hot boxes on the same slice, or the same ones after a save
  * @property {(kind: "loading" | "error", text: string) => void} cover why there is no picture now
  * @property {(reason: string) => void} reason why the person is led to this slice
  * @property {(z: number) => void} stepped the slice that the page must follow to
@@ -69,7 +70,7 @@ export class Opening {
     const before = this.data;
     this.#goTo(data);
     if (before?.base !== data.base) this.open();
-    else if (JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.told.boxes();
+    else if (before.answered !== data.answered || JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.told.boxes();
   }
 
   /** Open a slice of the volume at once and tell the page, which follows; strokes on their way arrive meanwhile. */

@@ -15,6 +15,7 @@ import { Refused, sentenceOf } from "./transport.js";
  * @property {() => void} painted a step was done
  * @property {() => void} renewed the server did something with the whole slice, which was loaded anew
  * @property {(place: {volume: number, z: number}) => void} saved a claim is stored
+ * @property {(place: {volume: number, z: number, box: boolean}) => void} postponed a place, or the slice, is asked about later
  * @property {() => void} restated a save was taken back or done again: the page has other boxes now
  */
 
@@ -39,6 +40,7 @@ export class Saving {
       asks: () => preferences.askSlice,
       ask: (question) => panel.ask(question),
       saved: (slice, answer) => this.#saved(slice, answer),
+      postponed: (slice, box) => this.#postponed(slice, box),
       restated: () => told.restated(),
       reopen: () => opening.open(),
       changed: () => this.#renewed(),
@@ -61,6 +63,18 @@ export class Saving {
     this.panel.setNotice(null);
   }
 
+  /** Not now: the chosen place, or the proposed slice, is asked about later. @param {"box" | "slice"} what */
+  skip(what) {
+    const { data, slice } = this.opening;
+    if (slice === null) return undefined;
+    if (!data.proposal) return this.panel.setBanner("Nothing is asked about this slice, so there is nothing to skip.");
+    const box = what === "box" ? this.spots.place : null;
+    if (what === "box" && box === null) {
+      return this.panel.setBanner("No place is chosen: N chooses the next one, Shift+J skips the whole slice.");
+    }
+    return this.claims.putOff(box);
+  }
+
   /** @param {import("./news.js").Notice | null} notice */
   #offer(notice) {
     if (notice?.kind === "prediction") this.panel.clearNote(); // such as that there is no model yet
@@ -69,11 +83,16 @@ export class Saving {
 
   /** @param {Slice} slice which may have been left by now @param {any} answer */
   #saved(slice, answer) {
-    const { base } = slice.api;
-    const [volume, z] = base.split("/").slice(-2).map(Number);
-    this.steps.savedLast = { base, z };
+    const place = placeOf(slice);
+    this.steps.savedLast = { base: slice.api.base, z: place.z };
     if (slice === this.opening.slice) this.spots.saved(answer.claim);
-    this.told.saved({ volume, z, ...answer });
+    this.told.saved({ ...place, ...answer });
+  }
+
+  /** @param {Slice} slice @param {import("./raster.js").Rect | null} box */
+  #postponed(slice, box) {
+    if (slice === this.opening.slice) this.spots.leave();
+    this.told.postponed({ ...placeOf(slice), box: box !== null });
   }
 
   #renewed() {
@@ -88,4 +107,10 @@ export class Saving {
     this.panel.setState(this.opening.slice.outbox.unsent ? "retrying" : "saved", "");
     this.panel.setBanner(sentenceOf(error) + again, "problem");
   }
+}
+
+/** @param {Slice} slice @returns {{volume: number, z: number}} */
+function placeOf(slice) {
+  const [volume, z] = slice.api.base.split("/").slice(-2).map(Number);
+  return { volume, z };
 }

@@ -95,6 +95,11 @@ export class Slice {
     delete step.wish;
   }
 
+  /** Be asked about a box later, or about the whole slice. @param {number[] | null} box y0, x0, y1, x1 */
+  putOff(box) {
+    return this.#ask("put_off", { box });
+  }
+
   /** Put another round's prediction under the strokes. @param {number} round */
   async rebase(round) {
     await this.outbox.flush();

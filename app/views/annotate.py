@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import choices, moments, session
-from app.editor.editor import Saved, editor
+from app.editor.editor import PutOff, Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
 from app.status import POLL_SECONDS, held_back, scan_button, trained_but
@@ -95,9 +95,12 @@ def _editor(project: Project, volume: int, z: int) -> None:
     def saved(event: Saved) -> None:
         name = slice_name(event.volume, event.z, len(project.volumes)).lower()
         session.say(f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now.")
-        here, listed = (event.volume, event.z), [(p.volume, p.z) for p in project.proposals()]
-        if listed:  # first the other places of the same slice, if some are left
-            session.edit(*(here if here in listed else listed[0]))
+        session.say(_go_on(project, (event.volume, event.z)))
+
+    def put_off(event: PutOff) -> None:
+        name = slice_name(event.volume, event.z, len(project.volumes)).lower()
+        what = f"That place of {name}" if event.box else name.capitalize()
+        session.say(f"{what} is put off; you are asked again at the end. {_go_on(project, (event.volume, event.z))}")
 
     def step(to: int) -> None:  # not by how many: quick steps are made from where the editor is, which no run knows
         session.edit(volume, min(max(to, 0), depth - 1))
@@ -110,10 +113,27 @@ def _editor(project: Project, volume: int, z: int) -> None:
         token=session.token(),
         boxes=chosen.boxes if chosen else (),
         proposal=chosen.reason if chosen else "",
+        answered=session.count("answered"),
         height=_EDITOR_HEIGHT,
         on_saved=saved,
+        on_put_off=put_off,
         on_step=step,
     )
+
+
+def _go_on(project: Project, here: session.Place) -> str:
+    """Go to what is to be checked next, first the other places of the same slice; a sentence that says where that is."""
+    session.set_count("answered", session.count("answered") + 1)
+    listed = project.proposals()
+    if not listed:
+        return "Nothing else is proposed."
+    same = next((p for p in listed if (p.volume, p.z) == here), None)
+    following = same if same is not None and not same.put_off else listed[0]
+    session.edit(following.volume, following.z)
+    if following is same:
+        left = len(following.boxes)
+        return f"{plural(left, 'place')} of this slice {'is' if left == 1 else 'are'} left to check." if left else ""
+    return f"Next: {slice_name(following.volume, following.z, len(project.volumes)).lower()}."
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -193,7 +213,8 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
             session.edit(*place)
             st.rerun()
         begun = rounds and any((head.volume, head.z) == place for head in project.labelled_slices())
-        right.caption(f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason)
+        said = f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason
+        right.caption(f"Put off: {said}" if proposal.put_off else said)
 
 
 def _unsaved(project: Project) -> None:

@@ -11,7 +11,7 @@ import pytest
 from core.geometry import Box
 from core.project import Project
 from core.propose import Proposal
-from tests.browser.painting import SIDE, place, place_or_none, until
+from tests.browser.painting import SIDE, paint, place, place_or_none, until
 from tests.predicted import keep
 
 if TYPE_CHECKING:
@@ -59,6 +59,33 @@ def test_enter_leads_from_box_to_box_and_on_to_the_next_slice(led: Page, project
     led.keyboard.press("Enter")
     until(lambda: labelled(project, 1) == 256)
     assert project.proposals() == []
+
+
+def test_enter_on_strokes_leads_to_the_places_that_are_left(led: Page, project: Project) -> None:
+    """Strokes answer only for the places they lie in; the slice is left once there is none, and the page says so."""
+    for at, left in (((48, 48), "1 place of this slice is left"), ((16, 16), "Next: slice 1")):
+        led.keyboard.press("0")
+        paint(led, at, (at[0] + 1, at[1]))
+        led.keyboard.press("Enter")
+        led.get_by_text(left).wait_for()
+    until(lambda: place_or_none(led) == (0, 1))
+    assert labelled(project, 2) > 0
+    assert [p.z for p in project.proposals()] == [1]
+
+
+def test_a_place_and_a_slice_are_put_off(led: Page, project: Project) -> None:
+    """J goes on to the next place, Shift+J to the next slice; both are asked about again at the end."""
+    led.keyboard.press("j")
+    led.get_by_text("No place is chosen").wait_for()
+    led.keyboard.press("n")
+    led.keyboard.press("j")
+    until(lambda: project.proposals()[0].boxes == BOXES[::-1])
+    until(lambda: chosen(led) == "unsure 1 of 2")
+    led.get_by_text("is put off").wait_for()
+    led.get_by_role("button", name="Skip slice").click()
+    until(lambda: place_or_none(led) == (0, 1))
+    assert [(p.z, p.put_off) for p in project.proposals()] == [(1, False), (2, True)]
+    assert labelled(project, 2) == 0
 
 
 def test_a_page_that_is_loaded_anew_is_no_second_window(led: Page, project: Project) -> None:

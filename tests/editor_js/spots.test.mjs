@@ -5,7 +5,7 @@ import { Spots } from "../../app/editor/spots.js";
 
 function spots() {
   const made = new Spots();
-  made.set([[0, 1, 2, 3], [4, 5, 6, 7]]);
+  made.set([[0, 1, 2, 3], [4, 5, 6, 7]], "here");
   return made;
 }
 
@@ -36,20 +36,55 @@ test("who vouches for a hot box goes on to the next one, here or on the next sli
   made.next();
   made.saved("region");
   assert.equal(made.region, null);
-  assert.deepEqual(made.set([[4, 5, 6, 7]]), { x0: 5, y0: 4, x1: 7, y1: 6 });
+  assert.deepEqual(made.set([[4, 5, 6, 7]], "here"), { x0: 5, y0: 4, x1: 7, y1: 6 });
   assert.equal(made.boxes[0].text, "unsure 1 of 1");
   made.saved("region");
-  assert.equal(made.set([]), null);
-  assert.equal(made.set([[0, 1, 2, 3]]), null);
+  assert.equal(made.set([], "here"), null);
+  assert.equal(made.set([[0, 1, 2, 3]], "here"), null);
 });
 
-test("the view stays where it is for who saves strokes, a slice or a box of their own", () => {
-  for (const kind of ["strokes", "slice", "region"]) {
+test("the view stays where it is for who saves a slice or a box of their own", () => {
+  for (const kind of ["slice", "region"]) {
     const made = spots();
     if (kind === "region") made.draw({ x0: 8, y0: 8, x1: 9, y1: 9 });
     else made.next();
     made.saved(kind);
-    assert.equal(made.set([[4, 5, 6, 7]]), null);
+    assert.equal(made.set([[4, 5, 6, 7]], "here"), null);
     assert.equal(made.region, null);
   }
+});
+
+test("who saves strokes where boxes are open is led to the next one", () => {
+  const made = spots();
+  made.saved("strokes");
+  assert.equal(made.set([[0, 1, 2, 3], [4, 5, 6, 7]], "here").y0, 0);
+  made.saved("strokes"); // the first is left open, as they were painted elsewhere
+  assert.equal(made.set([[0, 1, 2, 3], [4, 5, 6, 7]], "here").y0, 4);
+});
+
+test("who puts a box off is led to the one after it", () => {
+  const made = new Spots();
+  made.set([[0, 1, 2, 3], [4, 5, 6, 7], [8, 8, 9, 9]], "here");
+  made.next();
+  made.leave();
+  assert.equal(made.region, null);
+  assert.equal(made.set([[4, 5, 6, 7], [8, 8, 9, 9], [0, 1, 2, 3]], "here").y0, 4);
+});
+
+test("what was chosen is chosen still when its slice comes back, and without moving the view", () => {
+  const made = spots();
+  made.next();
+  made.next();
+  for (const away of [[], [[0, 0, 1, 1]]]) assert.equal(made.set(away, "there"), null);
+  assert.equal(made.region, null);
+  assert.equal(made.set([], "here"), null); // the page has not said yet which boxes are there
+  assert.equal(made.set([[4, 5, 6, 7], [0, 1, 2, 3]], "here"), null);
+  assert.deepEqual([made.region.y0, made.boxes[0].text], [4, "unsure 1 of 2"]);
+  made.draw({ x0: 8, y0: 8, x1: 9, y1: 9 });
+  made.set([], "there");
+  made.set([[4, 5, 6, 7]], "here");
+  assert.equal(made.region.y0, 8);
+  made.clear();
+  made.set([[4, 5, 6, 7]], "here");
+  assert.equal(made.region, null);
 });
