@@ -44,10 +44,11 @@ export class Appearance {
 
   /** What is chosen, and what can be done. */
   showChoice() {
-    const { doubt, hand, panel, preferences, preview, spots, whole } = this.editor;
+    const { doubt, hand, painter, panel, preferences, preview, spots, whole } = this.editor;
+    const box = whole && spots.region !== null;
     panel.setChoice({
       hand,
-      box: whole && spots.region !== null,
+      enter: painter?.outlining ? "polygon" : box ? "box" : "strokes",
       pressed: { heat: doubt.shown, preview: preview.on, "look:fill": !preferences.outline, "look:outline": preferences.outline },
       enabled: this.#enabled(),
     });

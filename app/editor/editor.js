@@ -96,6 +96,7 @@ export class Editor {
       painted: () => this.#painted(),
       picked: (id) => this.choices.take(() => this.hand.choose(id)),
       boxes: () => this.#drawn(),
+      outlining: () => appearance.showChoice(),
       unchanged: () => this.#unchanged(),
       moved: () => this.#moved(),
       range: () => appearance.showStatus(),
@@ -251,10 +252,11 @@ export class Editor {
     this.#showBox(this.spots.next());
   }
 
-  /** Take back what is begun, the latest first: a stroke or polygon, a question, a box. */
+  /** Take back what is begun, the latest first: a stroke or polygon, a question, what waits for the server, a box. */
   cancel() {
     if (this.painter.busy) return this.painter.cancel();
     if (this.claims.asking) return this.claims.cancel();
+    if (this.claims.busy) return this.slice?.patience.giveUp();
     this.spots.clear();
     return this.appearance.showBoxes();
   }
@@ -305,6 +307,7 @@ export class Editor {
   /** What became of a stroke. */
   #sent(state, sentence) {
     this.panel.setState(state, sentence);
+    this.saving.sent(state, sentence);
     if (state === "saved") this.preview.renew();
   }
 

@@ -71,6 +71,11 @@ export class Painter {
     return this.#work !== null || this.#awaited.size > 0;
   }
 
+  /** Whether a polygon is open that Enter would close. */
+  get outlining() {
+    return this.#work instanceof Lasso && this.#work.open;
+  }
+
   /** The button goes down. @param {Stroking} kind @param {Point} point @param {Hand} hand @param {Keys} keys */
   begin(kind, point, hand, keys = {}) {
     if (this.#slice === null) return;

@@ -8,6 +8,7 @@ import { UNSURE } from "./raster.js";
 
 const STATE_WORDS = { saved: "saved", saving: "saving…", retrying: "not saved, retrying", refused: "not saved" };
 const MODE_HINTS = { correct: "", scribble: "Scribbling: the prediction is hidden, only strokes count" };
+const ENTER_WORDS = { polygon: "Close the polygon", box: "Box is right &amp; next", strokes: "Save strokes &amp; next" };
 /** The tool `fill` has the command `flood`, because `fill` is how a mask is drawn. */
 const COMMAND_OF = { fill: "flood" };
 
@@ -68,9 +69,9 @@ export class Panel {
    * @param {import("./hand.js").Hand} choice.hand
    * @param {Record<string, boolean>} choice.pressed by command
    * @param {Record<string, boolean>} choice.enabled by command
-   * @param {boolean} choice.box whether Enter saves a box
+   * @param {"polygon" | "box" | "strokes"} choice.enter what Enter closes or saves
    */
-  setChoice({ hand, pressed, enabled, box }) {
+  setChoice({ hand, pressed, enabled, enter }) {
     const tools = Object.fromEntries(TOOLS.map((tool) => [COMMAND_OF[tool] ?? tool, hand.tool === tool]));
     const modes = { "mode:correct": hand.mode === "correct", "mode:scribble": hand.mode === "scribble" };
     for (const [command, on] of Object.entries({ ...tools, ...modes, ...pressed })) {
@@ -83,8 +84,8 @@ export class Panel {
     this.find("[data-slider=size]").hidden = !hand.round;
     this.find("[data-slider=tolerance]").hidden = hand.tool !== "range";
     this.find("select[data-setting=lock]").value = hand.lock === null ? "" : String(hand.lock);
-    this.find(".claims [data-command=save]").innerHTML = `${box ? "Box is right &amp; next" : "Save strokes &amp; next"}<kbd>Enter</kbd>`;
-    this.find(".claims [data-command=claimStrokes]").hidden = !box;
+    this.find(".claims [data-command=save]").innerHTML = `${ENTER_WORDS[enter]}<kbd>Enter</kbd>`;
+    this.find(".claims [data-command=claimStrokes]").hidden = enter !== "box";
   }
 
   /** A class that becomes the chosen one is brought into view. */

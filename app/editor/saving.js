@@ -3,7 +3,7 @@
 import { Claims } from "./claims.js";
 import { News } from "./news.js";
 import { Steps } from "./steps.js";
-import { Refused, sentenceOf } from "./transport.js";
+import { GivenUp, sentenceOf } from "./transport.js";
 
 /** @typedef {import("./slice.js").Slice} Slice */
 
@@ -63,6 +63,12 @@ export class Saving {
     this.panel.setNotice(null);
   }
 
+  /** The server is away: what was asked for waits. @param {string} state of what is on its way @param {string} sentence */
+  sent(state, sentence) {
+    if (state !== "retrying" || !this.claims.busy) return;
+    this.panel.setBanner(`${sentence} What you asked for is done as soon as the app answers; Esc gives it up.`, "problem");
+  }
+
   /** Not now: the chosen place, or the proposed slice, is asked about later. @param {"box" | "slice"} what */
   skip(what) {
     const { data, slice } = this.opening;
@@ -103,9 +109,8 @@ export class Saving {
   }
 
   #notSaved(error) {
-    const again = error instanceof Refused ? "" : " Press the button again to retry.";
     this.panel.setState(this.opening.slice.outbox.unsent ? "retrying" : "saved", "");
-    this.panel.setBanner(sentenceOf(error) + again, "problem");
+    this.panel.setBanner(sentenceOf(error), error instanceof GivenUp ? "note" : "problem");
   }
 }
 

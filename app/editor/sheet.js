@@ -35,7 +35,7 @@ function groups() {
 
 function section({ name, rows }) {
   const extra = {
-    Tools: line("1 – 9", "Class by its place in the list") + line("Shift+1 – 9", "Classes 10 to 18"),
+    Classes: line("1 – 9", "Class by its place in the list") + line("Shift+1 – 9", "Classes 10 to 18"),
     View: line("Space", "Hold and drag to pan (also the middle button)"),
   };
   const lines = rows.map((b) => line(b.shown, b.help)).join("");

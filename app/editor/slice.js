@@ -3,7 +3,7 @@
 import { History } from "./history.js";
 import { Raster } from "./raster.js";
 import { Superpixels } from "./superpixels.js";
-import { ActiveClock, Outbox, parsed } from "./transport.js";
+import { ActiveClock, Outbox, parsed, Patience } from "./transport.js";
 import { toUint32, unframe } from "./wire.js";
 
 /** @typedef {import("./changes.js").Action} Action */
@@ -22,6 +22,7 @@ export class Slice {
     this.history = new History();
     this.clock = new ActiveClock();
     this.superpixels = new Superpixels(api);
+    this.patience = new Patience((sentence) => onState("retrying", sentence));
     /** What the server says about the slice; null until `loadMask` is done. */
     this.facts = null;
     /** @type {Outbox | null} */
@@ -72,14 +73,13 @@ export class Slice {
     return { sequence: this.outbox?.sequence ?? -1, revision: this.facts?.revision ?? null };
   }
 
-  // ---- what the server does with the whole slice, once every stroke is stored
+  // ---- what the server does with the whole slice, once every stroke is stored and as soon as it answers
 
   /**
    * Say what is true now.
    * @param {"strokes" | "region" | "slice"} kind @param {number[] | undefined} box y0, x0, y1, x1
    */
   async claim(kind, box) {
-    await this.outbox.flush();
     const wish = { kind, box, sequence: this.outbox.sequence, round: this.round, active_ms: this.clock.take() };
     const answer = await this.#ask("claim", wish);
     this.facts.revision = answer.revision;
@@ -88,7 +88,6 @@ export class Slice {
 
   /** Take a save back: the label is the one before, and its strokes are a draft again. @param {import("./history.js").Save} step */
   async unsave(step) {
-    await this.outbox.flush();
     step.wish ??= crypto.randomUUID(); // should the answer be lost, the next try asks for the same
     await this.#ask("undo", { id: step.wish, revision: step.revision });
     await this.loadMask();
@@ -102,14 +101,18 @@ export class Slice {
 
   /** Put another round's prediction under the strokes. @param {number} round */
   async rebase(round) {
-    await this.outbox.flush();
     await this.#ask("rebase", { round, sequence: this.outbox.sequence });
     this.facts.round = round;
     await this.loadMask();
   }
 
+  /** A wish has an id of its own, so that it is done once, however often it is sent. */
   #ask(path, wish) {
-    return this.api.post(path, JSON.stringify({ id: crypto.randomUUID(), ...wish }));
+    const body = JSON.stringify({ id: crypto.randomUUID(), ...wish });
+    return this.patience.until(async () => {
+      await this.outbox.flush();
+      return this.api.post(path, body);
+    });
   }
 
   // ---- what the server knows besides

@@ -13,6 +13,7 @@ import { pixelAt } from "./status.js";
  * @property {() => void} unchanged a gesture has ended that changed no pixel
  * @property {(classId: number) => void} picked a class was taken up
  * @property {() => void} boxes another box is drawn
+ * @property {() => void} outlining a polygon was begun or ended
  * @property {() => void} moved the cursor is elsewhere
  * @property {() => void} range the grey values that are painted are others
  * @property {(error: unknown) => void} failed something was not painted
@@ -31,6 +32,7 @@ export class Surface {
     this.told = told;
     /** Where the cursor is. @type {import("./pointer.js").Place | null} */
     this.cursor = null;
+    this.outlining = false;
     this.painter = new Painter({
       painted: (rect) => view.changed(rect),
       finished: told.painted,
@@ -38,7 +40,7 @@ export class Surface {
       patch: (rows) => view.setPatch(rows),
       drawn: (box) => this.#drawn(box),
       picked: told.picked,
-      path: (points) => view.setPath(points),
+      path: (points) => this.#path(points),
       range: told.range,
       failed: told.failed,
     });
@@ -82,6 +84,13 @@ export class Surface {
     this.hand.reach = (8 * devicePixelRatio) / this.view.camera.scale;
     this.hand.box = this.spots.drawn;
     return this.hand;
+  }
+
+  #path(points) {
+    this.view.setPath(points);
+    if (this.outlining === this.painter.outlining) return;
+    this.outlining = this.painter.outlining;
+    this.told.outlining();
   }
 
   #drawn(box) {

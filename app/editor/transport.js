@@ -68,6 +68,52 @@ export class ActiveClock {
 }
 
 const DELAYS_MS = [250, 500, 1000, 2000, 4000];
+const delay = (failures) => DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)];
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** The person does not want any more what could not be done yet. */
+export class GivenUp extends Error {}
+
+/** What is asked of the server while it is away: asked again until it answers, or until the person gives it up. */
+export class Patience {
+  /** @param {(sentence: string) => void} waits told at every failure @param {(milliseconds: number) => Promise<void>} wait */
+  constructor(waits, wait = pause) {
+    this.waits = waits;
+    this.wait = wait;
+    /** Ends what is waited for; nothing while that is nothing. @type {() => void} */
+    this.giveUp = () => {};
+  }
+
+  /**
+   * Do something, again and again until it is done; what the server refuses is not tried again.
+   * @template T @param {() => Promise<T>} job which may be done twice, if its answer was lost @returns {Promise<T>}
+   */
+  async until(job) {
+    const wanted = { still: true };
+    const givenUp = new Promise((_, reject) => {
+      this.giveUp = () => reject(new GivenUp("Given up: it was not done. Your strokes are kept."));
+    });
+    try {
+      return await Promise.race([this.#persist(job, wanted), givenUp]);
+    } finally {
+      wanted.still = false;
+      this.giveUp = () => {};
+    }
+  }
+
+  async #persist(job, wanted) {
+    for (let failures = 0; wanted.still; failures += 1) {
+      try {
+        return await job();
+      } catch (error) {
+        if (error instanceof Refused) throw error;
+        if (wanted.still) this.waits(sentenceOf(error));
+        await this.wait(delay(failures));
+      }
+    }
+    return undefined;
+  }
+}
 
 /**
  * Actions of one slice on their way to the server, one at a time and in order.
@@ -80,7 +126,7 @@ export class Outbox {
    * @param {(state: string, sentence: string) => void} onState
    * @param {(milliseconds: number) => Promise<void>} wait
    */
-  constructor(post, sequence, onState, wait = (ms) => new Promise((done) => setTimeout(done, ms))) {
+  constructor(post, sequence, onState, wait = pause) {
     this.post = post;
     this.sequence = sequence;
     /** Whose prediction the actions are painted on, 0 for none's. @type {number | null} */
@@ -133,7 +179,7 @@ export class Outbox {
           return;
         }
         this.#say("retrying", error.message);
-        await this.wait(DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)]);
+        await this.wait(delay(failures));
         failures += 1;
       }
     }

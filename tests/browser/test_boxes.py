@@ -88,6 +88,18 @@ def test_a_place_and_a_slice_are_put_off(led: Page, project: Project) -> None:
     assert labelled(project, 2) == 0
 
 
+def test_the_chosen_place_is_chosen_still_after_a_step_away_and_back(led: Page) -> None:
+    """Whoever looks at a neighbour goes on where they were."""
+    led.keyboard.press("n")
+    led.keyboard.press("n")
+    until(lambda: chosen(led) == "unsure 2 of 2")
+    for key, z in ((",", 1), (".", 2)):
+        led.keyboard.press(key)
+        until(lambda z=z: place_or_none(led) == (0, z))
+    until(lambda: chosen(led) == "unsure 2 of 2")
+    led.get_by_role("button", name="Box is right").wait_for()
+
+
 def test_a_page_that_is_loaded_anew_is_no_second_window(led: Page, project: Project) -> None:
     """Nobody is warned of themselves."""
     led.wait_for_timeout(500)

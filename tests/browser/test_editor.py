@@ -133,6 +133,22 @@ def test_a_server_that_does_not_answer_loses_no_stroke(opened: Page, project: Pr
     assert opened.evaluate("() => window.dispatchEvent(new Event('beforeunload', { cancelable: true }))")
 
 
+def test_a_save_while_the_server_is_away_is_done_when_it_is_back(opened: Page, project: Project) -> None:
+    """Enter is not forgotten, and the page says that it waits; Esc gives it up."""
+    paint(opened, (20, 20), (30, 20))
+    opened.route("**/claim", lambda route: route.abort())
+    opened.keyboard.press("Enter")
+    opened.get_by_text("as soon as the app answers").wait_for()
+    opened.keyboard.press("Escape")
+    opened.get_by_text("Given up").wait_for()
+    opened.keyboard.press("Enter")
+    opened.get_by_text("as soon as the app answers").wait_for()
+    assert project.labelled_slices() == []
+    opened.unroute("**/claim")
+    until(lambda: len(project.labelled_slices()) == 1)
+    opened.get_by_text("as soon as the app answers").wait_for(state="hidden")
+
+
 def test_the_same_slice_in_another_window_is_not_overwritten(opened: Page, project: Project) -> None:
     """A stroke on a slice that changed meanwhile is refused, the person is told, and the stored slice is shown."""
     _, z = place(opened)

@@ -99,7 +99,9 @@ def test_the_lasso_fills_what_it_surrounds(opened: Page, project: Project) -> No
     for x, y in ((40, 40), (60, 40), (60, 60), (40, 60)):
         opened.mouse.click(*on_screen(opened, x, y))
         opened.wait_for_timeout(350)  # slower than a double click
+    opened.get_by_role("button", name="Close the polygon").wait_for()
     press(opened, "Enter")
+    opened.get_by_role("button", name="Save strokes").wait_for()
     until(lambda: bool((values(project, z) == PHASE).any()))
     expected[40:60, 40:60] = PHASE
     np.testing.assert_array_equal(values(project, z), expected)

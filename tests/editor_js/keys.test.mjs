@@ -10,6 +10,7 @@ test("keys mean what the table says, whatever the case", () => {
   assert.equal(press("B", { shiftKey: true }), "brush");
   assert.equal(press("Enter"), "claim");
   assert.equal(press("Enter", { shiftKey: true }), "claimSlice");
+  assert.deepEqual([press("j"), press("J", { shiftKey: true })], ["skipBox", "skipSlice"]);
   assert.equal(press("2"), "class:1");
   assert.equal(press("0"), "fit");
 });
@@ -27,6 +28,7 @@ test("no key has two meanings, and a tooltip names its key", () => {
   const seen = new Set(BINDINGS.map((b) => `${b.key}${b.ctrl ?? ""}${b.shift ?? ""}`));
   assert.equal(seen.size, BINDINGS.length);
   assert.match(tooltip("undo"), /Ctrl\+Z/);
+  assert.equal(BINDINGS.find((b) => b.command === "unsure").group, "Classes");
 });
 
 test("[ and ] work on keyboards that need AltGr for them", () => {

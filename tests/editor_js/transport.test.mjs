@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ActiveClock, Outbox, Refused } from "../../app/editor/transport.js";
+import { ActiveClock, GivenUp, Outbox, Patience, Refused } from "../../app/editor/transport.js";
 
 const RUN = new Uint32Array([0, 1, 257]);
 
@@ -86,4 +86,41 @@ test("a pause of more than thirty seconds stops the clock", () => {
   clock.input();
   now += 1000;
   assert.equal(clock.take(), 31000);
+});
+
+test("what is asked for while the server is away is done once it answers, and nothing is tried after that", async () => {
+  const [told, tries] = [[], []];
+  const patience = new Patience((sentence) => told.push(sentence), async () => {});
+  const away = async () => {
+    if (tries.push("try") < 3) throw new Error("away");
+    return "done";
+  };
+  assert.equal(await patience.until(away), "done");
+  assert.deepEqual([tries.length, told], [3, ["away", "away"]]);
+});
+
+test("what the server refuses is not asked for again", async () => {
+  let tries = 0;
+  const refusing = async () => {
+    tries += 1;
+    throw new Refused("no");
+  };
+  await assert.rejects(new Patience(() => {}, async () => {}).until(refusing), Refused);
+  assert.equal(tries, 1);
+});
+
+test("what is given up is not asked for any more", async () => {
+  let tries = 0;
+  let later;
+  const patience = new Patience(() => {}, () => new Promise((done) => (later = done)));
+  const waiting = patience.until(async () => {
+    tries += 1;
+    throw new TypeError("away");
+  });
+  await new Promise((done) => setTimeout(done));
+  patience.giveUp();
+  await assert.rejects(waiting, GivenUp);
+  later();
+  await new Promise((done) => setTimeout(done));
+  assert.equal(tries, 1);
 });
