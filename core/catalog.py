@@ -20,8 +20,16 @@ from core.volumes import Volume, content_digest, fingerprint, glance, open_volum
 from core.volumes.scale import checked_voxel_size
 from core.volumes.watched import Watched
 
-PALETTE = ("#808080", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
-"""Class colours that colour-blind eyes tell apart (Okabe and Ito 2008), the background grey."""
+PALETTE = (
+    *("#808080", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"),
+    *("#9900ff", "#00ff88", "#9977ff", "#aa0033", "#aaffee", "#aa9955"),
+    *("#881177", "#0044aa", "#ffbbaa", "#99dd55", "#eeccff", "#773355"),
+)
+"""Class colours, the background grey: eight that colour-blind eyes tell apart (Okabe and Ito 2008), and twelve more.
+
+Each of the twelve was chosen as far as possible in CIE Lab from all before it, as normal, red-, green- and blue-blind eyes
+see them (Machado et al. 2009), among colours that are neither dark nor near to grey. With more classes they repeat.
+"""
 
 MOST_CLASSES = 64
 HIGHEST_WEIGHT = 100.0

@@ -6,8 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
+from skimage.color import rgb2lab
 
-from core.catalog import Catalog, check_classes
+from core.catalog import PALETTE, Catalog, check_classes
 from core.errors import ProjectError, VolumeError
 from core.records import MIGRATIONS, LabelClass, Records
 from core.volumes import fingerprint
@@ -255,3 +256,14 @@ def test_a_voxel_size_is_three_positive_numbers(catalog, stack, voxel):
     with pytest.raises(VolumeError):
         catalog.set_voxel_size(0, voxel)
     assert catalog.row(0).voxel_nm == (5.0, 5.0, 5.0)
+
+
+def test_no_two_default_colours_look_alike():
+    """Twenty colours, each at least 25 apart from every other in CIE Lab, and but for the background none near to grey."""
+    rgb = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in PALETTE], np.uint8)
+    lab = rgb2lab(rgb[None])[0]
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2)
+    assert len(PALETTE) == 20
+    assert apart[np.triu_indices(len(PALETTE), 1)].min() > 25
+    assert np.hypot(lab[1:, 1], lab[1:, 2]).min() > 25
+    assert [c.color for c in check_classes([f"class {i}" for i in range(20)])] == list(PALETTE)
