@@ -22,18 +22,21 @@ export class Camera {
     this.viewHeight = 1;
     this.width = 1;
     this.height = 1;
+    /** Whether the slice was fitted into the view and has not been moved since. */
+    this.fitted = false;
     /** The scale before it was rounded: small turns of the wheel add up. */
     this.wished = 1;
     /** What lies under the pointer since it last moved, so that rounding does not make the slice creep. */
     this.anchor = { screenX: NaN, screenY: NaN, x: 0, y: 0 };
   }
 
-  /** Size of the view in device pixels; the middle of the picture stays in the middle. */
+  /** Size of the view in device pixels; the middle of the picture stays in the middle, a slice that is fitted is fitted anew. */
   setView(width, height) {
     this.#place(this.x + (width - this.viewWidth) / 2, this.y + (height - this.viewHeight) / 2);
     this.viewWidth = width;
     this.viewHeight = height;
-    this.#hold();
+    if (this.fitted) this.fit();
+    else this.#hold();
   }
 
   /** Size of the slice in image pixels. @returns {boolean} whether it is another than before */
@@ -53,10 +56,12 @@ export class Camera {
 
   fit() {
     this.show({ x0: 0, y0: 0, x1: this.width, y1: this.height }, 0.015);
+    this.fitted = true;
   }
 
   /** Bring an image point into the middle of the view, or as near to it as the slice still fills the view. */
   centre(x, y) {
+    this.fitted = false;
     this.#place(
       filling(this.viewWidth / 2 - this.scale * x, this.width * this.scale, this.viewWidth),
       filling(this.viewHeight / 2 - this.scale * y, this.height * this.scale, this.viewHeight),
@@ -69,6 +74,7 @@ export class Camera {
       this.anchor = { screenX, screenY, ...this.toImage(screenX, screenY) };
     }
     const { anchor } = this;
+    this.fitted = false;
     this.#scaleTo(scale);
     this.#place(screenX - anchor.x * this.scale, screenY - anchor.y * this.scale);
     this.anchor = anchor;
@@ -81,6 +87,7 @@ export class Camera {
   }
 
   panBy(dx, dy) {
+    this.fitted = false;
     this.#place(this.x + dx, this.y + dy);
     this.#hold();
   }

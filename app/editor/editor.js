@@ -228,6 +228,7 @@ export class Editor {
     const { width, height } = this.slice.raster;
     this.view.changed({ x0: 0, y0: 0, x1: width, y1: height });
     this.appearance.showBoxes();
+    this.appearance.showStatus();
     this.preview.renew();
   }
 

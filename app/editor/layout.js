@@ -59,22 +59,22 @@ const SIDE = `
     <h3>Class</h3><div class="classes" role="radiogroup" aria-label="Class"></div>
     <h3>Tool</h3>
     ${slider("size", "Size", SMALLEST_BRUSH, LARGEST_BRUSH, 15, " px")}
-    ${slider("tolerance", "Grey range ±", 1, 127, 20, "")}
+    ${slider("tolerance", "Grey ±", 1, 127, 20, "")}
     <label class="field" title="${tooltip("lock")}">Paint over<select data-setting="lock" aria-label="Paint over"></select></label>
-    <h3>Mask</h3>${slider("opacity", "Opacity", 0, 100, 50, " %")}
+    <h3 title="Bright: painted since the last save. Fainter: saved. Faintest: predicted. Hold H to hide.">Mask</h3>
+    ${slider("opacity", "Opacity", 0, 100, 50, " %")}
     <div class="group switch" role="group" aria-label="How the mask is drawn">
       ${button("look:fill", "Fill", "", "Draw the mask as areas")}${button("look:outline", "Outline", "", "Draw the mask as outlines")}
     </div>
-    <p class="hint">Bright: painted since the last save. Fainter: saved. Faintest: predicted. Hold <kbd>H</kbd> to hide.</p>
     <h3>Suggest a mask</h3>
-    ${button("takePreview", "Take the preview", "wide", "Put the preview into the mask, as a suggestion")}
-    <p class="hint previewHint"></p>
-    <div class="group switch" role="group" aria-label="Copy the mask of a neighbour">
+    <div class="pairs" role="group" aria-label="Suggest a mask">
       ${button("copyPrevious", "Copy previous", "", "Take the mask of the slice before, as a suggestion")}
       ${button("copyNext", "Copy next", "", "Take the mask of the slice after, as a suggestion")}
+      ${button("interpolate", "Interpolate", "", "Suggest a mask from the labelled slices before and after")}
+      ${button("takePreview", "Take preview", "", "Put the preview into the mask, as a suggestion")}
     </div>
-    ${button("interpolate", "Interpolate labels", "wide", "Suggest a mask from the labelled slices before and after")}
-    <h3>Image</h3><div class="tone"></div>
+    <p class="hint previewHint"></p>
+    <h3 title="The model always sees the raw pixels">Image <small>for your eye only</small></h3><div class="tone"></div>
     <label class="check"><input type="checkbox" data-setting="askSlice" checked> Ask before a whole slice is saved</label>
   </aside>`;
 

@@ -81,8 +81,8 @@ export class Panel {
     for (const [command, on] of Object.entries(enabled)) this.#button(command).disabled = !on;
     this.root.dataset.mode = hand.mode;
     this.find(".modeHint").textContent = MODE_HINTS[hand.mode];
-    this.find("[data-slider=size]").hidden = !hand.round;
-    this.find("[data-slider=tolerance]").hidden = hand.tool !== "range";
+    this.#enable("size", hand.round);
+    this.#enable("tolerance", hand.tool === "range");
     this.find("select[data-setting=lock]").value = hand.lock === null ? "" : String(hand.lock);
     this.find(".claims [data-command=save]").innerHTML = `${ENTER_WORDS[enter]}<kbd>Enter</kbd>`;
     this.find(".claims [data-command=claimStrokes]").hidden = enter !== "box";
@@ -100,6 +100,11 @@ export class Panel {
     return /** @type {HTMLButtonElement} */ (this.find(`.bar [data-command="${command}"], .strip [data-command="${command}"], aside [data-command="${command}"]`));
   }
 
+  /** A slider that means nothing now stays in its place. */
+  #enable(name, on) {
+    /** @type {HTMLInputElement} */ (this.find(`input[data-setting=${name}]`)).disabled = !on;
+  }
+
   /** @param {string} name @param {number} value */
   setSlider(name, value) {
     const input = /** @type {HTMLInputElement} */ (this.find(`input[data-setting=${name}]`));
@@ -115,6 +120,7 @@ export class Panel {
   /** What the preview was made from, or why there is none. @param {string} sentence */
   setPreviewHint(sentence) {
     this.find(".previewHint").textContent = sentence;
+    this.find(".previewHint").title = sentence;
   }
 
   /** @param {string} state @param {string} sentence */

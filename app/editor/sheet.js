@@ -28,6 +28,8 @@ export class Sheet {
   }
 }
 
+const LEGEND = "Bright: painted since the last save. Fainter: saved. Faintest: predicted";
+
 function groups() {
   const names = [...new Set(BINDINGS.map((b) => b.group))];
   return names.map((name) => ({ name, rows: BINDINGS.filter((b) => b.group === name) }));
@@ -36,7 +38,7 @@ function groups() {
 function section({ name, rows }) {
   const extra = {
     Classes: line("1 – 9", "Class by its place in the list") + line("Shift+1 – 9", "Classes 10 to 18"),
-    View: line("Space", "Hold and drag to pan (also the middle button)"),
+    View: line("Space", "Hold and drag to pan (also the middle button)") + line("Mask", LEGEND),
   };
   const lines = rows.map((b) => line(b.shown, b.help)).join("");
   return `<section><h3>${name}</h3><dl>${lines}${extra[name] ?? ""}</dl></section>`;

@@ -24,7 +24,7 @@ const slider = (name, label, low, high, value) =>
 const LAYOUT = `
   <div data-only="channels"><label class="field">Channel<select data-tone="channel"></select></label>
     <label class="field">Blend in<select data-tone="second"></select></label></div>
-  <div data-only="second">${slider("mix", "Share of it", 0, 100, 50)}</div>
+  <div data-only="second">${slider("mix", "Share", 0, 100, 50)}</div>
   <div class="histogram"><canvas role="img" aria-label="Histogram of grey values"></canvas>
     ${handle("low", "Shown black")}${handle("high", "Shown white")}</div>
   <p class="ends"><output></output><output></output></p>
@@ -34,9 +34,8 @@ const LAYOUT = `
     ${preset("full", "Full", "From the darkest to the brightest pixel of every slice")}
   </div>
   ${slider("gamma", "Gamma", -100, 100, 0)}
-  <label class="check"><input type="checkbox" data-tone="invert"> Invert</label>
-  <label class="check" title="Takes the grain away for the eye"><input type="checkbox" data-tone="smooth"> Smooth</label>
-  <p class="hint">Display only: the model always sees the raw pixels.</p>`;
+  <div class="checks"><label class="check"><input type="checkbox" data-tone="invert"> Invert</label>
+    <label class="check" title="Takes the grain away for the eye"><input type="checkbox" data-tone="smooth"> Smooth</label></div>`;
 
 export class Tone {
   /** @param {HTMLElement} container @param {() => void} onChange `look` or `display` is another */

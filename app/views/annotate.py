@@ -23,7 +23,7 @@ _CLAIM_WORDS = {"strokes": "Strokes", "region": "Box", "slice": "Whole slice"}
 _FIRST = "Paint two or three of these first, some of every class"
 _UNSAVED_SHOWN = 6
 Emphasis = Literal["primary", "secondary"]
-_EDITOR_HEIGHT = "calc(100vh - 84px)"
+_EDITOR_HEIGHT = "calc(100vh - 72px)"
 _CSS = """
 <style>
   [data-testid="stMainBlockContainer"] { padding: 0.5rem 0.8rem 0; }

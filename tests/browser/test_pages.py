@@ -61,7 +61,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (1920, 1080)])
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1920, 1080)])
 def test_every_page_fits_the_width_and_the_editor_fits_the_screen(
     chromium: Browser, shared_app: tuple[str, Path], trained: Project, size: tuple[int, int]
 ) -> None:
@@ -79,6 +79,7 @@ def test_every_page_fits_the_width_and_the_editor_fits_the_screen(
     assert editor is not None
     assert editor["width"] * editor["height"] > 0.65 * size[0] * size[1]
     assert editor["y"] + editor["height"] <= size[1]
+    assert page.locator("aside").evaluate("e => e.scrollHeight - e.clientHeight") <= 0, "all of the panel is seen"
     context.close()
 
 

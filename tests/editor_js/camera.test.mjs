@@ -16,6 +16,22 @@ test("fit shows the whole slice", () => {
   assert.deepEqual([x0, y0, x1, y1], [0, 0, 6000, 4000]);
 });
 
+test("a slice that is fitted is fitted anew into a view of another size, one that was moved stays where it is", () => {
+  const fitted = camera();
+  fitted.setView(450, 350);
+  assert.deepEqual(fitted.visible(), { x0: 0, y0: 0, x1: 6000, y1: 4000 });
+  const { scale } = fitted;
+  fitted.setView(900, 700);
+  assert.ok(fitted.scale > 1.9 * scale);
+  for (const move of [(c) => c.panBy(5, 0), (c) => c.zoomAt(1, 1, 0.2), (c) => c.centre(100, 100), (c) => c.show({ x0: 0, y0: 0, x1: 9, y1: 9 })]) {
+    const moved = camera();
+    move(moved);
+    const before = moved.scale;
+    moved.setView(450, 350);
+    assert.equal(moved.scale, before);
+  }
+});
+
 test("the point under the cursor stays there when zooming, to within a screen pixel", () => {
   const moved = camera();
   const before = moved.toImage(321, 234);
