@@ -295,8 +295,8 @@ class Drafts:
         if row is not None and row["runs"] == pack(patch.runs):
             return True
         raise LabelError(
-            f"Action {patch.sequence} of slice {z} does not follow action {last}, the last one stored: the slice was "
-            "changed in another window or saved meanwhile; reload it and paint again what is missing."
+            f"Slice {z} was changed or saved in another window, so this stroke does not fit it any more; reload it and "
+            "paint again what is missing."
         )
 
     def _store(self, volume: int, z: int, patch: Patch, base: Base, *, begins: bool) -> None:

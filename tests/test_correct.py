@@ -279,7 +279,7 @@ def test_a_save_is_taken_back_step_by_step(rounds):
     assert rounds.news(0, 5).sequence == 4
     with pytest.raises(LabelError, match="nothing to undo"):
         rounds.undo(0, 5)
-    with pytest.raises(LabelError, match="does not follow"):
+    with pytest.raises(LabelError, match="was changed or saved in another window"):
         paint(rounds, 5, 3, (0, 1, 1 | 256))
 
 

@@ -201,7 +201,7 @@ def test_a_stroke_out_of_order_changes_nothing(client: TestClient, project: Proj
     before = dump(project)
     answer = client.post(f"{SLICE}/patch/{number}", content=runs((5, 1, 257)))
     assert answer.status_code == 409
-    assert "does not follow" in answer.json()["error"]
+    assert "does not fit it any more" in answer.json()["error"]
     assert dump(project) == before
 
 

@@ -17,6 +17,8 @@ export class Keyboard {
     this.root = root;
     this.run = run;
     this.hold = hold;
+    /** Whether it has the focus; kept while the root is taken off the page. */
+    this.held = false;
     root.addEventListener("pointerenter", () => this.take());
     root.addEventListener("pointerdown", (event) => {
       if (!event.target.closest("select")) this.take(true);
@@ -26,6 +28,7 @@ export class Keyboard {
     }
     root.addEventListener("keydown", (event) => this.#down(event));
     root.addEventListener("keyup", (event) => this.#up(event));
+    root.addEventListener("focus", () => (this.held = true));
     root.addEventListener("blur", () => this.#letGo());
   }
 
@@ -62,6 +65,7 @@ export class Keyboard {
   }
 
   #letGo() {
+    if (this.root.isConnected) this.held = false;
     this.hold("space", false);
     this.hold("hide", false);
   }

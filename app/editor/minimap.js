@@ -1,7 +1,12 @@
-/** The whole slice, small in a corner, while the view shows part of it; click or drag moves the view. */
+/**
+ * The whole slice, small in a corner, while the view shows part of it. It fades where the cursor comes near, so that what lies
+ * below can be seen and painted; with Space held, click or drag moves the view.
+ */
 
 /** CSS pixels of the longer side. */
 const SIDE = 128;
+/** CSS pixels within which the cursor is near. */
+const NEAR = 30;
 const WHEEL_STEP = 1.0017;
 
 export class Minimap {
@@ -13,7 +18,9 @@ export class Minimap {
     this.canvas.className = "minimap";
     this.canvas.hidden = true;
     this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", "Where the view lies in the slice");
+    this.canvas.setAttribute("aria-label", "Where the view lies in the slice; with Space held, a click moves it");
+    container.addEventListener("pointermove", (event) => this.#fade(event));
+    container.addEventListener("pointerleave", () => this.canvas.classList.remove("near"));
     container.insertBefore(this.canvas, view.overlay.nextSibling); // below what covers the picture
     for (const name of ["pointerdown", "pointermove"]) this.canvas.addEventListener(name, (event) => this.#point(event));
     this.canvas.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -49,6 +56,12 @@ export class Minimap {
     for (let i = 0; i < grey.length; i += 1) pixels[i] = bare[grey[i]];
     small.getContext("2d").putImageData(image, 0, 0);
     return small;
+  }
+
+  #fade({ clientX, clientY }) {
+    if (this.canvas.hidden) return;
+    const { left, top } = this.canvas.getBoundingClientRect();
+    this.canvas.classList.toggle("near", clientX > left - NEAR && clientY > top - NEAR);
   }
 
   #point(event) {

@@ -41,6 +41,8 @@ export class Opening {
     this.told = told;
     /** @type {Data | null} */
     this.data = null;
+    /** What the page said last: it says nothing new where quick steps lead back to its slice. @type {Data | null} */
+    this.page = null;
     this.follower = new Follower();
     /** Slices of the volume; 0 until the first is open. */
     this.depth = 0;
@@ -66,6 +68,7 @@ export class Opening {
 
   /** The page ran. @param {Data} data */
   update(data) {
+    this.page = data;
     if (!this.follower.pageIsAt(data.z)) return;
     const before = this.data;
     this.#goTo(data);
@@ -78,7 +81,7 @@ export class Opening {
     if (this.told.atWork() || z < 0 || z >= this.depth) return;
     this.follower.stepTo(z);
     const base = this.data.base.replace(/[^/]+$/, String(z));
-    this.#goTo({ ...this.data, base, z, boxes: [], proposal: null });
+    this.#goTo(this.page.base === base ? this.page : { ...this.page, base, z, boxes: [], proposal: null });
     this.open();
     this.told.stepped(z);
   }

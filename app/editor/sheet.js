@@ -38,7 +38,7 @@ function groups() {
 function section({ name, rows }) {
   const extra = {
     Classes: line("1 – 9", "Class by its place in the list") + line("Shift+1 – 9", "Classes 10 to 18"),
-    View: line("Space", "Hold and drag to pan (also the middle button)") + line("Mask", LEGEND),
+    View: line("Space", "Hold and drag to pan (also the middle button), or click in the small map") + line("Mask", LEGEND),
   };
   const lines = rows.map((b) => line(b.shown, b.help)).join("");
   return `<section><h3>${name}</h3><dl>${lines}${extra[name] ?? ""}</dl></section>`;

@@ -207,7 +207,7 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         left, right = st.columns([1, 2.4], gap="small")
         left.html(f'<img class="up-thumb" src="{url}" alt="{html.escape(name)}" loading="lazy">')
         kind: Emphasis = "primary" if place == session.editing() else "secondary"
-        label = f"{name} · {proposal.score:.2f}" if rounds else name
+        label = f"{name} · score {proposal.score:.2f}" if rounds else name
         help_ = "How unsure the model is here: higher = more worth correcting." if rounds else None
         if right.button(label, key=f"open_{place}", type=kind, width="stretch", help=help_):
             session.edit(*place)

@@ -100,6 +100,29 @@ def test_the_chosen_place_is_chosen_still_after_a_step_away_and_back(led: Page) 
     led.get_by_role("button", name="Box is right").wait_for()
 
 
+def test_the_bars_and_sections_keep_their_places(led: Page) -> None:
+    """With a reason and without one, with any tool."""
+
+    def places() -> list[float]:
+        tops = "root => ['.bottom', '.status', '.tone'].map(s => root.querySelector(s).getBoundingClientRect().top)"
+        return [float(top) for top in led.locator(".editor").evaluate(tops)]
+
+    before = places()
+    led.keyboard.press("g")
+    assert places() == before
+    led.locator(".reason").evaluate("e => e.replaceChildren()")
+    assert places() == before
+
+
+def test_the_status_line_follows_a_save(led: Page) -> None:
+    """Without a move of the mouse it says that a label lies there now, and the reason counts what is left."""
+    assert "prediction of round 1" in led.locator(".status").inner_text()
+    led.keyboard.press("n")
+    led.keyboard.press("Enter")
+    led.get_by_text("1 of them left to check").first.wait_for()
+    until(lambda: "your label" in led.locator(".status").inner_text())
+
+
 def test_a_page_that_is_loaded_anew_is_no_second_window(led: Page, project: Project) -> None:
     """Nobody is warned of themselves."""
     led.wait_for_timeout(500)

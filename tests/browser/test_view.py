@@ -85,8 +85,8 @@ def test_inverting_swaps_black_and_white(opened: Page) -> None:
 # ---- minimap
 
 
-def test_a_click_on_the_minimap_moves_the_view(opened: Page) -> None:
-    """It is there while the view shows a part, and leads to the part that is clicked."""
+def test_a_click_on_the_minimap_moves_the_view(opened: Page, project: Project) -> None:
+    """It is there while the view shows a part, and leads to a part that is clicked with Space held; strokes go through."""
     minimap = opened.locator(".minimap")
     assert minimap.is_hidden()
     stage = opened.locator(".overlay").bounding_box()
@@ -98,12 +98,17 @@ def test_a_click_on_the_minimap_moves_the_view(opened: Page) -> None:
     box = minimap.bounding_box()
     assert box is not None
     for share in (0.25, 0.75):
+        opened.keyboard.down("Space")
         opened.mouse.click(box["x"] + share * box["width"], box["y"] + share * box["height"])
+        opened.keyboard.up("Space")
         opened.mouse.move(middle[0] + share, middle[1])
         opened.wait_for_timeout(150)
         said = re.search(r"x (\d+)\s+y (\d+)", opened.locator(".status").inner_text())
         assert said is not None
         assert [int(said[1]), int(said[2])] == pytest.approx([share * SIDE, share * SIDE], abs=2)
+    opened.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    until(lambda: project.drafts() == {place(opened)})
+    assert float(minimap.evaluate("e => getComputedStyle(e).opacity")) < 0.6
     opened.keyboard.press("0")
     minimap.wait_for(state="hidden")
 

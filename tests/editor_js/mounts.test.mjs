@@ -5,18 +5,30 @@ import { Mounts } from "../../app/editor/mounts.js";
 
 const later = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** A key press, as browsers make them. */
+class Key extends Event {
+  constructor(type, { key }) {
+    super(type, { cancelable: true });
+    this.key = key;
+  }
+}
+
 /** Mounts of plain things, and all that were made. */
 function stage() {
   const made = [];
+  const keys = new EventTarget();
   const make = () => {
-    const guest = { root: { remove: () => (guest.place = null) }, place: null, focused: false, closed: false, taken: 0 };
+    const guest = { root: new EventTarget(), place: null, focused: false, closed: false, taken: 0, got: [] };
+    guest.root.remove = () => (guest.place = null);
+    for (const name of ["keydown", "keyup"]) guest.root.addEventListener(name, (event) => guest.got.push([name, event.key]));
     guest.close = () => (guest.closed = true);
     guest.focus = () => (guest.taken += 1);
     made.push(guest);
     return guest;
   };
   const place = (name) => ({ appendChild: (root) => (made.find((guest) => guest.root === root).place = name) });
-  return { mounts: new Mounts(make, 20), made, place };
+  const press = (...names) => names.forEach((name) => keys.dispatchEvent(new Key("keydown", { key: name })));
+  return { mounts: new Mounts(make, 20, keys), made, place, press };
 }
 
 test("a place has one editor, however often it is asked for", () => {
@@ -59,4 +71,30 @@ test("a new place that comes before the old one goes has an editor of its own", 
   mounts.leave(first);
   await later(40);
   assert.deepEqual(made.map((guest) => [guest.place, guest.closed]), [[null, true], ["second", false]]);
+});
+
+test("keys pressed while an editor has no place come to it, in order, if it had the keyboard", () => {
+  for (const focused of [true, false]) {
+    const { mounts, made, place, press } = stage();
+    const first = place("first");
+    mounts.at(first).focused = focused;
+    press("a");
+    mounts.leave(first);
+    press("b", "Enter");
+    assert.deepEqual(made[0].got, []);
+    mounts.at(place("second"));
+    press("c");
+    assert.deepEqual(made[0].got, focused ? [["keydown", "b"], ["keydown", "Enter"]] : []);
+  }
+});
+
+test("keys pressed for an editor that is closed come to no other one", async () => {
+  const { mounts, made, place, press } = stage();
+  const first = place("first");
+  mounts.at(first).focused = true;
+  mounts.leave(first);
+  press("b");
+  await later(40);
+  mounts.at(place("second"));
+  assert.deepEqual(made.map((guest) => guest.got), [[], []]);
 });

@@ -60,6 +60,16 @@ test("a step opens the neighbour at once and the page follows; its echo changes 
   assert.equal(made.slice.api.base, "/api/p/0/4");
 });
 
+test("quick steps away and back, of which the page hears nothing new, come back to its boxes and its reason", async () => {
+  const { made, said, rest } = opening();
+  made.update(page(3, { boxes: [[0, 0, 2, 2]], proposal: "unsure" }));
+  await rest();
+  made.stepTo(4);
+  assert.deepEqual([made.data.boxes, made.data.proposal], [[], null]);
+  made.stepTo(3);
+  assert.deepEqual([made.data.boxes, said.at(-1)], [[[0, 0, 2, 2]], "stepped 3"]);
+});
+
 test("no step leaves the volume, or work that is not done", async () => {
   const idle = opening();
   idle.made.update(page(8));
