@@ -25,8 +25,8 @@ export function commandsOf(editor) {
     larger: () => editor.set("size", nextSize(hand.size, 1)),
     mode: (mode) => choices.setMode(mode ?? (hand.mode === "correct" ? "scribble" : "correct")),
 
-    undo: () => editor.step("undo"),
-    redo: () => editor.step("redo"),
+    undo: () => step(editor, "undo"),
+    redo: () => step(editor, "redo"),
     claim: () => (claims.asking ? claims.confirm() : editor.run("save")),
     confirm: () => claims.confirm(),
     save: () => editor.painter.close() || claims.claim(),
@@ -34,15 +34,15 @@ export function commandsOf(editor) {
     claimSlice: () => claims.wholeSlice(),
     skipBox: () => editor.saving.skip("box"),
     skipSlice: () => editor.saving.skip("slice"),
-    cancel: () => editor.cancel(),
+    cancel: () => cancel(editor),
 
     slice: (z) => opening.stepTo(Number(z)),
     previousSlice: () => opening.stepTo(opening.data.z - 1),
     nextSlice: () => opening.stepTo(opening.data.z + 1),
-    nextBox: () => editor.nextBox(),
-    copyPrevious: () => editor.suggest(`kind=neighbour&from=${opening.data.z - 1}`),
-    copyNext: () => editor.suggest(`kind=neighbour&from=${opening.data.z + 1}`),
-    interpolate: () => editor.suggest("kind=interpolation"),
+    nextBox: () => editor.guide.next(),
+    copyPrevious: () => suggest(editor, `kind=neighbour&from=${opening.data.z - 1}`),
+    copyNext: () => suggest(editor, `kind=neighbour&from=${opening.data.z + 1}`),
+    interpolate: () => suggest(editor, "kind=interpolation"),
     newPrediction: () => claims.rebase(editor.slice.facts.latest),
     dismiss: () => editor.saving.dismiss(),
     reload: () => opening.open(),
@@ -54,10 +54,30 @@ export function commandsOf(editor) {
     zoomOut: () => view.zoom((scale) => scale / 1.4),
     heat: () => editor.slice && editor.doubt.toggle(editor.slice, opening.signal),
     preview: () => choices.preview(!editor.preview.on),
-    takePreview: () => editor.takePreview(),
+    takePreview: () => editor.first.take(),
     look: (kind) => choices.prefer({ outline: kind === "outline" }),
     sheet: () => editor.sheet.toggle(),
   };
+}
+
+/** Take back what is begun, the latest first: a stroke or polygon, a question, what waits for the server, a box. */
+function cancel({ appearance, claims, painter, slice, spots }) {
+  if (painter.busy) return painter.cancel();
+  if (claims.asking) return claims.cancel();
+  if (claims.busy) return slice?.patience.giveUp();
+  spots.clear();
+  return appearance.showBoxes();
+}
+
+/** @param {Editor} editor @param {"undo" | "redo"} which */
+function step({ painter, steps }, which) {
+  return painter.busy ? painter.cancel() : steps.step(which);
+}
+
+/** @param {Editor} editor @param {string} query */
+function suggest({ choices, hand, opening, steps }, query) {
+  if (hand.mode === "scribble") choices.setMode("correct"); // scribbling would hide it
+  return steps.suggest(query, opening.signal);
 }
 
 /**

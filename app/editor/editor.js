@@ -10,14 +10,15 @@ import { Appearance } from "./appearance.js";
 import { Choices } from "./choices.js";
 import { commandsOf, settingsOf } from "./commands.js";
 import { Doubt } from "./doubt.js";
+import { FirstModel } from "./firstmodel.js";
 import { Greys } from "./greys.js";
+import { Guide } from "./guide.js";
 import { Hand } from "./hand.js";
 import { Keyboard } from "./keyboard.js";
 import { Minimap } from "./minimap.js";
 import { Mounts } from "./mounts.js";
 import { Opening } from "./opening.js";
 import { Panel } from "./panel.js";
-import { Preview } from "./preview.js";
 import { recalled } from "./preferences.js";
 import { Saving } from "./saving.js";
 import { Sheet } from "./sheet.js";
@@ -26,7 +27,6 @@ import { Surface } from "./surface.js";
 import { Tone } from "./tone.js";
 import { sentenceOf } from "./transport.js";
 import { View } from "./view.js";
-import { pairsOf } from "./whole.js";
 
 /** @typedef {import("./opening.js").Data} Data */
 /** @typedef {import("./slice.js").Slice} Slice */
@@ -76,16 +76,13 @@ export class Editor {
     this.minimap = new Minimap(this.panel.stage, this.view);
     this.sheet = new Sheet(this.panel.stage);
     this.tone = new Tone(this.panel.find(".tone"), () => this.#toned());
-    this.greys = new Greys(this.view, this.tone, (error) => this.slice && this.#say(sentenceOf(error), "problem"));
+    this.greys = new Greys(this.view, this.tone, (error) => this.slice && this.say(sentenceOf(error), "problem"));
     this.doubt = new Doubt(this.view, (problem) => this.#doubted(problem));
-    this.preview = new Preview(this.preferences.preview, {
-      bare: () => this.hand.mode === "scribble" || this.slice?.round === 0,
-      inView: () => this.view.camera.visible(),
-      changed: (rect) => this.#previewed(rect),
-      said: (sentence) => this.panel.setPreviewHint(sentence),
-    });
     this.appearance = new Appearance(this);
+    this.first = new FirstModel(this);
+    this.preview = this.first.preview;
     this.choices = new Choices(this);
+    this.guide = new Guide(this);
   }
 
   /** What the person does, and what becomes of it. */
@@ -95,12 +92,12 @@ export class Editor {
       ready: () => this.slice !== null && !this.claims.busy,
       painted: () => this.#painted(),
       picked: (id) => this.choices.take(() => this.hand.choose(id)),
-      boxes: () => this.#drawn(),
+      boxes: () => this.guide.drawn(),
       outlining: () => appearance.showChoice(),
       unchanged: () => this.#unchanged(),
       moved: () => this.#moved(),
       range: () => appearance.showStatus(),
-      failed: (error) => this.#say(sentenceOf(error), "problem"),
+      failed: (error) => this.say(sentenceOf(error), "problem"),
     });
     this.painter = this.surface.painter;
     this.opening = new Opening({
@@ -110,16 +107,16 @@ export class Editor {
       opened: (slice) => this.#opened(slice),
       grey: (slice, signal) => this.greys.load(slice, signal),
       sharp: (slice, signal) => this.#sharp(slice, signal),
-      boxes: () => this.#setBoxes(),
+      boxes: () => this.guide.renew(),
       cover: (kind, text) => panel.setCover(kind, text),
       reason: (text) => panel.setReason(text),
       stepped: (z) => this.trigger("step", { z, nonce: Date.now() }),
       state: (state, sentence) => this.#sent(state, sentence),
-      refused: (sentence) => this.#say(sentence, "problem"),
+      refused: (sentence) => this.say(sentence, "problem"),
     });
     this.saving = new Saving(this, {
       quiet: () => !this.atWork,
-      uncovers: () => this.#uncovers(),
+      uncovers: () => this.first.uncover(),
       changed: (rect) => this.view.changed(rect),
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
@@ -170,7 +167,7 @@ export class Editor {
 
   /** Whether it has the keyboard. */
   get focused() {
-    return this.root.getRootNode().activeElement === this.root;
+    return this.keyboard.held;
   }
 
   focus() {
@@ -197,12 +194,12 @@ export class Editor {
     this.hand.fit(facts.classes);
     this.tone.setFacts(facts, null);
     this.panel.setClasses(facts.classes);
-    this.#say(GREETINGS[facts.origin] ?? "");
+    this.say(GREETINGS[facts.origin] ?? "");
     this.panel.setState("saved", "");
     this.panel.setCover("");
     this.view.setRaster(raster);
     this.appearance.showLook();
-    this.#setBoxes();
+    this.guide.renew();
     this.saving.news.follow(slice);
     this.preview.follow(slice);
     remember(this.opening.data);
@@ -218,7 +215,7 @@ export class Editor {
 
   /** A stroke, or a step back or forth over one. */
   #painted() {
-    this.#say("");
+    this.say("");
     this.appearance.showChoice();
     this.appearance.showStatus();
   }
@@ -248,61 +245,13 @@ export class Editor {
     this.settings[name]?.(value);
   }
 
-  nextBox() {
-    this.claims.cancel();
-    this.#showBox(this.spots.next());
-  }
-
-  /** Take back what is begun, the latest first: a stroke or polygon, a question, what waits for the server, a box. */
-  cancel() {
-    if (this.painter.busy) return this.painter.cancel();
-    if (this.claims.asking) return this.claims.cancel();
-    if (this.claims.busy) return this.slice?.patience.giveUp();
-    this.spots.clear();
-    return this.appearance.showBoxes();
-  }
-
-  /** @param {"undo" | "redo"} which */
-  step(which) {
-    return this.painter.busy ? this.painter.cancel() : this.steps.step(which);
-  }
-
-  /** @param {string} query */
-  suggest(query) {
-    if (this.hand.mode === "scribble") this.choices.setMode("correct"); // scribbling would hide it
-    return this.steps.suggest(query, this.opening.signal);
-  }
-
-  /** Put the preview into the mask, as a suggestion. */
-  takePreview() {
-    if (!this.preview.drawn || this.atWork) return;
-    const pairs = pairsOf(this.slice.raster.preview);
-    this.choices.setMode("correct");
-    this.steps.adopt(this.slice, pairs);
-    this.preview.hide("The preview is in the mask now. Mend it, then save a box or the whole slice; strokes alone do not save it.");
-  }
-
-  /** Nobody vouches for pixels that the preview covers. @returns {boolean} whether it did */
-  #uncovers() {
-    if (!this.preview.drawn) return false;
-    this.preview.hide("The preview is hidden on this slice; V brings it back.");
-    this.#say("The preview is hidden now, so that you see the mask: that is what would be saved.");
-    return true;
-  }
-
   // ---- what the parts report
-
-  /** A box was drawn by hand: whoever was asked about the whole slice means something else. */
-  #drawn() {
-    this.claims.cancel();
-    this.appearance.showBoxes();
-  }
 
   /** A gesture changed nothing: with a lock on, that needs a word. */
   #unchanged() {
     const { lock } = this.hand;
     const name = this.slice?.facts.classes.find((c) => c.id === lock)?.name;
-    if (name !== undefined) this.#say(`You paint only over ${name}; nothing here is. K ends that.`);
+    if (name !== undefined) this.say(`You paint only over ${name}; nothing here is. K ends that.`);
   }
 
   /** What became of a stroke. */
@@ -317,25 +266,9 @@ export class Editor {
     this.preview.moved();
   }
 
-  /** @param {import("./raster.js").Rect} rect */
-  #previewed(rect) {
-    this.view.changed(rect);
-    this.appearance.showChoice();
-    this.appearance.showStatus();
-  }
-
-  #say(text, kind = "note") {
+  /** A note over the picture. @param {string} text @param {"note" | "problem"} kind */
+  say(text, kind = "note") {
     this.panel.setBanner(text, kind);
-  }
-
-  #setBoxes() {
-    this.#showBox(this.spots.set(this.opening.data.boxes, this.opening.data.base));
-  }
-
-  /** @param {import("./raster.js").Rect | null} rect the box to look at */
-  #showBox(rect) {
-    if (rect !== null) this.view.show(rect);
-    this.appearance.showBoxes();
   }
 
   /** The image section changed: what the table can do is done at once, the rest is asked for. */
@@ -346,7 +279,7 @@ export class Editor {
 
   /** The heat map came, or cannot come. */
   #doubted(problem) {
-    if (problem !== "") this.#say(problem);
+    if (problem !== "") this.say(problem);
     this.appearance.showChoice();
     this.appearance.showStatus();
   }

@@ -1,0 +1,35 @@
+/** Leads the person from place to place: the view goes where the boxes say. */
+
+/** @typedef {import("./editor.js").Editor} Editor */
+
+export class Guide {
+  /** @param {Editor} editor */
+  constructor(editor) {
+    this.editor = editor;
+  }
+
+  /** The page has other boxes, or has heard of a save. */
+  renew() {
+    const { opening, spots } = this.editor;
+    this.#show(spots.set(opening.data.boxes, opening.data.base));
+  }
+
+  next() {
+    const { claims, spots } = this.editor;
+    claims.cancel();
+    this.#show(spots.next());
+  }
+
+  /** A box was drawn by hand: whoever was asked about the whole slice means something else. */
+  drawn() {
+    this.editor.claims.cancel();
+    this.editor.appearance.showBoxes();
+  }
+
+  /** @param {import("./raster.js").Rect | null} rect the box to look at */
+  #show(rect) {
+    const { appearance, view } = this.editor;
+    if (rect !== null) view.show(rect);
+    appearance.showBoxes();
+  }
+}
