@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.caution import caution
 from core.config import UNLABELLED
-from core.drafts import Base, Editing, Patch, move_draft, next_number, save_draft
+from core.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.errors import CheckpointError, LabelError
 from core.labels import Claim, Revision, Role, Work
 from core.store import Store
@@ -157,6 +157,7 @@ def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revi
     under = None if seen is None else base(seen.round)
 
     def move(db: sqlite3.Connection) -> None:
+        forget_saved(db, head.id)
         if under is None:
             next_number(db, volume, z, last)
         else:

@@ -139,6 +139,11 @@ def save_draft(db: sqlite3.Connection, volume: int, z: int, revision: int) -> No
     end_draft(db, volume, z)
 
 
+def forget_saved(db: sqlite3.Connection, revision: int) -> None:
+    """Delete the actions of a revision that is taken back, within a transaction: they are a draft again."""
+    db.execute("DELETE FROM saved_actions WHERE revision = ?", (revision,))
+
+
 def move_draft(
     db: sqlite3.Connection, volume: int, z: int, base: Base, now: Editing | None, *, after: int, saved: Editing | None = None
 ) -> int:

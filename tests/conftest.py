@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ import pytest
 from core.phantom import CLASS_NAMES, PhantomConfig, make_phantom
 
 if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
     from core.project import Project
 
 pytest_plugins = ["pytester"]
@@ -98,3 +100,21 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _skip_is_failure(report)
     return report
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The toy project, in the workspace that the routes look into."""
+    from tests.toy import make_toy
+
+    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
+    return make_toy(tmp_path)
+
+
+@pytest.fixture
+def client(project: Project) -> Iterator[TestClient]:
+    """A browser on the app's own page, with a token, before the toy project."""
+    from tests.toy import browser
+
+    with browser() as made:
+        yield made

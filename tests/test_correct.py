@@ -289,7 +289,9 @@ def test_a_save_that_is_taken_back_is_a_draft_again(rounds):
     paint(rounds, 5, 2, (9, 1, 2))
     before = rounds.editing(0, 5)
     rounds.submit(0, 5, FULL)
+    assert len(rounds.store.records.rows("SELECT sequence FROM saved_actions")) == 2
     rounds.undo(0, 5)
+    assert rounds.store.records.rows("SELECT sequence FROM saved_actions") == []
     after = rounds.editing(0, 5)
     for raster in ("mask", "touched", "base"):
         assert (getattr(after, raster) == getattr(before, raster)).all()

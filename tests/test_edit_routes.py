@@ -21,24 +21,10 @@ from app.presence import Presence
 from core.errors import StorageError
 from core.project import Claim, Patch, Project
 from tests.predicted import add_round, keep
-from tests.toy import HEIGHT, SLICE, WIDTH, browser, dump, make_toy, opened, runs, unframed, wish
+from tests.toy import HEIGHT, SLICE, WIDTH, dump, make_toy, opened, runs, unframed, wish
 
 FIRST, SECOND = (np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) // n % 2 for n in (2, 3))
 SURE = np.full((HEIGHT, WIDTH), 255, np.uint8)
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The toy project."""
-    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
-    return make_toy(tmp_path)
-
-
-@pytest.fixture
-def client(project: Project) -> Iterator[TestClient]:
-    """A browser on the app's own page, with a token."""
-    with browser() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -16,21 +14,7 @@ from starlette.testclient import TestClient
 
 from app.routes import _reading, module_url, result_url
 from core.project import Claim, Project
-from tests.toy import ORIGIN, SLICE, browser, dump, make_toy, runs, wish
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The toy project."""
-    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
-    return make_toy(tmp_path)
-
-
-@pytest.fixture
-def client(project: Project) -> Iterator[TestClient]:
-    """A browser on the app's own page, with a token."""
-    with browser() as made:
-        yield made
+from tests.toy import ORIGIN, SLICE, dump, runs, wish
 
 
 @pytest.mark.parametrize(

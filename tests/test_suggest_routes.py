@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
@@ -18,24 +16,16 @@ from core.labels import Claim
 from core.project import Project
 from core.superpixels import superpixels
 from core.volumes.display import display_window
-from tests.toy import SLICE, browser, make_toy, unframed, values
+from tests.toy import SLICE, unframed, values
 
 LARGE = "/underpaint/api/large/0/1"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The toy project; and no tile is known yet."""
-    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
     monkeypatch.setattr(suggest, "_tiles", ByteCache(1 << 24))
-    return make_toy(tmp_path)
-
-
-@pytest.fixture
-def client(project: Project) -> Iterator[TestClient]:
-    """A browser on the app's own page."""
-    with browser() as made:
-        yield made
+    return project
 
 
 @pytest.fixture
