@@ -2,6 +2,7 @@
 
     GET  /underpaint/static/<version>/<file>                       the editor's modules
     GET  /underpaint/api/<project>/<volume>/<z>/slice              facts and mask, as runs
+    GET  /underpaint/api/<project>/<volume>/<z>/steps              what undo takes back of the strokes not saved yet
     GET  /underpaint/api/<project>/<volume>/<z>/grey               rows of a level of it, 8 bit
     GET  /underpaint/api/<project>/<volume>/<z>/histogram          how often each grey value occurs
     GET  /underpaint/api/<project>/<volume>/<z>/pixel              what the file says at a pixel
@@ -62,6 +63,7 @@ def routes() -> list[Route]:
         Route("/underpaint/api/{project}/results/{name}", _reading(files.result)),
         Route("/underpaint/api/{project}/moments/{round:int}/{step:int}.png", _reading(moments.prediction)),
         Route(f"{place}/slice", _reading(edit.slice_)),
+        Route(f"{place}/steps", _reading(edit.steps)),
         Route(f"{place}/grey", _reading(view.grey)),
         Route(f"{place}/histogram", _reading(view.histogram)),
         Route(f"{place}/pixel", _reading(view.pixel)),

@@ -14,7 +14,11 @@ from core.config import UNLABELLED
 from core.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.errors import CheckpointError, LabelError
 from core.labels import Claim, Revision, Role, Work
+from core.steps import Step, steps_of
 from core.store import Store
+
+MOST_STEPS = 200
+"""As many steps as the editor keeps."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,14 @@ def _overlay(store: Store, volume: int, z: int, shape: tuple[int, int], head: Re
     if head is not None:
         store.labels.lay_over(mask, head)
     return Base.of(mask, "label" if head is not None else "empty" if round_ is None else "prediction", round_)
+
+
+def steps(store: Store, volume: int, z: int, sequence: int, most: int = MOST_STEPS) -> list[Step]:
+    """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
+    shape = store.slice_shape(volume, z)
+    draft = store.drafts.get(volume, z, shape)
+    found = [] if draft is None else steps_of(draft.base, store.drafts.actions(volume, z), most)
+    return found if draft is not None and draft.sequence == sequence == store.drafts.sequence(volume, z) else []
 
 
 def apply(store: Store, volume: int, z: int, patch: Patch) -> int:

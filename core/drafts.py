@@ -279,6 +279,11 @@ class Drafts:
                 next_number(db, volume, z, self.sequence(volume, z))
                 end_draft(db, volume, z)
 
+    def actions(self, volume: int, z: int) -> list[NDArray[np.uint32]]:
+        """Everything painted since the last save, in order: uint32 ``(N, 3)`` each, as in :class:`Patch`."""
+        sql = "SELECT runs FROM draft_actions WHERE volume = ? AND z = ? ORDER BY sequence"
+        return [unpack(row["runs"], np.uint32, (-1, 3)) for row in self._records.rows(sql, (volume, z))]
+
     def saved(self, revision: int, start: Callable[[], Base]) -> Editing | None:
         """The draft that became a revision, over the base that it began with; None where it was made from none."""
         actions = self._records.rows("SELECT sequence, runs FROM saved_actions WHERE revision = ? ORDER BY sequence", (revision,))

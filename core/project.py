@@ -45,6 +45,7 @@ from core.retrain import RoundReport, interrupted_plan, make_plan, train_round
 from core.rounds import CurvePoint, RoundRow
 from core.scan import first_proposals, in_turn, open_proposals, propose, scan
 from core.segment import PredictReport, Report, Result
+from core.steps import Step
 from core.store import RECORDS_FILE, Store, data_folder
 from core.suggest import Suggestion
 from core.volumes import Volume
@@ -235,6 +236,10 @@ class Project:
     def apply(self, volume: int, z: int, patch: Patch) -> int:
         """Store one action of the editor durably; returns the sequence number acknowledged."""
         return correct.apply(self.store, volume, z, patch)
+
+    def steps(self, volume: int, z: int, *, sequence: int) -> list[Step]:
+        """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
+        return correct.steps(self.store, volume, z, sequence)
 
     def drafts(self) -> set[tuple[int, int]]:
         """``(volume, z)`` of every slice with unclaimed strokes."""

@@ -122,6 +122,21 @@ def check_runs(runs: NDArray[np.uint32], pixels: int, class_ids: frozenset[int])
         )
 
 
+def inverse_runs(runs: NDArray[np.uint32], mask: NDArray[np.uint8], touched: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """What undoes runs ``(N, 3)``, which rise and never overlap, before they are painted into a slice: uint32 ``(M, 3)``.
+
+    As many runs as the pixels below need, neighbours of one value in one run.
+    """
+    if len(runs) == 0:
+        return np.zeros((0, 3), np.uint32)
+    start, length = runs[:, 0].astype(np.int64), runs[:, 1].astype(np.int64)
+    first = np.cumsum(length) - length
+    at = np.arange(length.sum()) + np.repeat(start - first, length)
+    values = mask.reshape(-1)[at] | touched.reshape(-1)[at].astype(np.uint32) << np.uint32(_TOUCHED_BIT)
+    begins = np.concatenate(([0], np.flatnonzero((np.diff(at) != 1) | (np.diff(values.astype(np.int64)) != 0)) + 1))
+    return np.stack((at[begins], np.diff(begins, append=at.size), values[begins]), axis=1).astype(np.uint32)
+
+
 def apply_runs(runs: NDArray[np.uint32], mask: NDArray[np.uint8], touched: NDArray[np.uint8]) -> None:
     """Paint runs ``(N, 3)`` into the two rasters of a slice, in place."""
     flat_mask, flat_touched = mask.reshape(-1), touched.reshape(-1)

@@ -378,6 +378,18 @@ def test_a_project_that_was_made_anew_answers_for_itself(client: TestClient, pro
     assert len(anew.labelled_slices()) == 1
 
 
+def test_the_steps_of_a_draft_are_told(client: TestClient, project: Project) -> None:
+    """As long as the action that the browser has seen is the last, and until the draft is saved."""
+    paint(client, 1, (0, 2, 257))
+    paint(client, 2, (1, 2, 256))
+    facts, body = unframed(client.get(f"{SLICE}/steps?sequence=2").content)
+    assert facts == {"counts": [[1, 1], [1, 2]]}
+    assert body == runs((0, 2, 257), (0, 2, 0), (1, 2, 256), (1, 1, 257), (2, 1, 0))
+    assert unframed(client.get(f"{SLICE}/steps?sequence=1").content) == ({"counts": []}, b"")
+    post(client, "claim", kind="strokes", sequence=2)
+    assert unframed(client.get(f"{SLICE}/steps?sequence=2").content) == ({"counts": []}, b"")
+
+
 def test_a_place_or_a_slice_is_put_off(client: TestClient, project: Project) -> None:
     """It is asked about after everything else."""
     before = [p.z for p in project.proposals()]

@@ -17,6 +17,7 @@ from app.presence import Presence
 from app.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
 from core.project import Patch, Project
 from core.runs import slice_numbers
+from core.steps import packed
 
 _answers = Once()
 _presence = Presence()
@@ -46,6 +47,13 @@ def slice_(request: Request) -> Response:
         "mask_numbers": mask.size,
     }
     return binary(framed(facts, numbers.data.cast("B")), squeeze=True)
+
+
+def steps(request: Request) -> Response:
+    """What undo takes back of the strokes that are not saved, if action ``sequence`` is still the last."""
+    project, volume, z = place(request)
+    counts, body = packed(project.steps(volume, z, sequence=number(request, "sequence", 0, 0, MOST)))
+    return binary(framed({"counts": counts}, body), squeeze=True)
 
 
 def _channel_names(project: Project, volume: int, channels: int) -> list[str]:

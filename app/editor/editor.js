@@ -105,6 +105,7 @@ export class Editor {
       leaving: () => this.painter.end(),
       left: () => this.#left(),
       opened: (slice) => this.#opened(slice),
+      recalled: () => appearance.showChoice(),
       grey: (slice, signal) => this.greys.load(slice, signal),
       sharp: (slice, signal) => this.#sharp(slice, signal),
       boxes: () => this.guide.renew(),

@@ -33,6 +33,11 @@ export class History {
     this.undone = [];
   }
 
+  /** Steps that came before all others. @param {Step[]} steps */
+  precede(steps) {
+    this.done = [...steps, ...this.done].slice(-this.limit);
+  }
+
   /** @returns {Step | null} the step to take back */
   undo() {
     const step = this.done.pop() ?? null;
@@ -45,6 +50,11 @@ export class History {
     const step = this.undone.pop() ?? null;
     if (step !== null) this.done.push(step);
     return step;
+  }
+
+  /** Whether anything is in it. */
+  get known() {
+    return this.canUndo || this.canRedo;
   }
 
   get canUndo() {
@@ -68,7 +78,7 @@ export class Histories {
   /** @param {string} base address of the slice @param {History} history @param {{sequence: number, revision: number | null}} state */
   keep(base, history, { sequence, revision }) {
     this.kept.delete(base);
-    if (!history.canUndo && !history.canRedo) return;
+    if (!history.known) return;
     this.kept.set(base, { history, sequence, revision });
     if (this.kept.size > MOST_SLICES) this.kept.delete(this.kept.keys().next().value);
   }

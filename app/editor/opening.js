@@ -25,6 +25,7 @@ import { sentenceOf } from "./transport.js";
  * @property {() => void} leaving the open slice is about to go: what is being painted must end
  * @property {() => void} left no slice is open for the moment
  * @property {(slice: Slice) => void} opened the mask is there, and can be painted on
+ * @property {() => void} recalled the history of the open slice reaches back further
  * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} grey load the grey values
  * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} sharp what is in view is there
  * @property {() => void} boxes other hot boxes on the same slice, or the same ones after a save
@@ -50,6 +51,7 @@ export class Opening {
       leaving: told.leaving,
       left: told.left,
       opened: (slice) => this.#opened(slice),
+      recalled: () => told.recalled(),
       grey: told.grey,
       state: told.state,
       refused: (sentence, here) => this.#refused(sentence, here),

@@ -117,6 +117,15 @@ export class Slice {
 
   // ---- what the server knows besides
 
+  /** Put the steps before the history that the server still knows: undo works on after the page is loaded anew. */
+  async recall() {
+    const { facts, body } = unframe(await this.api.get(`steps?sequence=${this.facts.sequence}`));
+    const runs = toUint32(body);
+    let at = 0;
+    const take = (count) => runs.slice(at, (at += 3 * count));
+    this.history.precede(facts.counts.map(([forward, inverse]) => ({ kind: "strokes", forward: take(forward), inverse: take(inverse) })));
+  }
+
   /** What a quick first model makes of a box. @param {string} query @returns {Promise<{facts: any, body: Uint8Array}>} */
   async preview(query) {
     return unframe(await this.api.get(`preview?${query}`));

@@ -10,6 +10,7 @@ import { Api } from "./transport.js";
  * @property {() => void} leaving the open slice is about to go: what is being painted must end
  * @property {() => void} left no slice is open for the moment
  * @property {(slice: Slice) => void} opened the mask is there, and can be painted on
+ * @property {() => void} recalled the history of the open slice reaches back further
  * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} grey load the grey values
  * @property {(state: string, sentence: string) => void} state of what is on its way
  * @property {(sentence: string, here: boolean) => void} refused the server said no to a stroke, on the open slice or not
@@ -74,6 +75,13 @@ export class Slices {
     slice.history = this.histories.of(slice.api.base, slice.state);
     this.current = slice;
     this.told.opened(slice);
+    if (slice.facts.origin === "draft" && !slice.history.known) this.#recall(slice);
+  }
+
+  /** Undo of what was painted before the page was loaded; without it the slice can be painted on all the same. */
+  async #recall(slice) {
+    await slice.recall().catch(() => {});
+    if (slice === this.current) this.told.recalled();
   }
 
   /** Wait for strokes that are still on their way to a slice that was left, so that it comes back with them. */

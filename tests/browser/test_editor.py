@@ -115,6 +115,27 @@ def test_a_reload_brings_the_strokes_back(opened: Page, project: Project) -> Non
     assert (values(project, z) != before).any()
 
 
+def test_undo_works_after_a_reload(opened: Page, project: Project) -> None:
+    """What was painted before the page was loaded anew is taken back stroke by stroke; what was undone stays so."""
+    _, z = place(opened)
+    before = values(project, z)
+    paint(opened, (20, 20), (30, 20))
+    first = values(project, z)
+    paint(opened, (25, 15), (25, 30))
+    second = values(project, z)
+    paint(opened, (40, 40))
+    opened.keyboard.press("Control+z")
+    until(lambda: bool((values(project, z) == second).all()))
+    opened.reload()
+    opened.wait_for_selector(".editor[data-loaded]")
+    opened.locator(".overlay").hover()
+    opened.wait_for_selector("[data-command=undo]:enabled")
+    for expected in (first, before):
+        opened.keyboard.press("Control+z")
+        until(lambda expected=expected: bool((values(project, z) == expected).all()))
+    opened.wait_for_selector("[data-command=undo]:disabled")
+
+
 def test_a_server_that_does_not_answer_loses_no_stroke(opened: Page, project: Project) -> None:
     """While requests fail the page says so and holds the person back from leaving; later everything arrives in order."""
     _, z = place(opened)

@@ -52,3 +52,10 @@ test("the slice left the longest ago is forgotten first, and an empty history at
   histories.keep("/0/59", new History(), { sequence: 1, revision: null });
   assert.equal(histories.kept.has("/0/59"), false);
 });
+
+test("steps from before the page was loaded come before all others, and the oldest go first", () => {
+  const history = new History(3);
+  history.push({ kind: "strokes", forward: "c" });
+  history.precede(["x", "a", "b"].map((forward) => ({ kind: "strokes", forward })));
+  assert.deepEqual(history.done.map((step) => step.forward), ["a", "b", "c"]);
+});
