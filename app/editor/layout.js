@@ -70,8 +70,8 @@ const SIDE = `
     <div class="pairs" role="group" aria-label="Suggest a mask">
       ${button("copyPrevious", "Copy previous", "", "Take the mask of the slice before, as a suggestion")}
       ${button("copyNext", "Copy next", "", "Take the mask of the slice after, as a suggestion")}
-      ${button("interpolate", "Interpolate", "", "Suggest a mask from the labelled slices before and after")}
-      ${button("takePreview", "Take preview", "", "Put the preview into the mask, as a suggestion")}
+      ${button("interpolate", "Interpolate labels", "", "Suggest a mask from the labelled slices before and after")}
+      ${button("takePreview", "Take the preview", "", "Put the preview into the mask, as a suggestion")}
     </div>
     <p class="hint previewHint"></p>
     <h3 title="The model always sees the raw pixels">Image <small>for your eye only</small></h3><div class="tone"></div>
