@@ -38,15 +38,14 @@ from torch import nn  # noqa: E402
 from core import normalisation  # noqa: E402
 from core.augment import augment  # noqa: E402
 from core.checkpoints import Card  # noqa: E402
-from core.config import AugmentConfig, TrainConfig  # noqa: E402
-from core.dataset import Patches  # noqa: E402
+from core.config import Architecture, AugmentConfig, TrainConfig  # noqa: E402
+from core.dataset import Patches, drawn_side  # noqa: E402
 from core.hardware import autocast  # noqa: E402
 from core.metrics import confusion, dice  # noqa: E402
-from core.networks import UNET, build  # noqa: E402
+from core.networks import build  # noqa: E402
 from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
 from core.predict import Predictor, ready  # noqa: E402
 from core.segmenter import Segmenter, schedule  # noqa: E402
-from core.train import drawn_side  # noqa: E402
 
 SECONDS, QUICK_SECONDS = 120.0, 5.0
 SHADOW = 0.7
@@ -85,7 +84,7 @@ class Slice:
     truth: NDArray[np.uint8]
     weight: float = 1.0
 
-    def image(self) -> NDArray:
+    def image(self, neighbours: int = 0) -> NDArray:
         """``(1, H, W)``."""
         return self.grey[None]
 
@@ -157,7 +156,7 @@ def measure(cell: Cell, folder: Path) -> dict[str, Any]:
     volume, prepare = VOLUMES[cell.volume], flattened if LEARNERS[cell.learner].flat else _as_it_is
     slices = read(cell.volume, cell.state, folder)
     network, facts = train([prepare(slices(z)) for z in volume.painted], len(volume.classes), cell)
-    card = Card(UNET, {}, volume.classes, 1, normalisation.NAME, {}, cell.seed)
+    card = Card(Architecture.UNET, {}, volume.classes, 1, normalisation.NAME, {}, cell.seed)
     predictor = Predictor(ready(network, torch.device("cpu")), card)
     found = {}
     for state in volume.states:
@@ -184,7 +183,7 @@ def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module
     config = TrainConfig(seed=cell.seed, seconds=cell.seconds, augment=LEARNERS[cell.learner].augment)
     torch.manual_seed(cell.seed)
     patches = Patches(painted, classes, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=cell.seed)
-    network = build(UNET, {"in_channels": 1, "classes": classes, "channels": config.channels, "depth": config.depth})
+    network = build(Architecture.UNET, {"in_channels": 1, "classes": classes, "channels": config.channels, "depth": config.depth})
     module = Segmenter(network, config, patches.counts)
     optimiser = module.configure_optimizers()
     began, step, augmenting = time.process_time(), 0, 0.0

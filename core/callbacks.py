@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from core.config import StopRule, TrainConfig
 from core.durable import sync
 from core.errors import storage_errors
+from core.hardware import is_out_of_memory
 from core.predict import Scores
 from core.progress import Progress
 
@@ -246,8 +247,8 @@ class ResumeState(Callback):
             self.write(trainer)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        """A SIGTERM or Ctrl-C, too, keeps what a resume needs."""
-        if isinstance(exception, (SIGTERMException, KeyboardInterrupt)):
+        """A SIGTERM or Ctrl-C, too, keeps what a resume needs, and so does memory that is too small for a step."""
+        if isinstance(exception, (SIGTERMException, KeyboardInterrupt)) or is_out_of_memory(exception):
             self.write(trainer)
 
     def write(self, trainer: Trainer) -> None:

@@ -26,6 +26,9 @@ from core.normalisation import GreyRange, measure
 BLOCK = 32
 """Side in pixels of the blocks of the class index."""
 
+SURPLUS = 0.375
+"""Patches are cut this share larger than they are trained, so that turned ones have filled corners."""
+
 CACHE_BYTES = 1 << 30
 PATCHES_PER_READ = 16
 """When the labelled slices outgrow the cache, a new one is read only once in this many patches."""
@@ -166,6 +169,11 @@ def load_slice(source: LabelledSlice, neighbours: int = 0) -> LoadedSlice:
     return LoadedSlice(image, measure(image), label)
 
 
+def drawn_side(patch: int) -> int:
+    """Side of the square that is cut for a patch of so many pixels."""
+    return round(patch * (1 + SURPLUS) / 2) * 2
+
+
 class Patches(IterableDataset):
     """An endless stream of batches; batch ``n`` depends on the seed and on ``n`` alone.
 
@@ -215,7 +223,9 @@ class Patches(IterableDataset):
         if not self.counts.any():
             raise TrainingError("There are no labelled pixels to train on; label a slice or part of one, then train again.")
         self.start = start
-        self._side, self._inner, self._batch, self._seed = side, inner, batch, seed
+        self._side, self._inner, self._seed = side, inner, seed
+        self.batch = batch
+        """May be lowered between two batches."""
         self._cache = SliceCache(slices, neighbours)
         areas = np.array([one.counts for one in self.index], float)  # (slices, K)
         self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
@@ -231,7 +241,7 @@ class Patches(IterableDataset):
         """
         drawn = [one for one, areas in zip(self.index, self._areas, strict=True) if areas.any()]
         area = sum(one.labelled_blocks for one in drawn) * BLOCK**2
-        return area / self._inner**2 / self._batch
+        return area / self._inner**2 / self.batch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         step = self.start
@@ -242,7 +252,7 @@ class Patches(IterableDataset):
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``."""
         rng = np.random.default_rng([self._seed, step])
-        images, labels = zip(*(self._patch(rng) for _ in range(self._batch)), strict=True)
+        images, labels = zip(*(self._patch(rng) for _ in range(self.batch)), strict=True)
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels))
 
     def _patch(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

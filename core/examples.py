@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from core.augment import augment
 from core.config import UNLABELLED, AugmentConfig
-from core.dataset import LoadedSlice
+from core.dataset import LoadedSlice, drawn_side
 from core.normalisation import measure
-from core.train import drawn_side
 
 
 @dataclass(frozen=True)

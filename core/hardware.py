@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -56,3 +57,18 @@ def channels_last(network: nn.Module) -> nn.Module:
 def autocast(device: torch.device) -> torch.autocast:
     """Autocast to bfloat16 where the hardware has it, otherwise a context that does nothing."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device.type))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or the processor's memory, does not hold what is to be computed."""
+    told = ("out of memory", "not enough memory", "can't allocate memory")  # MPS and the processor raise a plain RuntimeError
+    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in told))
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what PyTorch keeps of a device's memory for later; what errors hold must have been let go before."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -22,7 +22,7 @@ from core.config import UNLABELLED, Architecture, PredictConfig
 from core.dataset import LabelledSlice
 from core.errors import CheckpointError, NetworkError, VolumeError
 from core.geometry import Box, mirrored, tile_boxes
-from core.hardware import autocast, channels_last, choose_device
+from core.hardware import autocast, channels_last, choose_device, is_out_of_memory, release_memory
 from core.metrics import confusion, dice
 from core.networks import build
 from core.networks.own import loaded
@@ -159,15 +159,17 @@ class Predictor:
             try:
                 with autocast(self.device):
                     return torch.cat([self._averaged(part.to(self.device)) for part in batch.split(self._at_once)])
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 if self._at_once == 1:
                     side = self.config.tile
                     raise VolumeError(
-                        f"The GPU has not enough free memory for one tile of {side} x {side} pixels; close other programs that "
+                        f"There is not enough free memory for one tile of {side} x {side} pixels; close other programs that "
                         "use it, then try again."
                     ) from error
                 self._at_once = -(-self._at_once // 2)
-            torch.cuda.empty_cache()
+            release_memory(self.device)
 
     def _averaged(self, windows: Tensor) -> Tensor:
         """Class scores, the mean over the views: a view is mirrored in x, mirrored in y, transposed, or several of these."""

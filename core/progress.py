@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.config import StopRule
 
@@ -46,3 +47,34 @@ class Progress:
     learning_rate: float
     share: float
     epochs: float
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came of a training.
+
+    Attributes
+    ----------
+    checkpoint
+        Folder of the new checkpoint.
+    seconds
+        Seconds of training used, those before a resume included.
+    validation_loss, validation_dice, validation_pixels, validation_counts
+        Of the checkpoint on all validation pixels, see :class:`core.predict.Scores`; None where not measured.
+    steps
+        Training steps, those before a resume included.
+    resumed
+        Whether an interrupted training was carried on.
+    ended_by
+        The rule that ended it.
+    """
+
+    checkpoint: Path
+    seconds: float
+    validation_loss: float | None
+    validation_dice: tuple[float | None, ...]
+    validation_pixels: int
+    steps: int
+    resumed: bool
+    ended_by: StopRule
+    validation_counts: tuple[tuple[int, ...], ...] | None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from core.callbacks import SMOOTHED_OVER, Clock, StopRules, Validation
 from core.checkpoints import CARD, load_card
@@ -38,12 +39,13 @@ def trained(
     report: Callable[[Progress], bool] = lambda progress: False,
     resume: bool = False,
     logs: Path | None = None,
+    network: nn.Module | None = None,
     **config: Any,
 ) -> FitResult:
     """A training of a second on drawn discs."""
     return fit(
         train, validation, class_names=names, in_channels=1, config=TrainConfig(**(QUICK | config)), folder=folder,
-        card={"project": "toy"}, report=report, resume=resume, logs=logs,
+        card={"project": "toy"}, report=report, resume=resume, logs=logs, network=network,
     )  # fmt: skip
 
 
@@ -206,6 +208,57 @@ def test_a_long_training_is_validated_every_minute() -> None:
         clock.on_train_end(trainer, None)  # type: ignore[arg-type]
         due[-1] = validation.number - due[-1]
     assert due == [0, 1, 0, 1]
+
+
+class Small(nn.Module):
+    """A network for whose training there is memory for so many patches at once, from some step on."""
+
+    stride = 8
+
+    def __init__(self, patches: int, after: int = 0) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 3, 1)
+        self.patches, self.after, self.asked = patches, after, list[int]()
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Scores, if they fit."""
+        if self.training and torch.is_grad_enabled():  # not when it is only looked at
+            self.asked.append(len(image))
+            if len(image) > self.patches and len(self.asked) > self.after:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        return torch.as_tensor(self.last(torch.relu(self.first(image))))
+
+
+@pytest.mark.parametrize("after", [0, 7])
+def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
+    tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training goes on where it was, to the end of its epochs, and the card says with how many patches."""
+    asked: list[int] = []
+    monkeypatch.setattr(Small, "__deepcopy__", lambda self, memo: _sharing(self, asked), raising=False)
+    result = trained(tmp_path / "r", seconds=600.0, epochs=10, batch=4, architecture="own", network=Small(1, after))
+    card = load_card(tmp_path / "r")
+    assert card.training["batch"] == 1
+    assert asked[: after + 2] == [4] * (after + 1) + [2]
+    assert set(asked[after + 2 :]) == {1}
+    steps = math.ceil(10 * 12 * 32**2 / 64**2 / 4)
+    assert result.steps == after + (steps - after) * 4 == asked.count(1) + after
+    assert result.ended_by == StopRule.EPOCHS
+
+
+def _sharing(small: Small, asked: list[int]) -> Small:
+    """A copy, as training makes it, that tells what it was asked."""
+    made = Small(small.patches, small.after)
+    made.load_state_dict(small.state_dict())
+    made.asked = asked
+    return made
+
+
+def test_memory_too_small_for_one_patch_is_said(tmp_path: Path) -> None:
+    """There is nothing left to halve; what a resume needs is kept."""
+    with pytest.raises(TrainingError, match="not enough free memory for one patch of 64 x 64 pixels"):
+        trained(tmp_path / "r", seconds=60.0, batch=2, architecture="own", network=Small(0, 3))
+    assert (tmp_path / "r.partial" / STATE).exists()
 
 
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,259 @@
+"""One training at work: its parts put together, carried on, ended and stored; :func:`core.train.fit` drives it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import Trainer, seed_everything
+from torch.utils.data import DataLoader
+
+from core import callbacks, normalisation
+from core.checkpoints import Card, library_versions, now, save
+from core.config import StopRule, TrainConfig
+from core.dataset import LabelledSlice, Patches, drawn_side
+from core.errors import Cancelled, TrainingError
+from core.feedback import Feedback, Model, Watched
+from core.hardware import choose_device, is_out_of_memory, precision, release_memory
+from core.logs import Scalars
+from core.networks import arguments, chosen
+from core.networks.own import name_of
+from core.predict import Predictor, Scores, ready, score
+from core.progress import FitResult, Progress
+from core.segmenter import OPTIMISER, Segmenter
+from core.threads import Threads
+
+if TYPE_CHECKING:
+    from torch import nn
+
+QUICK_SLICES = 8
+"""Validations before the last look at no more slices than this."""
+
+
+class Fitting:
+    """One training.
+
+    Parameters
+    ----------
+    train, validation, class_names, in_channels, config, report, logs, network
+        As for :func:`core.train.fit`.
+    state
+        File of the resume state.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[LabelledSlice],
+        validation: Sequence[LabelledSlice],
+        class_names: tuple[str, ...],
+        in_channels: int,
+        config: TrainConfig,
+        state: Path,
+        report: Callable[[Progress], bool],
+        logs: Path | None,
+        network: nn.Module | None,
+    ) -> None:
+        self.config, self.validation, self.class_names = config, validation, class_names
+        self.in_channels = in_channels
+        self.state, self.device = state, choose_device()
+        self.weights = [one.weight for one in train]
+        self.patches = _patches(train, len(class_names), config)
+        self.network = arguments(config, in_channels, len(class_names))
+        seed_everything(config.seed, verbose=False)
+        self.own_class = "" if network is None else name_of(network)
+        self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts)
+        self.segmenter.facts = {"fingerprint": self._fingerprint()}
+        epoch = self.patches.epoch
+        self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))
+        self.validations = callbacks.Validation(self.clock, self._validate_quickly)
+        self.rules = callbacks.StopRules(self.validations, config)
+        self.resume_state = callbacks.ResumeState(self.clock, state)
+        self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, epoch=epoch)
+        self.logs = logs
+        self.scalars: list[Scalars] = []  # one where logs are wanted
+        self.feedback: list[Feedback] = []  # one where a frame is watched
+        self.resumed, self.steps = False, 0
+
+    def watch(self, watched: Watched | None, extra: Mapping[str, Any]) -> None:
+        """Keep moments of the training; ``extra`` are further facts for their cards."""
+
+        def model(scores: Scores | None) -> Model:
+            return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, extra))
+
+        if watched is not None:
+            self.feedback = [Feedback(self.clock, self.validations, watched, model)]
+
+    def _fingerprint(self) -> str:
+        """The same for a training of the same labels, classes and settings; when it is to end may differ."""
+        settings = {name: value for name, value in asdict(self.config).items() if name not in list(StopRule)}
+        labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
+        parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
+        own = [self.own_class, parameters]
+        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, *own, labels, self.weights])
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    def carry_on(self, state: Mapping[str, Any] | None) -> None:
+        """Train, from the interrupted state if there is one; with fewer patches at once where memory does not hold them."""
+        if state is not None and state["fingerprint"] != self.segmenter.facts["fingerprint"]:
+            raise TrainingError(
+                "The interrupted training was of other labels, classes or settings; it can only be carried on with the same "
+                "ones, so train again without resume."
+            )
+        self.resumed = state is not None
+        step = state["step"] if state is not None else None
+        while not self._fits(step):
+            self._halve()
+            step = self.steps
+        if self.reports.cancelled:
+            raise Cancelled("Training was stopped; it can be resumed.")
+
+    def _fits(self, step: int | None) -> bool:
+        """Train from a step on, None for the first; whether memory held it to the end. Otherwise the state is stored."""
+        self.patches.start = step or 0
+        if self.logs is not None:
+            self.scalars = [Scalars(self.logs, self.validations, self.class_names, step)]
+        trainer = self._trainer()
+        loader = DataLoader(self.patches, batch_size=None)
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.state, weights_only=True)
+        except SystemExit as stopped:  # what Lightning makes of SIGTERM and Ctrl-C
+            signal.signal(signal.SIGINT, interrupt)  # Lightning leaves the key dead
+            raise Cancelled("Training was stopped; it can be resumed.") from stopped
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            for scalars in self.scalars:
+                scalars.close()
+            return False
+        finally:
+            self.steps = trainer.global_step
+        return True
+
+    def _halve(self) -> None:
+        """Half as many patches at once from now on, and as many more steps where these are limited."""
+        before = self.patches.batch
+        if before == 1:
+            side = self.config.patch
+            raise TrainingError(
+                f"There is not enough free memory for one patch of {side} x {side} pixels; close other programs that use it, "
+                "or choose a smaller patch, then resume."
+            )
+        self.patches.batch = -(-before // 2)
+        if self.clock.steps is not None:
+            self.clock.steps = self.steps + (self.clock.steps - self.steps) * before // self.patches.batch
+        release_memory(self.device)
+
+    def _trainer(self) -> Trainer:
+        return Trainer(
+            accelerator={"cuda": "gpu"}.get(self.device.type, self.device.type),
+            devices=1,
+            precision=precision(self.device),
+            max_epochs=-1,  # the clock or a stop rule ends the training
+            callbacks=[
+                self.clock,
+                self.validations,
+                *self.feedback,
+                self.rules,
+                *self.scalars,
+                self.resume_state,
+                self.reports,
+                *([Threads()] if self.device.type == "cpu" else []),
+            ],
+            logger=[scalars.logger for scalars in self.scalars],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            default_root_dir=self.state.parent,
+        )
+
+    def predictor(self) -> Predictor:
+        """The averaged weights, ready to predict."""
+        network = copy.deepcopy(self.segmenter.average.module)
+        return Predictor(ready(network, self.device), self._card())
+
+    def _validate_quickly(self) -> Scores:
+        step = max(1, -(-len(self.validation) // QUICK_SLICES))
+        return score(self.predictor(), self.validation[::step])
+
+    def finish(self, folder: Path, extra: Mapping[str, Any]) -> FitResult:
+        """Validate on everything and store the checkpoint."""
+        scores = score(self.predictor(), self.validation)
+        self.validations.newest = scores
+        self.reports.tell(self.steps)
+        for scalars in self.scalars:
+            scalars.validated(scores, self.steps)
+            scalars.close()
+        for feedback in self.feedback:
+            feedback.keep(self.steps, end=True)
+        save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
+        return FitResult(
+            checkpoint=folder,
+            seconds=self.clock.seconds,
+            validation_loss=scores.loss,
+            validation_dice=scores.dice,
+            validation_pixels=scores.pixels,
+            validation_counts=scores.counts,
+            steps=self.steps,
+            resumed=self.resumed,
+            ended_by=self.ended_by,
+        )
+
+    @property
+    def ended_by(self) -> StopRule:
+        """The rule that ended the training; before its end, the one that will if no other does."""
+        return self.rules.ended_by or self.clock.ended_by or StopRule.SECONDS
+
+    def _card(self, scores: Scores | None = None, extra: Mapping[str, Any] | None = None) -> Card:
+        return Card(
+            architecture=self.config.architecture,
+            network=self.network,
+            class_names=self.class_names,
+            in_channels=self.in_channels,
+            neighbours=self.config.neighbours,
+            own_class=self.own_class,
+            normalisation=normalisation.NAME,
+            config=asdict(self.config),
+            seed=self.config.seed,
+            scores=self._named(scores) if scores is not None else {},
+            training=self._facts(),
+            versions=library_versions(),
+            created=now(),
+            extra=dict(extra or {}),
+        )
+
+    def _named(self, scores: Scores) -> dict[str, Any]:
+        dice = dict(zip(self.class_names, scores.dice, strict=True))
+        return {"loss": scores.loss, "dice": dice, "pixels": scores.pixels}
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "device": self.device.type,
+            "precision": precision(self.device),
+            "seconds": round(self.clock.seconds, 3),
+            "steps": self.steps,
+            "batch": self.patches.batch,
+            "epochs": round(self.steps / self.patches.epoch, 3),
+            "ended_by": str(self.ended_by),
+            "labelled_pixels": dict(zip(self.class_names, self.patches.counts.tolist(), strict=True)),
+        }
+
+
+def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig) -> Patches:
+    return Patches(
+        train,
+        classes,
+        side=drawn_side(config.patch),
+        inner=config.patch,
+        batch=config.batch,
+        seed=config.seed,
+        neighbours=config.neighbours,
+    )
