@@ -33,6 +33,7 @@ const TOP = `
     <div class="group">${button("undo", icon("undo"), "icon")}${button("redo", icon("redo"), "icon")}</div>
     <div class="group">${button("fit", `${icon("fit")}Fit`)}${button("oneToOne", "1:1", "", "One image pixel per screen pixel")}</div>
     <div class="group">${button("preview", `${icon("preview")}Preview`)}${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next hot spot`)}</div>
+    <div class="group" role="group" aria-label="Not now">${button("skipBox", "Skip place")}${button("skipSlice", "Skip slice")}</div>
     <span class="modeHint"></span>
     <span class="chip" data-state="saved" role="status">saved</span>
     ${button("sheet", "?", "icon", "All keys (?)")}
@@ -81,9 +82,6 @@ const SIDE = `
 const BOTTOM = `
   <div class="bar bottom">
     <div class="lines"><span class="status" aria-live="off"></span><span class="reason"></span></div>
-    <div class="group" role="group" aria-label="Not now">
-      ${button("skipBox", "Skip place<kbd>J</kbd>")}${button("skipSlice", "Skip slice<kbd>⇧J</kbd>")}
-    </div>
     <div class="claims">
       ${button("claimStrokes", "Strokes only", "", "Save what you painted, and not the rest of the box")}
       ${button("claimSlice", "Whole slice is right")}

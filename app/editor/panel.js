@@ -7,7 +7,7 @@ import { UNSURE_COLOR } from "./palette.js";
 import { UNSURE } from "./raster.js";
 
 const STATE_WORDS = { saved: "saved", saving: "saving…", retrying: "not saved, retrying", refused: "not saved" };
-const MODE_HINTS = { correct: "", scribble: "Scribbling: the prediction is hidden, only strokes count" };
+const MODE_HINTS = { correct: "", scribble: "Only strokes count" };
 const ENTER_WORDS = { polygon: "Close the polygon", box: "Box is right &amp; next", strokes: "Save strokes &amp; next" };
 /** The tool `fill` has the command `flood`, because `fill` is how a mask is drawn. */
 const COMMAND_OF = { fill: "flood" };
