@@ -10,7 +10,7 @@ export class Sheet {
     this.element.hidden = true;
     this.element.setAttribute("role", "dialog");
     this.element.setAttribute("aria-label", "Keys");
-    this.element.innerHTML = groups().map(section).join("");
+    this.element.innerHTML = `<div class="keys">${groups().map(section).join("")}</div>`;
     this.element.addEventListener("click", () => this.hide());
     stage.append(this.element);
   }
