@@ -89,6 +89,9 @@ def test_a_person_paints_trains_corrects_and_trains_again(
     correction = in_the_thick(truth[corrected], PORE)
     paint(page, [correction])
     page.keyboard.press("Enter")
+    page.get_by_text(f"Strokes saved on slice {corrected}").wait_for()
+    if corrected in {proposal.z for proposal in Project.open(workspace, NAME).proposals()}:
+        page.get_by_role("button", name="Skip slice").click()  # the stroke leaves places to check
     opened(page, at=following)
 
     page.get_by_text("Trains for 5 s in the background").wait_for()
@@ -187,7 +190,7 @@ def opened(page: Page, *, at: int | None = None, unlike: int | None = None) -> i
 
 def proposals(page: Page) -> list[tuple[int, Locator]]:
     """Slices proposed in the side bar with the buttons that open them, in their order."""
-    buttons = page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile(r"^Slice \d+ · \d"))
+    buttons = page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile(r"^Slice \d+ · score \d"))
     buttons.nth(1).wait_for()
     return [(int(re.findall(r"\d+", button.inner_text())[0]), button) for button in buttons.all()]
 
