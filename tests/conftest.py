@@ -22,6 +22,8 @@ pytest_plugins = ["pytester"]
 # Help and errors are compared as plain text, whatever terminal or CI the tests run in.
 os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
 os.environ["COLUMNS"] = "100"
+# Networks in tests are tiny: a second thread makes no step faster, and beside busy programs each step many times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SMALL = PhantomConfig(depth=12, height=160, width=160, pore_radius=7.0, phase_radius=14.0)
 """Small enough to learn in seconds, large enough for a validation tile."""
