@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -107,12 +108,17 @@ def test_going_back_asks_and_starts_the_job(project: Project, monkeypatch: pytes
     assert asked == [(1, first.seconds)]
 
 
+def looked_at(page: AppTest) -> Any:
+    """The choice of the round whose moments are shown."""
+    return next(box for box in page.selectbox if box.label == "Look at")
+
+
 def test_after_going_back_the_page_says_where_the_round_came_from(project: Project) -> None:
     """The table names the moment; the strip is still that of the training; its end can be gone back to."""
     first = project.moments(1)[0]
     project.restore(1, seconds=first.seconds)
     page = opened()
-    assert page.selectbox[0].value == 1
+    assert looked_at(page).value == 1
     assert list(page.dataframe[0].value["Went back to"]) == ["round 1 at 0 s", "–"]
     assert "Go back" in buttons(page)
     assert "Round 3 becomes round 1 as it was after 20 s." in words(page)
@@ -136,7 +142,7 @@ def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None
     project.store.moments.forget(1)
     add_round(project)
     page = opened()
-    page.selectbox[0].set_value(1).run()
+    looked_at(page).set_value(1).run()
     assert "No moments of round 1 are kept; its end is" in words(page)
     assert "Round 3 becomes the end of round 1." in words(page)
 

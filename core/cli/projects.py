@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from core.cli.edge import answer, working
 from core.cli.options import Json, Name, VolumeIndex, Workspace, parse_names, parse_slices, parse_voxel
@@ -131,7 +131,8 @@ def rounds(
         _moments(project, as_json=as_json)
         return
     rows = project.rounds()
-    table = Table("round", "network", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice")
+    columns = "network", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice"
+    table = Table(Column("round", no_wrap=True), *columns)
     for row in rows:
         table.add_row(
             str(row.round) if row.origin is None else f"{row.round} (round {row.origin.round} at {row.origin.seconds:.0f} s)",
