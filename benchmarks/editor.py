@@ -324,7 +324,7 @@ def main() -> None:
             report.sections.append(SECTIONS[name](setting))
             print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     with suppress(BrokenPipeError):
-        print(report.as_json()) if chosen.json else report.print()
+        report.tell(as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,9 +29,11 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 import numpy as np  # noqa: E402
 import tifffile  # noqa: E402
 import torch  # noqa: E402
+from cells import Results  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from report import Goal, Report, Section, mean  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
+from sections import parser  # noqa: E402
 from torch import nn  # noqa: E402
 
 from core import normalisation  # noqa: E402
@@ -205,26 +206,12 @@ def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module
     return module.average.module, {"steps": step, "augment_ms": 1000 * augmenting / step}
 
 
-class Results:
-    """Measured cells, one JSON object a line; in memory only without a file."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-        if path is not None and path.exists():
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            self._rows = {tuple(row["cell"]): row for row in rows}
-
-    def get(self, cell: Cell, folder: Path) -> dict[str, Any]:
-        """What the cell gave; measured now if it is not known."""
-        if cell.key not in self._rows:
-            row = {"cell": cell.key, **measure(cell, folder)}
-            self._rows[cell.key] = row
-            print(*cell.key[:-1], row["dice"], row["steps"], file=sys.stderr, flush=True)
-            if self._path is not None:
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-        return self._rows[cell.key]
+def known(results: Results, cell: Cell, folder: Path) -> dict[str, Any]:
+    """What the cell gave; measured now if it is not known."""
+    if cell.key not in results.rows:
+        results.add(cell.key, measure(cell, folder))
+        print(*cell.key[:-1], results.rows[cell.key]["dice"], file=sys.stderr, flush=True)
+    return results.rows[cell.key]
 
 
 Found = dict[tuple[str, str, str], list[float]]
@@ -236,7 +223,7 @@ def section(name: str, learners: Sequence[str], seconds: float, seeds: int, fold
     volume, found, rows = VOLUMES[name], Found(), []
     for state in volume.states:
         for learner in learners:
-            cells = [results.get(Cell(name, state, learner, seconds, seed), folder) for seed in range(seeds)]
+            cells = [known(results, Cell(name, state, learner, seconds, seed), folder) for seed in range(seeds)]
             for there in volume.states:
                 found[state, learner, there] = [mean(list(cell["dice"][there].values())[1:]) or 0.0 for cell in cells]
             own = found[state, learner, state]
@@ -267,17 +254,12 @@ def _goals(volume: Volume, learners: Sequence[str], found: Found) -> Iterator[Go
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a few seconds for each training, the phantom only")
-    here = Path(os.environ.get("UNDERPAINT_VOLUMES") or ROOT.parent / "shared" / "volumes")
-    parser.add_argument("--volumes", type=Path, default=here, help="folder with vnc/ and lucchi/ (UNDERPAINT_VOLUMES)")
-    parser.add_argument("--seeds", type=int, default=1, help="repeat every training with so many seeds")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="processor seconds of a training")
-    parser.add_argument("--learners", default="plain;tones;full", help="separated by semicolons; the goals are about the last")
-    parser.add_argument("--results", type=Path, help="file of measured cells, carried on")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser.add_argument("--only", choices=VOLUMES, help="one volume")
-    return parser.parse_args()
+    options = parser(__doc__, "a few seconds for each training, the phantom only")
+    options.add_argument("--seconds", type=float, default=SECONDS, help="processor seconds of a training")
+    options.add_argument("--learners", default="plain;tones;full", help="separated by semicolons; the goals are about the last")
+    options.add_argument("--results", type=Path, help="file of measured cells, carried on")
+    options.add_argument("--only", choices=VOLUMES, help="one volume")
+    return options.parse_args()
 
 
 def main() -> None:
@@ -287,13 +269,9 @@ def main() -> None:
     report, results = Report(chosen.quick, chosen.seeds), Results(chosen.results)
     names = [chosen.only] if chosen.only else ["phantom"] if chosen.quick else list(VOLUMES)
     seconds = QUICK_SECONDS if chosen.quick else chosen.seconds
-    folder = chosen.volumes.expanduser().resolve()
     for name in names:
-        report.sections.append(section(name, chosen.learners.split(";"), seconds, chosen.seeds, folder, results))
-    if chosen.json:
-        print(report.as_json())
-    else:
-        report.print()
+        report.sections.append(section(name, chosen.learners.split(";"), seconds, chosen.seeds, chosen.volumes, results))
+    report.tell(as_json=chosen.json)
 
 
 if __name__ == "__main__":

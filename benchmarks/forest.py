@@ -10,21 +10,18 @@ Where the machine is busy, processor seconds over the number of threads say more
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from report import Goal, Report, Section
+from report import Goal, Section
+from sections import Setting, run
 
 from core.annotator import Effort
 from core.config import UNLABELLED, AnnotatorConfig, TrainConfig
@@ -39,21 +36,10 @@ from core.phantom import CLASS_NAMES, PhantomConfig, phantom_slices
 from core.project import Project
 from core.runs import stroke_runs
 
-ROOT = Path(__file__).resolve().parents[1]
 VNC = ("intracellular", "membrane", "mitochondria", "synapse", "glia")
 PAINTED, SCORED = (5, 11, 18), (2, 8, 14)
 FAST_ENOUGH = 2.0  # seconds from a stroke to its preview on 1024 x 1024
 BRUSH = 3  # pixels: radius of the strokes that are simulated
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a section needs to know; ``scratch`` is an empty folder of its own."""
-
-    quick: bool
-    seeds: int
-    volumes: Path
-    scratch: Path
 
 
 @dataclass
@@ -316,33 +302,5 @@ SECTIONS: dict[str, Callable[[Setting], Section]] = {
 }
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="without slices of 6000 x 6000, short trainings")
-    here = Path(os.environ.get("UNDERPAINT_VOLUMES") or ROOT.parent / "shared" / "volumes")
-    parser.add_argument("--volumes", type=Path, default=here, help="folder with vnc/ (UNDERPAINT_VOLUMES)")
-    parser.add_argument("--seeds", type=int, default=1, help="repeat what is random with so many seeds")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser.add_argument("--only", choices=SECTIONS, help="one section")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Run the sections asked for, each in an empty folder, and print what they found."""
-    chosen = parse()
-    report = Report(chosen.quick, chosen.seeds)
-    for name in [chosen.only] if chosen.only else SECTIONS:
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as scratch:
-            setting = Setting(chosen.quick, chosen.seeds, chosen.volumes.expanduser().resolve(), Path(scratch))
-            report.sections.append(SECTIONS[name](setting))
-        print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    if chosen.json:
-        print(report.as_json())
-    else:
-        report.print()
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, "without slices of 6000 x 6000, short trainings", SECTIONS)

@@ -24,9 +24,11 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from learner_cells import LEARNERS, VOLUMES, Cell, Results, Volume
+from cells import Results
+from learner_cells import LEARNERS, VOLUMES, Cell, Volume
 from learner_report import compared, faster, plot, time_to
-from report import Report
+from report import Report, machine
+from sections import parser
 
 HERE = Path(__file__).resolve().parent
 SECONDS, QUICK_SECONDS = 120.0, 5.0
@@ -105,21 +107,16 @@ def budgets(text: str) -> tuple[float, ...]:
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help=f"one volume, {QUICK_SECONDS:g} s each; says so in its output")
-    here = Path(os.environ.get("UNDERPAINT_VOLUMES") or HERE.parents[1] / "shared" / "volumes")
-    parser.add_argument("--volumes", type=Path, default=here, help="folder with vnc/ and lucchi/ (UNDERPAINT_VOLUMES)")
-    parser.add_argument("--seeds", type=int, default=1, help="repeat every training with so many seeds")
-    parser.add_argument("--seconds", type=budgets, default=(SECONDS,), help="budgets of training, such as 120,600")
-    parser.add_argument("--only", type=learners, default=tuple(LEARNERS), help=f"some of {', '.join(LEARNERS)}")
-    parser.add_argument("--volume", type=volumes, default=tuple(VOLUMES), help=f"some of {', '.join(VOLUMES)}")
-    parser.add_argument("--results", type=Path, help="file of measured cells; those in it are not measured again")
-    parser.add_argument("--monai-python", help="interpreter with monai, torch and tifffile; without it MONAI is left out")
-    parser.add_argument("--forest-python", default=sys.executable, help="interpreter with scikit-image and scikit-learn")
-    parser.add_argument("--rootpainter-python", help="interpreter with root-painter-trainer and tifffile")
-    parser.add_argument("--plot", type=Path, help="draw Dice against seconds into this SVG or PNG (needs underpaint[bench])")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    return parser.parse_args()
+    options = parser(__doc__, f"one volume, {QUICK_SECONDS:g} s each; says so in its output")
+    options.add_argument("--seconds", type=budgets, default=(SECONDS,), help="budgets of training, such as 120,600")
+    options.add_argument("--only", type=learners, default=tuple(LEARNERS), help=f"some of {', '.join(LEARNERS)}")
+    options.add_argument("--volume", type=volumes, default=tuple(VOLUMES), help=f"some of {', '.join(VOLUMES)}")
+    options.add_argument("--results", type=Path, help="file of measured cells; those in it are not measured again")
+    options.add_argument("--monai-python", help="interpreter with monai, torch and tifffile; without it MONAI is left out")
+    options.add_argument("--forest-python", default=sys.executable, help="interpreter with scikit-image and scikit-learn")
+    options.add_argument("--rootpainter-python", help="interpreter with root-painter-trainer and tifffile")
+    options.add_argument("--plot", type=Path, help="draw Dice against seconds into this SVG or PNG (needs underpaint[bench])")
+    return options.parse_args()
 
 
 def main() -> None:
@@ -135,20 +132,16 @@ def main() -> None:
     if left_out:
         print(f"left out, no interpreter given: {', '.join(left_out)}", file=sys.stderr)
     results, cells = Results(chosen.results), list(planned(chosen, pythons))
-    folder = chosen.volumes.expanduser().resolve()
     for cell in cells:
         if cell.key not in results.rows:
             python = pythons[LEARNERS[cell.learner].environment] or sys.executable
-            results.add(cell, measure(cell, folder / cell.volume, python))
+            results.add(cell.key, {"machine": machine(), **measure(cell, chosen.volumes / cell.volume, python)})
     report = Report(chosen.quick, chosen.seeds)
     for volume in dict.fromkeys(cell.volume for cell in cells):
         report.sections += [tell(results, cells, volume) for tell in (compared, time_to, faster)]
     if chosen.plot is not None:
         plot(results, cells, chosen.plot)
-    if chosen.json:
-        print(report.as_json())
-    else:
-        report.print()
+    report.tell(as_json=chosen.json)
 
 
 if __name__ == "__main__":

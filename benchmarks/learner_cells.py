@@ -1,15 +1,10 @@
-"""The cells of ``learner.py``: who is compared on what, and the file in which measured cells are kept."""
+"""The cells of ``learner.py``: who is compared on what, and what one training of it is called."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from report import machine
 
 
 @dataclass(frozen=True)
@@ -75,37 +70,3 @@ class Cell:
     def key(self) -> tuple[Any, ...]:
         """Names the cell in the results file; the forest takes the time it takes."""
         return self.learner, self.volume, None if self.learner == "forest" else self.seconds, self.seed
-
-
-class Results:
-    """Measured cells, one JSON object a line; a line that was cut off is passed over.
-
-    Parameters
-    ----------
-    path
-        The file, or None to remember them in memory only.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self.rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-        if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                self._remember(line)
-
-    def _remember(self, line: str) -> None:
-        try:
-            row = json.loads(line)
-            self.rows[tuple(row["cell"])] = row
-        except (ValueError, KeyError, TypeError):
-            print(f"passed over in {self._path}: {line[:60]!r}", file=sys.stderr)
-
-    def add(self, cell: Cell, facts: Mapping[str, Any]) -> None:
-        """Keep what was measured, on disk at once."""
-        row = {"cell": list(cell.key), "machine": machine(), **facts}
-        self.rows[cell.key] = row
-        if self._path is not None:
-            # A line of its own even after one that was cut off.
-            cut = self._path.exists() and not self._path.read_bytes().endswith(b"\n") and self._path.stat().st_size > 0
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write("\n" * cut + json.dumps(row, allow_nan=False) + "\n")

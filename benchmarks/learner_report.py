@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from learner_cells import LEARNERS, VOLUMES, Cell, Results
+from cells import Results
+from learner_cells import LEARNERS, VOLUMES, Cell
 from report import Goal, Section, mean
 
 WANTED = 0.85

@@ -10,13 +10,9 @@ them, each in a process of its own.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -25,19 +21,8 @@ from typing import Any
 import numpy as np
 import tifffile
 from page import page
-from report import Goal, Report, Section, mean
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a section needs to know; ``scratch`` is an empty folder of its own."""
-
-    quick: bool
-    seeds: int
-    volumes: Path
-    scratch: Path
+from report import Goal, Section, mean
+from sections import ROOT, Setting, run
 
 
 @dataclass(frozen=True)
@@ -228,33 +213,5 @@ SECTIONS: dict[str, Callable[[Setting], Section]] = {
 }
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="under five minutes: short trainings, small volumes")
-    here = Path(os.environ.get("UNDERPAINT_VOLUMES") or ROOT.parent / "shared" / "volumes")
-    parser.add_argument("--volumes", type=Path, default=here, help="folder with vnc/ and lucchi/ (UNDERPAINT_VOLUMES)")
-    parser.add_argument("--seeds", type=int, default=1, help="repeat what is random with so many seeds")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser.add_argument("--only", choices=SECTIONS, help="one section")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Run the sections asked for, each in an empty folder, and print what they found."""
-    chosen = parse()
-    report = Report(chosen.quick, chosen.seeds)
-    for name in [chosen.only] if chosen.only else SECTIONS:
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as scratch:
-            setting = Setting(chosen.quick, chosen.seeds, chosen.volumes.expanduser().resolve(), Path(scratch))
-            report.sections.append(SECTIONS[name](setting))
-        print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    if chosen.json:
-        print(report.as_json())
-    else:
-        report.print()
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, "under five minutes: short trainings, small volumes", SECTIONS)

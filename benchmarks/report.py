@@ -49,6 +49,13 @@ class Report:
         """One JSON object with everything."""
         return json.dumps({"machine": machine(), "versions": versions(), **asdict(self)}, allow_nan=False)
 
+    def tell(self, *, as_json: bool) -> None:
+        """Print everything: one JSON object, or tables for a person."""
+        if as_json:
+            print(self.as_json())
+        else:
+            self.print()
+
     def print(self) -> None:
         """Tables for a person."""
         console = Console(width=max(100, Console().width))

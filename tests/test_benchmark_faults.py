@@ -12,7 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import faults as benchmark  # type: ignore[import-not-found]
-from faults import VOLUMES, Cell, Results, Slice, flattened, read, section
+from cells import Results  # type: ignore[import-not-found]
+from faults import VOLUMES, Cell, Slice, flattened, read, section
 
 CELL = Cell("phantom", "clean", "plain", 1.0, 0)
 
@@ -38,14 +39,14 @@ def test_a_cell_is_trained_scored_and_found_again(tmp_path: Path, monkeypatch: p
     """Scored in every state of its volume; with other strengths it is another cell."""
     small = replace(VOLUMES["phantom"], painted=(5,), scored=(9,), states=("clean", "faults"))
     monkeypatch.setitem(benchmark.VOLUMES, "phantom", small)
-    measured = Results(tmp_path / "r.jsonl").get(CELL, tmp_path)
+    measured = benchmark.known(Results(tmp_path / "r.jsonl"), CELL, tmp_path)
     assert measured["steps"] >= 1
     assert measured["dice"].keys() == {"clean", "faults"}
     monkeypatch.setattr(benchmark, "measure", None)  # nothing is measured any more
-    assert Results(tmp_path / "r.jsonl").get(CELL, tmp_path)["dice"] == measured["dice"]
+    assert benchmark.known(Results(tmp_path / "r.jsonl"), CELL, tmp_path)["dice"] == measured["dice"]
     monkeypatch.setitem(benchmark.LEARNERS, "plain", benchmark.LEARNERS["full"])
     with pytest.raises(TypeError):
-        Results(tmp_path / "r.jsonl").get(CELL, tmp_path)
+        benchmark.known(Results(tmp_path / "r.jsonl"), CELL, tmp_path)
 
 
 def test_goals_compare_the_last_learner_with_clean_and_with_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +64,6 @@ def test_goals_compare_the_last_learner_with_clean_and_with_the_first(tmp_path: 
         return {"dice": dice, "steps": 1, "augment_ms": 1.0}
 
     monkeypatch.setitem(benchmark.VOLUMES, "phantom", replace(VOLUMES["phantom"], states=("clean", "faults")))
-    monkeypatch.setattr(Results, "get", known)
+    monkeypatch.setattr(benchmark, "known", known)
     made = section("phantom", ("plain", "full"), 1.0, 1, tmp_path, Results(None))
     assert [(round(goal.value, 6), goal.reached) for goal in made.goals] == [(0.03, False), (0.2, True), (0.02, True)]

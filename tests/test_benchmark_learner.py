@@ -11,8 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+from cells import Results  # type: ignore[import-not-found]
 from learner import learners, planned, scored, volumes  # type: ignore[import-not-found]
-from learner_cells import Cell, Results, Volume  # type: ignore[import-not-found]
+from learner_cells import Cell, Volume  # type: ignore[import-not-found]
 from learner_report import compared, faster, time_to  # type: ignore[import-not-found]
 
 CELL = Cell("underpaint", "vnc", 120.0, 0)
@@ -38,7 +39,7 @@ def chosen(**changes: object) -> argparse.Namespace:
 
 def test_measured_cells_are_found_again(tmp_path: Path) -> None:
     """What was added is there for the next run, and nothing else."""
-    Results(tmp_path / "r.jsonl").add(CELL, FACTS)
+    Results(tmp_path / "r.jsonl").add(CELL.key, FACTS)
     again = Results(tmp_path / "r.jsonl")
     assert again.rows[CELL.key]["dice"] == FACTS["dice"]
     assert Cell("underpaint", "vnc", 120.0, 1).key not in again.rows
@@ -48,7 +49,7 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
     """A kill in the middle of a line costs that cell only; the next one has a line of its own."""
     path = tmp_path / "r.jsonl"
     path.write_text('{"cell": ["underpaint", "lucc', encoding="utf-8")
-    Results(path).add(CELL, FACTS)
+    Results(path).add(CELL.key, FACTS)
     assert list(Results(path).rows) == [CELL.key]
 
 
@@ -78,7 +79,7 @@ def test_painted_slices_are_not_scored() -> None:
 def test_the_table_says_whether_goals_are_reached() -> None:
     """Means go over the seeds measured; a class that nobody measured has no value and misses its goal."""
     results = Results(None)
-    results.add(CELL, FACTS)
+    results.add(CELL.key, FACTS)
     section = compared(results, [CELL, Cell("underpaint", "vnc", 120.0, 1)], "vnc")
     assert section.rows == (("underpaint", 120.5, 1, 0.8, 0.7, None, 0.9, pytest.approx(0.8), 0.0, 4.0),)
     assert [goal.reached for goal in section.goals] == [False, False, False, True, False]
@@ -91,7 +92,7 @@ def measured(**dice: tuple[str, float, float]) -> tuple[Results, list[Cell]]:
         cells.append(Cell(learner, "vnc", seconds, 0))
         rate = {"underpaint": 10.0, "rootpainter": 0.1}.get(learner, 4.0)
         results.add(
-            cells[-1],
+            cells[-1].key,
             {**FACTS, "dice": {**FACTS["dice"], "mitochondria": found}, "train_seconds": seconds, "megapixels_per_second": rate},
         )
     return results, cells

@@ -1,0 +1,45 @@
+"""The file of measured cells, so that a long comparison can be stopped and carried on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Key = tuple[Any, ...]
+
+
+class Results:
+    """Measured cells by their key, one JSON object a line; a line that was cut off is passed over.
+
+    Parameters
+    ----------
+    path
+        The file, or None to remember them in memory only.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.rows: dict[Key, dict[str, Any]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                self._remember(line)
+
+    def _remember(self, line: str) -> None:
+        try:
+            row = json.loads(line)
+            self.rows[tuple(row["cell"])] = row
+        except (ValueError, KeyError, TypeError):
+            print(f"passed over in {self._path}: {line[:60]!r}", file=sys.stderr)
+
+    def add(self, key: Key, facts: Mapping[str, Any]) -> None:
+        """Keep what was measured, on disk at once."""
+        row = {"cell": list(key), **facts}
+        self.rows[key] = row
+        if self._path is not None:
+            # A line of its own even after one that was cut off.
+            cut = self._path.exists() and not self._path.read_bytes().endswith(b"\n") and self._path.stat().st_size > 0
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n" * cut + json.dumps(row, allow_nan=False) + "\n")

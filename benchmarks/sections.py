@@ -1,0 +1,55 @@
+"""A benchmark of several sections: the command line they share, and what one section is given."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from report import Report, Section
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a section needs to know; ``scratch`` is an empty folder of its own."""
+
+    quick: bool
+    seeds: int
+    volumes: Path
+    scratch: Path
+
+
+def parser(description: str | None, quick: str) -> argparse.ArgumentParser:
+    """The options that benchmarks on real volumes share; ``quick`` says what that one does."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--quick", action="store_true", help=quick)
+    here = Path(os.environ.get("UNDERPAINT_VOLUMES") or ROOT.parent / "shared" / "volumes")
+    made.add_argument("--volumes", type=_folder, default=here, help="folder with vnc/ and lucchi/ (UNDERPAINT_VOLUMES)")
+    made.add_argument("--seeds", type=int, default=1, help="repeat what is random with so many seeds")
+    made.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    return made
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def run(description: str | None, quick: str, sections: Mapping[str, Callable[[Setting], Section]]) -> None:
+    """Run the sections asked for, each in an empty folder, and print what they found."""
+    options = parser(description, quick)
+    options.add_argument("--only", choices=sections, help="one section")
+    chosen = options.parse_args()
+    report = Report(chosen.quick, chosen.seeds)
+    for name in [chosen.only] if chosen.only else sections:
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as scratch:
+            report.sections.append(sections[name](Setting(chosen.quick, chosen.seeds, chosen.volumes, Path(scratch))))
+        print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    report.tell(as_json=chosen.json)
