@@ -138,7 +138,7 @@ def main() -> None:
             results.add(cell.key, {"machine": machine(), **measure(cell, chosen.volumes / cell.volume, python)})
     report = Report(chosen.quick, chosen.seeds)
     for volume in dict.fromkeys(cell.volume for cell in cells):
-        report.sections += [tell(results, cells, volume) for tell in (compared, time_to, faster)]
+        report.sections.extend(tell(results, cells, volume) for tell in (compared, time_to, faster))
     if chosen.plot is not None:
         plot(results, cells, chosen.plot)
     report.tell(as_json=chosen.json)
