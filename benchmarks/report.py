@@ -99,7 +99,7 @@ def machine() -> dict[str, Any]:
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
         "bf16": has_bfloat16("cpu"),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "system": platform.platform(terse=True),
+        "system": platform.system(),
     }
 
 

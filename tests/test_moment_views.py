@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def test_after_going_back_the_page_says_where_the_round_came_from(project: Proje
 def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
     """Its moments are there, and the page says that it can then not be resumed."""
     with pytest.raises(Cancelled):
-        project.train(TINY, report=lambda progress: True)
+        project.train(replace(TINY, seconds=60), report=lambda progress: bool(project.moments(2)))
     page = opened()
     assert "Round 2 as it learnt" in words(page)
     assert "Round 2 becomes round 2 as it was after" in words(page)

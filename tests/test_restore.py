@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +138,7 @@ def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
 def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) -> None:
     """Who sees the prediction get worse cancels, and takes the moment before; the rest can then not be resumed."""
     with pytest.raises(Cancelled):
-        project.train(SMALL, report=lambda progress: True)
+        project.train(replace(SMALL, seconds=60), report=lambda progress: bool(project.moments(3)))
     moments = project.moments(3)
     done = project.restore(3, seconds=moments[0].seconds)
     assert done.round == 3
@@ -151,7 +152,7 @@ def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) 
 def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
     """Its number is taken; its moments are not taken for those of the round that has it now."""
     with pytest.raises(Cancelled):
-        project.train(SMALL, report=lambda progress: True)
+        project.train(replace(SMALL, seconds=60), report=lambda progress: bool(project.moments(3)))
     assert project.moments(3)
     project.restore(1)
     assert project.moments(3) == []

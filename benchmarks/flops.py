@@ -1,0 +1,177 @@
+"""How much of the machine's arithmetic training and prediction use, and where the rest of the time goes.
+
+    python benchmarks/flops.py
+    python benchmarks/flops.py --json
+
+Floating-point operations are those of convolutions (PyTorch's ``FlopCounterMode``), a multiplication and an addition each.
+The measure is a product of large matrices in the same precision, timed in the same run, turn by turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from report import Report, Section  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from core.augment import augment  # noqa: E402
+from core.config import PredictConfig, TrainConfig  # noqa: E402
+from core.dataset import Patches, drawn_side  # noqa: E402
+from core.hardware import autocast, choose_device, has_bfloat16  # noqa: E402
+from core.losses import class_weights, masked_loss  # noqa: E402
+from core.memory import freed_memory_kept  # noqa: E402
+from core.muon import Muon  # noqa: E402
+from core.networks import arguments, build  # noqa: E402
+from core.phantom import Phantom, PhantomConfig  # noqa: E402
+from core.predict import ready  # noqa: E402
+
+SIDE = 2048
+"""Of the matrices."""
+CLASSES, REPEATS = 5, 15
+
+
+class Drawn:
+    """A generated slice as training reads it."""
+
+    weight = 1.0
+
+    def __init__(self, image: NDArray, label: NDArray[np.uint8]) -> None:
+        self._image, self._label = image, label
+
+    def image(self, neighbours: int = 0) -> NDArray:
+        """``(1, H, W)`` uint8."""
+        return self._image[None]
+
+    def label(self) -> NDArray[np.uint8]:
+        """``(H, W)`` class ids."""
+        return self._label
+
+
+class Timed:
+    """Seconds of the pieces of a repeated work, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}
+
+    def __call__(self, name: str, work: Callable[[], Any]) -> Any:
+        """Do it and remember how long it took."""
+        started = time.perf_counter()
+        result = work()
+        self.seconds.setdefault(name, []).append(time.perf_counter() - started)
+        return result
+
+    def median(self, name: str) -> float:
+        """Of all but the first two times, in which kernels are prepared."""
+        return median(self.seconds[name][2:])
+
+
+def matrices(timed: Timed) -> Callable[[], None]:
+    """A product of two large matrices in the precision that the network is computed in."""
+    dtype = torch.bfloat16 if has_bfloat16("cpu") else torch.float32
+    left, right = (torch.randn(SIDE, SIDE).to(dtype) for _ in range(2))
+    return lambda: timed("matrices", lambda: left @ right)
+
+
+def flops(work: Callable[[], Any]) -> int:
+    """Floating-point operations of some work."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return int(counter.get_total_flops())
+
+
+def network(config: TrainConfig) -> nn.Module:
+    """The default network with random weights."""
+    torch.manual_seed(0)
+    return build(config.architecture, arguments(config, 1, CLASSES)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def training() -> Section:
+    """A step of the default training, piece by piece."""
+    config, device, timed = TrainConfig(), torch.device("cpu"), Timed()
+    volume = Phantom(PhantomConfig(depth=3, height=512, width=512))
+    slices = [Drawn(volume.image(z), volume.truth(z)) for z in range(3)]
+    patches = Patches(slices, CLASSES, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=0)
+    net, weights = network(config), class_weights(patches.counts)
+    optimiser = Muon(net, lr=config.learning_rate, adam_lr=config.learning_rate / 25, fused=True)
+    multiply = matrices(timed)
+
+    def scores(images: Tensor) -> Tensor:
+        with autocast(device):
+            return torch.as_tensor(net(images.contiguous(memory_format=torch.channels_last)))
+
+    with freed_memory_kept():
+        for step in range(REPEATS):
+            multiply()
+            images, labels = timed("reading", lambda step=step: patches.draw(step))
+            generator = torch.Generator().manual_seed(step)
+            drawn = timed("augmentation", lambda i=images, k=labels, g=generator: augment(i, k, g, config.patch))
+            found = timed("forward", lambda d=drawn: scores(d[0]))
+            loss = timed("loss", lambda f=found, d=drawn: masked_loss(f, d[1], weights))
+            optimiser.zero_grad()
+            timed("backward", loss.backward)
+            timed("optimiser", optimiser.step)
+    images, labels = drawn
+    operations = flops(lambda: masked_loss(scores(images), labels, weights).backward())
+    pieces = ("reading", "augmentation", "forward", "loss", "backward", "optimiser")
+    sentence = f"a step of {config.batch} patches of {config.patch} x {config.patch}, {CLASSES} classes"
+    return told("training", sentence, timed, pieces, ("forward", "backward"), operations)
+
+
+def prediction() -> Section:
+    """A tile of the default prediction."""
+    config, device, timed = PredictConfig(), torch.device("cpu"), Timed()
+    net = network(TrainConfig())
+    plain = flops(lambda: net.eval()(torch.randn(1, 1, config.tile + 2 * config.context, config.tile + 2 * config.context)))
+    made, multiply = ready(net, device), matrices(timed)
+    image = torch.randn(1, 1, config.tile + 2 * config.context, config.tile + 2 * config.context)
+    inner = slice(config.context, config.context + config.tile)
+    with torch.inference_mode():
+        for _ in range(REPEATS):
+            multiply()
+            with autocast(device):
+                scores = timed("network", lambda: made(image))
+            found = timed("softmax", lambda s=scores: s[0, :, inner, inner].float().softmax(dim=0))
+            timed("likeliest class", lambda f=found: f.max(dim=0))
+    pieces = ("network", "softmax", "likeliest class")
+    sentence = f"a tile of {config.tile} x {config.tile} with {config.context} pixels around it, {CLASSES} classes"
+    return told("prediction", sentence, timed, pieces, ("network",), plain)
+
+
+def told(name: str, sentence: str, timed: Timed, pieces: tuple[str, ...], counted: tuple[str, ...], operations: int) -> Section:
+    """A line for each piece, and the share of the matrices' rate that the counted ones reach, and all of them."""
+    best = 2 * SIDE**3 / timed.median("matrices")
+    total, inside = (sum(map(timed.median, names)) for names in (pieces, counted))
+    rows = [(piece, 1e3 * timed.median(piece), timed.median(piece) / total, None) for piece in pieces]
+    rows += [
+        (" + ".join(counted), 1e3 * inside, inside / total, operations / inside / best),
+        ("all", 1e3 * total, 1.0, operations / total / best),
+    ]
+    measured = f"{sentence}: {operations / 1e9:.1f} GFLOP; matrices of {SIDE} x {SIDE} run at {best / 1e9:,.0f} GFLOP/s"
+    return Section(name, measured, ("piece", "ms, median", "share of time", "share of the matrices' rate"), tuple(rows))
+
+
+def main() -> None:
+    """Measure both and print them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    chosen = parser.parse_args()
+    assert choose_device().type == "cpu", "this benchmark is about processors"
+    report = Report(quick=False, seeds=1)
+    report.sections.extend((training(), prediction()))
+    report.tell(as_json=chosen.json)
+
+
+if __name__ == "__main__":
+    main()
