@@ -82,6 +82,11 @@ def planned(chosen: argparse.Namespace, pythons: Mapping[str, str | None]) -> It
             yield cell
 
 
+def held(results: Results) -> list[Cell]:
+    """The cells that were measured, in their order."""
+    return [Cell(learner, volume, seconds or 0.0, seed) for learner, volume, seconds, seed in results.rows]
+
+
 def learners(text: str) -> tuple[str, ...]:
     """Names of learners, separated by commas."""
     names = tuple(text.split(","))
@@ -112,6 +117,7 @@ def parse() -> argparse.Namespace:
     options.add_argument("--only", type=learners, default=tuple(LEARNERS), help=f"some of {', '.join(LEARNERS)}")
     options.add_argument("--volume", type=volumes, default=tuple(VOLUMES), help=f"some of {', '.join(VOLUMES)}")
     options.add_argument("--results", type=Path, help="file of measured cells; those in it are not measured again")
+    options.add_argument("--measured", action="store_true", help="print what the results file holds, and measure nothing")
     options.add_argument("--monai-python", help="interpreter with monai, torch and tifffile; without it MONAI is left out")
     options.add_argument("--forest-python", default=sys.executable, help="interpreter with scikit-image and scikit-learn")
     options.add_argument("--rootpainter-python", help="interpreter with root-painter-trainer and tifffile")
@@ -129,9 +135,10 @@ def main() -> None:
         "rootpainter": chosen.rootpainter_python,
     }
     left_out = [name for name in chosen.only if pythons[LEARNERS[name].environment] is None]
-    if left_out:
+    if left_out and not chosen.measured:
         print(f"left out, no interpreter given: {', '.join(left_out)}", file=sys.stderr)
-    results, cells = Results(chosen.results), list(planned(chosen, pythons))
+    results = Results(chosen.results)
+    cells = held(results) if chosen.measured else list(planned(chosen, pythons))
     for cell in cells:
         if cell.key not in results.rows:
             python = pythons[LEARNERS[cell.learner].environment] or sys.executable

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from cells import Results  # type: ignore[import-not-found]
-from learner import learners, planned, scored, volumes  # type: ignore[import-not-found]
+from learner import held, learners, planned, scored, volumes  # type: ignore[import-not-found]
 from learner_cells import Cell, Volume  # type: ignore[import-not-found]
 from learner_report import compared, faster, time_to  # type: ignore[import-not-found]
 
@@ -124,6 +124,13 @@ def test_faster_counts_only_at_no_lower_dice() -> None:
     results, cells = measured(own=("underpaint", 60.0, 0.9), root=("rootpainter", 60.0, 0.2), net=("monai-dyn", 60.0, 0.95))
     reached = {goal.text.split()[6].rstrip(","): goal.reached for goal in faster(results, cells, "vnc").goals}
     assert reached == {"rootpainter": True, "monai-dyn": False}
+
+
+def test_what_was_measured_is_found_without_being_asked_for() -> None:
+    """A forest, which has no budget, is among it."""
+    results, cells = measured(own=("underpaint", 60.0, 0.9), trees=("forest", 17.0, 0.5))
+    assert [cell.key for cell in held(results)] == [cell.key for cell in cells]
+    assert {row[0] for row in compared(results, held(results), "vnc").rows} == {"underpaint", "forest"}
 
 
 def test_unknown_volumes_are_refused() -> None:
