@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from app import session
 from app.messages import slice_name
 from app.pictures import overlay
-from core.config import AugmentConfig, help_text
+from core.config import AugmentConfig, help_text, setting
 from core.project import Project
 
 _PATCHES = 8
@@ -64,22 +62,20 @@ def _strengths() -> AugmentConfig:
     """A slider for every kind, and what goes with streaks and faults."""
     now, version = session.augmentation(), session.count("augmentation")
     chosen: dict[str, float] = {}
-    limits = {f.name: float(f.metadata["at_most"]) for f in fields(AugmentConfig) if f.metadata["at_most"] is not None}
     columns = st.columns(2)
     for number, kind in enumerate(AugmentConfig.kinds()):
         chosen[kind] = columns[number % 2].slider(
             _NAMES[kind],
             0.0,
-            limits[kind],
+            float(setting(AugmentConfig, kind, "at_most")),
             float(getattr(now, kind)),
             0.25,
             key=f"augment_{kind}_{version}",
             help=help_text(AugmentConfig, kind) + " 0 is off, 1 is usual.",
         )
-    ways = next(f.metadata["choices"] for f in fields(AugmentConfig) if f.name == "curtain_along")
     along = st.segmented_control(
         "Streaks run",
-        ways,
+        setting(AugmentConfig, "curtain_along", "choices"),
         default=now.curtain_along,
         required=True,
         key=f"augment_along_{version}",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import html
-
 import streamlit as st
 
 from app import session
 from app.messages import spoken
-from app.routes import result_url
-from app.status import POLL_SECONDS, show_end, show_job
+from app.status import POLL_SECONDS, download, show_end, show_job
 from core.project import Project, Result
 
 
@@ -49,5 +46,4 @@ def _exported(project: Project, result: Result) -> None:
     if result.path.is_dir():
         name += ".zip"
         st.caption(f"Round {result.round}, volume {result.volume}: the folder `{result.path}`, or all of it as one file:")
-    url = html.escape(result_url(project.name, name))
-    st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(name)}</a>')
+    download(project, name)

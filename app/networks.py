@@ -7,9 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.config import Architecture, TrainConfig, help_text
+from core.config import Architecture, TrainConfig, help_text, setting
 
-_MOST_NEIGHBOURS = 3
 _NAMES = {
     Architecture.UNET: "U-Net (the default)",
     Architecture.UNET_3D: "U-Net in 3D",
@@ -37,7 +36,7 @@ def ask(before: TrainConfig) -> dict[str, Any]:
     neighbours = st.number_input(
         "Neighbouring slices on each side",
         min_value=least,
-        max_value=_MOST_NEIGHBOURS,
+        max_value=setting(TrainConfig, "neighbours", "at_most"),
         value=max(least, before.neighbours),
         help=help_text(TrainConfig, "neighbours"),
     )

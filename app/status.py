@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -11,6 +12,7 @@ import streamlit as st
 from app import session
 from app.background import tasks
 from app.messages import duration, spoken
+from app.routes import result_url
 from core.jobs import Job
 from core.project import Project, ValidationSummary
 from core.rounds import RoundRow
@@ -159,3 +161,9 @@ def _do(key: Hashable, work: Callable[[], None]) -> None:
 def _counted() -> dict[Path, tuple[object, ValidationSummary]]:
     """What was counted last, by project folder, with the labels, regions and classes it was counted from."""
     return {}
+
+
+def download(project: Project, name: str) -> None:
+    """A link that streams a file of the results."""
+    url = html.escape(result_url(project.name, name))
+    st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(name)}</a>')

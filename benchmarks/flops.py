@@ -19,9 +19,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
 
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+from faults import Slice  # noqa: E402
 from report import Report, Section  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
@@ -40,23 +39,6 @@ from core.predict import ready  # noqa: E402
 SIDE = 2048
 """Of the matrices."""
 CLASSES, REPEATS = 5, 15
-
-
-class Drawn:
-    """A generated slice as training reads it."""
-
-    weight = 1.0
-
-    def __init__(self, image: NDArray, label: NDArray[np.uint8]) -> None:
-        self._image, self._label = image, label
-
-    def image(self, neighbours: int = 0) -> NDArray:
-        """``(1, H, W)`` uint8."""
-        return self._image[None]
-
-    def label(self) -> NDArray[np.uint8]:
-        """``(H, W)`` class ids."""
-        return self._label
 
 
 class Timed:
@@ -101,7 +83,7 @@ def training() -> Section:
     """A step of the default training, piece by piece."""
     config, device, timed = TrainConfig(), torch.device("cpu"), Timed()
     volume = Phantom(PhantomConfig(depth=3, height=512, width=512))
-    slices = [Drawn(volume.image(z), volume.truth(z)) for z in range(3)]
+    slices = [Slice(volume.image(z), volume.truth(z)) for z in range(3)]
     patches = Patches(slices, CLASSES, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=0)
     net, weights = network(config), class_weights(patches.counts)
     optimiser = Muon(net, lr=config.learning_rate, adam_lr=config.learning_rate / 25, fused=True)

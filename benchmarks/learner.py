@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -87,22 +87,20 @@ def held(results: Results) -> list[Cell]:
     return [Cell(learner, volume, seconds or 0.0, seed) for learner, volume, seconds, seed in results.rows]
 
 
-def learners(text: str) -> tuple[str, ...]:
-    """Names of learners, separated by commas."""
-    names = tuple(text.split(","))
-    unknown = sorted(set(names) - LEARNERS.keys())
-    if unknown:
-        raise argparse.ArgumentTypeError(f"no learner {', '.join(unknown)}; there are {', '.join(LEARNERS)}")
-    return names
+def named(kind: str, known: Mapping[str, Any]) -> Callable[[str], tuple[str, ...]]:
+    """A reader of names separated by commas, which knows those there are."""
+
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(","))
+        unknown = sorted(set(names) - known.keys())
+        if unknown:
+            raise argparse.ArgumentTypeError(f"no {kind} {', '.join(unknown)}; there are {', '.join(known)}")
+        return names
+
+    return read
 
 
-def volumes(text: str) -> tuple[str, ...]:
-    """Names of volumes, separated by commas."""
-    names = tuple(text.split(","))
-    unknown = sorted(set(names) - VOLUMES.keys())
-    if unknown:
-        raise argparse.ArgumentTypeError(f"no volume {', '.join(unknown)}; there are {', '.join(VOLUMES)}")
-    return names
+learners, volumes = named("learner", LEARNERS), named("volume", VOLUMES)
 
 
 def budgets(text: str) -> tuple[float, ...]:

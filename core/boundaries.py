@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from core.config import TOLERANCE, UNLABELLED
+from core.geometry import bounds
 
 _SHARE = 0.95
 
@@ -104,10 +105,10 @@ class _Class:
         self._there, self._back = _Distances(tolerance), _Distances(tolerance)
 
     def add(self, true: NDArray[np.bool_], predicted: NDArray[np.bool_], unseen: NDArray[np.float64]) -> None:
-        box = _around(true | predicted)
+        box = bounds(true | predicted)
         if box is not None:
-            self._there.add(true[box], predicted[box], unseen[box])
-            self._back.add(predicted[box], true[box], unseen[box])
+            self._there.add(true[box.slices], predicted[box.slices], unseen[box.slices])
+            self._back.add(predicted[box.slices], true[box.slices], unseen[box.slices])
 
     def score(self) -> BoundaryScore:
         recall, precision = self._there.share_near, self._back.share_near
@@ -159,11 +160,3 @@ class _Distances:
             float(np.sqrt(ordered[int(np.searchsorted(ends, at, side="right"))])) for at in (int(rank), -int(-rank // 1))
         )
         return low if low == high else low + (rank - int(rank)) * (high - low)
-
-
-def _around(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """The smallest box that holds a mask, None where it is empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -52,7 +52,8 @@ class Card:
     scores
         On held-out pixels: ``loss``, ``dice`` per class name (``None`` where not measured), ``pixels``.
     training
-        ``device``, ``precision``, ``seconds``, ``steps``, ``epochs``, ``ended_by`` (the stop rule) and pixels labelled per class.
+        ``device``, ``precision``, ``seconds``, ``steps``, ``batch`` (at the end), ``epochs``, ``ended_by`` (the stop rule) and
+        pixels labelled per class.
     versions
         Of Python and of the libraries that made the weights.
     created

@@ -33,9 +33,14 @@ def _strength(default: float, text: str, *, at_most: float = 3.0) -> Any:
     return _option(default, text, at_least=0, at_most=at_most)
 
 
+def setting(config: type, name: str, kind: str) -> Any:
+    """What a field says of its values: ``help``, ``at_least``, ``at_most`` or ``choices``; None where that is not limited."""
+    return next(f.metadata.get(kind) for f in fields(config) if f.name == name)
+
+
 def help_text(config: type, name: str) -> str:
     """The help of one field, for the command line and the page."""
-    return str(next(f.metadata["help"] for f in fields(config) if f.name == name))
+    return str(setting(config, name, "help"))
 
 
 class _Checked:
@@ -137,6 +142,9 @@ class Architecture(StrEnum):
     MONAI_ATTENTION_UNET = "monai-attentionunet"
     MONAI_UNETR = "monai-unetr"
     OWN = "own"
+
+
+OWN_NOT_GIVEN = "The round trains a network of your own, which only Python can give: call project.train(..., network=...)."
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,10 @@ class Box:
             min(shape[1], self.x1 + margin),
         )
 
+    def shifted(self, y: int, x: int) -> Box:
+        """The box as many pixels further down and to the right."""
+        return Box(self.y0 + y, self.x0 + x, self.y1 + y, self.x1 + x)
+
     def within(self, shape: tuple[int, int]) -> bool:
         """Whether the whole box lies in an ``(H, W)`` image."""
         return self.y1 <= shape[0] and self.x1 <= shape[1]
@@ -55,6 +59,12 @@ def tile_boxes(shape: tuple[int, int], size: int) -> list[Box]:
     """Cover an ``(H, W)`` image with boxes of ``size`` pixels, those at the far edges cut short."""
     height, width = shape
     return [Box(y, x, min(y + size, height), min(x + size, width)) for y in range(0, height, size) for x in range(0, width, size)]
+
+
+def bounds(mask: NDArray[np.bool_]) -> Box | None:
+    """The smallest box around what is true in ``(H, W)``; None where nothing is."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1) if rows.size else None
 
 
 def mirrored(positions: NDArray, length: int) -> NDArray:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED
-from core.geometry import Box, tile_boxes
+from core.geometry import Box, bounds, tile_boxes
 
 REACH = 127
 """Pixels: what is farther from a border counts as this far, so that a tile needs to know no more around it."""
@@ -52,17 +52,12 @@ def interpolate(below: NDArray[np.uint8], above: NDArray[np.uint8], weight: floa
     shape = (below.shape[0], below.shape[1])
     classes = np.setdiff1d(np.concatenate([np.unique(below), np.unique(above)]), UNLABELLED)
     for tile in tile_boxes(shape, _TILE):
-        if differ[tile.slices].any():
-            box = _bounds(differ, tile)
+        inside = bounds(differ[tile.slices])
+        if inside is not None:
+            box = inside.shifted(tile.y0, tile.x0)
             wanted = differ[box.slices]
             between[box.slices][wanted] = _winners(below, above, weight, box, wanted, classes)
     return between
-
-
-def _bounds(wanted: NDArray[np.bool_], tile: Box) -> Box:
-    """The smallest box around the pixels of a tile that are wanted."""
-    rows, columns = (np.flatnonzero(wanted[tile.slices].any(axis=axis)) for axis in (1, 0))
-    return Box(tile.y0 + int(rows[0]), tile.x0 + int(columns[0]), tile.y0 + int(rows[-1]) + 1, tile.x0 + int(columns[-1]) + 1)
 
 
 def _winners(

@@ -21,7 +21,7 @@ from core.checkpoints import Card, load
 from core.config import UNLABELLED, Architecture, PredictConfig
 from core.dataset import LabelledSlice
 from core.errors import CheckpointError, NetworkError, VolumeError
-from core.geometry import Box, mirrored, tile_boxes
+from core.geometry import Box, bounds, mirrored, tile_boxes
 from core.hardware import autocast, channels_last, choose_device, is_out_of_memory, release_memory
 from core.metrics import confusion, dice
 from core.networks import build
@@ -158,7 +158,8 @@ class Predictor:
         while True:
             try:
                 with autocast(self.device):
-                    return torch.cat([self._averaged(part.to(self.device)) for part in batch.split(self._at_once)])
+                    parts = [self._averaged(part.to(self.device)) for part in batch.split(self._at_once)]
+                    return parts[0] if len(parts) == 1 else torch.cat(parts)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -174,6 +175,8 @@ class Predictor:
     def _averaged(self, windows: Tensor) -> Tensor:
         """Class scores, the mean over the views: a view is mirrored in x, mirrored in y, transposed, or several of these."""
         total = torch.as_tensor(self._network(windows))
+        if self.config.views == 1:
+            return total
         for view in range(1, self.config.views):
             mirrored_axes = [axis for bit, axis in enumerate((-1, -2)) if view >> bit & 1]
             seen = windows.flip(mirrored_axes)
@@ -322,9 +325,7 @@ def labelled_boxes(label: NDArray[np.uint8], size: int) -> list[Box]:
     """Boxes of at most ``size`` pixels, shrunk to the labelled pixels, that hold all of them."""
     boxes = []
     for tile in tile_boxes(label.shape, size):
-        inside = label[tile.slices] != UNLABELLED
-        if inside.any():
-            rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-            y0, x0 = tile.y0 + int(rows[0]), tile.x0 + int(columns[0])
-            boxes.append(Box(y0, x0, tile.y0 + int(rows[-1]) + 1, tile.x0 + int(columns[-1]) + 1))
+        inside = bounds(label[tile.slices] != UNLABELLED)
+        if inside is not None:
+            boxes.append(inside.shifted(tile.y0, tile.x0))
     return boxes

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from core import correct, exchange, quality, segment, suggest
 from core.catalog import VolumeRow, check_classes
 from core.caution import caution
-from core.config import TOLERANCE, Architecture, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
+from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
 from core.config import UNLABELLED as UNLABELLED
 from core.correct import News
 from core.drafts import Editing, Patch
@@ -656,7 +656,7 @@ class Project:
         """Train and then look through the volume, in a process of its own; returns at once."""
         plan = interrupted_plan(self.store) if resume else make_plan(self.store, train, frame, tensorboard=tensorboard)
         if plan.config.architecture == Architecture.OWN:
-            raise NetworkError("The round trains a network of your own, which only Python can give: call project.train there.")
+            raise NetworkError(OWN_NOT_GIVEN)
         return self._start_job("round", {"plan": plan.as_json(), "propose": asdict(propose), "resume": resume})
 
     def start_restore(self, round_: int, propose: ProposeConfig = ProposeConfig(), *, seconds: float | None = None) -> Job:

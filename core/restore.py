@@ -28,7 +28,7 @@ def restore(store: Store, handle: Handle, round_: int, seconds: float | None) ->
     source = find(store, round_, seconds)
     card, state = load(source)
     origin = Origin(round_, float(card.training["seconds"]))
-    number, revisions = _next_round(store), _revisions(store, source, card)
+    number, revisions = store.rounds.following(), _revisions(store, source, card)
     validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
     handle.report(0.1, f"measuring round {round_} as it was after {origin.seconds:.0f} s on the held-back pixels")
     scores = score(store.load(source), validation, len(store.catalog.classes))
@@ -75,32 +75,23 @@ def find(store: Store, round_: int, seconds: float | None) -> Path:
     ProjectError
         If it is the newest model already.
     """
-    last = store.rounds.last()
     moments = store.moments.of(round_)
     chosen = None if seconds is None else nearest(moments, seconds)
     if seconds is not None and chosen is None:
         kept = ", ".join(f"{moment.seconds:.0f}" for moment in moments)
         there = f"kept are those at {kept} s" if moments else "none of it is kept"
         raise CheckpointError(f"Round {round_} has no moment at {seconds:g} s; {there}.")
-    if round_ == last and (chosen is None or chosen.end):
+    if round_ == store.rounds.last() and (chosen is None or chosen.end):
         raise ProjectError(f"The end of round {round_} is the newest model already; choose another moment or an earlier round.")
     if chosen is not None:
         return chosen.folder
-    place = store.rounds.checkpoint(round_)
-    if place is None:
-        known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
-        raise CheckpointError(f"There is no round {round_}; {known}.")
-    return store.workspace / place
+    return store.checkpoint(round_)
 
 
 def nearest(moments: list[Moment], seconds: float) -> Moment | None:
     """The moment that is called ``seconds``: the nearest, no further than a second away; None where there is none."""
     close = [moment for moment in moments if abs(moment.seconds - seconds) <= 1]
     return min(close, key=lambda moment: abs(moment.seconds - seconds), default=None)
-
-
-def _next_round(store: Store) -> int:
-    return (store.rounds.last() or 0) + 1
 
 
 def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:

@@ -115,7 +115,7 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
         raise TrainingError(
             "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
         )
-    number, revisions = (store.rounds.last() or 0) + 1, tuple(head.id for head in heads)
+    number, revisions = store.rounds.following(), tuple(head.id for head in heads)
     return Plan(number, revisions, config, frame or choose_frame(store), tensorboard, weights)
 
 
@@ -127,7 +127,7 @@ def interrupted_plan(store: Store) -> Plan:
     JobError
         If there is nothing to resume.
     """
-    following = (store.rounds.last() or 0) + 1
+    following = store.rounds.following()
     jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: -job.id)
     for job in jobs:
         plan = job.arguments.get("plan")
@@ -148,7 +148,7 @@ def train_round(
     """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
     from core.predict import Scores
 
-    if (store.rounds.last() or 0) + 1 != plan.round:
+    if store.rounds.following() != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = [store.labels.revision(identity) for identity in plan.revisions]
     weighed = [store.frozen(r, Role.TRAIN, plan.weight(r.volume)) for r in revisions if plan.weight(r.volume)]

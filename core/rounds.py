@@ -100,6 +100,10 @@ class Rounds:
         row = self._records.row("SELECT MAX(round) r FROM rounds")
         return None if row is None else row["r"]
 
+    def following(self) -> int:
+        """The number of the round that is entered next."""
+        return (self.last() or 0) + 1
+
     def checkpoint(self, round_: int) -> str | None:
         """Where a round's checkpoint lies, relative to the workspace; None if there is no such round."""
         row = self._records.row("SELECT checkpoint FROM rounds WHERE round = ?", (round_,))

@@ -122,13 +122,23 @@ class Store:
         """
         with self._lock:
             if self._predictor is None or self._predictor[0] != round_:
-                place = self.rounds.checkpoint(round_)
-                if place is None:
-                    last = self.rounds.last()
-                    known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
-                    raise CheckpointError(f"There is no round {round_}; {known}.")
-                self._predictor = (round_, self.load(self.workspace / place))
+                self._predictor = (round_, self.load(self.checkpoint(round_)))
             return self._predictor[1]
+
+    def checkpoint(self, round_: int) -> Path:
+        """The checkpoint of a round that is entered.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such round.
+        """
+        place = self.rounds.checkpoint(round_)
+        if place is None:
+            last = self.rounds.last()
+            known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
+            raise CheckpointError(f"There is no round {round_}; {known}.")
+        return self.workspace / place
 
     def load(self, folder: Path) -> Predictor:
         """A checkpoint or kept moment, also one of the user's own network if that was given; raises as :meth:`predictor`."""
@@ -158,7 +168,7 @@ class Store:
     def _own_class(self, round_: int) -> str:
         """Of a round that is entered; "" where it is built in, or the checkpoint is damaged: whoever loads it is told."""
         try:
-            return load_card(self.workspace / str(self.rounds.checkpoint(round_))).own_class
+            return load_card(self.checkpoint(round_)).own_class
         except CheckpointError:
             return ""
 

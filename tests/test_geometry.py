@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
-from core.geometry import Box, mirrored, polygons_to_mask, tile_boxes
+from core.geometry import Box, bounds, mirrored, polygons_to_mask, tile_boxes
 
 
 def test_a_box_names_its_pixels():
@@ -57,3 +57,13 @@ def test_mirrored_positions():
     """Positions fold at both ends without repeating the edge."""
     assert mirrored(np.arange(-4, 8), 3).tolist() == [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]
     assert mirrored(np.arange(-2, 3), 1).tolist() == [0] * 5
+
+
+def test_the_smallest_box_holds_what_is_true_and_nothing_where_nothing_is() -> None:
+    """Half-open, and moved along with its tile."""
+    mask = np.zeros((9, 7), bool)
+    assert bounds(mask) is None
+    mask[2, 5] = mask[6, 3] = True
+    found = bounds(mask)
+    assert found == Box(2, 3, 7, 6)
+    assert found.shifted(10, 20) == Box(12, 23, 17, 26)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.place import open_project
+from app.api.place import open_project, stamped
+from app.api.place import picture as answered
 from app.guard import Refusal
 from app.pictures import resized, tint
 from app.wire import number
@@ -26,12 +25,9 @@ def prediction(request: Request) -> Response:
     factor = max(1.0, max(mask.shape) / number(request, "side", FRAME_SIDE, 16, FRAME_SIDE))
     height, width = (max(1, round(length / factor)) for length in mask.shape)
     body = tint(resized(mask, (height, width)), {c.id: c.color for c in project.classes})
-    current = request.query_params.get("v") == version(project, moment)
-    cache = "private, max-age=31536000, immutable" if current else "private, no-cache"
-    return Response(body, media_type="image/png", headers={"Cache-Control": cache, "Content-Encoding": "identity"})
+    return answered(request, body, version(project, moment))
 
 
 def version(project: Project, moment: Moment) -> str:
     """A text that changes with the colours, and with a training of the same number that was begun anew."""
-    facts = (moment.seconds, moment.step, moment.size, moment.created, [c.color for c in project.classes])
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return stamped((moment.seconds, moment.step, moment.size, moment.created, [c.color for c in project.classes]))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from starlette.requests import Request
@@ -50,6 +51,19 @@ def place(request: Request) -> Place:
     if not 0 <= z < depth:
         raise Refusal(404, f"There is no slice {z}; the volume has {depth}, counted from 0.")
     return project, volume, z
+
+
+def stamped(facts: Sequence[object]) -> str:
+    """A short text that changes with the facts, for an address under which a browser may keep what it got."""
+    return hashlib.sha256(repr(list(facts)).encode()).hexdigest()[:16]
+
+
+def picture(request: Request, body: bytes, version: str) -> Response:
+    """A PNG, which the browser keeps if the version in its address stands."""
+    current = request.query_params.get("v") == version
+    cache = "private, max-age=31536000, immutable" if current else "private, no-cache"
+    headers = {"Cache-Control": cache, "Content-Encoding": "identity"}  # else Streamlit's gzip squeezes it again
+    return Response(body, media_type="image/png", headers=headers)
 
 
 def source(project: Project, volume: int) -> tuple[Hashable, ...]:

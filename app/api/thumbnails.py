@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal, get_args
 
 import numpy as np
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import kept
-from app.api.place import place, source
+from app.api.place import picture, place, source, stamped
 from app.guard import Refusal
 from app.pictures import ByteCache, confidence_colors, overlay, png, resized
 from app.wire import number
@@ -32,12 +31,9 @@ def thumbnail(request: Request) -> Response:
     """A slice as PNG, ``side`` pixels long at most; the browser keeps it while the version in its address stands."""
     project, volume, z = place(request)
     layer, box = _layer(request), _box(request, project.volumes[volume].slice_shape)
-    picture = _picture(project, volume, z, layer, box, number(request, "side", 160, 16, LARGEST_SIDE))
-    # Asked after the picture was made, which is then at least as new as the version in its address.
-    current = request.query_params.get("v") == version(project, volume, z, layer)
-    cache = "private, max-age=31536000, immutable" if current else "private, no-cache"
-    headers = {"Cache-Control": cache, "Content-Encoding": "identity"}  # else Streamlit's gzip squeezes it again
-    return Response(png(picture), media_type="image/png", headers=headers)
+    made = png(_picture(project, volume, z, layer, box, number(request, "side", 160, 16, LARGEST_SIDE)))
+    # The version is asked for after the picture was made, which is then at least as new as the one in its address.
+    return picture(request, made, version(project, volume, z, layer))
 
 
 def version(project: Project, volume: int, z: int, layer: Layer) -> str:
@@ -47,7 +43,7 @@ def version(project: Project, volume: int, z: int, layer: Layer) -> str:
         facts += [kept.stamp(project, volume, z), [c.color for c in project.classes]]
     if layer == "overlay":
         facts += [(r.id, r.created) for r in project.labelled_slices() if (r.volume, r.z) == (volume, z)]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return stamped(facts)
 
 
 def _picture(project: Project, volume: int, z: int, layer: Layer, box: Box, side: int) -> NDArray[np.uint8]:

@@ -3,6 +3,8 @@
  * taking the revision back, a changed prediction by the one before.
  */
 
+import { keepRecent } from "./recent.js";
+
 /** @typedef {import("./changes.js").Action} Action */
 /** @typedef {{kind: "strokes"} & Action} Strokes */
 /**
@@ -77,10 +79,8 @@ export class Histories {
 
   /** @param {string} base address of the slice @param {History} history @param {{sequence: number, revision: number | null}} state */
   keep(base, history, { sequence, revision }) {
-    this.kept.delete(base);
-    if (!history.known) return;
-    this.kept.set(base, { history, sequence, revision });
-    if (this.kept.size > MOST_SLICES) this.kept.delete(this.kept.keys().next().value);
+    if (history.known) keepRecent(this.kept, base, { history, sequence, revision }, MOST_SLICES);
+    else this.kept.delete(base);
   }
 
   /** The history of a slice that comes back as it was left, else a new one: steps fit no other state. */

@@ -1,5 +1,7 @@
 /** The places a person is led to: the hottest boxes of the slice, and the box drawn by hand. */
 
+import { keepRecent } from "./recent.js";
+
 /** @typedef {import("./raster.js").Rect} Rect */
 /** @typedef {{place: Rect | null, drawn: Rect | null}} Choice */
 
@@ -92,9 +94,8 @@ export class Spots {
   #choose(chosen, drawn) {
     this.chosen = chosen;
     this.drawn = drawn;
-    this.kept.delete(this.base);
-    if (this.region !== null) this.kept.set(this.base, { place: this.place, drawn });
-    if (this.kept.size > MOST_SLICES) this.kept.delete(this.kept.keys().next().value);
+    if (this.region === null) this.kept.delete(this.base);
+    else keepRecent(this.kept, this.base, { place: this.place, drawn }, MOST_SLICES);
   }
 
   /** @param {Rect | null} place */

@@ -1,5 +1,6 @@
 /** The slice's superpixels, fetched tile by tile as they are needed. */
 
+import { keepRecent } from "./recent.js";
 import { toUint16, unframe } from "./wire.js";
 
 const TILE = 512;
@@ -69,8 +70,7 @@ export class Superpixels {
 
   #keep(key, tile) {
     this.failed.delete(key);
-    this.tiles.set(key, tile);
-    if (this.tiles.size > MOST_TILES) this.tiles.delete(this.tiles.keys().next().value);
+    keepRecent(this.tiles, key, tile, MOST_TILES);
     return tile;
   }
 }

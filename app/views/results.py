@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import streamlit as st
 from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.quality import confusion_table, from_facts, scores_table
-from app.routes import result_url
-from app.status import POLL_SECONDS, scores_note, show_end, show_job
+from app.status import POLL_SECONDS, download, scores_note, show_end, show_job
 from core.config import TOLERANCE
 from core.evaluate import class_scores
 from core.geometry import Polygon
@@ -136,27 +134,24 @@ def _scored(project: Project, result: Result) -> None:
     facts = result.facts
     names, scores = from_facts(facts["classes"])
     with st.container(border=True):
-        made = datetime.fromtimestamp(result.created).strftime("%d %b %Y, %H:%M")
         what, truth = project.volumes[result.volume].path.name, Path(facts["truth"]).name
         st.markdown(f"**{what}, round {result.round} against {truth}**  \n"
-                    f"{made}, measured on {plural(facts['pixels'], 'pixel')} of "
+                    f"{_made(result)}, measured on {plural(facts['pixels'], 'pixel')} of "
                     f"{plural(len(facts['slices']), 'slice')} without a label.")  # fmt: skip
         scores_table(names, scores)
         if facts["tolerance_px"] is not None:
             st.caption(f"Boundary F within {facts['tolerance_px']:g} pixels. HD95 is ∞ where a class is missed altogether on too "
                        "many slices.")  # fmt: skip
         confusion_table(names, facts["confusion"])
-        url = html.escape(result_url(project.name, result.path.name), quote=True)
-        st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(result.path.name)}</a>')
+        download(project, result.path.name)
 
 
 def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
     """One finished segmentation: what it is, how much of each class, and its file."""
     volume = project.volumes[result.volume]
-    made = datetime.fromtimestamp(result.created).strftime("%d %b %Y, %H:%M")
     with st.container(border=True):
         left, right = st.columns([1.3, 1], gap="large")
-        left.markdown(f"**{volume.path.name}, segmented with round {result.round}**  \n{made}, "
+        left.markdown(f"**{volume.path.name}, segmented with round {result.round}**  \n{_made(result)}, "
                       f"{plural(volume.depth, 'slice')} in {duration(result.facts.get('seconds'))}"
                       + (", carefully" if result.facts.get("views", 1) > 1 else ""))  # fmt: skip
         left.caption(" ".join(_quality(row) for row in rows[:-1] if row.round == result.round))
@@ -176,10 +171,13 @@ def _region_of(result: Result) -> tuple[Polygon, ...] | None:
     return None if region is None else tuple(tuple((y, x) for y, x in polygon) for polygon in region)
 
 
+def _made(result: Result) -> str:
+    return datetime.fromtimestamp(result.created).strftime("%d %b %Y, %H:%M")
+
+
 def _file(project: Project, result: Result) -> None:
     """A link that streams the file, and where it lies."""
-    url = html.escape(result_url(project.name, result.path.name), quote=True)
-    st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(result.path.name)}</a>')
+    download(project, result.path.name)
     st.caption(f"{result.path.stat().st_size / 1e6:,.1f} MB, one page per slice, values are class ids: "
                + ", ".join(f"{c.id} {c.name}" for c in project.classes))  # fmt: skip
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from core.config import Architecture, TrainConfig
+from core.config import OWN_NOT_GIVEN, Architecture, TrainConfig
 from core.errors import NetworkError
-from core.networks.own import NOT_GIVEN, prepared
+from core.networks.own import prepared
 from core.networks.unet import UNet
 from core.networks.unet3d import UNet3D
 
@@ -71,7 +71,7 @@ def chosen(config: TrainConfig, given: Mapping[str, int], own: nn.Module | None)
         raise NetworkError(
             f"A network was given, but the round trains {config.architecture}; leave the network out."
             if own is not None
-            else NOT_GIVEN
+            else OWN_NOT_GIVEN
         )
     if own is not None:
         return prepared(own, given["in_channels"], given["classes"], config.patch)

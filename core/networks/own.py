@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from core.errors import NetworkError
 
-NOT_GIVEN = "The round trains a network of your own, which only Python can give: call project.train(..., network=...)."
-
 
 def name_of(network: nn.Module) -> str:
     """What a card calls it, for people to read and to know it again: module and class."""

@@ -1,0 +1,12 @@
+/** What is kept for the last few keys. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { keepRecent } from "../../app/editor/recent.js";
+
+test("beyond the most, the one that was put there the longest ago goes", () => {
+  const kept = new Map();
+  for (const key of ["a", "b", "a", "c"]) keepRecent(kept, key, key.toUpperCase(), 2);
+  assert.deepEqual([...kept], [["a", "A"], ["c", "C"]]);
+});
