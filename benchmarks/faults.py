@@ -43,7 +43,7 @@ from core.config import Architecture, AugmentConfig, TrainConfig  # noqa: E402
 from core.dataset import Patches, drawn_side  # noqa: E402
 from core.hardware import autocast  # noqa: E402
 from core.metrics import confusion, dice  # noqa: E402
-from core.networks import build  # noqa: E402
+from core.networks import arguments, build  # noqa: E402
 from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
 from core.predict import Predictor, ready  # noqa: E402
 from core.segmenter import Segmenter, schedule  # noqa: E402
@@ -61,10 +61,11 @@ FLAT = 1 / 8
 
 @dataclass(frozen=True)
 class Learner:
-    """How patches are changed, and whether the light of slices is flattened before."""
+    """How patches are changed, whether the light of slices is flattened before, and the network's own surroundings."""
 
     augment: AugmentConfig
     flat: bool = False
+    local: int = 0
 
 
 _NO_FAULTS = {"elastic": 0.0, "blur": 0.0, "curtain": 0.0, "shadow": 0.0, "charging": 0.0, "jumps": 0.0}
@@ -73,7 +74,9 @@ LEARNERS = {
     "plain": Learner(_PLAIN),
     "plain, flattened": Learner(_PLAIN, flat=True),
     "tones": Learner(AugmentConfig(**_NO_FAULTS)),
-    "full": Learner(AugmentConfig()),
+    "augmented": Learner(AugmentConfig()),
+    "plain, surroundings": Learner(_PLAIN, local=TrainConfig.local),
+    "full": Learner(AugmentConfig(), local=TrainConfig.local),
 }
 
 
@@ -181,11 +184,12 @@ def score(predictor: Predictor, volume: Volume, slices: Callable[[int], Slice]) 
 
 def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module, dict[str, Any]]:
     """Train as ``core.train`` does, by the seconds of the processor; the averaged network and what it cost."""
-    config = TrainConfig(seed=cell.seed, seconds=cell.seconds, augment=LEARNERS[cell.learner].augment)
+    learner = LEARNERS[cell.learner]
+    config = TrainConfig(seed=cell.seed, seconds=cell.seconds, augment=learner.augment, local=learner.local)
     torch.manual_seed(cell.seed)
     patches = Patches(painted, classes, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=cell.seed)
-    network = build(Architecture.UNET, {"in_channels": 1, "classes": classes, "channels": config.channels, "depth": config.depth})
-    module = Segmenter(network, config, patches.counts)
+    network = build(Architecture.UNET, arguments(config, 1, classes))
+    module = Segmenter(network, config, patches.counts, patches.epoch)
     optimiser = module.configure_optimizers()
     began, step, augmenting = time.process_time(), 0, 0.0
     while (used := time.process_time() - began) < cell.seconds:
@@ -256,7 +260,9 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     options = parser(__doc__, "a few seconds for each training, the phantom only")
     options.add_argument("--seconds", type=float, default=SECONDS, help="processor seconds of a training")
-    options.add_argument("--learners", default="plain;tones;full", help="separated by semicolons; the goals are about the last")
+    options.add_argument(
+        "--learners", default="plain;augmented;full", help="separated by semicolons; the goals are about the last"
+    )
     options.add_argument("--results", type=Path, help="file of measured cells, carried on")
     options.add_argument("--only", choices=VOLUMES, help="one volume")
     return options.parse_args()

@@ -127,6 +127,10 @@ class AugmentConfig(_Checked):
         return tuple(f.name for f in fields(cls) if f.name not in ("curtain_along", "share"))
 
 
+LOCAL_STEP = 8
+"""The deviation of the surroundings is a multiple of this, in pixels."""
+
+
 class Architecture(StrEnum):
     """Networks that a round may train; see ``core.networks``.
 
@@ -163,6 +167,10 @@ class TrainConfig(_Checked):
     neighbours: int = _option(
         0, "Slices on each side that the network sees beside the slice itself; it labels that slice alone.", at_least=0, at_most=3
     )
+    local: int = _option(
+        16, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
+        at_least=0, at_most=256,
+    )  # fmt: skip
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
     loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
     epochs: float | None = _option(
@@ -186,6 +194,8 @@ class TrainConfig(_Checked):
                 f"neighbours is {self.neighbours}; with architecture {self.architecture} allowed is 1 or more, and fewer than "
                 f"depth, which is {self.depth}."
             )
+        if self.local % LOCAL_STEP:
+            raise ValueError(f"local is {self.local}; allowed are multiples of {LOCAL_STEP}, and 0.")
         grid = 2 ** (self.depth + 1)
         if self.architecture.startswith("monai"):
             grid = max(grid, 16)  # of those whose depth is fixed

@@ -18,7 +18,7 @@ from core.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.checkpoints import Card
 from core.geometry import Box
 from core.moments import Frame, cut, keep, moment_facts, step_folder
-from core.predict import Predictor, Scores, winners
+from core.predict import Predictor, Scores
 
 MOMENTS = 10
 """Moments of a training at most, its end among them."""
@@ -142,8 +142,7 @@ class Feedback(Callback):
         """The frame, and its mask and confidence; the first time it is cut to what the machine can afford."""
         whole = self._frame or self._watched.frame
         started = time.perf_counter()
-        ((_, probabilities),) = predictor.boxes(self._watched.image, [whole.box], self._grey)
-        mask, confidence = winners(probabilities)
+        ((_, mask, confidence),) = predictor.winners(self._watched.image, [whole.box], self._grey)
         if self._frame is None:
             self._frame = affordable(whole, time.perf_counter() - started, self._clock.budget)
         y, x = self._frame.box.y0 - whole.box.y0, self._frame.box.x0 - whole.box.x0

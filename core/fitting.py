@@ -68,7 +68,7 @@ class Fitting:
         self.network = arguments(config, in_channels, len(class_names))
         seed_everything(config.seed, verbose=False)
         self.own_class = "" if network is None else name_of(network)
-        self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts)
+        self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts, self.patches.epoch)
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         epoch = self.patches.epoch
         self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))

@@ -124,14 +124,16 @@ def masked_loss(scores: Tensor, labels: Tensor, weights: Tensor, loss: str = "cr
 
 
 def class_weights(counts: NDArray[np.int64]) -> Tensor:
-    """Weights float32 ``(K,)``: rarer classes count more, by the cube root of how much rarer, at most 4 times the mean.
+    """Weights float32 ``(K,)``: rarer classes count more, by the sixth root of how much rarer, at most 4 times the mean.
+
+    Half of the patches are drawn by class already, so that more would be too much; see ``docs/experiments.md``, 2026-11-26.
 
     An empty class has weight 1; it is in no label, so the weight is never used.
     """
     present = counts > 0
     weights = np.ones(len(counts), np.float32)
     share = counts[present] / counts.sum()
-    weights[present] = share ** (-1 / 3)
+    weights[present] = share ** (-1 / 6)
     weights[present] /= (weights[present] * share).sum()
     return torch.from_numpy(np.minimum(weights, 4.0))
 

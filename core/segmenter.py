@@ -20,12 +20,19 @@ from core.errors import TrainingError
 from core.hardware import channels_last
 from core.losses import class_weights, masked_loss
 from core.muon import Muon
+from core.networks.unet import ChannelDropout
 
 WARM_UP = 0.04
 """Share of the budget in which the learning rate climbs to its peak."""
 
 ADAM_SHARE = 0.04
 """Learning rate of what Muon does not move, as a share of its own."""
+
+DROPOUT = 0.3
+"""Share of the channels dropped once a training repeats itself, see :func:`dropout`."""
+
+REPEATED_STEPS, REPEATED_EPOCHS = 1500, 150
+"""Up to here nothing is dropped; from two and a half times both on, the full share."""
 
 OPTIMISER = "muon-2"
 """Recorded with the resume state, which fits no other."""
@@ -42,16 +49,19 @@ class Segmenter(LightningModule):
         How to train.
     counts
         Labelled pixels of each class, int64 ``(K,)``.
+    epoch
+        Steps in which as much is drawn as is labelled.
     """
 
-    def __init__(self, network: nn.Module, config: TrainConfig, counts: NDArray[np.int64]) -> None:
+    def __init__(self, network: nn.Module, config: TrainConfig, counts: NDArray[np.int64], epoch: float = math.inf) -> None:
         super().__init__()
         self.network = channels_last(network)
         self.average = AveragedModel(network, multi_avg_fn=_average, use_buffers=True)
         self.average.requires_grad_(False)
         self.class_weights: Tensor
         self.register_buffer("class_weights", class_weights(counts), persistent=False)
-        self.config = config
+        self.config, self.epoch = config, epoch
+        self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
         self.share_used = 0.0
         """Share of the time budget that is used up, set by the clock before every step."""
         self.facts: dict[str, Any] = {}
@@ -75,6 +85,8 @@ class Segmenter(LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self.optimiser.set_share(schedule(self.share_used))
+        for one in self._dropouts:
+            one.p = dropout(self.global_step, self.epoch)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         # Lightning's own clipping refuses fused optimisers even where nothing is scaled.
@@ -99,6 +111,12 @@ def schedule(share_used: float) -> float:
         return max(share_used / WARM_UP, 0.02)
     rest = min(1.0, (share_used - WARM_UP) / (1 - WARM_UP))
     return 0.5 * (1 + math.cos(math.pi * rest))
+
+
+def dropout(step: int, epoch: float) -> float:
+    """Share of the deepest channels that is dropped: some only when a long training sees few labels again and again."""
+    repeated = min(step / REPEATED_STEPS, step / epoch / REPEATED_EPOCHS)
+    return DROPOUT * min(1.0, max(0.0, (repeated - 1) / 1.5))
 
 
 def _average(averaged: Sequence[Tensor], current: Sequence[Tensor], number: Tensor | int) -> None:

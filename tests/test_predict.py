@@ -18,7 +18,7 @@ from core.config import PredictConfig
 from core.errors import CheckpointError, VolumeError
 from core.geometry import Box
 from core.networks import build
-from core.predict import Predictor, cross_entropy, labelled_boxes, ready, score
+from core.predict import Predictor, cross_entropy, labelled_boxes, ready, score, winners
 from tests.slices import Drawn
 
 CPU = torch.device("cpu")
@@ -103,6 +103,15 @@ class Leaning(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         left = image.roll(1, dims=-1) * self.scale
         return torch.cat([-left, left], dim=1)
+
+
+def test_the_likeliest_class_and_its_probability() -> None:
+    """As NumPy finds them; of several that are equally likely the first."""
+    rng = np.random.default_rng(0)
+    probabilities = rng.integers(0, 4, (7, 30, 40)).astype(np.float32) / 8  # with many ties
+    mask, confidence = winners(torch.from_numpy(probabilities))
+    np.testing.assert_array_equal(mask, probabilities.argmax(axis=0))
+    np.testing.assert_array_equal(confidence, np.rint(255 * probabilities.max(axis=0)))
 
 
 @pytest.mark.parametrize("views", [2, 4, 8])

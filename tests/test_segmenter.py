@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from core.segmenter import _average, schedule
+from core.config import TrainConfig
+from core.networks import arguments, build
+from core.segmenter import DROPOUT, Segmenter, _average, dropout, schedule
 
 
 def test_the_learning_rate_climbs_and_falls() -> None:
@@ -14,6 +17,30 @@ def test_the_learning_rate_climbs_and_falls() -> None:
     assert rates[0] == 0.02
     assert rates[2] == 1.0
     assert rates[2] > rates[3] > rates[4] > rates[5] == 0.0
+
+
+def test_channels_are_dropped_only_once_few_labels_are_repeated_for_long() -> None:
+    """Neither in a short training of few labels nor in a long one of many; fully in a long one of few."""
+    few, many = 8.0, 1000.0  # steps of an epoch
+    assert dropout(1400, few) == 0
+    assert dropout(6000, many) == 0
+    assert 0 < dropout(2500, few) < DROPOUT
+    assert dropout(6000, few) == DROPOUT
+    assert dropout(10_000, float("inf")) == 0
+
+
+def test_the_networks_own_dropout_is_set_before_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It changes what a network gives while it trains, and never what it predicts."""
+    config = TrainConfig(channels=4, depth=2, patch=64)
+    network = build("unet", arguments(config, 1, 2))
+    segmenter = Segmenter(network, config, np.array([5, 5]), epoch=1.0)
+    segmenter.configure_optimizers()
+    monkeypatch.setattr(Segmenter, "global_step", 10_000)
+    segmenter.on_train_batch_start(None, 0)
+    image = torch.randn(1, 1, 64, 64)
+    assert not torch.equal(network(image), network(image))
+    network.eval()
+    assert torch.equal(network(image), network(image))
 
 
 def test_the_average_follows_quickly_at_first() -> None:

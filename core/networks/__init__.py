@@ -18,8 +18,8 @@ Limits = Mapping[str, tuple[int, int]]
 _SIZES: Limits = {"in_channels": (1, 64), "classes": (2, 255), "channels": (4, 256)}
 
 LIMITS: Mapping[str, Limits] = {
-    Architecture.UNET: {**_SIZES, "depth": (1, 6)},
-    Architecture.UNET_3D: {**_SIZES, "depth": (2, 6), "slices": (3, 7)},
+    Architecture.UNET: {**_SIZES, "depth": (1, 6), "local": (0, 256)},
+    Architecture.UNET_3D: {**_SIZES, "depth": (2, 6), "slices": (3, 7), "local": (0, 256)},
     Architecture.MONAI_BASIC_UNET: _SIZES,
     Architecture.MONAI_UNET: {**_SIZES, "depth": (1, 6)},
     Architecture.MONAI_DYN_UNET: {**_SIZES, "depth": (2, 6)},
@@ -31,6 +31,9 @@ LIMITS: Mapping[str, Limits] = {
 
 _BUILT_IN: Mapping[str, Callable[..., nn.Module]] = {Architecture.UNET: UNet, Architecture.UNET_3D: UNet3D}
 
+LATER = {"local": 0}
+"""Arguments that cards of earlier versions lack, and what they were then."""
+
 _OWN = ("in_channels", "classes")
 """What is told of a user's own network, which is built by the user."""
 
@@ -41,8 +44,8 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
     Parameters
     ----------
     config
-        Channels of the first level, ``depth`` levels below it, ``slices`` that are stacked, and the side of a patch, which
-        is the ``window`` of a network that takes images of one size only.
+        Channels of the first level, ``depth`` levels below it, ``slices`` that are stacked, the deviation ``local`` of the
+        surroundings, and the side of a patch, which is the ``window`` of a network that takes images of one size only.
     in_channels
         Channels of one slice.
     classes
@@ -55,6 +58,7 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
         "depth": config.depth,
         "window": config.patch,
         "slices": 2 * config.neighbours + 1,
+        "local": config.local,
     }
     return {name: known[name] for name in LIMITS.get(config.architecture, _OWN)}
 
@@ -96,6 +100,7 @@ def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
     if architecture not in LIMITS:
         raise ValueError(f"architecture is {architecture!r}; allowed is one of {', '.join(LIMITS)}")
     limits = LIMITS[architecture]
+    given = {**{name: value for name, value in LATER.items() if name in limits}, **given}
     if given.keys() != limits.keys():
         raise ValueError(f"{architecture} takes {', '.join(limits)}, got {', '.join(given)}")
     for name, (low, high) in limits.items():

@@ -13,8 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from core.networks.local import CELLS, Surroundings
+
 FOLD = 2
 """Pixels of the image along each side of a pixel of the first level."""
+
+DROPPED = 2
+"""Deepest levels of which channels may be dropped while training."""
 
 
 class ConvNorm(nn.Module):
@@ -51,6 +56,33 @@ class Block(nn.Module):
         return functional.relu(x + self.second(x))
 
 
+class ChannelDropout(nn.Dropout2d):
+    """Off until training switches it on, see ``core.segmenter``."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+
+class Stem(Block):
+    """A block on an image folded, 2 x 2 pixels into channels, perhaps with what :class:`Surroundings` puts beside it.
+
+    ``(B, C, H, W)`` to ``(B, channels, H / 2, W / 2)``.
+    """
+
+    def __init__(self, in_channels: int, channels: int, local: int) -> None:
+        if local % (FOLD * CELLS):
+            raise ValueError(f"local is {local}; allowed are multiples of {FOLD * CELLS}")
+        super().__init__(in_channels * FOLD**2 * (2 if local else 1), channels)
+        self.surroundings = Surroundings(local // FOLD) if local else None
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = functional.pixel_unshuffle(image, FOLD)  # (B, C * 4, H / 2, W / 2)
+        if self.surroundings is not None:
+            each = x.reshape(-1, FOLD**2, *x.shape[2:])  # every channel has surroundings of its own
+            x = self.surroundings(each).reshape(len(x), -1, *x.shape[2:])
+        return super().forward(x.contiguous(memory_format=torch.channels_last))
+
+
 class Merge(nn.Module):
     """What comes from below, lifted to twice the size, added to what was kept above; then one convolution.
 
@@ -80,15 +112,19 @@ class UNet(nn.Module):
         Channels of the first level; doubled at each level below.
     depth
         Levels below the first.
+    local
+        Deviation, in pixels, of the surroundings whose mean and contrast are taken off in a second copy of the image, a
+        multiple of 8; 0 for no such copy.
     """
 
-    def __init__(self, in_channels: int, classes: int, channels: int = 24, depth: int = 4) -> None:
+    def __init__(self, in_channels: int, classes: int, channels: int = 24, depth: int = 4, local: int = 0) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(depth + 1)]
         self.stride = FOLD * 2**depth
-        self.stem = Block(in_channels * FOLD**2, widths[0])
+        self.stem = Stem(in_channels, widths[0], local)
         self.down = nn.ModuleList(Block(a, b) for a, b in pairwise(widths))
         self.up = nn.ModuleList(Merge(b, a) for a, b in pairwise(widths))
+        self.dropout = ChannelDropout()
         self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -96,13 +132,13 @@ class UNet(nn.Module):
 
         ``H`` and ``W`` are multiples of ``stride``.
         """
-        x = functional.pixel_unshuffle(image, FOLD)  # (B, C * 4, H / 2, W / 2)
-        x = x.contiguous(memory_format=torch.channels_last)
-        x = self.stem(x)
+        x = self.stem(image)
         skips = []
-        for block in self.down:
+        for level, block in enumerate(self.down, start=1):
             skips.append(x)
             x = block(functional.max_pool2d(x, 2))
+            if level > len(self.down) - DROPPED:
+                x = self.dropout(x)
         # x: (B, channels * 2 ** depth, H / stride, W / stride)
         for merge in reversed(self.up):
             x = merge(x, skips.pop())

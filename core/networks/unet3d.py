@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.networks.unet import FOLD, Block, Merge, fuse
+from core.networks.unet import DROPPED, FOLD, Block, ChannelDropout, Merge, Stem, fuse
 
 FLAT = 2
 """Levels that look at each slice by itself."""
@@ -34,6 +34,8 @@ class UNet3D(nn.Module):
         Levels below the first.
     slices
         An odd number of slices, 3 or more.
+    local
+        As for :class:`core.networks.unet.UNet`.
 
     Raises
     ------
@@ -41,7 +43,7 @@ class UNet3D(nn.Module):
         If the slices are not odd, do not divide the channels, or are too many for the levels.
     """
 
-    def __init__(self, in_channels: int, classes: int, channels: int, depth: int, slices: int) -> None:
+    def __init__(self, in_channels: int, classes: int, channels: int, depth: int, slices: int, local: int = 0) -> None:
         super().__init__()
         if slices % 2 == 0 or in_channels % slices:
             raise ValueError(f"slices is {slices}; allowed is an odd divisor of the {in_channels} channels")
@@ -52,12 +54,13 @@ class UNet3D(nn.Module):
         self.slices = slices
         self.joining = range(FLAT, FLAT + slices // 2)
         """Levels that join three slices."""
-        self.stem = Block(in_channels // slices * FOLD**2, widths[0])
+        self.stem = Stem(in_channels // slices, widths[0], local)
         self.down = nn.ModuleList(
             Block(3 * above if level in self.joining else above, below)
             for level, (above, below) in enumerate(pairwise(widths), start=1)
         )
         self.up = nn.ModuleList(Merge(below, above) for above, below in pairwise(widths))
+        self.dropout = ChannelDropout()
         self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -67,7 +70,6 @@ class UNet3D(nn.Module):
         """
         slices = self.slices
         x = image.reshape(len(image) * slices, -1, *image.shape[2:])  # (B * slices, C, H, W)
-        x = functional.pixel_unshuffle(x, FOLD).contiguous(memory_format=torch.channels_last)
         x = self.stem(x)
         skips = []
         for level, block in enumerate(self.down, start=1):
@@ -77,6 +79,8 @@ class UNet3D(nn.Module):
                 x = joined(x, slices)
                 slices -= 2
             x = block(x)
+            if level > len(self.down) - DROPPED:
+                x = self.dropout(x)
         for merge in reversed(self.up):
             x = merge(x, skips.pop())
         return functional.pixel_shuffle(self.head(x), FOLD)  # (B, classes, H, W)

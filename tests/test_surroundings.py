@@ -1,0 +1,135 @@
+"""The second copy of the image, less its surroundings: what it takes away, what it keeps, and that tiles do not show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from core import normalisation
+from core.checkpoints import Card
+from core.config import PredictConfig, TrainConfig
+from core.networks import arguments, build
+from core.networks.local import Surroundings
+from core.networks.unet import Stem
+from core.networks.unet3d import UNet3D
+from core.predict import Predictor, ready
+
+SIDE = 160
+
+
+def texture(seed: int = 0) -> Tensor:
+    """Grain of mean 0 and deviation 1, float32 ``(1, 1, SIDE, SIDE)``."""
+    return torch.randn(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+
+
+def local(image: Tensor, sigma: int = 16) -> Tensor:
+    """The second copy of an image of one channel."""
+    return Surroundings(sigma)(image)[:, 1:]
+
+
+def ramp() -> Tensor:
+    """From -1 to 1 across the image."""
+    return torch.linspace(-1, 1, SIDE).expand(1, 1, SIDE, SIDE)
+
+
+def test_the_image_itself_is_kept() -> None:
+    """Nothing is lost: how bright a region is stays to be seen."""
+    image = texture()
+    assert torch.equal(Surroundings(16)(image)[:, :1], image)
+
+
+def test_a_shadow_goes() -> None:
+    """Grain under light that falls to a third, and with it the contrast, looks nearly as without."""
+    image = texture()
+    dark = image * torch.exp(ramp() * 0.55) + 2 * ramp()
+    assert (dark - image).abs().mean() > 0.8
+    inner = (slice(None), slice(None), slice(16, -16), slice(16, -16))
+    assert (local(dark) - local(image))[inner].abs().mean() < 0.12
+
+
+def test_every_pixel_is_measured_against_its_neighbourhood() -> None:
+    """The value is that of the definition, computed by a blur of every pixel."""
+    image, sigma = functional.avg_pool2d(texture(3), 5, stride=1, padding=2) * 3, 16
+    at = torch.arange(-64, 65).float()
+    kernel = torch.exp(-0.5 * (at / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+
+    def blur(x: Tensor) -> Tensor:
+        return functional.conv2d(functional.conv2d(x, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+
+    mean = blur(image)
+    deviation = (blur(image * image) - mean**2).sqrt()
+    inner = slice(64, SIDE - 64)
+    expected = (image[..., inner, inner] - mean) / (deviation + 0.3)
+    assert (local(image)[..., inner, inner] - expected).abs().max() < 0.1
+
+
+def test_noise_of_an_even_region_is_not_blown_up() -> None:
+    """Where the contrast is a twentieth of the slice's, it stays below a fifth."""
+    assert local(texture() * 0.05).std() < 0.2
+
+
+def test_a_constant_image_is_finite() -> None:
+    """No contrast at all gives 0, and a gradient would be finite too."""
+    assert local(torch.full((1, 1, SIDE, SIDE), 3.0)).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 200), (36, 44)])
+def test_any_size_is_taken(shape: tuple[int, int]) -> None:
+    """Also images smaller than their surroundings, and those that the cells do not divide."""
+    out = Surroundings(16)(torch.randn(2, 4, *shape))
+    assert out.shape == (2, 8, *shape)
+    assert out.isfinite().all()
+
+
+def test_channels_have_surroundings_of_their_own() -> None:
+    """A bright channel does not change what is seen of another."""
+    torch.manual_seed(0)
+    stem = Stem(2, 4, 16)
+    seen: list[Tensor] = []
+    stem.surroundings.register_forward_hook(lambda module, given, out: seen.append(out.unflatten(0, (1, 2))))  # type: ignore[union-attr]
+    one = texture()
+    stem(torch.cat([one, texture(1)], 1))
+    stem(torch.cat([one, texture(2) + 4], 1))
+    assert torch.equal(seen[0][:, 0], seen[1][:, 0])
+    assert not torch.equal(seen[0][:, 1], seen[1][:, 1])
+
+
+def test_slices_of_a_stack_have_surroundings_of_their_own() -> None:
+    """The 3D network takes the stack as it is: each slice is given its second copy inside."""
+    network = UNet3D(3, 2, channels=4, depth=2, slices=3, local=16)
+    assert network.stem.first.conv.in_channels == 8
+    assert network(torch.randn(1, 3, 64, 64)).shape == (1, 2, 64, 64)
+
+
+@pytest.mark.parametrize("wrong", [4, 12, 300])
+def test_other_deviations_are_refused(wrong: int) -> None:
+    """One sentence says which there are."""
+    with pytest.raises(ValueError, match=r"local is \d+; allowed"):
+        TrainConfig(local=wrong)
+    with pytest.raises(ValueError, match=r"local is \d+; allowed"):
+        build("unet", arguments(TrainConfig(), 1, 2) | {"local": wrong})
+
+
+def test_a_card_of_an_earlier_version_has_none() -> None:
+    """Networks trained before there was a second copy are built as they were."""
+    given = arguments(TrainConfig(local=0), 1, 2)
+    older = {name: value for name, value in given.items() if name != "local"}
+    assert build("unet", older).state_dict().keys() == build("unet", given).state_dict().keys()
+    assert build("unet", older).stem.surroundings is None  # type: ignore[union-attr]
+
+
+def test_tiles_do_not_show() -> None:
+    """The surroundings end within the context: a slice cut small gives what it gives whole."""
+    torch.manual_seed(0)
+    network = build("unet", {"in_channels": 1, "classes": 2, "channels": 4, "depth": 1, "local": 16})
+    card = Card("unet", {}, ("a", "b"), 1, normalisation.NAME, {}, 0)
+    slice_ = (np.random.default_rng(0).normal(100, 20, (1, 300, 260)) + np.linspace(0, 80, 260)).astype(np.uint8)
+    found = [
+        Predictor(ready(network, torch.device("cpu")), card, PredictConfig(tile=tile, context=96)).probabilities(slice_)
+        for tile in (64, 1024)
+    ]
+    assert np.abs(found[0] - found[1]).max() < 0.01
