@@ -22,8 +22,8 @@ def logs() -> bool:
     return bool(session.count("tensorboard"))
 
 
-def ask() -> TrainConfig:
-    """The form; the settings as they stand in it now."""
+def ask(*, first: bool) -> TrainConfig:
+    """The form; the settings as they stand in it now. ``first`` says that no round was trained yet."""
     before = chosen()
     seconds = st.number_input(
         "Seconds of training",
@@ -35,7 +35,7 @@ def ask() -> TrainConfig:
     )
     picked: dict[str, Any] = {"seconds": float(seconds)}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
-        picked |= networks.ask(before)
+        picked |= networks.ask(before, first=first)
         picked["loss"] = _loss(before)
         picked |= _stop_rules(before)
         wanted = st.checkbox("Write logs for TensorBoard", value=logs(),

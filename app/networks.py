@@ -1,4 +1,4 @@
-"""Which network the next round trains: a part of the form on the Rounds page."""
+"""Which network the next round trains and what it begins with: a part of the form on the Rounds page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.config import Architecture, TrainConfig, help_text, setting
+from core.config import Architecture, Start, TrainConfig, help_text, setting
 
 _NAMES = {
     Architecture.UNET: "U-Net (the default)",
@@ -21,9 +21,15 @@ _NAMES = {
 }
 """All that a form can choose: a network of one's own is given from Python."""
 
+_STARTS = {
+    Start.WARM: "the model of the last round",
+    Start.SHRINK: "that model, half forgotten",
+    Start.FRESH: "nothing",
+}
 
-def ask(before: TrainConfig) -> dict[str, Any]:
-    """The form; its settings by name of :class:`core.config.TrainConfig`."""
+
+def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
+    """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
     names = list(_NAMES)
     architecture = st.selectbox(
         "Network",
@@ -42,4 +48,18 @@ def ask(before: TrainConfig) -> dict[str, Any]:
     )
     if architecture.startswith("monai") and find_spec("monai") is None:
         st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
-    return {"architecture": architecture.value, "neighbours": int(neighbours)}
+    start = before.start if first else _start(before)
+    return {"architecture": architecture.value, "neighbours": int(neighbours), "start": start}
+
+
+def _start(before: TrainConfig) -> str:
+    """What the round begins with, where there is a round before it."""
+    starts = list(_STARTS)
+    chosen = st.selectbox(
+        "Begin with",
+        starts,
+        index=starts.index(Start(before.start)),
+        format_func=_STARTS.__getitem__,
+        help=help_text(TrainConfig, "start"),
+    )
+    return chosen.value

@@ -148,6 +148,14 @@ class Architecture(StrEnum):
     OWN = "own"
 
 
+class Start(StrEnum):
+    """What a round may begin with; see ``core.begin``."""
+
+    WARM = "warm"
+    SHRINK = "shrink"
+    FRESH = "fresh"
+
+
 OWN_NOT_GIVEN = "The round trains a network of your own, which only Python can give: call project.train(..., network=...)."
 
 
@@ -171,6 +179,12 @@ class TrainConfig(_Checked):
         16, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
         at_least=0, at_most=256,
     )  # fmt: skip
+    start: str = _option(
+        Start.WARM.value,
+        "What training begins with: warm, the weights of the round before; shrink, half of these and half of weights newly drawn "
+        "at random; fresh, random weights.",
+        choices=tuple(Start),
+    )
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
     loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
     epochs: float | None = _option(
@@ -202,6 +216,11 @@ class TrainConfig(_Checked):
         if self.patch % grid or self.patch < 2 * grid:
             allowed = f"multiples of {grid} from {2 * grid} on"
             raise ValueError(f"patch is {self.patch}; with depth {self.depth} allowed are {allowed}.")
+
+    @property
+    def inherits(self) -> bool:
+        """Whether training begins with weights of the round before; one's own network has its own to begin with."""
+        return self.start != Start.FRESH and self.architecture != Architecture.OWN
 
 
 @dataclass(frozen=True)

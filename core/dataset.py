@@ -223,7 +223,7 @@ class Patches(IterableDataset):
         if not self.counts.any():
             raise TrainingError("There are no labelled pixels to train on; label a slice or part of one, then train again.")
         self.start = start
-        self._side, self._inner, self._seed = side, inner, seed
+        self._side, self._inner, self.seed = side, inner, seed
         self.batch = batch
         """May be lowered between two batches."""
         self._cache = SliceCache(slices, neighbours)
@@ -251,7 +251,7 @@ class Patches(IterableDataset):
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``."""
-        rng = np.random.default_rng([self._seed, step])
+        rng = np.random.default_rng([self.seed, step])
         images, labels = zip(*(self._patch(rng) for _ in range(self.batch)), strict=True)
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels))
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import signal
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from lightning.pytorch import Trainer, seed_everything
 from torch.utils.data import DataLoader
 
 from core import callbacks, normalisation
+from core.begin import inherit
 from core.checkpoints import Card, library_versions, now, save
 from core.config import StopRule, TrainConfig
 from core.dataset import LabelledSlice, Patches, drawn_side
@@ -42,7 +44,7 @@ class Fitting:
 
     Parameters
     ----------
-    train, validation, class_names, in_channels, config, report, logs, network
+    train, validation, class_names, in_channels, config, report, logs, network, begins_with
         As for :func:`core.train.fit`.
     state
         File of the resume state.
@@ -59,16 +61,23 @@ class Fitting:
         report: Callable[[Progress], bool],
         logs: Path | None,
         network: nn.Module | None,
+        begins_with: Path | None,
     ) -> None:
         self.config, self.validation, self.class_names = config, validation, class_names
         self.in_channels = in_channels
+        self.begins_with = begins_with if config.inherits else None
+        self.fresh_because = ""
         self.state, self.device = state, choose_device()
         self.weights = [one.weight for one in train]
-        self.patches = _patches(train, len(class_names), config)
+        draws = config.seed
+        if self.begins_with is not None:  # not the same patches again as in the round before
+            draws = zlib.crc32(f"{config.seed} {self.begins_with.name}".encode())
+        self.patches = _patches(train, len(class_names), config, draws)
         self.network = arguments(config, in_channels, len(class_names))
         seed_everything(config.seed, verbose=False)
         self.own_class = "" if network is None else name_of(network)
         self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts, self.patches.epoch)
+        self.segmenter.draws = draws
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         epoch = self.patches.epoch
         self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))
@@ -92,11 +101,13 @@ class Fitting:
 
     def _fingerprint(self) -> str:
         """The same for a training of the same labels, classes and settings; when it is to end may differ."""
-        settings = {name: value for name, value in asdict(self.config).items() if name not in list(StopRule)}
+        apart = [*StopRule, "start"]  # what it is to begin with is told below, where there is something
+        settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
         parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
         own = [self.own_class, parameters]
-        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, *own, labels, self.weights])
+        begun = [] if self.begins_with is None else [self.config.start, self.begins_with.name]
+        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, *own, labels, self.weights, *begun])
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:
@@ -107,12 +118,23 @@ class Fitting:
                 "ones, so train again without resume."
             )
         self.resumed = state is not None
+        self._begin(state)
         step = state["step"] if state is not None else None
         while not self._fits(step):
             self._halve()
             step = self.steps
         if self.reports.cancelled:
             raise Cancelled("Training was stopped; it can be resumed.")
+
+    def _begin(self, state: Mapping[str, Any] | None) -> None:
+        """Take the weights to begin with, or note why they cannot be used; an interrupted training has done so."""
+        network = self.segmenter.network
+        if state is not None:
+            self.fresh_because = state["fresh_because"]
+        elif self.begins_with is not None:
+            self.fresh_because = inherit(network, self.begins_with, self.config, self.network)
+            self.segmenter.average.module.load_state_dict(network.state_dict())
+        self.segmenter.facts["fresh_because"] = self.fresh_because
 
     def _fits(self, step: int | None) -> bool:
         """Train from a step on, None for the first; whether memory held it to the end. Otherwise the state is stored."""
@@ -205,6 +227,7 @@ class Fitting:
             steps=self.steps,
             resumed=self.resumed,
             ended_by=self.ended_by,
+            fresh_because=self.fresh_because,
         )
 
     @property
@@ -227,8 +250,12 @@ class Fitting:
             training=self._facts(),
             versions=library_versions(),
             created=now(),
-            extra=dict(extra or {}),
+            extra={**(extra or {}), **self._begun()},
         )
+
+    def _begun(self) -> dict[str, Any]:
+        """What the card has to correct where the weights to begin with could not be used."""
+        return {"begins_with": None, "fresh_because": self.fresh_because} if self.fresh_because else {}
 
     def _named(self, scores: Scores) -> dict[str, Any]:
         dice = dict(zip(self.class_names, scores.dice, strict=True))
@@ -247,13 +274,13 @@ class Fitting:
         }
 
 
-def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig) -> Patches:
+def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig, seed: int) -> Patches:
     return Patches(
         train,
         classes,
         side=drawn_side(config.patch),
         inner=config.patch,
         batch=config.batch,
-        seed=config.seed,
+        seed=seed,
         neighbours=config.neighbours,
     )

@@ -67,6 +67,8 @@ class FitResult:
         Whether an interrupted training was carried on.
     ended_by
         The rule that ended it.
+    fresh_because
+        Why it began with random weights though it was to begin with an earlier checkpoint; empty where it did not.
     """
 
     checkpoint: Path
@@ -78,3 +80,4 @@ class FitResult:
     resumed: bool
     ended_by: StopRule
     validation_counts: tuple[tuple[int, ...], ...] | None
+    fresh_because: str

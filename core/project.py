@@ -489,7 +489,8 @@ class Project:
         report: Callable[[Progress], bool] | None = None,
         network: nn.Module | None = None,
     ) -> RoundReport:
-        """Train a round in this process on the labels as they are now.
+        """Train a round in this process on the labels as they are now; it begins with the newest round's weights or as
+        ``config.start`` says.
 
         Parameters
         ----------

@@ -6,11 +6,11 @@ import hashlib
 import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.config import StopRule, TrainConfig
+from core.config import Start, StopRule, TrainConfig
 from core.errors import (
     CheckpointError,
     JobError,
@@ -40,7 +40,11 @@ _POINTS_OF_A_CURVE = 400
 
 @dataclass(frozen=True)
 class RoundReport:
-    """What training a round gave; scores are on the held-back pixels, None where nothing could be measured."""
+    """What training a round gave; scores are on the held-back pixels, None where nothing could be measured.
+
+    ``begins_with`` is the round whose weights it began with, None where they were random; ``begun_anew`` says why they were
+    though an earlier round's were wanted, a clause such as ``it began with random weights, because ...``, else None.
+    """
 
     round: int
     seconds: float
@@ -51,11 +55,16 @@ class RoundReport:
     resumed: bool
     ended_by: StopRule
     logs: Path | None
+    begins_with: int | None = None
+    begun_anew: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a round will be trained on, fixed before it starts so that a resume does the same work."""
+    """What a round will be trained on, fixed before it starts so that a resume does the same work.
+
+    ``begins_with`` is the round whose weights it is to begin with, None for random ones or those of the user's own network.
+    """
 
     round: int
     revisions: tuple[int, ...]
@@ -63,6 +72,7 @@ class Plan:
     frame: Frame
     tensorboard: bool = False
     weights: tuple[float, ...] = ()
+    begins_with: int | None = None
 
     def weight(self, volume: int) -> float:
         """How often a volume's labelled pixels are trained on; 1 where the plan says nothing."""
@@ -77,15 +87,16 @@ class Plan:
             "frame": self.frame.as_json(),
             "tensorboard": self.tensorboard,
             "weights": list(self.weights),
+            "begins_with": self.begins_with,
         }
 
     @classmethod
     def from_json(cls, store: Store, stored: Mapping[str, Any]) -> Plan:
         """The plan from a job's record; what a record of an earlier version lacks is as it was then, and a frame is chosen."""
-        revisions, config = tuple(stored["revisions"]), TrainConfig(**stored["train"])
+        revisions, config = tuple(stored["revisions"]), TrainConfig(**{"start": Start.FRESH.value, "local": 0, **stored["train"]})
         frame = Frame.from_json(stored["frame"]) if "frame" in stored else choose_frame(store)
-        weights = tuple(stored.get("weights", ()))
-        return cls(stored["round"], revisions, config, frame, stored.get("tensorboard", False), weights)
+        weights, tensorboard = tuple(stored.get("weights", ())), stored.get("tensorboard", False)
+        return cls(stored["round"], revisions, config, frame, tensorboard, weights, stored.get("begins_with"))
 
 
 def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, tensorboard: bool = False) -> Plan:
@@ -116,7 +127,8 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
             "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
         )
     number, revisions = store.rounds.following(), tuple(head.id for head in heads)
-    return Plan(number, revisions, config, frame or choose_frame(store), tensorboard, weights)
+    begins_with = store.rounds.last() if config.inherits else None
+    return Plan(number, revisions, config, frame or choose_frame(store), tensorboard, weights, begins_with)
 
 
 def interrupted_plan(store: Store) -> Plan:
@@ -169,7 +181,12 @@ def train_round(
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
     score_rounds(store, handle, revisions, validation, {plan.round: scores})
     store.moments.sweep()
-    return entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed)
+    because = fitted.fresh_because
+    return replace(
+        entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed),
+        begins_with=None if because else plan.begins_with,
+        begun_anew=f"it began with random weights, because {because}" if because else None,
+    )
 
 
 def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:
@@ -209,12 +226,14 @@ def _fit(
             "round": plan.round,
             "label_revisions": list(plan.revisions),
             "volume_weights": list(plan.weights),
+            "begins_with": plan.begins_with,
         },
         report=_Reporter(store, handle, plan, report),
         resume=resume,
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
         network=network,
         watched=Watched(frame, image, store.moments.place(plan.round)),
+        begins_with=None if plan.begins_with is None else store.checkpoint(plan.begins_with),
     )
 
 

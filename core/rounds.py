@@ -66,7 +66,7 @@ class Standing:
     seconds
         What they took.
     settings
-        Of its training, but for when it ends and for its seed.
+        Of its training, but for its seed, what it begins with and when it ends.
     """
 
     round: int
@@ -322,7 +322,7 @@ def _network(config: Mapping[str, Any]) -> str:
 def _standing(row: sqlite3.Row, steps: int | None) -> Standing:
     dice = () if row["dice"] is None else tuple(json.loads(row["dice"]))
     stored = {**asdict(TrainConfig()), **json.loads(row["config"])}  # a setting that is younger than the round had its default
-    settings = {name: value for name, value in stored.items() if name != "seed" and name not in list(StopRule)}
+    settings = {name: value for name, value in stored.items() if name not in ("seed", "start", *StopRule)}
     return Standing(row["round"], dice, row["pixels"] or 0, steps, row["seconds"], settings)
 
 

@@ -62,6 +62,8 @@ class Segmenter(LightningModule):
         self.register_buffer("class_weights", class_weights(counts), persistent=False)
         self.config, self.epoch = config, epoch
         self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
+        self.draws = config.seed
+        """Seed of the augmentation."""
         self.share_used = 0.0
         """Share of the time budget that is used up, set by the clock before every step."""
         self.facts: dict[str, Any] = {}
@@ -69,7 +71,7 @@ class Segmenter(LightningModule):
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.global_step)
+        generator = torch.Generator().manual_seed(self.draws * 1_000_003 + self.global_step)
         return augment(images, labels, generator, self.config.patch, self.config.augment)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

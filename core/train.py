@@ -43,6 +43,7 @@ def fit(
     logs: Path | None = None,
     network: nn.Module | None = None,
     watched: Watched | None = None,
+    begins_with: Path | None = None,
 ) -> FitResult:
     """Train a network and store it.
 
@@ -70,6 +71,10 @@ def fit(
         Where ``config.architecture`` is ``own``: the user's network, which is copied; training begins with its weights.
     watched
         What to predict again and again meanwhile, so that its moments are kept; nothing if None.
+    begins_with
+        Checkpoint whose weights training begins with, as ``config.start`` says; random ones if None. Where they cannot be
+        used, training begins with random ones all the same; the card then says ``begins_with`` None and ``fresh_because``. A
+        training that is carried on does not read it again.
 
     Raises
     ------
@@ -91,7 +96,8 @@ def fit(
     with _quiet_lightning(), freed_memory_kept():
         from core.fitting import Fitting
 
-        run = Fitting(train, validation, tuple(class_names), in_channels, config, partial / STATE, report, logs, network)
+        facts = (tuple(class_names), in_channels, config, partial / STATE)
+        run = Fitting(train, validation, *facts, report, logs, network, begins_with)
         run.watch(watched, card)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(partial)
@@ -117,7 +123,12 @@ def _interrupted(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return {"fingerprint": str(state["underpaint"]["fingerprint"]), "step": int(state["global_step"])}
+        facts = state["underpaint"]
+        return {
+            "fingerprint": str(facts["fingerprint"]),
+            "fresh_because": str(facts.get("fresh_because", "")),  # absent in states of earlier versions
+            "step": int(state["global_step"]),
+        }
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"The interrupted training in {path.parent} is damaged and cannot be carried on; train again without resume."

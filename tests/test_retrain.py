@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from core.checkpoints import CARD, load_card
-from core.config import TrainConfig
+from core.checkpoints import CARD, WEIGHTS, load_card
+from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, TrainingError
 from core.jobs import Handle
 from core.labels import Role
 from core.predict import Scores
 from core.project import Project
-from core.retrain import Plan, score_rounds
+from core.retrain import Plan, make_plan, score_rounds
+from core.work import _round
 from tests.conftest import Files
 
 TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)
@@ -90,8 +95,67 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
 def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
     """What its record lacks is as it was then, and a frame is chosen."""
     plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})
-    assert plan == Plan(2, (3,), TrainConfig(seconds=7), project.frame())
+    assert plan == Plan(2, (3,), TrainConfig(seconds=7, start="fresh", local=0), project.frame())
     assert Plan.from_json(project.store, plan.as_json()) == plan
+
+
+def test_a_round_begins_with_the_one_before(project: Project) -> None:
+    """The plan says with which, report and card tell; the first round has none."""
+    plan = make_plan(project.store, TINY)
+    assert plan.begins_with == 1
+    assert Plan.from_json(project.store, plan.as_json()) == plan
+    done = project.train(TINY)
+    assert (done.begins_with, done.begun_anew) == (1, None)
+    cards = [load_card(project.store.checkpoint(number)) for number in (1, 2)]
+    assert [card.extra["begins_with"] for card in cards] == [None, 1]
+    assert [card.config["start"] for card in cards] == ["warm", "warm"]
+
+
+def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -> None:
+    """The newest that is entered, wherever it came from."""
+    project.train(TINY)
+    project.restore(1)
+    assert make_plan(project.store, TINY).begins_with == 3
+
+
+@pytest.mark.parametrize("config", [{"start": "fresh"}, {"architecture": "own"}])
+def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[str, str]) -> None:
+    """Where that is chosen, and where the user's network has weights of its own."""
+    assert make_plan(project.store, replace(TINY, **config)).begins_with is None
+
+
+def test_a_class_may_be_added_between_two_rounds(project: Project) -> None:
+    """The round begins with what fits."""
+    project.set_classes([*(c.name for c in project.classes), "crack"])
+    done = project.train(TINY)
+    assert (done.begins_with, done.begun_anew) == (1, None)
+    assert len(load_card(done.checkpoint).class_names) == len(project.classes)
+
+
+def test_a_round_whose_beginning_is_damaged_is_trained_and_says_so(project: Project) -> None:
+    """In its report, in its card, and in the result of its job beside what speaks against it."""
+    (project.store.checkpoint(1) / WEIGHTS).write_bytes(b"nonsense")
+    plan = make_plan(project.store, TINY)
+    handed: Any = SimpleNamespace(id=1, report=lambda share, message: False, result=None)
+    arguments = {"plan": plan.as_json(), "propose": asdict(ProposeConfig(number=1, scan_seconds=0)), "resume": False}
+    _round(project.store, handed, arguments)
+    because = "the checkpoint round-001 is missing or damaged"
+    assert handed.result["caution"].split("; ")[0] == f"it began with random weights, because {because}"
+    card = load_card(project.store.checkpoint(2))
+    assert (card.extra["begins_with"], card.extra["fresh_because"]) == (None, because)
+    done = project.train(replace(TINY, channels=8))
+    assert done.begins_with is None
+    assert done.begun_anew == "it began with random weights, because round-002 has another network, or one of another size"
+
+
+def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> None:
+    """Though the checkpoint is gone since."""
+    with pytest.raises(Cancelled):
+        project.train(TINY, report=lambda progress: True)
+    shutil.rmtree(project.store.checkpoint(1))
+    done = project.train(resume=True)
+    assert (done.resumed, done.begins_with, done.begun_anew) == (True, 1, None)
+    assert load_card(done.checkpoint).extra["begins_with"] == 1
 
 
 def enter_second_round(project: Project) -> None:

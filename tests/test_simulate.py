@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from core.checkpoints import load_card
 from core.config import AnnotatorConfig, SimulateConfig, TrainConfig
 from core.errors import Cancelled, LabelError, ProjectError
 from core.project import Project, list_projects
@@ -79,6 +80,14 @@ def test_the_loop_improves_on_known_truth(played: Simulation) -> None:
     assert last.mean_dice is not None
     assert last.mean_dice > first.mean_dice + 0.1
     assert (last.dice["pore"] or 0) > (first.dice["pore"] or 0)
+
+
+def test_every_round_begins_with_the_one_before(played: Simulation, workspace: Path) -> None:
+    """As it does for a person."""
+    store = Project.open(workspace, "simulation").store
+    cards = [load_card(store.checkpoint(r.round)) for r in played.rounds]
+
+    assert [card.extra["begins_with"] for card in cards] == [None, 1, 2]
 
 
 def test_every_round_labels_more_and_costs_more(played: Simulation) -> None:

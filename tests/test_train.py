@@ -40,16 +40,17 @@ def trained(
     resume: bool = False,
     logs: Path | None = None,
     network: nn.Module | None = None,
+    begins_with: Path | None = None,
     **config: Any,
 ) -> FitResult:
     """A training of a second on drawn discs."""
     return fit(
         train, validation, class_names=names, in_channels=1, config=TrainConfig(**(QUICK | config)), folder=folder,
-        card={"project": "toy"}, report=report, resume=resume, logs=logs, network=network,
+        card={"project": "toy"}, report=report, resume=resume, logs=logs, network=network, begins_with=begins_with,
     )  # fmt: skip
 
 
-def stopped(folder: Path, logs: Path | None = None, **config: Any) -> Progress:
+def stopped(folder: Path, logs: Path | None = None, begins_with: Path | None = None, **config: Any) -> Progress:
     """A training cancelled after a few steps; its last progress."""
     seen: list[Progress] = []
 
@@ -58,7 +59,7 @@ def stopped(folder: Path, logs: Path | None = None, **config: Any) -> Progress:
         return progress.step >= 3
 
     with pytest.raises(Cancelled):
-        trained(folder, report=report, logs=logs, **({"seconds": 60.0} | config))
+        trained(folder, report=report, logs=logs, begins_with=begins_with, **({"seconds": 60.0} | config))
     return seen[-1]
 
 

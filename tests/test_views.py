@@ -491,6 +491,20 @@ def test_a_round_trains_the_network_that_was_chosen(open_page, trained, monkeypa
     assert not page.exception
 
 
+def test_a_round_begins_with_what_was_chosen(open_page, phantom_project, trained, monkeypatch):
+    """From the second round on; the first has nothing to begin with."""
+    started = []
+    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    assert "Begin with" not in [box.label for box in open_page(phantom_project.workspace, "rounds").selectbox]
+    page = open_page(trained, "rounds")
+    for label in ("that model, half forgotten", "nothing", "the model of the last round"):
+        next(box for box in page.selectbox if box.label == "Begin with").select(label).run()
+        _button(page, "Start").click().run()
+    assert [train.start for train in started] == ["shrink", "fresh", "warm"]
+    assert started[2] == TrainConfig()
+    assert not page.exception
+
+
 def test_a_network_of_ones_own_is_shown_as_what_it_is(open_page, phantom_project):
     """Every page opens on a round that the app cannot predict with, and the rounds page says why."""
     phantom_project.train(TINY, network=nn.Sequential(nn.Conv2d(1, len(phantom_project.classes), 1)))

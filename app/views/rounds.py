@@ -57,7 +57,7 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     painting = f" ({duration(seconds)} of active painting)" if seconds else ""
     st.markdown(f"It learns from **{plural(len(painted), 'painted slice')}**{painting}.")
     held_back(project)
-    config = choices.ask()
+    config = choices.ask(first=not rows)
     number = st.number_input(
         "Slices to propose afterwards", 1, 50, ProposeConfig().number, help=help_text(ProposeConfig, "number")
     )

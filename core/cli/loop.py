@@ -36,6 +36,10 @@ def train(
     neighbours: Annotated[
         int | None, typer.Option(help=help_text(TrainConfig, "neighbours"), show_default=f"{TrainConfig.neighbours}")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="warm|shrink|fresh", help=help_text(TrainConfig, "start"), show_default=str(TrainConfig.start)),
+    ] = None,
     loss: Annotated[
         str | None, typer.Option(metavar="NAMES", help=help_text(TrainConfig, "loss"), show_default=TrainConfig.loss)
     ] = None,
@@ -73,7 +77,7 @@ def train(
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
     asked = {
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
-        "augment": augment, "architecture": architecture, "neighbours": neighbours,
+        "augment": augment, "architecture": architecture, "neighbours": neighbours, "start": start,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]
@@ -108,6 +112,8 @@ def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
         "checkpoint": done.checkpoint,
         "ended_by": done.ended_by,
         "logs": done.logs,
+        "begins_with": done.begins_with,
+        "begun_anew": done.begun_anew,
     }
     text = (
         f"Round {done.round}: ended after {done.seconds:.0f} s because {ENDS[done.ended_by]}; "
@@ -115,7 +121,8 @@ def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
     )
     if done.logs is not None:
         text += f"\nLook at the logs with: tensorboard --logdir {done.logs.parent}"
-    answer(result, text if caution is None else f"{text}\nBut {caution}.", as_json=as_json)
+    but = "; ".join(reason for reason in (done.begun_anew, caution) if reason is not None)
+    answer(result, f"{text}\nBut {but}." if but else text, as_json=as_json)
 
 
 def restore(

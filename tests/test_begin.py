@@ -1,0 +1,224 @@
+"""A training begins with the weights of an earlier one, where they fit, and never fails because they do not."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.begin import inherit
+from core.checkpoints import CARD, WEIGHTS, load, load_card
+from core.config import Start, TrainConfig
+from core.errors import TrainingError
+from core.fitting import Fitting
+from core.networks import arguments, build
+from tests.slices import discs
+from tests.test_train import NAMES, QUICK, Payload, stopped, trained
+
+ONE_STEP: dict[str, Any] = {"seconds": 600.0, "epochs": 0.01, "learning_rate": 1e-6}
+"""A training that changes next to nothing, so that its weights are those it began with."""
+
+
+@pytest.fixture(scope="module")
+def trained_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint after some steps."""
+    return trained(tmp_path_factory.mktemp("before") / "round-001", seconds=600.0, epochs=20).checkpoint
+
+
+@pytest.fixture
+def before(trained_before: Path, tmp_path: Path) -> Path:
+    """A copy of it to be spoilt."""
+    return Path(shutil.copytree(trained_before, tmp_path / "round-001"))
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    """Of a checkpoint, without what batch normalisation measures."""
+    return {name: tensor for name, tensor in load(folder)[1].items() if "running" not in name and "batches" not in name}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether weights differ by no more than a step of next to nothing."""
+    return one.keys() == other.keys() and all(torch.allclose(one[name], other[name], atol=1e-4) for name in one)
+
+
+def fresh(classes: int = len(NAMES), **config: Any) -> tuple[nn.Module, TrainConfig, dict[str, int]]:
+    """A network as it is before training, how it is trained and what it was built with."""
+    settings = TrainConfig(**(QUICK | config))
+    given = arguments(settings, 1, classes)
+    torch.manual_seed(5)
+    return build(settings.architecture, given), settings, given
+
+
+def begun(folder: Path, **config: Any) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
+    """Why a network was left as it is, its weights, and those it had been drawn with."""
+    network, settings, given = fresh(**config)
+    drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    return inherit(network, folder, settings, given), network.state_dict(), drawn
+
+
+def test_a_network_has_every_weight_of_the_checkpoint(before: Path) -> None:
+    """To the last bit, with what batch normalisation measured."""
+    because, new, _ = begun(before)
+    old = load(before)[1]
+    assert because == ""
+    assert new.keys() == old.keys()
+    assert all(torch.equal(new[name], old[name]) for name in new)
+
+
+def test_shrink_keeps_half_of_the_weights_and_all_of_the_rest(before: Path) -> None:
+    """Weights of convolutions are the mean of old and new; normalisation and biases are the old ones."""
+    because, new, drawn = begun(before, start=Start.SHRINK)
+    old = load(before)[1]
+    wanted = {name: 0.5 * old[name] + 0.5 * drawn[name] if old[name].ndim >= 2 else old[name] for name in old}
+    assert because == ""
+    assert all(torch.equal(new[name], wanted[name]) for name in new)
+    assert not torch.equal(new["stem.first.conv.weight"], old["stem.first.conv.weight"])
+
+
+def test_with_a_class_added_only_the_head_is_new(before: Path) -> None:
+    """It has one output more; everything below it is taken."""
+    because, new, drawn = begun(before, classes=len(NAMES) + 1)
+    old = load(before)[1]
+    assert because == ""
+    assert {name for name in new if torch.equal(new[name], drawn[name]) and name.startswith("head")} == {
+        "head.weight",
+        "head.bias",
+    }
+    assert all(torch.equal(new[name], old[name]) for name in new if not name.startswith("head"))
+
+
+def test_a_card_of_an_earlier_version_says_nothing_of_surroundings(tmp_path: Path) -> None:
+    """It had none: a network without them begins with it, one with them does not."""
+    folder = trained(tmp_path / "round-001", seconds=600.0, epochs=1, local=0).checkpoint
+    facts = json.loads((folder / CARD).read_text())
+    del facts["network"]["local"]
+    (folder / CARD).write_text(json.dumps(facts))
+    assert begun(folder, local=0)[0] == ""
+    assert "another network" in begun(folder, local=16)[0]
+
+
+def other_normalisation(folder: Path) -> None:
+    """Let the card name a normalisation that this version does not have."""
+    facts = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps({**facts, "normalisation": "none"}))
+
+
+def cut_off(folder: Path) -> None:
+    """Leave half of the weights' file."""
+    whole = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "because"),
+    [
+        (shutil.rmtree, "the checkpoint round-001 is missing or damaged"),
+        (cut_off, "the checkpoint round-001 is missing or damaged"),
+        (lambda folder: (folder / CARD).write_text("{}"), "the checkpoint round-001 is missing or damaged"),
+        (other_normalisation, "round-001 was trained on grey values of another normalisation"),
+    ],
+    ids=["missing", "cut off", "no card", "other normalisation"],
+)
+def test_a_checkpoint_that_cannot_be_used_is_left_alone(before: Path, spoil: Any, because: str) -> None:
+    """The network keeps the weights it was drawn with, and the reason is told."""
+    spoil(before)
+    told, new, drawn = begun(before)
+    assert told == because
+    assert all(torch.equal(new[name], drawn[name]) for name in new)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"channels": 8}, {"depth": 1}, {"neighbours": 1}, {"architecture": "unet-3d", "neighbours": 1, "depth": 3}],
+    ids=lambda config: ", ".join(config),
+)
+def test_another_network_is_not_begun_with(before: Path, config: dict[str, Any]) -> None:
+    """Not even in those tensors that would fit by chance."""
+    told, new, drawn = begun(before, **config)
+    assert told == "round-001 has another network, or one of another size"
+    assert all(torch.equal(new[name], drawn[name]) for name in new)
+
+
+def test_no_code_in_the_file_is_run(before: Path, tmp_path: Path) -> None:
+    """Weights that are a pickle are damaged weights."""
+    mark = tmp_path / "mark"
+    (before / WEIGHTS).write_bytes(pickle.dumps(Payload(mark)))
+    assert begun(before)[0] == "the checkpoint round-001 is missing or damaged"
+    assert not mark.exists()
+
+
+def test_a_training_begins_with_the_weights(before: Path, tmp_path: Path) -> None:
+    """And so does the average that is kept: after a step of next to nothing both are still there."""
+    result = trained(tmp_path / "r", begins_with=before, **ONE_STEP)
+    assert result.steps == 1
+    assert result.fresh_because == ""
+    assert same(weights(result.checkpoint), weights(before))
+    assert "fresh_because" not in load_card(result.checkpoint).extra
+
+
+def test_a_training_that_begins_fresh_does_not_look_at_the_checkpoint(before: Path, tmp_path: Path) -> None:
+    """It is as one that has none, and has nothing to explain."""
+    result = trained(tmp_path / "r", begins_with=before, start=Start.FRESH, **ONE_STEP)
+    alone = trained(tmp_path / "alone", **ONE_STEP)
+    assert same(weights(result.checkpoint), weights(alone.checkpoint))
+    assert not same(weights(result.checkpoint), weights(before))
+    assert load_card(result.checkpoint).extra == {"project": "toy"}
+
+
+def test_a_checkpoint_that_cannot_be_used_does_not_fail_the_training(before: Path, tmp_path: Path) -> None:
+    """It is as one that begins fresh, and result and card say why."""
+    cut_off(before)
+    result = trained(tmp_path / "r", begins_with=before, **ONE_STEP)
+    alone = trained(tmp_path / "alone", **ONE_STEP)
+    because = "the checkpoint round-001 is missing or damaged"
+    assert result.fresh_because == because
+    assert load_card(result.checkpoint).extra == {"project": "toy", "begins_with": None, "fresh_because": because}
+    assert same(weights(result.checkpoint), weights(alone.checkpoint))
+
+
+def test_a_resume_gives_the_same_as_no_interruption(before: Path, tmp_path: Path) -> None:
+    """It goes on from the interrupted state and does not need the old checkpoint any more."""
+    whole = trained(tmp_path / "whole", begins_with=before, seconds=600.0, epochs=250)
+    stopped(tmp_path / "r", begins_with=before, seconds=600.0, epochs=250)
+    shutil.rmtree(before)
+    result = trained(tmp_path / "r", begins_with=before, seconds=600.0, epochs=250, resume=True)
+    assert (result.resumed, result.fresh_because, result.steps) == (True, "", whole.steps)
+    assert same(weights(result.checkpoint), weights(whole.checkpoint))
+
+
+def test_a_resume_remembers_why_the_training_began_fresh(before: Path, tmp_path: Path) -> None:
+    """Also where the checkpoint is whole again by then."""
+    there = before.rename(tmp_path / "away")
+    last = stopped(tmp_path / "r", begins_with=before)
+    there.rename(before)
+    result = trained(tmp_path / "r", begins_with=before, resume=True, seconds=last.seconds + 1)
+    assert result.fresh_because == "the checkpoint round-001 is missing or damaged"
+
+
+def test_a_training_is_not_shown_the_patches_of_the_one_before(before: Path, tmp_path: Path) -> None:
+    """Labels that have not changed would be drawn in the same order again."""
+
+    def patches(begins_with: Path | None) -> Tensor:
+        config = TrainConfig(**QUICK)
+        run = Fitting([discs(0)], [], NAMES, 1, config, tmp_path / "last.ckpt", lambda p: False, None, None, begins_with)
+        assert run.segmenter.draws == run.patches.seed
+        return run.patches.draw(0)[0]
+
+    assert not torch.equal(patches(None), patches(before))
+    assert torch.equal(patches(before), patches(before))
+
+
+def test_another_beginning_is_another_training(before: Path, tmp_path: Path) -> None:
+    """It cannot be carried on; where there is nothing to begin with, the setting changes nothing."""
+    stopped(tmp_path / "r", begins_with=before)
+    for other in ({}, {"begins_with": tmp_path / "round-002"}, {"begins_with": before, "start": "shrink"}):
+        with pytest.raises(TrainingError, match="of other labels, classes or settings"):
+            trained(tmp_path / "r", resume=True, **other)  # type: ignore[arg-type]
+    last = stopped(tmp_path / "first", start="fresh")
+    assert trained(tmp_path / "first", resume=True, start="warm", seconds=last.seconds + 1).resumed
