@@ -29,10 +29,10 @@ ADAM_SHARE = 0.04
 """Learning rate of what Muon does not move, as a share of its own."""
 
 DROPOUT = 0.3
-"""Share of the channels dropped once a training repeats itself, see :func:`dropout`."""
+"""Share of the deepest channels dropped in a training that repeats itself, see :func:`dropout`."""
 
 REPEATED_STEPS, REPEATED_EPOCHS = 1500, 150
-"""Up to here nothing is dropped; from two and a half times both on, the full share."""
+"""In a training up to so long nothing is dropped; in one twice as long, the full share."""
 
 OPTIMISER = "muon-2"
 """Recorded with the resume state, which fits no other."""
@@ -88,7 +88,7 @@ class Segmenter(LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self.optimiser.set_share(schedule(self.share_used))
         for one in self._dropouts:
-            one.p = dropout(self.global_step, self.epoch)
+            one.p = dropout(self.global_step, self.share_used, self.epoch)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         # Lightning's own clipping refuses fused optimisers even where nothing is scaled.
@@ -115,10 +115,19 @@ def schedule(share_used: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * rest))
 
 
-def dropout(step: int, epoch: float) -> float:
-    """Share of the deepest channels that is dropped: some only when a long training sees few labels again and again."""
-    repeated = min(step / REPEATED_STEPS, step / epoch / REPEATED_EPOCHS)
-    return DROPOUT * min(1.0, max(0.0, (repeated - 1) / 1.5))
+def dropout(step: int, share_used: float, epoch: float) -> float:
+    """Share of the deepest channels to drop: some only in a long training that sees few labels again and again.
+
+    Parameters
+    ----------
+    step, share_used
+        Steps so far, and the share of the budget that they took: together they tell how many there will be.
+    epoch
+        Steps in which as much is drawn as is labelled.
+    """
+    steps = step / share_used if share_used > 0 else 0.0
+    repeated = min(steps / REPEATED_STEPS, steps / epoch / REPEATED_EPOCHS)
+    return DROPOUT * min(1.0, max(0.0, repeated - 1))
 
 
 def _average(averaged: Sequence[Tensor], current: Sequence[Tensor], number: Tensor | int) -> None:

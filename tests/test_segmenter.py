@@ -19,14 +19,15 @@ def test_the_learning_rate_climbs_and_falls() -> None:
     assert rates[2] > rates[3] > rates[4] > rates[5] == 0.0
 
 
-def test_channels_are_dropped_only_once_few_labels_are_repeated_for_long() -> None:
-    """Neither in a short training of few labels nor in a long one of many; fully in a long one of few."""
+def test_channels_are_dropped_only_in_long_trainings_of_few_labels() -> None:
+    """Neither in a short training of few labels nor in a long one of many; fully, and from early on, in a long one of few."""
     few, many = 8.0, 1000.0  # steps of an epoch
-    assert dropout(1400, few) == 0
-    assert dropout(6000, many) == 0
-    assert 0 < dropout(2500, few) < DROPOUT
-    assert dropout(6000, few) == DROPOUT
-    assert dropout(10_000, float("inf")) == 0
+    assert dropout(700, 0.5, few) == 0
+    assert dropout(3000, 0.5, many) == 0
+    assert 0 < dropout(1000, 0.5, few) < DROPOUT
+    assert dropout(300, 0.05, few) == dropout(6000, 1.0, few) == DROPOUT
+    assert dropout(10_000, 1.0, float("inf")) == 0
+    assert dropout(0, 0.0, few) == 0
 
 
 def test_the_networks_own_dropout_is_set_before_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +37,7 @@ def test_the_networks_own_dropout_is_set_before_a_step(monkeypatch: pytest.Monke
     segmenter = Segmenter(network, config, np.array([5, 5]), epoch=1.0)
     segmenter.configure_optimizers()
     monkeypatch.setattr(Segmenter, "global_step", 10_000)
+    segmenter.share_used = 0.5
     segmenter.on_train_batch_start(None, 0)
     image = torch.randn(1, 1, 64, 64)
     assert not torch.equal(network(image), network(image))
