@@ -176,7 +176,7 @@ class TrainConfig(_Checked):
         0, "Slices on each side that the network sees beside the slice itself; it labels that slice alone.", at_least=0, at_most=3
     )
     local: int = _option(
-        16, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
+        32, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
         at_least=0, at_most=256,
     )  # fmt: skip
     start: str = _option(
