@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.config import Architecture, Start, TrainConfig, help_text, setting
+from core.config import Architecture, InitialWeights, TrainConfig, help_text, setting
 
 _NAMES = {
     Architecture.UNET: "U-Net (the default)",
@@ -21,10 +21,10 @@ _NAMES = {
 }
 """All that a form can choose: a network of one's own is given from Python."""
 
-_STARTS = {
-    Start.WARM: "the model of the last round",
-    Start.SHRINK: "that model, half forgotten",
-    Start.FRESH: "nothing",
+_INITIAL_WEIGHTS = {
+    InitialWeights.PREVIOUS: "the weights of the last round",
+    InitialWeights.SHRINK_PERTURB: "half of them, half random",
+    InitialWeights.RANDOM: "random weights",
 }
 
 
@@ -48,18 +48,18 @@ def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
     )
     if architecture.startswith("monai") and find_spec("monai") is None:
         st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
-    start = before.start if first else _start(before)
-    return {"architecture": architecture.value, "neighbours": int(neighbours), "start": start}
+    weights = before.initial_weights if first else _initial_weights(before)
+    return {"architecture": architecture.value, "neighbours": int(neighbours), "initial_weights": weights}
 
 
-def _start(before: TrainConfig) -> str:
+def _initial_weights(before: TrainConfig) -> str:
     """What the round begins with, where there is a round before it."""
-    starts = list(_STARTS)
+    known = list(_INITIAL_WEIGHTS)
     chosen = st.selectbox(
         "Begin with",
-        starts,
-        index=starts.index(Start(before.start)),
-        format_func=_STARTS.__getitem__,
-        help=help_text(TrainConfig, "start"),
+        known,
+        index=known.index(InitialWeights(before.initial_weights)),
+        format_func=_INITIAL_WEIGHTS.__getitem__,
+        help=help_text(TrainConfig, "initial_weights"),
     )
     return chosen.value

@@ -46,7 +46,7 @@ from core.metrics import confusion, dice  # noqa: E402
 from core.networks import arguments, build  # noqa: E402
 from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
 from core.predict import Predictor, ready  # noqa: E402
-from core.segmenter import Segmenter, schedule  # noqa: E402
+from core.segmenter import Segmenter  # noqa: E402
 
 SECONDS, QUICK_SECONDS = 120.0, 5.0
 SHADOW = 0.7
@@ -193,7 +193,8 @@ def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module
     optimiser = module.configure_optimizers()
     began, step, augmenting = time.process_time(), 0, 0.0
     while (used := time.process_time() - began) < cell.seconds:
-        optimiser.set_share(schedule(used / cell.seconds))
+        module.share_used = used / cell.seconds
+        module.set_rates(step)
         images, labels = patches.draw(step)
         before = time.process_time()
         generator = torch.Generator().manual_seed(cell.seed * 1_000_003 + step)

@@ -34,7 +34,7 @@ from core.memory import freed_memory_kept  # noqa: E402
 from core.muon import Muon  # noqa: E402
 from core.networks import arguments, build  # noqa: E402
 from core.phantom import Phantom, PhantomConfig  # noqa: E402
-from core.predict import ready  # noqa: E402
+from core.predict import ready, winners  # noqa: E402
 
 SIDE = 2048
 """Of the matrices."""
@@ -125,7 +125,7 @@ def prediction() -> Section:
             with autocast(device):
                 scores = timed("network", lambda: made(image))
             found = timed("softmax", lambda s=scores: s[0, :, inner, inner].float().softmax(dim=0))
-            timed("likeliest class", lambda f=found: f.max(dim=0))
+            timed("likeliest class", lambda f=found: winners(f))
     pieces = ("network", "softmax", "likeliest class")
     sentence = f"a tile of {config.tile} x {config.tile} with {config.context} pixels around it, {CLASSES} classes"
     return told("prediction", sentence, timed, pieces, ("network",), plain)

@@ -286,7 +286,7 @@ class Report(Callback):
         epoch: float,
         every: float = 1.0,
     ) -> None:
-        self._clock, self._validation, self._resume, self._epoch = clock, validation, resume, epoch
+        self._clock, self._validation, self._resume, self.epoch = clock, validation, resume, epoch
         self._report, self._every = report, every
         self._next, self._losses = 0.0, list[float]()
         self.cancelled = False
@@ -318,6 +318,6 @@ class Report(Callback):
                 validation_dice=scores.dice if scores and scores.pixels else None,
                 learning_rate=self.rate,
                 share=min(1.0, self._clock.share(step)),
-                epochs=step / self._epoch,
+                epochs=step / self.epoch,
             )
         )

@@ -148,12 +148,12 @@ class Architecture(StrEnum):
     OWN = "own"
 
 
-class Start(StrEnum):
-    """What a round may begin with; see ``core.begin``."""
+class InitialWeights(StrEnum):
+    """What a round may begin with; see ``core.warmstart``."""
 
-    WARM = "warm"
-    SHRINK = "shrink"
-    FRESH = "fresh"
+    PREVIOUS = "previous"
+    SHRINK_PERTURB = "shrink-perturb"
+    RANDOM = "random"
 
 
 OWN_NOT_GIVEN = "The round trains a network of your own, which only Python can give: call project.train(..., network=...)."
@@ -164,7 +164,9 @@ class TrainConfig(_Checked):
     """How a round is trained; lengths in image pixels."""
 
     seconds: float = _option(120.0, "Seconds of training; start-up and validation come on top.", at_least=1)
-    seed: int = _option(0, "Seed of weights, patches and augmentation.", at_least=0, at_most=2**32 - 1)
+    seed: int = _option(
+        0, "Seed of weights, patches and augmentation, which differ from round to round.", at_least=0, at_most=2**32 - 1
+    )
     patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
     batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
     architecture: str = _option(
@@ -179,11 +181,11 @@ class TrainConfig(_Checked):
         32, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
         at_least=0, at_most=256,
     )  # fmt: skip
-    start: str = _option(
-        Start.WARM.value,
-        "What training begins with: warm, the weights of the round before; shrink, half of these and half of weights newly drawn "
-        "at random; fresh, random weights.",
-        choices=tuple(Start),
+    initial_weights: str = _option(
+        InitialWeights.PREVIOUS.value,
+        "What training begins with: the weights of the previous round (a warm start); shrink-perturb, half of these and half of "
+        "weights newly drawn at random; random ones.",
+        choices=tuple(InitialWeights),
     )
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
     loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
@@ -220,7 +222,11 @@ class TrainConfig(_Checked):
     @property
     def inherits(self) -> bool:
         """Whether training begins with weights of the round before; one's own network has its own to begin with."""
-        return self.start != Start.FRESH and self.architecture != Architecture.OWN
+        return self.initial_weights != InitialWeights.RANDOM and self.architecture != Architecture.OWN
+
+
+EARLIER: Mapping[str, Any] = {"initial_weights": InitialWeights.RANDOM.value, "local": 0}
+"""Settings that records of earlier versions lack, where what they were then is not the default now."""
 
 
 @dataclass(frozen=True)

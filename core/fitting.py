@@ -17,7 +17,6 @@ from lightning.pytorch import Trainer, seed_everything
 from torch.utils.data import DataLoader
 
 from core import callbacks, normalisation
-from core.begin import inherit
 from core.checkpoints import Card, library_versions, now, save
 from core.config import StopRule, TrainConfig
 from core.dataset import LabelledSlice, Patches, drawn_side
@@ -31,6 +30,7 @@ from core.predict import Predictor, Scores, ready, score
 from core.progress import FitResult, Progress
 from core.segmenter import OPTIMISER, Segmenter
 from core.threads import Threads
+from core.warmstart import inherit
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,6 +54,7 @@ class Fitting:
         self,
         train: Sequence[LabelledSlice],
         validation: Sequence[LabelledSlice],
+        *,
         class_names: tuple[str, ...],
         in_channels: int,
         config: TrainConfig,
@@ -70,11 +71,11 @@ class Fitting:
         self.state, self.device = state, choose_device()
         self.weights = [one.weight for one in train]
         draws = config.seed
-        if self.begins_with is not None:  # not the same patches again as in the round before
+        if self.begins_with is not None:  # neither the patches nor the random weights of the round before again
             draws = zlib.crc32(f"{config.seed} {self.begins_with.name}".encode())
         self.patches = _patches(train, len(class_names), config, draws)
         self.network = arguments(config, in_channels, len(class_names))
-        seed_everything(config.seed, verbose=False)
+        seed_everything(draws, verbose=False)
         self.own_class = "" if network is None else name_of(network)
         self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts, self.patches.epoch)
         self.segmenter.draws = draws
@@ -101,12 +102,12 @@ class Fitting:
 
     def _fingerprint(self) -> str:
         """The same for a training of the same labels, classes and settings; when it is to end may differ."""
-        apart = [*StopRule, "start"]  # what it is to begin with is told below, where there is something
+        apart = [*StopRule, "initial_weights"]  # what it is to begin with is told below, where there is something
         settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
         parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
         own = [self.own_class, parameters]
-        begun = [] if self.begins_with is None else [self.config.start, self.begins_with.name]
+        begun = [] if self.begins_with is None else [self.config.initial_weights, self.begins_with.name]
         facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, *own, labels, self.weights, *begun])
         return hashlib.sha256(facts.encode()).hexdigest()
 
@@ -171,6 +172,7 @@ class Fitting:
         self.patches.batch = -(-before // 2)
         if self.clock.steps is not None:
             self.clock.steps = self.steps + (self.clock.steps - self.steps) * before // self.patches.batch
+        self.segmenter.epoch = self.reports.epoch = self.patches.epoch
         release_memory(self.device)
 
     def _trainer(self) -> Trainer:

@@ -490,7 +490,7 @@ class Project:
         network: nn.Module | None = None,
     ) -> RoundReport:
         """Train a round in this process on the labels as they are now; it begins with the newest round's weights or as
-        ``config.start`` says.
+        ``config.initial_weights`` says.
 
         Parameters
         ----------

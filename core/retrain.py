@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.config import Start, StopRule, TrainConfig
+from core.config import EARLIER, StopRule, TrainConfig
 from core.errors import (
     CheckpointError,
     JobError,
@@ -42,8 +42,8 @@ _POINTS_OF_A_CURVE = 400
 class RoundReport:
     """What training a round gave; scores are on the held-back pixels, None where nothing could be measured.
 
-    ``begins_with`` is the round whose weights it began with, None where they were random; ``begun_anew`` says why they were
-    though an earlier round's were wanted, a clause such as ``it began with random weights, because ...``, else None.
+    ``begins_with`` is the round whose weights training began with, None where they were random, those of the user's own network
+    or nothing was trained; ``fresh_because`` says why they were random though an earlier round's were wanted, else None.
     """
 
     round: int
@@ -56,7 +56,12 @@ class RoundReport:
     ended_by: StopRule
     logs: Path | None
     begins_with: int | None = None
-    begun_anew: str | None = None
+    fresh_because: str | None = None
+
+    def reservations(self, caution: str | None) -> str | None:
+        """What there is to say against the round, ``caution`` included, in clauses; None if nothing."""
+        began = f"it began with random weights, because {self.fresh_because}" if self.fresh_because else None
+        return "; ".join(clause for clause in (began, caution) if clause is not None) or None
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Plan:
     @classmethod
     def from_json(cls, store: Store, stored: Mapping[str, Any]) -> Plan:
         """The plan from a job's record; what a record of an earlier version lacks is as it was then, and a frame is chosen."""
-        revisions, config = tuple(stored["revisions"]), TrainConfig(**{"start": Start.FRESH.value, "local": 0, **stored["train"]})
+        revisions, config = tuple(stored["revisions"]), TrainConfig(**{**EARLIER, **stored["train"]})
         frame = Frame.from_json(stored["frame"]) if "frame" in stored else choose_frame(store)
         weights, tensorboard = tuple(stored.get("weights", ())), stored.get("tensorboard", False)
         return cls(stored["round"], revisions, config, frame, tensorboard, weights, stored.get("begins_with"))
@@ -181,11 +186,10 @@ def train_round(
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
     score_rounds(store, handle, revisions, validation, {plan.round: scores})
     store.moments.sweep()
-    because = fitted.fresh_because
     return replace(
         entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed),
-        begins_with=None if because else plan.begins_with,
-        begun_anew=f"it began with random weights, because {because}" if because else None,
+        begins_with=None if fitted.fresh_because else plan.begins_with,
+        fresh_because=fitted.fresh_because or None,
     )
 
 

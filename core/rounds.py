@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.config import StopRule, TrainConfig
+from core.config import EARLIER, StopRule, TrainConfig
 from core.geometry import Box
 from core.propose import Proposal, ScoredSlice
 from core.records import Records, to_json
@@ -321,8 +321,8 @@ def _network(config: Mapping[str, Any]) -> str:
 
 def _standing(row: sqlite3.Row, steps: int | None) -> Standing:
     dice = () if row["dice"] is None else tuple(json.loads(row["dice"]))
-    stored = {**asdict(TrainConfig()), **json.loads(row["config"])}  # a setting that is younger than the round had its default
-    settings = {name: value for name, value in stored.items() if name not in ("seed", "start", *StopRule)}
+    stored = {**asdict(TrainConfig()), **EARLIER, **json.loads(row["config"])}
+    settings = {name: value for name, value in stored.items() if name not in ("seed", "initial_weights", *StopRule)}
     return Standing(row["round"], dice, row["pixels"] or 0, steps, row["seconds"], settings)
 
 

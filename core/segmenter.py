@@ -63,7 +63,7 @@ class Segmenter(LightningModule):
         self.config, self.epoch = config, epoch
         self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
         self.draws = config.seed
-        """Seed of the augmentation."""
+        """Seed of patches and augmentation."""
         self.share_used = 0.0
         """Share of the time budget that is used up, set by the clock before every step."""
         self.facts: dict[str, Any] = {}
@@ -86,9 +86,13 @@ class Segmenter(LightningModule):
         return loss
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self.set_rates(self.global_step)
+
+    def set_rates(self, step: int) -> None:
+        """Set learning rate and dropout for a step, by the share of the budget that is used."""
         self.optimiser.set_share(schedule(self.share_used))
         for one in self._dropouts:
-            one.p = dropout(self.global_step, self.share_used, self.epoch)
+            one.p = dropout(step, self.share_used, self.epoch)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         # Lightning's own clipping refuses fused optimisers even where nothing is scaled.

@@ -72,9 +72,9 @@ def fit(
     watched
         What to predict again and again meanwhile, so that its moments are kept; nothing if None.
     begins_with
-        Checkpoint whose weights training begins with, as ``config.start`` says; random ones if None. Where they cannot be
-        used, training begins with random ones all the same; the card then says ``begins_with`` None and ``fresh_because``. A
-        training that is carried on does not read it again.
+        Checkpoint whose weights training begins with, as ``config.initial_weights`` says; random ones if None. Where they cannot
+        be used, training begins with random ones all the same; the card then says ``begins_with`` None and ``fresh_because``.
+        A training that is carried on does not read it again.
 
     Raises
     ------
@@ -96,8 +96,10 @@ def fit(
     with _quiet_lightning(), freed_memory_kept():
         from core.fitting import Fitting
 
-        facts = (tuple(class_names), in_channels, config, partial / STATE)
-        run = Fitting(train, validation, *facts, report, logs, network, begins_with)
+        run = Fitting(
+            train, validation, class_names=tuple(class_names), in_channels=in_channels, config=config, state=partial / STATE,
+            report=report, logs=logs, network=network, begins_with=begins_with,
+        )  # fmt: skip
         run.watch(watched, card)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(partial)

@@ -40,8 +40,8 @@ def run_job(store: Store, job_id: int) -> None:
 def _round(store: Store, handle: Handle, arguments: Arguments) -> None:
     plan = Plan.from_json(store, arguments["plan"])
     done = train_round(store, handle, plan, resume=arguments["resume"], report=None)
-    reasons = [reason for reason in (done.begun_anew, caution(store.rounds.standings())) if reason is not None]
-    handle.result = {"round": done.round, "seconds": done.seconds, "caution": "; ".join(reasons) or None}
+    reservations = done.reservations(caution(store.rounds.standings()))
+    handle.result = {"round": done.round, "seconds": done.seconds, "caution": reservations}
     _scan(store, handle, arguments)
 
 

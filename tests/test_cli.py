@@ -36,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> P
     learned = run("train", "toy", "--seconds", 4, "--workspace", workspace, "--json")
     assert learned.status == 0, learned.err
     told = {"round", "seconds", "validation_loss", "validation_dice", "checkpoint", "ended_by", "logs"}
-    assert set(learned.json) == told | {"begins_with", "begun_anew"}
+    assert set(learned.json) == told | {"begins_with", "fresh_because"}
     assert learned.json["ended_by"] == "seconds"
     assert learned.json["round"] == 1
     assert set(learned.json["validation_dice"]) == set(phantom_files.classes)
@@ -445,10 +445,12 @@ def test_a_resumed_training_takes_no_strengths(project: Path) -> None:
     assert "leave out --augment" in " ".join(ran.err.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("setting", ["seconds", "seed", "loss", "epochs", "architecture", "neighbours", "start"])
+@pytest.mark.parametrize("setting", ["seconds", "seed", "loss", "epochs", "architecture", "neighbours", "initial-weights"])
 def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -> None:
     """It goes on with its own, so that another budget or seed is refused, not passed over; so is the default."""
-    ran = run("train", "toy", "--resume", f"--{setting}", getattr(TrainConfig, setting) or 3, "--workspace", project)
+    ran = run(
+        "train", "toy", "--resume", f"--{setting}", getattr(TrainConfig, setting.replace("-", "_")) or 3, "--workspace", project
+    )
     assert ran.status == 2
     assert f"leave out --{setting}" in " ".join(ran.err.replace("│", " ").split())
 
@@ -459,7 +461,7 @@ def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -
         (("--architecture", "resnet"), 2, "architecture is 'resnet'; allowed is one of unet, unet-3d"),
         (("--architecture", "unet-3d"), 2, "neighbours is 0; with architecture unet-3d allowed is 1 or more"),
         (("--neighbours", "4"), 2, "neighbours is 4; allowed is 0 to 3"),
-        (("--start", "cold"), 2, "start is 'cold'; allowed is warm, shrink, fresh"),
+        (("--initial-weights", "cold"), 2, "initial_weights is 'cold'; allowed is previous, shrink-perturb, random"),
         (("--architecture", "own"), 1, "which only Python can give: call project.train"),
     ],
 )
@@ -478,10 +480,10 @@ def test_a_round_says_what_it_began_with(project: Path, phantom_files: Files) ->
     run("labels", "import", "toy", phantom_files.truth, "--slices", "2", "--workspace", project)
     train = ("train", "toy", "--seconds", 1, "--workspace", project)
     assert run(*train, "--json").json["begins_with"] is None
-    half = run(*train, "--start", "shrink", "--json").json
-    assert (half["begins_with"], half["begun_anew"]) == (1, None)
-    assert load_card(project / half["checkpoint"]).config["start"] == "shrink"
-    assert run(*train, "--start", "fresh", "--json").json["begins_with"] is None
+    half = run(*train, "--initial-weights", "shrink-perturb", "--json").json
+    assert (half["begins_with"], half["fresh_because"]) == (1, None)
+    assert load_card(project / half["checkpoint"]).config["initial_weights"] == "shrink-perturb"
+    assert run(*train, "--initial-weights", "random", "--json").json["begins_with"] is None
     other = " ".join(run(*train, "--neighbours", 1).out.split())
     assert "But it began with random weights, because round-003 has another network, or one of another size" in other
 

@@ -95,7 +95,7 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
 def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
     """What its record lacks is as it was then, and a frame is chosen."""
     plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})
-    assert plan == Plan(2, (3,), TrainConfig(seconds=7, start="fresh", local=0), project.frame())
+    assert plan == Plan(2, (3,), TrainConfig(seconds=7, initial_weights="random", local=0), project.frame())
     assert Plan.from_json(project.store, plan.as_json()) == plan
 
 
@@ -105,10 +105,10 @@ def test_a_round_begins_with_the_one_before(project: Project) -> None:
     assert plan.begins_with == 1
     assert Plan.from_json(project.store, plan.as_json()) == plan
     done = project.train(TINY)
-    assert (done.begins_with, done.begun_anew) == (1, None)
+    assert (done.begins_with, done.fresh_because) == (1, None)
     cards = [load_card(project.store.checkpoint(number)) for number in (1, 2)]
     assert [card.extra["begins_with"] for card in cards] == [None, 1]
-    assert [card.config["start"] for card in cards] == ["warm", "warm"]
+    assert [card.config["initial_weights"] for card in cards] == ["previous", "previous"]
 
 
 def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -> None:
@@ -118,7 +118,7 @@ def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -
     assert make_plan(project.store, TINY).begins_with == 3
 
 
-@pytest.mark.parametrize("config", [{"start": "fresh"}, {"architecture": "own"}])
+@pytest.mark.parametrize("config", [{"initial_weights": "random"}, {"architecture": "own"}])
 def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[str, str]) -> None:
     """Where that is chosen, and where the user's network has weights of its own."""
     assert make_plan(project.store, replace(TINY, **config)).begins_with is None
@@ -128,7 +128,7 @@ def test_a_class_may_be_added_between_two_rounds(project: Project) -> None:
     """The round begins with what fits."""
     project.set_classes([*(c.name for c in project.classes), "crack"])
     done = project.train(TINY)
-    assert (done.begins_with, done.begun_anew) == (1, None)
+    assert (done.begins_with, done.fresh_because) == (1, None)
     assert len(load_card(done.checkpoint).class_names) == len(project.classes)
 
 
@@ -145,7 +145,7 @@ def test_a_round_whose_beginning_is_damaged_is_trained_and_says_so(project: Proj
     assert (card.extra["begins_with"], card.extra["fresh_because"]) == (None, because)
     done = project.train(replace(TINY, channels=8))
     assert done.begins_with is None
-    assert done.begun_anew == "it began with random weights, because round-002 has another network, or one of another size"
+    assert done.fresh_because == "round-002 has another network, or one of another size"
 
 
 def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> None:
@@ -154,7 +154,7 @@ def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> Non
         project.train(TINY, report=lambda progress: True)
     shutil.rmtree(project.store.checkpoint(1))
     done = project.train(resume=True)
-    assert (done.resumed, done.begins_with, done.begun_anew) == (True, 1, None)
+    assert (done.resumed, done.begins_with, done.fresh_because) == (True, 1, None)
     assert load_card(done.checkpoint).extra["begins_with"] == 1
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from core import normalisation
 from core.checkpoints import Card
-from core.config import PredictConfig, TrainConfig
+from core.config import LOCAL_STEP, PredictConfig, TrainConfig
 from core.networks import arguments, build
-from core.networks.local import Surroundings
-from core.networks.unet import Stem
+from core.networks.local import CELLS, Surroundings
+from core.networks.unet import FOLD, Stem
 from core.networks.unet3d import UNet3D
 from core.predict import Predictor, ready
 
@@ -73,7 +76,7 @@ def test_noise_of_an_even_region_is_not_blown_up() -> None:
 
 
 def test_a_constant_image_is_finite() -> None:
-    """No contrast at all gives 0, and a gradient would be finite too."""
+    """No contrast at all gives 0."""
     assert local(torch.full((1, 1, SIDE, SIDE), 3.0)).abs().max() < 1e-3
 
 
@@ -122,14 +125,22 @@ def test_a_card_of_an_earlier_version_has_none() -> None:
     assert build("unet", older).stem.surroundings is None  # type: ignore[union-attr]
 
 
-def test_tiles_do_not_show() -> None:
-    """The surroundings end within the context: a slice cut small gives what it gives whole."""
+def test_tiles_hardly_show() -> None:
+    """With the defaults, what lies beyond the context changes little; with less context it changes several times as much."""
     torch.manual_seed(0)
-    network = build("unet", {"in_channels": 1, "classes": 2, "channels": 4, "depth": 1, "local": 16})
+    network = build("unet", {"in_channels": 1, "classes": 2, "channels": 4, "depth": 1, "local": TrainConfig.local})
     card = Card("unet", {}, ("a", "b"), 1, normalisation.NAME, {}, 0)
     slice_ = (np.random.default_rng(0).normal(100, 20, (1, 300, 260)) + np.linspace(0, 80, 260)).astype(np.uint8)
-    found = [
-        Predictor(ready(network, torch.device("cpu")), card, PredictConfig(tile=tile, context=96)).probabilities(slice_)
-        for tile in (64, 1024)
-    ]
-    assert np.abs(found[0] - found[1]).max() < 0.01
+
+    def predicted(**config: int) -> NDArray:
+        return Predictor(ready(copy.deepcopy(network), torch.device("cpu")), card, PredictConfig(**config)).probabilities(slice_)
+
+    whole = predicted(context=256)
+    seams, wide_seams = (np.abs(predicted(tile=64, **more) - whole).mean() for more in ({}, {"context": 16}))
+    assert seams < 5e-4
+    assert wide_seams > 3 * seams
+
+
+def test_the_step_of_the_deviation_is_that_of_the_network() -> None:
+    """What the settings allow, the network takes."""
+    assert LOCAL_STEP == FOLD * CELLS

@@ -22,6 +22,7 @@ from core.callbacks import SMOOTHED_OVER, Clock, StopRules, Validation
 from core.checkpoints import CARD, load_card
 from core.config import StopRule, TrainConfig
 from core.errors import CheckpointError, TrainingError, UnderpaintError
+from core.fitting import Fitting
 from core.predict import Predictor, Scores
 from core.train import STATE, Cancelled, FitResult, Progress, fit
 from tests.slices import Drawn, discs
@@ -245,6 +246,17 @@ def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
     steps = math.ceil(10 * 12 * 32**2 / 64**2 / 4)
     assert result.steps == after + (steps - after) * 4 == asked.count(1) + after
     assert result.ended_by == StopRule.EPOCHS
+
+
+def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
+    """For what is told, and for what hangs on how often the labels were seen."""
+    run = Fitting(
+        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**(QUICK | {"batch": 4})), state=tmp_path / STATE,
+        report=lambda progress: False, logs=None, network=None, begins_with=None,
+    )  # fmt: skip
+    before = run.segmenter.epoch
+    run._halve()
+    assert run.segmenter.epoch == run.reports.epoch == run.patches.epoch == 2 * before
 
 
 def _sharing(small: Small, asked: list[int]) -> Small:

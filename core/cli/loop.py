@@ -14,7 +14,7 @@ from core.cli.edge import answer, say, working
 from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_augment, parse_range
 from core.cli.projects import dice_words, number
 from core.cli.scores import evaluation_text
-from core.config import TOLERANCE, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig, help_text
+from core.config import TOLERANCE, AugmentConfig, InitialWeights, PredictConfig, ProposeConfig, TrainConfig, help_text
 from core.errors import Cancelled
 from core.progress import ENDS
 
@@ -36,9 +36,13 @@ def train(
     neighbours: Annotated[
         int | None, typer.Option(help=help_text(TrainConfig, "neighbours"), show_default=f"{TrainConfig.neighbours}")
     ] = None,
-    start: Annotated[
+    initial_weights: Annotated[
         str | None,
-        typer.Option(metavar="warm|shrink|fresh", help=help_text(TrainConfig, "start"), show_default=str(TrainConfig.start)),
+        typer.Option(
+            metavar="|".join(InitialWeights),
+            help=help_text(TrainConfig, "initial_weights"),
+            show_default=str(TrainConfig.initial_weights),
+        ),
     ] = None,
     loss: Annotated[
         str | None, typer.Option(metavar="NAMES", help=help_text(TrainConfig, "loss"), show_default=TrainConfig.loss)
@@ -77,7 +81,8 @@ def train(
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
     asked = {
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
-        "augment": augment, "architecture": architecture, "neighbours": neighbours, "start": start,
+        "augment": augment, "architecture": architecture, "neighbours": neighbours,
+        "initial_weights": initial_weights,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]
@@ -113,7 +118,7 @@ def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
         "ended_by": done.ended_by,
         "logs": done.logs,
         "begins_with": done.begins_with,
-        "begun_anew": done.begun_anew,
+        "fresh_because": done.fresh_because,
     }
     text = (
         f"Round {done.round}: ended after {done.seconds:.0f} s because {ENDS[done.ended_by]}; "
@@ -121,7 +126,7 @@ def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
     )
     if done.logs is not None:
         text += f"\nLook at the logs with: tensorboard --logdir {done.logs.parent}"
-    but = "; ".join(reason for reason in (done.begun_anew, caution) if reason is not None)
+    but = done.reservations(caution)
     answer(result, f"{text}\nBut {but}." if but else text, as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from core.config import OWN_NOT_GIVEN, Architecture, TrainConfig
+from core.config import EARLIER, OWN_NOT_GIVEN, Architecture, TrainConfig
 from core.errors import NetworkError
 from core.networks.own import prepared
 from core.networks.unet import UNet
@@ -30,9 +30,6 @@ LIMITS: Mapping[str, Limits] = {
 """The arguments of each architecture; see :func:`arguments` for what they mean."""
 
 _BUILT_IN: Mapping[str, Callable[..., nn.Module]] = {Architecture.UNET: UNet, Architecture.UNET_3D: UNet3D}
-
-LATER = {"local": 0}
-"""Arguments that cards of earlier versions lack, and what they were then."""
 
 _OWN = ("in_channels", "classes")
 """What is told of a user's own network, which is built by the user."""
@@ -100,7 +97,8 @@ def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
     if architecture not in LIMITS:
         raise ValueError(f"architecture is {architecture!r}; allowed is one of {', '.join(LIMITS)}")
     limits = LIMITS[architecture]
-    given = {**{name: value for name, value in LATER.items() if name in limits}, **given}
+    if "local" in limits:
+        given = {"local": EARLIER["local"], **given}
     if given.keys() != limits.keys():
         raise ValueError(f"{architecture} takes {', '.join(limits)}, got {', '.join(given)}")
     for name, (low, high) in limits.items():

@@ -1,6 +1,9 @@
 """Grey values as their surroundings make them appear, so that a network sees through shadow as the eye does.
 
-Computed inside the network from what it is given: nothing has to travel with a tile, and augmentation comes first.
+Local contrast normalisation (Jarrett et al. 2009, "What is the best multi-stage architecture for object recognition?"), computed
+inside the network from what it is given: nothing has to travel with a tile, and augmentation comes first.
+
+The constants here are part of every network trained with them: a change needs another argument in the cards.
 """
 
 from __future__ import annotations

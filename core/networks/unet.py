@@ -57,7 +57,7 @@ class Block(nn.Module):
 
 
 class ChannelDropout(nn.Dropout2d):
-    """Off until training switches it on, see ``core.segmenter``."""
+    """Dropout of whole channels (Tompson et al. 2015), off until training switches it on, see ``core.segmenter``."""
 
     def __init__(self) -> None:
         super().__init__(0.0)

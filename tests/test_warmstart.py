@@ -12,14 +12,23 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.begin import inherit
-from core.checkpoints import CARD, WEIGHTS, load, load_card
-from core.config import Start, TrainConfig
+from core.checkpoints import CARD, WEIGHTS, load, load_card, save
+from core.config import InitialWeights, TrainConfig
 from core.errors import TrainingError
 from core.fitting import Fitting
 from core.networks import arguments, build
+from core.warmstart import inherit
 from tests.slices import discs
 from tests.test_train import NAMES, QUICK, Payload, stopped, trained
+
+
+def fitting(folder: Path, begins_with: Path | None) -> Fitting:
+    """A training put together and not begun."""
+    return Fitting(
+        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**QUICK), state=folder / "last.ckpt",
+        report=lambda progress: False, logs=None, network=None, begins_with=begins_with,
+    )  # fmt: skip
+
 
 ONE_STEP: dict[str, Any] = {"seconds": 600.0, "epochs": 0.01, "learning_rate": 1e-6}
 """A training that changes next to nothing, so that its weights are those it began with."""
@@ -73,7 +82,7 @@ def test_a_network_has_every_weight_of_the_checkpoint(before: Path) -> None:
 
 def test_shrink_keeps_half_of_the_weights_and_all_of_the_rest(before: Path) -> None:
     """Weights of convolutions are the mean of old and new; normalisation and biases are the old ones."""
-    because, new, drawn = begun(before, start=Start.SHRINK)
+    because, new, drawn = begun(before, initial_weights=InitialWeights.SHRINK_PERTURB)
     old = load(before)[1]
     wanted = {name: 0.5 * old[name] + 0.5 * drawn[name] if old[name].ndim >= 2 else old[name] for name in old}
     assert because == ""
@@ -164,7 +173,7 @@ def test_a_training_begins_with_the_weights(before: Path, tmp_path: Path) -> Non
 
 def test_a_training_that_begins_fresh_does_not_look_at_the_checkpoint(before: Path, tmp_path: Path) -> None:
     """It is as one that has none, and has nothing to explain."""
-    result = trained(tmp_path / "r", begins_with=before, start=Start.FRESH, **ONE_STEP)
+    result = trained(tmp_path / "r", begins_with=before, initial_weights=InitialWeights.RANDOM, **ONE_STEP)
     alone = trained(tmp_path / "alone", **ONE_STEP)
     assert same(weights(result.checkpoint), weights(alone.checkpoint))
     assert not same(weights(result.checkpoint), weights(before))
@@ -172,14 +181,14 @@ def test_a_training_that_begins_fresh_does_not_look_at_the_checkpoint(before: Pa
 
 
 def test_a_checkpoint_that_cannot_be_used_does_not_fail_the_training(before: Path, tmp_path: Path) -> None:
-    """It is as one that begins fresh, and result and card say why."""
+    """It begins with random weights, and result and card say why."""
+    other = Path(shutil.copytree(before, tmp_path / "whole"))
     cut_off(before)
     result = trained(tmp_path / "r", begins_with=before, **ONE_STEP)
-    alone = trained(tmp_path / "alone", **ONE_STEP)
     because = "the checkpoint round-001 is missing or damaged"
     assert result.fresh_because == because
     assert load_card(result.checkpoint).extra == {"project": "toy", "begins_with": None, "fresh_because": because}
-    assert same(weights(result.checkpoint), weights(alone.checkpoint))
+    assert not same(weights(result.checkpoint), weights(other))
 
 
 def test_a_resume_gives_the_same_as_no_interruption(before: Path, tmp_path: Path) -> None:
@@ -205,8 +214,7 @@ def test_a_training_is_not_shown_the_patches_of_the_one_before(before: Path, tmp
     """Labels that have not changed would be drawn in the same order again."""
 
     def patches(begins_with: Path | None) -> Tensor:
-        config = TrainConfig(**QUICK)
-        run = Fitting([discs(0)], [], NAMES, 1, config, tmp_path / "last.ckpt", lambda p: False, None, None, begins_with)
+        run = fitting(tmp_path, begins_with)
         assert run.segmenter.draws == run.patches.seed
         return run.patches.draw(0)[0]
 
@@ -214,11 +222,27 @@ def test_a_training_is_not_shown_the_patches_of_the_one_before(before: Path, tmp
     assert torch.equal(patches(before), patches(before))
 
 
+def test_random_weights_differ_from_round_to_round(tmp_path: Path) -> None:
+    """Else shrink and perturb would draw every round towards the same ones."""
+    rounds = (None, tmp_path / "round-001", tmp_path / "round-002")
+    first = [fitting(tmp_path, begins).segmenter.network.state_dict()["stem.first.conv.weight"] for begins in rounds]
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[1], first[2])
+
+
+def test_weights_of_other_names_are_not_begun_with(before: Path) -> None:
+    """A checkpoint that fits its card and holds another network."""
+    card, state = load(before)
+    shutil.rmtree(before)
+    save(before, {f"other.{name}": tensor for name, tensor in state.items()}, card)
+    assert begun(before)[0] == "round-001 holds no weights of its network"
+
+
 def test_another_beginning_is_another_training(before: Path, tmp_path: Path) -> None:
     """It cannot be carried on; where there is nothing to begin with, the setting changes nothing."""
     stopped(tmp_path / "r", begins_with=before)
-    for other in ({}, {"begins_with": tmp_path / "round-002"}, {"begins_with": before, "start": "shrink"}):
+    for other in ({}, {"begins_with": tmp_path / "round-002"}, {"begins_with": before, "initial_weights": "shrink-perturb"}):
         with pytest.raises(TrainingError, match="of other labels, classes or settings"):
             trained(tmp_path / "r", resume=True, **other)  # type: ignore[arg-type]
-    last = stopped(tmp_path / "first", start="fresh")
-    assert trained(tmp_path / "first", resume=True, start="warm", seconds=last.seconds + 1).resumed
+    last = stopped(tmp_path / "first", initial_weights="random")
+    assert trained(tmp_path / "first", resume=True, initial_weights="previous", seconds=last.seconds + 1).resumed

@@ -10,9 +10,8 @@ from torch import nn
 
 from core import normalisation
 from core.checkpoints import load
-from core.config import Start, TrainConfig
+from core.config import EARLIER, InitialWeights, TrainConfig
 from core.errors import CheckpointError
-from core.networks import LATER
 
 KEPT = 0.5
 """Share of the old weights that shrink and perturb keeps; the rest is drawn at random."""
@@ -21,7 +20,7 @@ KEPT = 0.5
 def inherit(network: nn.Module, folder: Path, config: TrainConfig, given: Mapping[str, int]) -> str:
     """Give a network that was just built the weights of a checkpoint; those that do not fit stay as they were drawn.
 
-    So with a class added, only the last layer is new. With ``shrink`` as the start, weights with two axes or more become half
+    So with a class added, only the last layer is new. With ``shrink-perturb`` weights with two axes or more become half
     old and half new, which learns new labels more readily: shrink and perturb, Ash & Adams 2020, arXiv:1910.08475.
 
     Parameters
@@ -52,11 +51,11 @@ def inherit(network: nn.Module, folder: Path, config: TrainConfig, given: Mappin
         return f"{folder.name} holds no weights of its network"
     with torch.no_grad():
         for name in fitting:
-            half = config.start == Start.SHRINK and new[name].ndim >= 2
+            half = config.initial_weights == InitialWeights.SHRINK_PERTURB and new[name].ndim >= 2
             new[name].copy_(KEPT * old[name] + (1 - KEPT) * new[name] if half else old[name])
     return ""
 
 
 def _size(given: Mapping[str, int]) -> dict[str, int]:
     """The arguments of a network but for its classes."""
-    return {**LATER, **{name: value for name, value in given.items() if name != "classes"}}
+    return {"local": EARLIER["local"], **{name: value for name, value in given.items() if name != "classes"}}
