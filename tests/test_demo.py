@@ -116,10 +116,11 @@ def test_the_app_listens_on_this_machine_only_and_ends_with_its_parent(tmp_path:
     try:
         _wait_until_up(process, port)
         assert _listening_addresses(port) == {"0100007F"}
+        assert process.stderr is not None
+        assert f"http://127.0.0.1:{port}" in process.stderr.readline()  # said a moment after the server answers
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
-        assert f"http://127.0.0.1:{port}" in err
         assert "Traceback" not in err
         assert not _listening_addresses(port)
     finally:
