@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,14 +31,7 @@ _INITIAL_WEIGHTS = {
 
 def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
     """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
-    names = list(_NAMES)
-    architecture = st.selectbox(
-        "Network",
-        names,
-        index=names.index(Architecture(before.architecture)),
-        format_func=_NAMES.__getitem__,
-        help=help_text(TrainConfig, "architecture"),
-    )
+    architecture = _one_of("Network", _NAMES, before, "architecture")
     least = 1 if architecture == Architecture.UNET_3D else 0
     neighbours = st.number_input(
         "Neighbouring slices on each side",
@@ -48,18 +42,18 @@ def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
     )
     if architecture.startswith("monai") and find_spec("monai") is None:
         st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
-    weights = before.initial_weights if first else _initial_weights(before)
-    return {"architecture": architecture.value, "neighbours": int(neighbours), "initial_weights": weights}
+    weights = before.initial_weights if first else _one_of("Begin with", _INITIAL_WEIGHTS, before, "initial_weights")
+    return {"architecture": architecture, "neighbours": int(neighbours), "initial_weights": weights}
 
 
-def _initial_weights(before: TrainConfig) -> str:
-    """What the round begins with, where there is a round before it."""
-    known = list(_INITIAL_WEIGHTS)
+def _one_of(label: str, names: Mapping[Any, str], before: TrainConfig, setting_name: str) -> str:
+    """A setting with a few values, each shown by its name; as it was before until another is chosen."""
+    values = list(names)
     chosen = st.selectbox(
-        "Begin with",
-        known,
-        index=known.index(InitialWeights(before.initial_weights)),
-        format_func=_INITIAL_WEIGHTS.__getitem__,
-        help=help_text(TrainConfig, "initial_weights"),
+        label,
+        values,
+        index=values.index(getattr(before, setting_name)),
+        format_func=names.__getitem__,
+        help=help_text(TrainConfig, setting_name),
     )
-    return chosen.value
+    return str(chosen)

@@ -115,8 +115,12 @@ class Predictor:
         VolumeError
             If the image has another number of channels than the network takes.
         """
+        return self.boxes(*self._whole(image))
+
+    def _whole(self, image: NDArray) -> tuple[NDArray, list[Box], normalisation.GreyRange]:
+        """What ``boxes`` takes to predict all of a slice."""
         self._check(image)
-        return self.boxes(image, tile_boxes(image.shape[1:], self.config.tile), normalisation.measure(image))
+        return image, tile_boxes(image.shape[1:], self.config.tile), normalisation.measure(image)
 
     def _check(self, image: NDArray) -> None:
         if image.ndim != 3 or image.shape[0] != self.card.stacked_channels or 0 in image.shape:
@@ -213,10 +217,9 @@ class Predictor:
         mask, confidence
             Both uint8 ``(H, W)``: class ids, and the probability of that class times 255, rounded.
         """
-        self._check(image)
+        whole = self._whole(image)
         mask, confidence = (np.empty(image.shape[1:], np.uint8) for _ in range(2))
-        boxes = tile_boxes(image.shape[1:], self.config.tile)
-        for box, *found in self.winners(image, boxes, normalisation.measure(image)):
+        for box, *found in self.winners(*whole):
             mask[box.slices], confidence[box.slices] = found
         return mask, confidence
 

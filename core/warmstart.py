@@ -10,8 +10,9 @@ from torch import nn
 
 from core import normalisation
 from core.checkpoints import load
-from core.config import EARLIER, InitialWeights, TrainConfig
+from core.config import InitialWeights, TrainConfig
 from core.errors import CheckpointError
+from core.networks import completed
 
 KEPT = 0.5
 """Share of the old weights that shrink and perturb keeps; the rest is drawn at random."""
@@ -43,7 +44,7 @@ def inherit(network: nn.Module, folder: Path, config: TrainConfig, given: Mappin
         return f"the checkpoint {folder.name} is missing or damaged"
     if card.normalisation != normalisation.NAME:
         return f"{folder.name} was trained on grey values of another normalisation"
-    if (card.architecture, _size(card.network)) != (config.architecture, _size(given)):
+    if (card.architecture, _size(card.architecture, card.network)) != (config.architecture, _size(config.architecture, given)):
         return f"{folder.name} has another network, or one of another size"
     new = network.state_dict()
     fitting = [name for name in new if name in old and old[name].shape == new[name].shape]
@@ -56,6 +57,6 @@ def inherit(network: nn.Module, folder: Path, config: TrainConfig, given: Mappin
     return ""
 
 
-def _size(given: Mapping[str, int]) -> dict[str, int]:
+def _size(architecture: str, given: Mapping[str, int]) -> dict[str, int]:
     """The arguments of a network but for its classes."""
-    return {"local": EARLIER["local"], **{name: value for name, value in given.items() if name != "classes"}}
+    return {name: value for name, value in completed(architecture, given).items() if name != "classes"}

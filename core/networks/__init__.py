@@ -82,6 +82,11 @@ def chosen(config: TrainConfig, given: Mapping[str, int], own: nn.Module | None)
         raise NetworkError(f"The network {config.architecture} cannot be built ({error}); change its settings.") from error
 
 
+def completed(architecture: str, given: Mapping[str, int]) -> dict[str, int]:
+    """The arguments in a card, with those that cards of earlier versions lack."""
+    return {**{name: EARLIER[name] for name in LIMITS.get(architecture, ()) if name in EARLIER}, **given}
+
+
 def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
     """Make a network with random weights: class scores ``(B, classes, H, W)`` of images ``(B, in_channels, H, W)``.
 
@@ -97,8 +102,7 @@ def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
     if architecture not in LIMITS:
         raise ValueError(f"architecture is {architecture!r}; allowed is one of {', '.join(LIMITS)}")
     limits = LIMITS[architecture]
-    if "local" in limits:
-        given = {"local": EARLIER["local"], **given}
+    given = completed(architecture, given)
     if given.keys() != limits.keys():
         raise ValueError(f"{architecture} takes {', '.join(limits)}, got {', '.join(given)}")
     for name, (low, high) in limits.items():

@@ -20,7 +20,6 @@ CELLS = 4
 FLOOR = 0.3
 """Added to the local deviation, in deviations of the slice: where there is nothing but noise, noise is not blown up."""
 
-
 REACH = 4.0
 """Deviations at which the surroundings end: weights further away are so small that processors take ages over them."""
 
