@@ -23,7 +23,7 @@ _NAMES = {
 """All that a form can choose: a network of one's own is given from Python."""
 
 _INITIAL_WEIGHTS = {
-    InitialWeights.PREVIOUS: "the weights of the last round",
+    InitialWeights.PREVIOUS: "last round's weights",
     InitialWeights.SHRINK_PERTURB: "half of them, half random",
     InitialWeights.RANDOM: "random weights",
 }

@@ -497,7 +497,7 @@ def test_a_round_begins_with_what_was_chosen(open_page, phantom_project, trained
     monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
     assert "Begin with" not in [box.label for box in open_page(phantom_project.workspace, "rounds").selectbox]
     page = open_page(trained, "rounds")
-    for label in ("half of them, half random", "random weights", "the weights of the last round"):
+    for label in ("half of them, half random", "random weights", "last round's weights"):
         next(box for box in page.selectbox if box.label == "Begin with").select(label).run()
         _button(page, "Start").click().run()
     assert [train.initial_weights for train in started] == ["shrink-perturb", "random", "previous"]
