@@ -42,7 +42,7 @@ class Sample:
     """What a forest may learn from one slice.
 
     ``rows``, ``columns`` and ``classes`` (uint8) are ``(n,)``, ``features`` float32 ``(n, F)``; ``counts``, int64
-    ``(256,)``, says how many labelled pixels of each class the sample stands for.
+    ``(256,)``, says how many labelled pixels of each class the sample stands for; ``weight`` is that of its volume.
     """
 
     rows: NDArray[np.intp]
@@ -50,6 +50,7 @@ class Sample:
     classes: NDArray[np.uint8]
     features: NDArray[np.float32]
     counts: NDArray[np.int64]
+    weight: float = 1.0
 
     def without(self, gone: NDArray[np.bool_]) -> Sample:
         """The sample less the pixels of a mask ``(H, W)``."""
@@ -58,7 +59,7 @@ class Sample:
             return self
         share = np.bincount(self.classes[kept], minlength=256) / np.maximum(np.bincount(self.classes, minlength=256), 1)
         counts = np.ceil(self.counts * share).astype(np.int64)
-        return Sample(self.rows[kept], self.columns[kept], self.classes[kept], self.features[kept], counts)
+        return Sample(self.rows[kept], self.columns[kept], self.classes[kept], self.features[kept], counts, self.weight)
 
 
 def take_sample(features: SliceFeatures, label: NDArray[np.uint8], *, seed: int = 0, most: int = SAMPLE) -> Sample:
@@ -125,7 +126,7 @@ class Forest:
         """Learn from samples of some slices; about a second for the most that is learnt from, a tenth for a few strokes.
 
         In every sample a class weighs as much as the square root of its labelled pixels, so that a rare class counts,
-        and a few strokes count beside a whole slice.
+        and a few strokes count beside a whole slice; times the weight of the volume.
 
         Parameters
         ----------
@@ -149,7 +150,7 @@ class Forest:
         drawn = [_draw(sample.classes, int(share * len(sample.classes)), rng) for sample in samples]
         x = np.concatenate([s.features[i] for s, i in zip(samples, drawn, strict=True)])
         y = np.concatenate([s.classes[i] for s, i in zip(samples, drawn, strict=True)])
-        weights = np.concatenate([_weights(s.classes[i], s.counts) for s, i in zip(samples, drawn, strict=True)])
+        weights = np.concatenate([s.weight * _weights(s.classes[i], s.counts) for s, i in zip(samples, drawn, strict=True)])
         trees = ExtraTreesClassifier(TREES, max_depth=DEPTH, max_features=FEATURES_TRIED, min_samples_leaf=LEAF,
                                      random_state=seed, n_jobs=threads())  # fmt: skip
         trees.fit(x, y, sample_weight=weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 
@@ -81,7 +81,7 @@ class Sources:
         """All that may be learnt from now: strokes of this slice, and saved labels as far as they are read."""
         heads = [head for head in self._nearest(volume, z) if self._trains(head)]
         saved = list(self._read(heads, volume, z, most_new))
-        keys = tuple(self._sample_key(head) for head, _ in saved)
+        keys = tuple((self._sample_key(head), self._weight(head)) for head, _ in saved)
         strokes, touched, sequence = self._strokes(volume, z)
         samples = [
             sample.without(touched) if touched is not None and (head.volume, head.z) == (volume, z) else sample
@@ -101,7 +101,10 @@ class Sources:
 
     def _trains(self, head: Revision) -> bool:
         """Whether a revision can hold a training pixel, as far as its record tells."""
-        return head.pixels > head.validation_pixels
+        return head.pixels > head.validation_pixels and self._weight(head) > 0
+
+    def _weight(self, head: Revision) -> float:
+        return self._store.catalog.row(head.volume).weight
 
     def _read(self, heads: list[Revision], volume: int, z: int, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
         """Samples that are there already, that of the slice itself, and at most ``most_new`` others."""
@@ -113,7 +116,13 @@ class Sources:
             yield head, self.sample(head)
 
     def sample(self, revision: Revision) -> Sample | None:
-        """What may be learnt from a revision, kept: training pixels inside the working region."""
+        """What may be learnt from a revision: training pixels inside the working region, by the weight of their volume."""
+        weight = self._weight(revision)
+        made = self._sampled(revision) if weight else None
+        return made if made is None or weight == made.weight else replace(made, weight=weight)
+
+    def _sampled(self, revision: Revision) -> Sample | None:
+        """The same without the weight, kept."""
         key = self._sample_key(revision)
         with self._lock:
             if key in self._samples:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,20 @@ def test_what_weighs_is_the_root_of_what_is_painted():
     probabilities = Forest.fit(samples, 2).at(features.at(np.array([0]), np.array([0])))[0]
     ours, theirs = 800**0.5 + 1, 200**0.5 + 1
     assert probabilities[0] == pytest.approx(ours / (ours + theirs), abs=0.03)
+
+
+def test_a_volume_weighs_as_much_as_it_is_given():
+    """Two slices that contradict each other: the one whose volume has three times the weight wins at three to one."""
+    features = SliceFeatures(np.zeros((1, 40, 50), np.uint8))
+    samples = []
+    for first, weight in ((0, 3.0), (1, 1.0)):
+        label = np.full((40, 50), UNLABELLED, np.uint8)
+        label[:16], label[39] = first, 1 - first
+        samples.append(replace(take_sample(features, label), weight=weight))
+    at = features.at(np.array([0]), np.array([0]))
+    root = 50**0.5 / 800**0.5  # of the few pixels that say the opposite
+    expected = (3 + root) / (4 * (1 + root))
+    assert Forest.fit(samples, 2).at(at)[0, 0] == pytest.approx(expected, abs=0.03)
 
 
 def test_more_slices_do_not_make_it_slower_without_end(drawn):

@@ -105,6 +105,19 @@ def test_saved_labels_of_other_slices_count(project, phantom_files):
     assert ready.pixels == trained
 
 
+def test_a_volume_that_is_left_out_of_training_is_left_out_here(project, truth, phantom_files):
+    """Its saved labels; what is being painted counts in any case. Another weight makes another preview."""
+    project.import_labels(phantom_files.truth, slices=[3])
+    project.set_weight(0, 2.0)
+    twice = project.preview(0, Z)
+    assert twice.slices == 1
+    project.set_weight(0, 0.0)
+    assert project.preview(0, Z).slices == 0
+    paint(project, truth, rows(60))
+    alone = project.preview(0, Z)
+    assert (alone.slices, alone.pixels) == (1, 3 * SHAPE[1])
+
+
 def test_a_stroke_over_a_saved_label_replaces_it(project, truth):
     """The saved class is not learnt from there any more."""
     project.submit_mask(0, Z, truth, Claim.slice())
