@@ -5,8 +5,9 @@
     python benchmarks/learner.py --only underpaint,monai-basic --volume vnc --seconds 120,600 --json
 
 One training is a *cell*: a learner, a volume, a budget and a seed. Every cell is appended to the results file as soon as it
-is measured, and cells found there are not measured again, so a long comparison can be stopped and carried on.
-Peers are left out for which no interpreter is given.
+is measured, and cells found there are not measured again, so a long comparison can be stopped and carried on. MONAI's trainings
+also go on from where they were stopped, and from shorter budgets: they lie in a folder beside the results file, and belong to
+the same machine. Peers are left out for which no interpreter is given.
 """
 
 from __future__ import annotations
@@ -36,8 +37,20 @@ PATIENCE = 90 * 60.0
 """Seconds that a learner may take beyond its budget, for start-up and prediction."""
 
 
-def measure(cell: Cell, folder: Path, python: str) -> dict[str, Any]:
-    """Run a learner's script and score its masks on the slices that were not painted."""
+def measure(cell: Cell, folder: Path, python: str, begun: Path | None = None) -> dict[str, Any]:
+    """Run a learner's script and score its masks on the slices that were not painted.
+
+    Parameters
+    ----------
+    cell
+        What to train.
+    folder
+        Of the volume.
+    python
+        Interpreter of the learner.
+    begun
+        Folder of trainings that are carried on; None where every training begins anew.
+    """
     learner, volume = LEARNERS[cell.learner], VOLUMES[cell.volume]
     print(f"{cell.learner} on {cell.volume}, {cell.seconds:g} s, seed {cell.seed}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as scratch:
@@ -47,6 +60,8 @@ def measure(cell: Cell, folder: Path, python: str) -> dict[str, Any]:
             "--classes", str(len(volume.classes)), "--target", str(volume.classes.index(volume.target)),
             "--seconds", str(cell.seconds), "--seed", str(cell.seed), "--out", str(out), "--variant", learner.variant,
         ]  # fmt: skip
+        if begun is not None and learner.goes_on:
+            command += ["--begun", str(begun / f"{cell.learner}-{cell.volume}-{cell.seed}.pt")]
         environment = {**os.environ, "PYTHONPATH": str(HERE.parent)} if learner.environment == "own" else None
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=cell.seconds + PATIENCE, env=environment
@@ -136,11 +151,12 @@ def main() -> None:
     if left_out and not chosen.measured:
         print(f"left out, no interpreter given: {', '.join(left_out)}", file=sys.stderr)
     results = Results(chosen.results)
+    begun = chosen.results.with_suffix(".begun") if chosen.results is not None else None
     cells = held(results) if chosen.measured else list(planned(chosen, pythons))
     for cell in cells:
         if cell.key not in results.rows:
             python = pythons[LEARNERS[cell.learner].environment] or sys.executable
-            results.add(cell.key, {"machine": machine(), **measure(cell, chosen.volumes / cell.volume, python)})
+            results.add(cell.key, {"machine": machine(), **measure(cell, chosen.volumes / cell.volume, python, begun)})
     report = Report(chosen.quick, chosen.seeds)
     for volume in dict.fromkeys(cell.volume for cell in cells):
         report.sections.extend(tell(results, cells, volume) for tell in (compared, time_to, faster))

@@ -16,6 +16,8 @@ class Learner:
     environment: str
     one_class: bool = False
     """Whether it finds the target class alone."""
+    goes_on: bool = False
+    """Whether a longer training goes on from a shorter one, and from one that was interrupted."""
 
 
 LEARNERS = {
@@ -23,10 +25,10 @@ LEARNERS = {
     "underpaint-fp32": Learner("learner_underpaint.py", "fp32", "own"),
     "underpaint-3d": Learner("learner_underpaint.py", "3d+careful", "own"),
     "forest": Learner("learner_forest.py", "", "forest"),
-    "monai-basic": Learner("learner_monai.py", "BasicUNet", "monai"),
-    "monai-basic-bf16": Learner("learner_monai.py", "BasicUNet+bf16", "monai"),
-    "monai-dyn": Learner("learner_monai.py", "DynUNet", "monai"),
-    "monai-dyn-bf16": Learner("learner_monai.py", "DynUNet+bf16", "monai"),
+    "monai-basic": Learner("learner_monai.py", "BasicUNet", "monai", goes_on=True),
+    "monai-basic-bf16": Learner("learner_monai.py", "BasicUNet+bf16", "monai", goes_on=True),
+    "monai-dyn": Learner("learner_monai.py", "DynUNet", "monai", goes_on=True),
+    "monai-dyn-bf16": Learner("learner_monai.py", "DynUNet+bf16", "monai", goes_on=True),
     "rootpainter": Learner("learner_rootpainter.py", "", "rootpainter", one_class=True),
 }
 

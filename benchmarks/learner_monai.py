@@ -4,6 +4,9 @@ Run by ``learner.py`` with the interpreter given there; needs monai, torch and t
 ``--variant`` is the network, and ``+bf16`` after it switches autocast and channels_last on:
 
     python benchmarks/learner_monai.py DIR --painted 2,9,16 --classes 5 --seconds 120 --out masks.tif --variant DynUNet+bf16
+
+The learning rate is constant, so a longer training goes on from a shorter one. With ``--begun FILE`` the training is stored there
+once a minute and at its end, and goes on from there: an hour can be made of pieces, and gives the shorter budgets on the way.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from monai.utils import set_determinism
 from torch import Tensor, nn
 
 PATCH, BATCH, LEARNING_RATE = 256, 4, 1e-3
+STORED_EVERY = 60.0
+"""Seconds of training between two stores of what was begun."""
 BOTH = ["image", "label"]
 
 
@@ -43,8 +48,8 @@ def network(name: str, classes: int) -> nn.Module:
     return DynUNet(2, 1, classes, [3] * levels, [1] + [2] * (levels - 1), [2] * (levels - 1))
 
 
-def batches(given: Task) -> Iterator[tuple[Tensor, Tensor]]:
-    """Random crops that hold every class equally often, turned and changed in tone."""
+def batches(given: Task, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Random crops that hold every class equally often, turned and changed in tone; drawn anew after each interruption."""
     prepare = Compose(
         [
             EnsureChannelFirstd(BOTH, channel_dim="no_channel"),
@@ -64,28 +69,68 @@ def batches(given: Task) -> Iterator[tuple[Tensor, Tensor]]:
     slices = [
         prepare({"image": given.image[z].astype(np.float32), "label": given.labels[z].astype(np.int64)}) for z in given.painted
     ]
-    rng = np.random.default_rng(given.seed)
+    rng = np.random.default_rng([given.seed, step])
+    vary.set_random_state(int(rng.integers(2**31)))
     while True:
         drawn = [vary(slices[rng.integers(len(slices))])[0] for _ in range(BATCH)]
         yield tuple(torch.stack([one[key].as_tensor() for one in drawn]) for key in BOTH)
 
 
-def trained(given: Task, net: nn.Module, lay: Callable[[Tensor], Tensor], bf16: bool) -> int:
-    """Train until the seconds are used up; the number of steps."""
-    loss_of = DiceCELoss(to_onehot_y=True, softmax=True)
-    optimiser = torch.optim.Adam(net.parameters(), LEARNING_RATE)
-    end, steps = time.perf_counter() + given.seconds, 0
-    for images, labels in batches(given):
-        if time.perf_counter() >= end:
-            break
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            scores = net(lay(images))
-        loss = loss_of(scores.float(), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        steps += 1
-    return steps
+class Training:
+    """A network on its way, with the seconds and steps that it has had.
+
+    Parameters
+    ----------
+    given
+        What is to be learnt.
+    net
+        The network.
+    """
+
+    def __init__(self, given: Task, net: nn.Module) -> None:
+        self.given, self.net = given, net
+        self.optimiser = torch.optim.Adam(net.parameters(), LEARNING_RATE)
+        self.seconds, self.steps = 0.0, 0
+        self.begun = given.begun
+        if self.begun is not None and self.begun.exists():
+            stored = torch.load(self.begun, weights_only=True)
+            if stored["seconds"] >= given.seconds:  # what is asked for is shorter, so it begins anew beside
+                self.begun = None
+                return
+            net.load_state_dict(stored["network"])
+            self.optimiser.load_state_dict(stored["optimiser"])
+            self.seconds, self.steps = stored["seconds"], stored["steps"]
+
+    def store(self) -> None:
+        """Keep what was begun, if that is wanted."""
+        if self.begun is None:
+            return
+        self.begun.parent.mkdir(parents=True, exist_ok=True)
+        written = self.begun.with_suffix(".written")
+        states = {"network": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+        torch.save({**states, "seconds": self.seconds, "steps": self.steps}, written)
+        written.replace(self.begun)
+
+    def run(self, lay: Callable[[Tensor], Tensor], *, bf16: bool) -> None:
+        """Train until the seconds are used up; storing does not count."""
+        loss_of = DiceCELoss(to_onehot_y=True, softmax=True)
+        drawn, stored = batches(self.given, self.steps), self.seconds
+        self.net.train()
+        while self.seconds < self.given.seconds:
+            started = time.perf_counter()
+            images, labels = next(drawn)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                scores = self.net(lay(images))
+            loss = loss_of(scores.float(), labels)
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            self.seconds += time.perf_counter() - started
+            self.steps += 1
+            if self.seconds - stored >= STORED_EVERY:
+                self.store()
+                stored = self.seconds
+        self.store()
 
 
 def main() -> None:
@@ -101,8 +146,8 @@ def main() -> None:
     def lay(images: Tensor) -> Tensor:
         return images.contiguous(memory_format=layout)
 
-    started = time.perf_counter()
-    steps = trained(given, net, lay, bf16)
+    training = Training(given, net)
+    training.run(lay, bf16=bf16)
     trained_at = time.perf_counter()
     net.eval()
     masks = np.zeros(given.image.shape, np.uint8)
@@ -114,7 +159,7 @@ def main() -> None:
             masks[z] = scores[0].argmax(0).numpy()
     predicted_at = time.perf_counter()
     tifffile.imwrite(given.out, masks)
-    answer(trained_at - started, predicted_at - trained_at, ("monai", "torch"), steps=steps)
+    answer(training.seconds, predicted_at - trained_at, ("monai", "torch"), steps=training.steps)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ class Task:
         Where the masks go, uint8 ``(Z, Y, X)``.
     variant
         What the peer is told beside, such as the name of a network.
+    begun
+        Where a peer that can go on from a shorter training finds that and leaves its own; None for a training from nothing.
     """
 
     image: np.ndarray
@@ -48,6 +50,7 @@ class Task:
     seed: int
     out: Path
     variant: str
+    begun: Path | None = None
 
 
 def task(description: str | None) -> Task:
@@ -61,13 +64,15 @@ def task(description: str | None) -> Task:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--variant", default="")
+    parser.add_argument("--begun", type=Path, help="file of a training that is carried on, made if it is not there")
     chosen = parser.parse_args()
     image, labels = (tifffile.imread(chosen.folder / name) for name in ("image.tif", "labels.tif"))
     painted = tuple(int(z) for z in chosen.painted.split(","))
     predicted = tuple(z for z in range(len(image)) if z not in painted)
     return Task(
-        image, labels, painted, predicted, chosen.classes, chosen.target, chosen.seconds, chosen.seed, chosen.out, chosen.variant
-    )
+        image, labels, painted, predicted, chosen.classes, chosen.target, chosen.seconds, chosen.seed, chosen.out, chosen.variant,
+        chosen.begun,
+    )  # fmt: skip
 
 
 def answer(train_seconds: float, predict_seconds: float, libraries: Sequence[str], **more: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from cells import Results  # type: ignore[import-not-found]
-from learner import held, learners, planned, scored, volumes  # type: ignore[import-not-found]
+from learner import held, learners, measure, planned, scored, volumes  # type: ignore[import-not-found]
 from learner_cells import Cell, Volume  # type: ignore[import-not-found]
 from learner_report import compared, faster, time_to  # type: ignore[import-not-found]
 
@@ -143,3 +144,19 @@ def test_unknown_learners_are_refused() -> None:
     """The message names those there are."""
     with pytest.raises(argparse.ArgumentTypeError, match="no learner ilastik; there are underpaint"):
         learners("underpaint,ilastik")
+
+
+def test_only_a_learner_that_can_go_on_is_told_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour of MONAI is made of pieces; every training of Underpaint begins anew."""
+    told: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        told.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for name in ("monai-basic", "underpaint"):
+        with pytest.raises(SystemExit):
+            measure(Cell(name, "vnc", 60.0, 1), tmp_path, "python", tmp_path / "begun")
+    assert told[0][-2:] == ["--begun", str(tmp_path / "begun" / "monai-basic-vnc-1.pt")]
+    assert "--begun" not in told[1]
