@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from shutil import which
 from typing import Any
 
 import streamlit as st
@@ -43,7 +44,26 @@ def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
     if architecture.startswith("monai") and find_spec("monai") is None:
         st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
     weights = before.initial_weights if first else _one_of("Begin with", _INITIAL_WEIGHTS, before, "initial_weights")
-    return {"architecture": architecture, "neighbours": int(neighbours), "initial_weights": weights}
+    asked = {"architecture": architecture, "neighbours": int(neighbours), "initial_weights": weights}
+    return {**asked, "devices": _devices(before)}
+
+
+def _devices(before: TrainConfig) -> int:
+    """How many GPUs train together; asked only where there are several."""
+    there = _gpus()
+    if there < 2:
+        return TrainConfig.devices
+    value = min(before.devices, there)
+    return int(st.number_input("GPUs", min_value=1, max_value=there, value=value, help=help_text(TrainConfig, "devices")))
+
+
+def _gpus() -> int:
+    """How many there are; PyTorch takes seconds to import and is asked only where a driver is installed."""
+    if not any(map(which, ("nvidia-smi", "rocm-smi"))):
+        return 0
+    from core.hardware import gpus
+
+    return gpus()
 
 
 def _one_of(label: str, names: Mapping[Any, str], before: TrainConfig, setting_name: str) -> str:

@@ -236,11 +236,19 @@ class ResumeState(Callback):
         Written under a temporary name, then renamed.
     every
         Seconds between two writes; longer where a write takes long.
+    at_start
+        Whether it is written before the first step, too: needed where the state in memory may be lost between two writes.
     """
 
-    def __init__(self, clock: Clock, path: Path, every: float = 10.0) -> None:
-        self._clock, self._path, self._every = clock, path, every
+    def __init__(self, clock: Clock, path: Path, every: float = 10.0, *, at_start: bool = False) -> None:
+        self._clock, self._path, self._every, self._at_start = clock, path, every, at_start
         self._next = time.monotonic() + min(every, clock.budget / 4)
+        self.step: int | None = None
+        """Steps of the state on disk; None where there is none."""
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if self._at_start and self.step is None:
+            self.write(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if time.monotonic() >= self._next:
@@ -261,6 +269,7 @@ class ResumeState(Callback):
                 os.fsync(file.fileno())
             os.replace(temporary, self._path)
             sync(self._path.parent)
+        self.step = trainer.global_step
         took = time.monotonic() - started
         self._next = time.monotonic() + max(self._every, 20 * took)
 

@@ -168,7 +168,10 @@ class TrainConfig(_Checked):
         0, "Seed of weights, patches and augmentation, which differ from round to round.", at_least=0, at_most=2**32 - 1
     )
     patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
-    batch: int = _option(4, "Patches per training step.", at_least=1, at_most=256)
+    batch: int = _option(4, "Patches per training step, on each device.", at_least=1, at_most=256)
+    devices: int = _option(
+        1, "GPUs of this machine that train together; in a step each of them takes a batch of its own.", at_least=1, at_most=64
+    )
     architecture: str = _option(
         Architecture.UNET.value, f"The network: {', '.join(Architecture)}. Those of MONAI need it; own is given from Python."
     )

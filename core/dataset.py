@@ -205,6 +205,8 @@ class Patches(IterableDataset):
         Slices on each side that are stacked with each slice as channels.
     start
         Number of the first batch.
+    devices
+        How many draw at once, each with a seed of its own; they share the memory of the cache.
 
     Raises
     ------
@@ -223,6 +225,7 @@ class Patches(IterableDataset):
         seed: int,
         neighbours: int = 0,
         start: int = 0,
+        devices: int = 1,
     ) -> None:
         super().__init__()
         self.index = [index_slice(np.asarray(one.label()), classes) for one in slices]
@@ -231,9 +234,9 @@ class Patches(IterableDataset):
             raise TrainingError("There are no labelled pixels to train on; label a slice or part of one, then train again.")
         self.start = start
         self._side, self._inner, self.seed = side, inner, seed
-        self.batch = batch
+        self._devices, self.batch = devices, batch
         """May be lowered between two batches."""
-        self._cache = SliceCache(slices, neighbours)
+        self._cache = SliceCache(slices, neighbours, CACHE_BYTES // devices)
         areas = np.array([one.counts for one in self.index], float)  # (slices, K)
         self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
         self._totals = self._areas.sum(axis=0)
@@ -241,14 +244,14 @@ class Patches(IterableDataset):
 
     @property
     def epoch(self) -> float:
-        """Batches that would cover the labelled area once, if their central parts did not overlap.
+        """Steps in which the batches of all devices would cover the labelled area once, if their central parts did not overlap.
 
         The area is that of the blocks with a labelled pixel. Patches are drawn at random, so that some of it is seen more
         than once in an epoch and some not at all.
         """
         drawn = [one for one, areas in zip(self.index, self._areas, strict=True) if areas.any()]
         area = sum(one.labelled_blocks for one in drawn) * BLOCK**2
-        return area / self._inner**2 / self.batch
+        return area / self._inner**2 / self.batch / self._devices
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         step = self.start

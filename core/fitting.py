@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import Callback, Trainer, seed_everything
 from torch.utils.data import DataLoader
 
 from core import callbacks, normalisation
@@ -28,6 +28,7 @@ from core.networks import arguments, chosen
 from core.networks.own import name_of
 from core.predict import Predictor, Scores, ready, score
 from core.progress import FitResult, Progress
+from core.ranks import Follow, Lead, Place, Ranked, Ranks, join
 from core.segmenter import OPTIMISER, Segmenter
 from core.threads import Threads
 from core.warmstart import inherit
@@ -44,10 +45,12 @@ class Fitting:
 
     Parameters
     ----------
-    train, validation, class_names, in_channels, config, report, logs, network, begins_with
+    train, validation, class_names, in_channels, config, report, logs, network, begins_with, follower
         As for :func:`core.train.fit`.
     state
         File of the resume state.
+    rank
+        Which of several devices this is for: 0 runs the training, the others only :meth:`follow`.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class Fitting:
         logs: Path | None,
         network: nn.Module | None,
         begins_with: Path | None,
+        follower: Sequence[str] = (),
+        rank: int = 0,
     ) -> None:
         self.config, self.validation, self.class_names = config, validation, class_names
         self.in_channels = in_channels
@@ -73,6 +78,9 @@ class Fitting:
         draws = config.seed
         if self.begins_with is not None:  # neither the patches nor the random weights of the round before again
             draws = zlib.crc32(f"{config.seed} {self.begins_with.name}".encode())
+        if rank:  # nor the patches of another device; it is given the weights of rank 0
+            draws = zlib.crc32(f"{draws} {rank}".encode())
+        self.rank, self.ranks = rank, Ranks(config.devices, follower)
         self.patches = _patches(train, len(class_names), config, draws)
         self.network = arguments(config, in_channels, len(class_names))
         seed_everything(draws, verbose=False)
@@ -84,7 +92,7 @@ class Fitting:
         self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))
         self.validations = callbacks.Validation(self.clock, self._validate_quickly)
         self.rules = callbacks.StopRules(self.validations, config)
-        self.resume_state = callbacks.ResumeState(self.clock, state)
+        self.resume_state = callbacks.ResumeState(self.clock, state, at_start=config.devices > 1)
         self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, epoch=epoch)
         self.logs = logs
         self.scalars: list[Scalars] = []  # one where logs are wanted
@@ -103,6 +111,8 @@ class Fitting:
     def _fingerprint(self) -> str:
         """The same for a training of the same labels, classes and settings; when it is to end may differ."""
         apart = [*StopRule, "initial_weights"]  # what it is to begin with is told below, where there is something
+        if self.config.devices == 1:  # as in states of earlier versions
+            apart.append("devices")
         settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
         parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
@@ -120,10 +130,10 @@ class Fitting:
             )
         self.resumed = state is not None
         self._begin(state)
-        step = state["step"] if state is not None else None
-        while not self._fits(step):
+        self.resume_state.step = state["step"] if state is not None else None
+        while not self._fits(self.resume_state.step):
+            self.steps = self.resume_state.step or 0
             self._halve()
-            step = self.steps
         if self.reports.cancelled:
             raise Cancelled("Training was stopped; it can be resumed.")
 
@@ -139,19 +149,21 @@ class Fitting:
 
     def _fits(self, step: int | None) -> bool:
         """Train from a step on, None for the first; whether memory held it to the end. Otherwise the state is stored."""
-        self.patches.start = step or 0
         if self.logs is not None:
             self.scalars = [Scalars(self.logs, self.validations, self.class_names, step)]
-        trainer = self._trainer()
-        loader = DataLoader(self.patches, batch_size=None)
+        with self.ranks.joined(self.patches.batch, step):
+            return self._trains(step)
+
+    def _trains(self, step: int | None) -> bool:
+        trainer = self._trainer(self._callbacks())
         interrupt = signal.getsignal(signal.SIGINT)
         try:
-            trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.state, weights_only=True)
+            self._run(trainer, step)
         except SystemExit as stopped:  # what Lightning makes of SIGTERM and Ctrl-C
             signal.signal(signal.SIGINT, interrupt)  # Lightning leaves the key dead
             raise Cancelled("Training was stopped; it can be resumed.") from stopped
         except RuntimeError as error:
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) and not self.ranks.lack_memory():
                 raise
             for scalars in self.scalars:
                 scalars.close()
@@ -159,6 +171,18 @@ class Fitting:
         finally:
             self.steps = trainer.global_step
         return True
+
+    def _run(self, trainer: Trainer, step: int | None) -> None:
+        self.patches.start = step or 0
+        loader = DataLoader(self.patches, batch_size=None)
+        trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.state, weights_only=True)
+
+    def follow(self, place: Place) -> None:
+        """Train along with rank 0, which ends this process when it is done."""
+        self.patches.batch = place.batch
+        self.segmenter.epoch = self.patches.epoch
+        join(place, self.config.devices)
+        self._run(self._trainer([Follow()]), place.step)
 
     def _halve(self) -> None:
         """Half as many patches at once from now on, and as many more steps where these are limited."""
@@ -175,22 +199,28 @@ class Fitting:
         self.segmenter.epoch = self.reports.epoch = self.patches.epoch
         release_memory(self.device)
 
-    def _trainer(self) -> Trainer:
+    def _callbacks(self) -> list[Callback]:
+        return [
+            self.clock,
+            *([Lead(self.ranks)] if self.config.devices > 1 else []),
+            self.validations,
+            *self.feedback,
+            self.rules,
+            *self.scalars,
+            self.resume_state,
+            self.reports,
+            *([Threads()] if self.device.type == "cpu" else []),
+        ]
+
+    def _trainer(self, called: list[Callback]) -> Trainer:
+        some_unused = self.config.architecture.startswith("monai")
         return Trainer(
             accelerator={"cuda": "gpu"}.get(self.device.type, self.device.type),
-            devices=1,
+            devices=self.config.devices,
+            strategy=Ranked(self.rank, some_unused=some_unused) if self.config.devices > 1 else "auto",
             precision=precision(self.device),
             max_epochs=-1,  # the clock or a stop rule ends the training
-            callbacks=[
-                self.clock,
-                self.validations,
-                *self.feedback,
-                self.rules,
-                *self.scalars,
-                self.resume_state,
-                self.reports,
-                *([Threads()] if self.device.type == "cpu" else []),
-            ],
+            callbacks=called,
             logger=[scalars.logger for scalars in self.scalars],
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -285,4 +315,5 @@ def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig, 
         batch=config.batch,
         seed=seed,
         neighbours=config.neighbours,
+        devices=config.devices,
     )

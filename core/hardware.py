@@ -10,6 +10,9 @@ from typing import Literal
 import torch
 from torch import nn
 
+from core.config import Architecture, TrainConfig
+from core.errors import TrainingError
+
 
 @lru_cache(maxsize=1)
 def choose_device() -> torch.device:
@@ -19,6 +22,34 @@ def choose_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def gpus() -> int:
+    """How many GPUs can train together: those of CUDA."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def check_devices(config: TrainConfig) -> None:
+    """Refuse to train on more devices than there are.
+
+    Raises
+    ------
+    TrainingError
+        If there are fewer GPUs, or a network of the user's own would have to go to other processes.
+    """
+    if config.devices == 1:
+        return
+    if config.architecture == Architecture.OWN:
+        raise TrainingError(
+            f"The training is to use {config.devices} devices, but a network of your own cannot go to the processes of other "
+            "devices; leave devices at 1."
+        )
+    there = gpus()
+    if config.devices > there:
+        raise TrainingError(
+            f"The training is to use {config.devices} devices, but the number of GPUs (CUDA) that PyTorch finds here is "
+            f"{there}, and only these can train together; choose no more than there are, or 1, for which the processor will do."
+        )
 
 
 @lru_cache

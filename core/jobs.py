@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, JobError, UnderpaintError, storage_errors
-from core.processes import process_lives
+from core.processes import engine_environment, process_lives
 from core.records import Records, to_json
 
 _BEAT_SECONDS = 1.0
@@ -97,8 +97,21 @@ class Jobs:
         self._bury_dead()
         row = self._records.row("SELECT * FROM jobs WHERE id = ?", (identity,))
         if row is None:
-            raise JobError(f"There is no job {identity} in this project.")
+            raise _no_job(identity)
         return _job(row)
+
+    def arguments(self, identity: int) -> dict[str, Any]:
+        """What a job was entered with; unlike :meth:`get` it writes nothing.
+
+        Raises
+        ------
+        JobError
+            If there is none.
+        """
+        row = self._records.row("SELECT arguments FROM jobs WHERE id = ?", (identity,))
+        if row is None:
+            raise _no_job(identity)
+        return dict(json.loads(row["arguments"]))
 
     def all(self, kind: str) -> list[Job]:
         """Every job of a kind, newest first."""
@@ -133,12 +146,15 @@ class Jobs:
         with storage_errors(log):
             log.parent.mkdir(exist_ok=True)
             stream = log.open("wb")
-        root = Path(__file__).resolve().parent.parent
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
         command = [sys.executable, "-m", "core.worker", *arguments]
         with stream:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, env=environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                env=engine_environment(),
             )
 
     @contextmanager
@@ -231,6 +247,10 @@ class Jobs:
                         row["id"],
                     ),
                 )
+
+
+def _no_job(identity: int) -> JobError:
+    return JobError(f"There is no job {identity} in this project.")
 
 
 def _alive(pid: int | None, host: str | None, heartbeat: float | None) -> bool:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 _TIED = "UNDERPAINT_ENDS_WITH_PARENT"
 _STDIN = 0
@@ -37,12 +38,29 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def start_tied(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def engine_environment() -> dict[str, str]:
+    """The environment for a child that runs a module of the engine, wherever it is started."""
+    root = Path(__file__).resolve().parent.parent
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+
+
+def start_tied(
+    command: Sequence[str], environment: Mapping[str, str], *, errors: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a process that ends when this one does, even if this one is killed; it must call :func:`end_with_parent`.
 
-    The two hold the ends of a pipe, the child's as its standard input: the system closes the parent's end with it.
+    The two hold the ends of a pipe, the child's as its standard input: the system closes the parent's end with it. Where
+    its ``errors`` go to a file, the child has no terminal: it prints nothing, and Ctrl-C is not for it.
     """
-    return subprocess.Popen(command, env={**environment, _TIED: "1"}, stdin=subprocess.PIPE)
+    apart = errors is not None
+    return subprocess.Popen(
+        command,
+        env={**environment, _TIED: "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL if apart else None,
+        stderr=errors,
+        start_new_session=apart,
+    )
 
 
 def end_with_parent() -> None:

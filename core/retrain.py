@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.predict import Scores
+    from core.ranks import Place
     from core.train import FitResult, Progress
 
 _POINTS_OF_A_CURVE = 400
@@ -110,8 +111,12 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
     Raises
     ------
     TrainingError
-        If no pixel is labelled for training, or logs are wanted that cannot be written.
+        If no pixel is labelled for training, there are not as many devices, or logs are wanted that cannot be written.
     """
+    if config.devices > 1:
+        from core.hardware import check_devices
+
+        check_devices(config)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise TrainingError(
             "Logs for TensorBoard need the package tensorboard, which is not installed; install it with "
@@ -168,8 +173,7 @@ def train_round(
     if store.rounds.following() != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = [store.labels.revision(identity) for identity in plan.revisions]
-    weighed = [store.frozen(r, Role.TRAIN, plan.weight(r.volume)) for r in revisions if plan.weight(r.volume)]
-    training = [s for s in weighed if s.any()]
+    training = _training(store, plan, revisions)
     validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
     fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report, network=network)
     store.rounds.add(
@@ -191,6 +195,32 @@ def train_round(
         begins_with=None if fitted.fresh_because else plan.begins_with,
         fresh_because=fitted.fresh_because or None,
     )
+
+
+def follow_round(store: Store, plan: Plan, place: Place) -> None:
+    """Train a planned round along on a further device, in the process that :func:`train_round` has started for it."""
+    from core.train import follow
+
+    revisions = [store.labels.revision(identity) for identity in plan.revisions]
+    follow(
+        _training(store, plan, revisions),
+        place,
+        class_names=[c.name for c in store.catalog.classes],
+        in_channels=store.catalog.volumes[0].shape[1],
+        config=plan.config,
+        folder=store.checkpoint_folder(plan.round),
+        begins_with=_begins_with(store, plan),
+    )
+
+
+def _training(store: Store, plan: Plan, revisions: Sequence[Revision]) -> list[FrozenSlice]:
+    """What a planned round is trained on."""
+    weighed = [store.frozen(r, Role.TRAIN, plan.weight(r.volume)) for r in revisions if plan.weight(r.volume)]
+    return [s for s in weighed if s.any()]
+
+
+def _begins_with(store: Store, plan: Plan) -> Path | None:
+    return None if plan.begins_with is None else store.checkpoint(plan.begins_with)
 
 
 def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:
@@ -237,7 +267,8 @@ def _fit(
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
         network=network,
         watched=Watched(frame, image, store.moments.place(plan.round)),
-        begins_with=None if plan.begins_with is None else store.checkpoint(plan.begins_with),
+        begins_with=_begins_with(store, plan),
+        follower=["-m", "core.follower", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
 
 

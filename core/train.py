@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from core.dataset import LabelledSlice
     from core.feedback import Watched
+    from core.ranks import Place
 
 # Lightning takes seconds to import, so it is imported where training starts: the command line's help stays quick.
 
@@ -44,6 +45,7 @@ def fit(
     network: nn.Module | None = None,
     watched: Watched | None = None,
     begins_with: Path | None = None,
+    follower: Sequence[str] = (),
 ) -> FitResult:
     """Train a network and store it.
 
@@ -75,11 +77,14 @@ def fit(
         Checkpoint whose weights training begins with, as ``config.initial_weights`` says; random ones if None. Where they cannot
         be used, training begins with random ones all the same; the card then says ``begins_with`` None and ``fresh_because``.
         A training that is carried on does not read it again.
+    follower
+        What Python is to run for each further device of ``config.devices``: it must call :func:`follow` with the same.
 
     Raises
     ------
     TrainingError
-        If no pixel is labelled, the loss is no longer finite, or the interrupted training was of other data.
+        If no pixel is labelled, the loss is no longer finite, the interrupted training was of other data, there are not as
+        many devices, or one of them is lost.
     CheckpointError
         If ``folder`` exists or the resume state is damaged.
     NetworkError
@@ -91,14 +96,18 @@ def fit(
     """
     if folder.exists():
         raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
-    partial = folder.with_name(folder.name + ".partial")
+    if config.devices > 1 and not follower:
+        raise ValueError(f"devices is {config.devices}, so follower must say what is to be run for the others.")
+    partial = _partial(folder)
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
         from core.fitting import Fitting
+        from core.hardware import check_devices
 
+        check_devices(config)
         run = Fitting(
             train, validation, class_names=tuple(class_names), in_channels=in_channels, config=config, state=partial / STATE,
-            report=report, logs=logs, network=network, begins_with=begins_with,
+            report=report, logs=logs, network=network, begins_with=begins_with, follower=follower,
         )  # fmt: skip
         run.watch(watched, card)
         if state is None:  # only now: a call that is refused leaves what a resume needs
@@ -109,6 +118,39 @@ def fit(
         result = run.finish(folder, card)
     shutil.rmtree(partial, ignore_errors=True)
     return result
+
+
+def follow(
+    train: Sequence[LabelledSlice],
+    place: Place,
+    *,
+    class_names: Sequence[str],
+    in_channels: int,
+    config: TrainConfig,
+    folder: Path,
+    begins_with: Path | None,
+) -> None:
+    """Train along on a further device, in a process of its own, which :func:`fit` has started and ends; writes nothing.
+
+    Parameters
+    ----------
+    place
+        What the process was told.
+    train, class_names, in_channels, config, folder, begins_with
+        As for :func:`fit`.
+    """
+    with _quiet_lightning(), freed_memory_kept():
+        from core.fitting import Fitting
+
+        Fitting(
+            train, (), class_names=tuple(class_names), in_channels=in_channels, config=config, state=_partial(folder) / STATE,
+            report=lambda progress: False, logs=None, network=None, begins_with=begins_with, rank=place.rank,
+        ).follow(place)  # fmt: skip
+
+
+def _partial(folder: Path) -> Path:
+    """Where the resume state of a checkpoint in the making lies."""
+    return folder.with_name(folder.name + ".partial")
 
 
 def _empty(folder: Path) -> None:

@@ -445,7 +445,9 @@ def test_a_resumed_training_takes_no_strengths(project: Path) -> None:
     assert "leave out --augment" in " ".join(ran.err.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("setting", ["seconds", "seed", "loss", "epochs", "architecture", "neighbours", "initial-weights"])
+@pytest.mark.parametrize(
+    "setting", ["seconds", "seed", "loss", "epochs", "architecture", "neighbours", "initial-weights", "devices"]
+)
 def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -> None:
     """It goes on with its own, so that another budget or seed is refused, not passed over; so is the default."""
     ran = run(
@@ -462,6 +464,8 @@ def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -
         (("--architecture", "unet-3d"), 2, "neighbours is 0; with architecture unet-3d allowed is 1 or more"),
         (("--neighbours", "4"), 2, "neighbours is 4; allowed is 0 to 3"),
         (("--initial-weights", "cold"), 2, "initial_weights is 'cold'; allowed is previous, shrink-perturb, random"),
+        (("--devices", "0"), 2, "devices is 0; allowed is 1 to 64"),
+        (("--devices", "64"), 1, "The training is to use 64 devices, but the number of GPUs (CUDA) that PyTorch finds here is"),
         (("--architecture", "own"), 1, "which only Python can give: call project.train"),
     ],
 )

@@ -93,6 +93,16 @@ def test_a_killed_job_is_seen_as_dead(jobs, records):
         pass
 
 
+def test_what_a_job_was_entered_with_is_read_without_writing(jobs, records):
+    """By a process that may not bury the dead."""
+    with jobs.here("train", {"plan": {"round": 3}}) as handle:
+        records.write("UPDATE jobs SET pid = NULL, heartbeat = 0")
+        assert jobs.arguments(handle.id) == {"plan": {"round": 3}}
+        assert records.row("SELECT state FROM jobs")["state"] == "running"
+    with pytest.raises(JobError, match="no job 99"):
+        jobs.arguments(99)
+
+
 def test_a_silent_job_of_another_machine_is_dead(jobs, records):
     """Where the process cannot be looked at, a heart that stopped beating is all there is."""
     enter(records, 1, "far")

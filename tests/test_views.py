@@ -491,6 +491,20 @@ def test_a_round_trains_the_network_that_was_chosen(open_page, trained, monkeypa
     assert not page.exception
 
 
+def test_several_gpus_are_offered_where_there_are_several(open_page, trained, monkeypatch):
+    """Nothing is asked where there is one, or none."""
+    started = []
+    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    monkeypatch.setattr("app.networks._gpus", lambda: 1)
+    assert "GPUs" not in [one.label for one in open_page(trained, "rounds").number_input]
+    monkeypatch.setattr("app.networks._gpus", lambda: 4)
+    page = open_page(trained, "rounds")
+    next(one for one in page.number_input if one.label == "GPUs").set_value(3).run()
+    _button(page, "Start").click().run()
+    assert started == [TrainConfig(devices=3)]
+    assert not page.exception
+
+
 def test_a_round_begins_with_what_was_chosen(open_page, phantom_project, trained, monkeypatch):
     """From the second round on; the first has nothing to begin with."""
     started = []

@@ -36,6 +36,9 @@ def train(
     neighbours: Annotated[
         int | None, typer.Option(help=help_text(TrainConfig, "neighbours"), show_default=f"{TrainConfig.neighbours}")
     ] = None,
+    devices: Annotated[
+        int | None, typer.Option(help=help_text(TrainConfig, "devices"), show_default=f"{TrainConfig.devices}")
+    ] = None,
     initial_weights: Annotated[
         str | None,
         typer.Option(
@@ -82,7 +85,7 @@ def train(
     asked = {
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
         "augment": augment, "architecture": architecture, "neighbours": neighbours,
-        "initial_weights": initial_weights,
+        "initial_weights": initial_weights, "devices": devices,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]
