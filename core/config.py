@@ -167,7 +167,9 @@ class TrainConfig(_Checked):
     seed: int = _option(
         0, "Seed of weights, patches and augmentation, which differ from round to round.", at_least=0, at_most=2**32 - 1
     )
-    patch: int = _option(256, "Side of a training patch in pixels, a multiple of 32.", at_least=64, at_most=1024)
+    patch: int = _option(
+        256, "Side of a training patch in pixels, a multiple of 16; of more for a network of more levels.", at_least=64, at_most=1024
+    )
     batch: int = _option(4, "Patches per training step, on each device.", at_least=1, at_most=256)
     devices: int = _option(
         1, "GPUs of this machine that train together; in a step each of them takes a batch of its own.", at_least=1, at_most=64
@@ -175,8 +177,8 @@ class TrainConfig(_Checked):
     architecture: str = _option(
         Architecture.UNET.value, f"The network: {', '.join(Architecture)}. Those of MONAI need it; own is given from Python."
     )
-    channels: int = _option(24, "Channels of the network's first level.", at_least=4, at_most=256)
-    depth: int = _option(4, "Levels of the network below the first.", at_least=1, at_most=6)
+    channels: int = _option(32, "Channels of the network's first level; multiples of 32 are fastest.", at_least=4, at_most=256)
+    depth: int = _option(3, "Levels of the network below the first.", at_least=1, at_most=6)
     neighbours: int = _option(
         0, "Slices on each side that the network sees beside the slice itself; it labels that slice alone.", at_least=0, at_most=3
     )

@@ -117,7 +117,7 @@ class UNet(nn.Module):
         multiple of 8; 0 for no such copy.
     """
 
-    def __init__(self, in_channels: int, classes: int, channels: int = 24, depth: int = 4, local: int = 0) -> None:
+    def __init__(self, in_channels: int, classes: int, channels: int = 32, depth: int = 3, local: int = 0) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(depth + 1)]
         self.stride = FOLD * 2**depth
