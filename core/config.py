@@ -168,7 +168,7 @@ class TrainConfig(_Checked):
         0, "Seed of weights, patches and augmentation, which differ from round to round.", at_least=0, at_most=2**32 - 1
     )
     patch: int = _option(
-        256, "Side of a training patch in pixels, a multiple of 16; of more for a network of more levels.", at_least=64, at_most=1024
+        256, "Side of a training patch in pixels, a multiple of 16; of more with more levels.", at_least=64, at_most=1024
     )
     batch: int = _option(4, "Patches per training step, on each device.", at_least=1, at_most=256)
     devices: int = _option(
