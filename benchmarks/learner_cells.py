@@ -23,6 +23,7 @@ class Learner:
 LEARNERS = {
     "underpaint": Learner("learner_underpaint.py", "", "own"),
     "underpaint-fp32": Learner("learner_underpaint.py", "fp32", "own"),
+    "underpaint-2.5d": Learner("learner_underpaint.py", "2.5d", "own"),
     "underpaint-3d": Learner("learner_underpaint.py", "3d+careful", "own"),
     "forest": Learner("learner_forest.py", "", "forest"),
     "monai-basic": Learner("learner_monai.py", "BasicUNet", "monai", goes_on=True),

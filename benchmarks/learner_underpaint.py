@@ -1,8 +1,9 @@
 """Underpaint as ``learner.py`` runs it: labels imported, one round trained, the volume predicted to a TIFF.
 
 ``--variant`` joins with + what is to be other than the defaults: ``fp32`` hides from it that the processor computes bfloat16,
-``3d`` trains the U-Net in 3D with a slice on each side, ``careful`` predicts the mean of eight views. About a tenth of the
-painted pixels is held back for validation, and not trained on: that is how Underpaint is, and it gets no more labels than a peer.
+``2.5d`` gives the network a slice on each side as further channels, ``3d`` trains the U-Net in 3D with as many, ``careful``
+predicts the mean of eight views. About a tenth of the painted pixels is held back for validation, and not trained on: that is
+how Underpaint is, and it gets no more labels than a peer.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def main() -> None:
     """Train, predict every slice asked for, and say how long it took."""
     given, folder = task(__doc__), Path(sys.argv[1])
     words = given.variant.split("+")
-    network = ("--architecture", "unet-3d", "--neighbours", 1) if "3d" in words else ()
+    network = ("--architecture", "unet-3d") if "3d" in words else ()
+    neighbours = ("--neighbours", 1) if {"2.5d", "3d"} & set(words) else ()
     views = ("--views", 8) if "careful" in words else ()
     if "fp32" in words:
         hardware.has_bfloat16 = lambda kind: False  # type: ignore[assignment]
@@ -47,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as workspace:
         underpaint(workspace, "new", "peer", "--volume", folder / "image.tif", "--classes", names)
         underpaint(workspace, "labels", "import", "peer", folder / "labels.tif", "--slices", painted)
-        trained = underpaint(workspace, "train", "peer", "--seconds", given.seconds, "--seed", given.seed, *network)
+        trained = underpaint(workspace, "train", "peer", "--seconds", given.seconds, "--seed", given.seed, *network, *neighbours)
         done = underpaint(workspace, "predict", "peer", given.out, *views)
         card = load_card(Path(workspace) / trained["checkpoint"])
     facts = {"steps": card.training["steps"], "precision": card.training["precision"]}
