@@ -33,12 +33,13 @@ _INITIAL_WEIGHTS = {
 def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
     """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
     architecture = _one_of("Network", _NAMES, before, "architecture")
-    least = 1 if architecture == Architecture.UNET_3D else 0
+    flat = architecture != Architecture.UNET_3D
+    least, most = (0, setting(TrainConfig, "neighbours", "at_most")) if flat else (1, TrainConfig.depth - 1)
     neighbours = st.number_input(
         "Neighbouring slices on each side",
         min_value=least,
-        max_value=setting(TrainConfig, "neighbours", "at_most"),
-        value=max(least, before.neighbours),
+        max_value=most,
+        value=min(most, max(least, before.neighbours)),
         help=help_text(TrainConfig, "neighbours"),
     )
     if architecture.startswith("monai") and find_spec("monai") is None:

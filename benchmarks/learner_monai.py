@@ -94,7 +94,7 @@ class Training:
         self.begun = given.begun
         if self.begun is not None and self.begun.exists():
             stored = torch.load(self.begun, weights_only=True)
-            if stored["seconds"] >= given.seconds:  # what is asked for is shorter, so it begins anew beside
+            if min(stored["budget"], stored["seconds"]) > given.seconds:  # it has come too far, so another begins beside it
                 self.begun = None
                 return
             net.load_state_dict(stored["network"])
@@ -108,7 +108,8 @@ class Training:
         self.begun.parent.mkdir(parents=True, exist_ok=True)
         written = self.begun.with_suffix(".written")
         states = {"network": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
-        torch.save({**states, "seconds": self.seconds, "steps": self.steps}, written)
+        facts = {"seconds": self.seconds, "steps": self.steps, "budget": self.given.seconds}
+        torch.save({**states, **facts}, written)
         written.replace(self.begun)
 
     def run(self, lay: Callable[[Tensor], Tensor], *, bf16: bool) -> None:

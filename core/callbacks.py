@@ -76,6 +76,7 @@ class Clock(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._running_since = time.perf_counter()
+        self.ended_by = None  # what goes back to a stored state has not ended
         trainer.should_stop = self._is_over(trainer.global_step)
 
     def on_train_batch_start(self, trainer: Trainer, module: Any, batch: Any, batch_idx: int) -> None:

@@ -128,7 +128,7 @@ class LoadedSlice:
 
 
 def _picked(pixels: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
-    """A copy of some rows and columns of ``(..., H, W)``; three times as fast as indexing with both at once."""
+    """A copy of some rows and columns of ``(..., H, W)``, in a fraction of the time that indexing with both at once takes."""
     y, x = rows.min(), columns.min()
     near = pixels[..., y : rows.max() + 1, x : columns.max() + 1]
     return near.take(rows - y, axis=-2).take(columns - x, axis=-1)

@@ -1,8 +1,9 @@
 """Who draws the preview: the forest until a network is no worse than it on pixels that neither has learnt from.
 
-Both learn from the training pixels of the same label revisions, those of the network's round, and both are scored on the
-validation pixels of these revisions. So the comparison is made once for a round and stays. (A network that began with the
-weights of an earlier round has learnt from that round's training pixels too, which are never validation pixels.)
+Both learn from the training pixels of the same label revisions, those of the network's round (the forest by the weights that
+their volumes have now), and both are scored on the validation pixels of these revisions. So the comparison is made once for a
+round and stays. (A network that began with the weights of an earlier round has learnt from that round's training pixels too,
+which are never validation pixels.)
 """
 
 from __future__ import annotations

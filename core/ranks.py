@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -107,8 +107,9 @@ class Ranks:
         if self._devices == 1:
             yield
             return
-        left, watch = threading.Event(), threading.Thread()
+        left, watch, before = threading.Event(), threading.Thread(), dict(os.environ)
         try:
+            os.environ.update(_ENVIRONMENT)
             store, port = _meeting_point()
             self._start(port, batch, step)
             self._await(store)
@@ -121,6 +122,7 @@ class Ranks:
             if watch.ident is not None:
                 watch.join()
             self._end()
+            _restore_environment(before)
 
     def lack_memory(self) -> bool:
         """Whether a rank has ended because its device had not enough memory; False if all are there.
@@ -143,8 +145,6 @@ class Ranks:
         raise TrainingError(self._why(rank, ended[rank]))
 
     def _start(self, port: int, batch: int, step: int | None) -> None:
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
         self.lost = False
         for rank in range(1, self._devices):
             place = Place(rank, port, batch, step).as_json()
@@ -203,6 +203,8 @@ class Ranks:
 def join(place: Place, devices: int) -> None:
     """Join the other ranks, as one of those that rank 0 has started; returns when all are there."""
     store = dist.TCPStore(_LOOPBACK, place.port, is_master=False, timeout=_LONGEST_WAIT)
+    if torch.cuda.is_available():  # what this takes of its memory, if there is too little, is told before anyone waits
+        torch.zeros(1, device=f"cuda:{place.rank}")
     store.set(_here(place.rank), "")
     _join(store, place.rank, devices)
 
@@ -225,6 +227,14 @@ def _meeting_point() -> tuple[dist.TCPStore, int]:
         master_listen_fd=listening.detach(),
     )
     return store, port
+
+
+def _restore_environment(before: Mapping[str, str]) -> None:
+    for name in _ENVIRONMENT:
+        if name in before:
+            os.environ[name] = before[name]
+        else:
+            os.environ.pop(name, None)
 
 
 def _here(rank: int) -> str:

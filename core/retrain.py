@@ -290,8 +290,8 @@ class _Reporter:
         self._begun = False
 
     def __call__(self, progress: Progress) -> bool:
-        if not self._begun:
-            self._begun = True
+        if not self._begun or progress.seconds < self._last:  # where memory was too small, training goes on from a stored state
+            self._begun, self._last = True, -self._apart
             self._store.rounds.cut_curve(self._plan.round, progress.seconds)
         validated = progress.validation_loss is not None and progress.validation_loss != self._validated
         if progress.step > 0 and (validated or progress.seconds - self._last >= self._apart):

@@ -79,9 +79,9 @@ class Sources:
 
     def ground(self, volume: int, z: int, *, most_new: int) -> Ground:
         """All that may be learnt from now: strokes of this slice, and saved labels as far as they are read."""
-        heads = [head for head in self._nearest(volume, z) if self._trains(head)]
+        heads = self._nearest(volume, z)
         saved = list(self._read(heads, volume, z, most_new))
-        keys = tuple((self._sample_key(head), self._weight(head)) for head, _ in saved)
+        keys = tuple((self._sample_key(head), self._weight(head.volume)) for head, _ in saved)
         strokes, touched, sequence = self._strokes(volume, z)
         samples = [
             sample.without(touched) if touched is not None and (head.volume, head.z) == (volume, z) else sample
@@ -89,22 +89,23 @@ class Sources:
             if sample is not None
         ]
         places = {(head.volume, head.z) for head, sample in saved if sample is not None}
+        weight = self._weight(volume) or 1.0  # whoever paints a slice wants to see what comes of it
         if strokes is not None:
-            samples, places = [strokes, *samples], places | {(volume, z)}
-        key = (volume, z, sequence, keys, len(self._store.catalog.classes))
+            samples, places = [replace(strokes, weight=weight), *samples], places | {(volume, z)}
+        key = (volume, z, sequence, keys, weight, len(self._store.catalog.classes))
         return Ground(key, tuple(samples), len(places), len(heads) - len(saved))
 
     def _nearest(self, volume: int, z: int) -> list[Revision]:
         """The labelled slices that are learnt from, this one first, then the nearest of this volume, then others."""
-        heads = self._store.labels.heads()
+        heads = [head for head in self._store.labels.heads() if self._trains(head)]
         return sorted(heads, key=lambda head: (head.volume != volume, abs(head.z - z), head.z))[:SLICES_AT_MOST]
 
     def _trains(self, head: Revision) -> bool:
         """Whether a revision can hold a training pixel, as far as its record tells."""
-        return head.pixels > head.validation_pixels and self._weight(head) > 0
+        return head.pixels > head.validation_pixels and self._weight(head.volume) > 0
 
-    def _weight(self, head: Revision) -> float:
-        return self._store.catalog.row(head.volume).weight
+    def _weight(self, volume: int) -> float:
+        return self._store.catalog.row(volume).weight
 
     def _read(self, heads: list[Revision], volume: int, z: int, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
         """Samples that are there already, that of the slice itself, and at most ``most_new`` others."""
@@ -117,7 +118,7 @@ class Sources:
 
     def sample(self, revision: Revision) -> Sample | None:
         """What may be learnt from a revision: training pixels inside the working region, by the weight of their volume."""
-        weight = self._weight(revision)
+        weight = self._weight(revision.volume)
         made = self._sampled(revision) if weight else None
         return made if made is None or weight == made.weight else replace(made, weight=weight)
 

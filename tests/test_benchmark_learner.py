@@ -6,9 +6,11 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -144,6 +146,31 @@ def test_unknown_learners_are_refused() -> None:
     """The message names those there are."""
     with pytest.raises(argparse.ArgumentTypeError, match="no learner ilastik; there are underpaint"):
         learners("underpaint,ilastik")
+
+
+def test_an_hour_of_monai_can_be_made_of_pieces(tmp_path: Path) -> None:
+    """A training goes on from its own state and from a shorter one, is not repeated, and leaves a longer one alone."""
+    pytest.importorskip("monai")
+    import learner_monai  # type: ignore[import-not-found]
+    from learner_task import Task  # type: ignore[import-not-found]
+
+    image = np.random.default_rng(0).integers(0, 255, (2, 256, 256)).astype(np.uint8)
+    begun = tmp_path / "begun" / "a.pt"
+
+    def run(seconds: float) -> Any:
+        given = Task(image, image // 128, (0,), (1,), 2, 1, seconds, 0, tmp_path / "out.tif", "", begun)
+        training = learner_monai.Training(given, torch.nn.Conv2d(1, 2, 1))
+        before = training.steps
+        training.run(lambda images: images, bf16=False)
+        return before, training.steps
+
+    first = run(0.05)
+    assert first[0] == 0 < first[1]
+    assert run(0.05) == (first[1], first[1])
+    longer = run(5 * torch.load(begun, weights_only=True)["seconds"])
+    assert longer[0] == first[1] < longer[1]
+    assert run(0.05)[0] == 0
+    assert torch.load(begun, weights_only=True)["steps"] == longer[1]
 
 
 def test_only_a_learner_that_can_go_on_is_told_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from core.labels import Claim, Role
 from core.metrics import confusion, dice
 from core.project import Project
 from core.runs import stroke_runs
+from core.sources import Sources
 
 Z = 5
 SHAPE = (160, 160)
@@ -108,14 +109,19 @@ def test_saved_labels_of_other_slices_count(project, phantom_files):
 def test_a_volume_that_is_left_out_of_training_is_left_out_here(project, truth, phantom_files):
     """Its saved labels; what is being painted counts in any case. Another weight makes another preview."""
     project.import_labels(phantom_files.truth, slices=[3])
+    once = project.preview(0, Z)
     project.set_weight(0, 2.0)
     twice = project.preview(0, Z)
-    assert twice.slices == 1
+    assert (once.slices, twice.slices) == (1, 1)
+    assert twice.model == once.model + 1
     project.set_weight(0, 0.0)
     assert project.preview(0, Z).slices == 0
     paint(project, truth, rows(60))
     alone = project.preview(0, Z)
     assert (alone.slices, alone.pixels) == (1, 3 * SHAPE[1])
+    for weight, weights in ((0.0, [1.0]), (2.5, [2.5, 2.5])):
+        project.set_weight(0, weight)
+        assert [sample.weight for sample in Sources(project.store).ground(0, Z, most_new=9).samples] == weights
 
 
 def test_a_stroke_over_a_saved_label_replaces_it(project, truth):

@@ -102,8 +102,10 @@ def test_both_devices_hold_the_same_weights_and_draw_other_patches(tmp_path: Pat
     monkeypatch.setattr(ranks.Lead, "on_train_batch_end", ranks.Lead.on_train_batch_end)  # put back afterwards
     noted(ranks.Lead, folder, 4)
     change = f"test_ranks.noted(Follow, test_ranks.Path({str(folder)!r}), 4); test_ranks.unlabelled(1)"
+    environment = dict(os.environ)
     result = trained(folder, change)
     assert (result.steps, result.ended_by) == (6, StopRule.EPOCHS)
+    assert dict(os.environ) == environment
     (batch, weights, share), (other, theirs, told) = (torch.load(tmp_path / f"{name}.pt") for name in ("Lead", "Follow"))
     assert weights.keys() == theirs.keys()
     assert all(torch.equal(weight, theirs[name]) for name, weight in weights.items())
@@ -113,8 +115,8 @@ def test_both_devices_hold_the_same_weights_and_draw_other_patches(tmp_path: Pat
 
 def test_a_network_may_have_weights_that_it_does_not_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As MONAI's UNETR has: nobody waits for their gradients."""
-    change = "test_ranks.PAIR = test_ranks.replace(test_ranks.PAIR, architecture='monai-unetr')"
-    monkeypatch.setattr("tests.test_ranks.PAIR", replace(PAIR, architecture="monai-unetr"))
+    change = "test_ranks.PAIR = test_ranks.replace(test_ranks.PAIR, architecture='monai-unetr', channels=4)"
+    monkeypatch.setattr("tests.test_ranks.PAIR", replace(PAIR, architecture="monai-unetr", channels=4))
     assert trained(tmp_path / "r", change).steps == 6
 
 

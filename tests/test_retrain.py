@@ -17,8 +17,9 @@ from core.errors import Cancelled, TrainingError
 from core.jobs import Handle
 from core.labels import Role
 from core.predict import Scores
+from core.progress import Progress
 from core.project import Project
-from core.retrain import Plan, make_plan, score_rounds
+from core.retrain import Plan, _Reporter, make_plan, score_rounds
 from core.work import _round
 from tests.conftest import Files
 
@@ -216,3 +217,14 @@ def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Proj
     away.rename(there)
     score_rounds(project.store, handle, revisions, validation, {})
     assert project.rounds()[0].validation_loss > 0
+
+
+def test_the_curve_goes_back_with_the_training(project: Project) -> None:
+    """Where memory was too small on one device, all go on from a stored state: what came after it is drawn anew."""
+    store = project.store
+    plan = replace(make_plan(store, TINY), round=2)
+    handle: Any = SimpleNamespace(report=lambda share, message: False)
+    reporter = _Reporter(store, handle, plan, None)
+    for seconds in (0.1, 0.4, 0.7, 0.5, 0.8):
+        reporter(Progress(seconds, 1.0, 1 + round(10 * seconds), 0.5, None, None, 0.05, seconds, 0.0))
+    assert [point.seconds for point in store.rounds.curve(2)] == [0.1, 0.4, 0.5, 0.8]

@@ -479,15 +479,24 @@ def _shown(page):
 
 
 def test_a_round_trains_the_network_that_was_chosen(open_page, trained, monkeypatch):
-    """It stays chosen on the page Annotate; a network in 3D has a neighbour at least."""
+    """It stays chosen on the page Annotate; a network in 3D has a neighbour at least, and no more than its levels can join."""
     started = []
     monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
     page = open_page(trained, "rounds")
-    network = next(box for box in page.selectbox if box.label == "Network")
-    network.set_value(Architecture.UNET_3D).run()
+
+    def choose(name, label, value):
+        next(box for box in getattr(page, name) if box.label == label).set_value(value).run()
+
+    choose("selectbox", "Network", Architecture.UNET_3D)
     _button(page, "Start").click().run()
     _button(page.switch_page("views/annotate.py").run(), "Train round 2").click().run()
     assert started == [TrainConfig(architecture="unet-3d", neighbours=1)] * 2
+    page.switch_page("views/rounds.py").run()
+    choose("selectbox", "Network", Architecture.UNET)
+    choose("number_input", "Neighbouring slices on each side", 3)
+    choose("selectbox", "Network", Architecture.UNET_3D)
+    _button(page, "Start").click().run()
+    assert started[2:] == [TrainConfig(architecture="unet-3d", neighbours=2)]
     assert not page.exception
 
 
