@@ -234,7 +234,8 @@ class Patches(IterableDataset):
             raise TrainingError("There are no labelled pixels to train on; label a slice or part of one, then train again.")
         self.start = start
         self._side, self._inner, self.seed = side, inner, seed
-        self._devices, self.batch = devices, batch
+        self._devices = devices
+        self.batch = batch
         """May be lowered between two batches."""
         self._cache = SliceCache(slices, neighbours, CACHE_BYTES // devices)
         areas = np.array([one.counts for one in self.index], float)  # (slices, K)

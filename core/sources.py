@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
@@ -79,33 +79,34 @@ class Sources:
 
     def ground(self, volume: int, z: int, *, most_new: int) -> Ground:
         """All that may be learnt from now: strokes of this slice, and saved labels as far as they are read."""
-        heads = self._nearest(volume, z)
+        weights = [row.weight for row in self._store.catalog.volumes]
+        heads = self._nearest(volume, z, weights)
         saved = list(self._read(heads, volume, z, most_new))
-        keys = tuple((self._sample_key(head), self._weight(head.volume)) for head, _ in saved)
+        keys = tuple((self._sample_key(head), weights[head.volume]) for head, _ in saved)
         strokes, touched, sequence = self._strokes(volume, z)
         samples = [
-            sample.without(touched) if touched is not None and (head.volume, head.z) == (volume, z) else sample
+            replace(
+                sample.without(touched) if touched is not None and (head.volume, head.z) == (volume, z) else sample,
+                weight=weights[head.volume],
+            )
             for head, sample in saved
             if sample is not None
         ]
         places = {(head.volume, head.z) for head, sample in saved if sample is not None}
-        weight = self._weight(volume) or 1.0  # whoever paints a slice wants to see what comes of it
+        weight = weights[volume] or 1.0  # whoever paints a slice wants to see what comes of it
         if strokes is not None:
             samples, places = [replace(strokes, weight=weight), *samples], places | {(volume, z)}
         key = (volume, z, sequence, keys, weight, len(self._store.catalog.classes))
         return Ground(key, tuple(samples), len(places), len(heads) - len(saved))
 
-    def _nearest(self, volume: int, z: int) -> list[Revision]:
+    def _nearest(self, volume: int, z: int, weights: Sequence[float]) -> list[Revision]:
         """The labelled slices that are learnt from, this one first, then the nearest of this volume, then others."""
-        heads = [head for head in self._store.labels.heads() if self._trains(head)]
+        heads = [head for head in self._store.labels.heads() if weights[head.volume] and self._trains(head)]
         return sorted(heads, key=lambda head: (head.volume != volume, abs(head.z - z), head.z))[:SLICES_AT_MOST]
 
     def _trains(self, head: Revision) -> bool:
         """Whether a revision can hold a training pixel, as far as its record tells."""
-        return head.pixels > head.validation_pixels and self._weight(head.volume) > 0
-
-    def _weight(self, volume: int) -> float:
-        return self._store.catalog.row(volume).weight
+        return head.pixels > head.validation_pixels
 
     def _read(self, heads: list[Revision], volume: int, z: int, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
         """Samples that are there already, that of the slice itself, and at most ``most_new`` others."""
@@ -114,13 +115,13 @@ class Sources:
                 most_new -= 1
                 if most_new < 0:
                     continue
-            yield head, self.sample(head)
+            yield head, self._sampled(head)
 
     def sample(self, revision: Revision) -> Sample | None:
         """What may be learnt from a revision: training pixels inside the working region, by the weight of their volume."""
-        weight = self._weight(revision.volume)
+        weight = self._store.catalog.row(revision.volume).weight
         made = self._sampled(revision) if weight else None
-        return made if made is None or weight == made.weight else replace(made, weight=weight)
+        return None if made is None else replace(made, weight=weight)
 
     def _sampled(self, revision: Revision) -> Sample | None:
         """The same without the weight, kept."""
