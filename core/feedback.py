@@ -103,8 +103,8 @@ class Feedback(Callback):
         self._spent = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """A resume goes on after the moments there are; what is kept of a later time will be done again."""
-        cut(self._watched.folder, self._clock.seconds)
+        """A resume goes on after the moments there are; what is kept of later steps will be done again."""
+        cut(self._watched.folder, trainer.global_step)
         self._plan(self._clock.share(trainer.global_step))
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:

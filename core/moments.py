@@ -124,11 +124,11 @@ def step_folder(moments: Path, step: int) -> Path:
     return moments / f"step-{step:07d}"
 
 
-def cut(moments: Path, seconds: float) -> None:
-    """Remove the moments of a training from ``seconds`` on, which a resume or a fresh start does again."""
+def cut(moments: Path, step: int) -> None:
+    """Remove the moments after a training step, and an end that is none any more: a resume or a fresh start does them again."""
     for folder in moments.glob("step-*"):
         moment = _read(0, folder)
-        if moment is None or moment.seconds >= seconds:
+        if moment is None or moment.step > step or moment.end:
             shutil.rmtree(folder, ignore_errors=True)
 
 

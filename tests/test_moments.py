@@ -70,13 +70,21 @@ def test_a_moment_of_the_same_step_gives_way(store: MomentStore) -> None:
 
 
 def test_what_a_resume_does_again_is_cut(store: MomentStore) -> None:
-    """Moments from that second on go, and torn ones; earlier ones stay."""
+    """Moments after that step go, and torn ones; earlier ones stay, and that of the step itself."""
     kept(store, 1, 1.0, 2.0, 3.0)
     torn = step_folder(store.place(1), 5)
     torn.mkdir()
-    cut(store.place(1), 2.0)
-    assert [moment.seconds for moment in store.of(1)] == [1.0]
+    cut(store.place(1), 20)
+    assert [moment.step for moment in store.of(1)] == [10, 20]
     assert not torn.exists()
+
+
+def test_an_end_that_is_gone_on_from_is_cut(store: MomentStore) -> None:
+    """A training that was killed while its end was stored, and is given more time."""
+    kept(store, 1, 1.0)
+    keep(step_folder(store.place(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
+    cut(store.place(1), 50)
+    assert [moment.step for moment in store.of(1)] == [10]
 
 
 def test_a_damaged_moment_is_left_out(store: MomentStore) -> None:
