@@ -201,7 +201,7 @@ def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module
         batch = augment(images, labels, generator, config.patch, config.augment)
         augmenting += time.process_time() - before
         with autocast(torch.device("cpu")):
-            loss = module.training_step(batch, step)
+            loss = module.training_step(batch, step)["loss"]
         loss.backward()
         module.configure_gradient_clipping(optimiser)
         optimiser.step()

@@ -22,7 +22,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents
 import torch  # noqa: E402
 from faults import Slice  # noqa: E402
 from report import Report, Section  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from core.augment import augment  # noqa: E402
@@ -32,9 +32,11 @@ from core.hardware import autocast, choose_device, has_bfloat16  # noqa: E402
 from core.losses import class_weights, masked_loss  # noqa: E402
 from core.memory import freed_memory_kept  # noqa: E402
 from core.muon import Muon  # noqa: E402
-from core.networks import arguments, build  # noqa: E402
+from core.networks import arguments  # noqa: E402
+from core.networks.unet import UNet  # noqa: E402
 from core.phantom import Phantom, PhantomConfig  # noqa: E402
 from core.predict import ready, winners  # noqa: E402
+from core.supervision import CoarseHeads  # noqa: E402
 
 SIDE = 2048
 """Of the matrices."""
@@ -73,10 +75,10 @@ def flops(work: Callable[[], Any]) -> int:
     return int(counter.get_total_flops())
 
 
-def network(config: TrainConfig) -> nn.Module:
+def network(config: TrainConfig) -> UNet:
     """The default network with random weights."""
     torch.manual_seed(0)
-    return build(config.architecture, arguments(config, 1, CLASSES)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return UNet(**arguments(config, 1, CLASSES)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def training() -> Section:
@@ -87,11 +89,18 @@ def training() -> Section:
     patches = Patches(slices, CLASSES, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=0)
     net, weights = network(config), class_weights(patches.counts)
     optimiser = Muon(net, lr=config.learning_rate, adam_lr=config.learning_rate / 25, fused=True)
+    coarse = CoarseHeads(net, CLASSES)
+    optimiser.add_others(coarse.parameters())
     multiply = matrices(timed)
 
-    def scores(images: Tensor) -> Tensor:
+    def forward(images: Tensor) -> tuple[Tensor, list[Tensor]]:
         with autocast(device):
-            return torch.as_tensor(net(images.contiguous(memory_format=torch.channels_last)))
+            finest, *others = net.decoded(images.contiguous(memory_format=torch.channels_last))
+            return net.scores(finest), others
+
+    def loss_of(found: tuple[Tensor, list[Tensor]], labels: Tensor) -> Tensor:
+        with autocast(device):
+            return masked_loss(found[0], labels, weights) + coarse.loss(found[1], labels, weights, config.loss)
 
     with freed_memory_kept():
         for step in range(REPEATS):
@@ -99,13 +108,13 @@ def training() -> Section:
             images, labels = timed("reading", lambda step=step: patches.draw(step))
             generator = torch.Generator().manual_seed(step)
             drawn = timed("augmentation", lambda i=images, k=labels, g=generator: augment(i, k, g, config.patch))
-            found = timed("forward", lambda d=drawn: scores(d[0]))
-            loss = timed("loss", lambda f=found, d=drawn: masked_loss(f, d[1], weights))
+            found = timed("forward", lambda d=drawn: forward(d[0]))
+            loss = timed("loss", lambda f=found, d=drawn: loss_of(f, d[1]))
             optimiser.zero_grad()
             timed("backward", loss.backward)
             timed("optimiser", optimiser.step)
     images, labels = drawn
-    operations = flops(lambda: masked_loss(scores(images), labels, weights).backward())
+    operations = flops(lambda: loss_of(forward(images), labels).backward())
     pieces = ("reading", "augmentation", "forward", "loss", "backward", "optimiser")
     sentence = f"a step of {config.batch} patches of {config.patch} x {config.patch}, {CLASSES} classes"
     return told("training", sentence, timed, pieces, ("forward", "backward"), operations)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -51,6 +50,8 @@ def measure(cell: Cell, folder: Path, python: str, begun: Path | None = None) ->
     begun
         Folder of trainings that are carried on; None where every training begins anew.
     """
+    from core.processes import engine_environment
+
     learner, volume = LEARNERS[cell.learner], VOLUMES[cell.volume]
     print(f"{cell.learner} on {cell.volume}, {cell.seconds:g} s, seed {cell.seed}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as scratch:
@@ -62,7 +63,7 @@ def measure(cell: Cell, folder: Path, python: str, begun: Path | None = None) ->
         ]  # fmt: skip
         if begun is not None and learner.goes_on:
             command += ["--begun", str(begun / f"{cell.learner}-{cell.volume}-{cell.seed}.pt")]
-        environment = {**os.environ, "PYTHONPATH": str(HERE.parent)} if learner.environment == "own" else None
+        environment = engine_environment() if learner.environment == "own" else None
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=cell.seconds + PATIENCE, env=environment
         )

@@ -22,6 +22,7 @@ from core.errors import storage_errors
 from core.hardware import is_out_of_memory
 from core.predict import Scores
 from core.progress import Progress
+from core.segmenter import FINEST
 
 VALIDATION_SHARE = 0.1
 """Validations during training take at most this share of the training seconds; the one at the end comes on top."""
@@ -189,7 +190,7 @@ class StopRules(Callback):
         if is_new and scores is not None and scores.loss is not None:
             self._follow(scores.loss)
         elif self._threshold is not None and (scores is None or scores.loss is None):
-            self._follow_training(float(outputs["loss"]), measured=scores is not None)
+            self._follow_training(float(outputs[FINEST]), measured=scores is not None)
         if self.ended_by is not None:
             trainer.should_stop = True
 
@@ -303,7 +304,7 @@ class Report(Callback):
         self.rate = 0.0
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._losses.append(float(outputs["loss"]))
+        self._losses.append(float(outputs[FINEST]))
         self.rate = trainer.optimizers[0].param_groups[0]["lr"]
         if time.monotonic() < self._next:
             return

@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from core.callbacks import Validation
 from core.predict import Scores
+from core.segmenter import FINEST
 
 EVERY = 10
 """Steps between two points of the training loss, which is their mean."""
@@ -42,7 +43,7 @@ class Scalars(Callback):
         self._written: Scores | None = None
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._losses.append(float(outputs["loss"]))
+        self._losses.append(float(outputs[FINEST]))
         if len(self._losses) == EVERY:
             self._training(trainer)
         if self._validation.newest is not self._written:

@@ -7,7 +7,7 @@ Newton-Schulz iteration runs here on the small square matrix ``G G^T``, which gi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -78,6 +78,12 @@ class Muon(AdamW):
             {"params": vectors, "muon": False, "lr": adam_lr, "peak": adam_lr, "weight_decay": 0.0},
         ]
         super().__init__([group for group in groups if group["params"]], fused=fused)
+        self._adam_lr = adam_lr
+
+    def add_others(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Let AdamW move more parameters, which are not of the network; without weight decay."""
+        rate = self._adam_lr
+        self.add_param_group({"params": list(parameters), "muon": False, "lr": rate, "peak": rate, "weight_decay": 0.0})
 
     def set_share(self, share: float) -> None:
         """Set every learning rate to a share of its peak."""

@@ -20,7 +20,8 @@ from core.errors import TrainingError
 from core.hardware import channels_last
 from core.losses import class_weights, masked_loss
 from core.muon import Muon
-from core.networks.unet import ChannelDropout
+from core.networks.unet import ChannelDropout, Decoded
+from core.supervision import CoarseHeads
 
 WARM_UP = 0.04
 """Share of the budget in which the learning rate climbs to its peak."""
@@ -34,8 +35,11 @@ DROPOUT = 0.3
 REPEATED_STEPS, REPEATED_EPOCHS = 1500, 150
 """In a training up to so long nothing is dropped; in one twice as long, the full share."""
 
-OPTIMISER = "muon-2"
+OPTIMISER = "muon-3"
 """Recorded with the resume state, which fits no other."""
+
+FINEST = "finest"
+"""Name of the loss that is shown among what a step gives: that of every pixel, without what coarser levels add."""
 
 
 class Segmenter(LightningModule):
@@ -60,7 +64,9 @@ class Segmenter(LightningModule):
         self.average.requires_grad_(False)
         self.class_weights: Tensor
         self.register_buffer("class_weights", class_weights(counts), persistent=False)
+        self.coarse = CoarseHeads(network, len(counts)) if isinstance(network, Decoded) else None
         self.config, self.epoch = config, epoch
+        self._trained = [*network.parameters(), *(self.coarse.parameters() if self.coarse is not None else ())]
         self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
         self.draws = config.seed
         """Seed of patches and augmentation."""
@@ -74,16 +80,25 @@ class Segmenter(LightningModule):
         generator = torch.Generator().manual_seed(self.draws * 1_000_003 + self.global_step)
         return augment(images, labels, generator, self.config.patch, self.config.augment)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         images, labels = batch  # (B, C, H, W), (B, H, W)
         images = images.contiguous(memory_format=torch.channels_last)
-        loss = masked_loss(self.network(images), labels, self.class_weights, self.config.loss)
+        finest, coarse = self.losses(images, labels)
+        loss = finest + coarse
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The loss is {loss.item()} at step {self.global_step}; it must stay finite, so train with a lower learning "
                 f"rate than {self.config.learning_rate:g}."
             )
-        return loss
+        return {"loss": loss, FINEST: finest.detach()}
+
+    def losses(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | float]:
+        """The loss of every pixel, and what the coarse levels of a network add to it that has them."""
+        network, given = self.network, (labels, self.class_weights, self.config.loss)
+        if self.coarse is None or not isinstance(network, Decoded):
+            return masked_loss(network(images), *given), 0.0
+        finest, *coarse = network.decoded(images)
+        return masked_loss(network.scores(finest), *given), self.coarse.loss(coarse, *given)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self.set_rates(self.global_step)
@@ -96,7 +111,7 @@ class Segmenter(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         # Lightning's own clipping refuses fused optimisers even where nothing is scaled.
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self._trained, 1.0)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -105,6 +120,8 @@ class Segmenter(LightningModule):
     def configure_optimizers(self) -> Optimizer:
         rate, fused = self.config.learning_rate, self.device.type in ("cpu", "cuda")
         self.optimiser = Muon(self.network, lr=rate, adam_lr=rate * ADAM_SHARE, fused=fused)
+        if self.coarse is not None:
+            self.optimiser.add_others(self.coarse.parameters())
         return self.optimiser
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from core.config import StopRule, TrainConfig
 from core.errors import CheckpointError, TrainingError, UnderpaintError
 from core.fitting import Fitting
 from core.predict import Predictor, Scores
+from core.segmenter import FINEST
 from core.train import STATE, Cancelled, FitResult, Progress, fit
 from tests.slices import Drawn, discs
 
@@ -153,7 +154,7 @@ def followed(rules: StopRules, validation: Validation, *losses: float | None) ->
         trainer: Any = Told()
         validation.newest, validation.number = Scores(loss, (), 9), validation.number + 1
         for _ in range(2):
-            rules.on_train_batch_end(trainer, None, {"loss": torch.tensor(0.01)}, None, 0)
+            rules.on_train_batch_end(trainer, None, {FINEST: torch.tensor(0.01)}, None, 0)
         ended.append(trainer.should_stop)
     return ended
 
@@ -191,7 +192,7 @@ def test_the_training_loss_is_not_looked_at_where_validation_is() -> None:
     rules, validation = rules_for(stop_loss=0.1)
     trainer: Any = Told()
     for _ in range(3 * SMOOTHED_OVER):
-        rules.on_train_batch_end(trainer, None, {"loss": torch.tensor(0.01)}, None, 0)
+        rules.on_train_batch_end(trainer, None, {FINEST: torch.tensor(0.01)}, None, 0)
     assert not trainer.should_stop
     assert followed(rules, validation, 0.2, 0.1) == [False, True]
 

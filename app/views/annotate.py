@@ -94,14 +94,13 @@ def _editor(project: Project, volume: int, z: int) -> None:
 
     def saved(event: Saved) -> None:
         name = slice_name(event.volume, event.z, len(project.volumes)).lower()
-        session.say(f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now.")
-        session.say(_go_on(project, (event.volume, event.z)))
+        done = f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now."
+        session.say(f"{done} {_go_on(project, (event.volume, event.z))}")
 
     def put_off(event: PutOff) -> None:
         name = slice_name(event.volume, event.z, len(project.volumes)).lower()
         what = f"That place of {name}" if event.box else name.capitalize()
-        session.say(f"{what} is put off to the end.")
-        session.say(_go_on(project, (event.volume, event.z)))
+        session.say(f"{what} is put off to the end. {_go_on(project, (event.volume, event.z))}")
 
     def step(to: int) -> None:  # not by how many: quick steps are made from where the editor is, which no run knows
         session.edit(volume, min(max(to, 0), depth - 1))

@@ -6,6 +6,7 @@ full resolution. After Ronneberger et al. 2015 (U-Net), He et al. 2016 (residual
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -99,7 +100,49 @@ class Merge(nn.Module):
         return functional.relu(x + self.conv(x))
 
 
-class UNet(nn.Module):
+class Decoded(nn.Module):
+    """What the U-Nets here share: a decoder whose levels can be looked at, and a head that unfolds the finest of them.
+
+    A subclass has the modules ``up``, the merges from the finest level on, and ``head``.
+    """
+
+    up: nn.ModuleList
+    head: nn.Conv2d
+    widths: list[int]
+    """Channels of the decoder's levels, the finest first."""
+
+    def decoded(self, image: Tensor) -> list[Tensor]:
+        """The levels of the decoder, the finest first: ``(B, channels, H / 2, W / 2)``, then half as large each.
+
+        ``H`` and ``W`` of the image ``(B, in_channels, H, W)`` are multiples of ``stride``.
+        """
+        raise NotImplementedError
+
+    def scores(self, finest: Tensor) -> Tensor:
+        """Class scores before softmax, ``(B, classes, H, W)``, of the finest level."""
+        return functional.pixel_shuffle(self.head(finest), FOLD)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``."""
+        return self.scores(self.decoded(image)[0])
+
+    def merged(self, x: Tensor, skips: Sequence[Tensor]) -> list[Tensor]:
+        """Go up from the deepest level, with what was kept of each level on the way down; see :meth:`decoded`."""
+        levels = []
+        for merge, skip in zip(reversed(self.up), reversed(skips), strict=True):
+            x = merge(x, skip)
+            levels.append(x)
+        return levels[::-1]
+
+    def fuse(self) -> None:
+        """Fold every frozen normalisation into its convolution, for prediction; sets evaluation mode."""
+        self.eval()
+        for module in self.modules():
+            if isinstance(module, ConvNorm):
+                module.fuse()
+
+
+class UNet(Decoded):
     """Class scores for every pixel.
 
     Parameters
@@ -121,17 +164,15 @@ class UNet(nn.Module):
         super().__init__()
         widths = [channels * 2**level for level in range(depth + 1)]
         self.stride = FOLD * 2**depth
+        self.widths = widths[:-1]
         self.stem = Stem(in_channels, widths[0], local)
         self.down = nn.ModuleList(Block(a, b) for a, b in pairwise(widths))
         self.up = nn.ModuleList(Merge(b, a) for a, b in pairwise(widths))
         self.dropout = ChannelDropout()
         self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``.
-
-        ``H`` and ``W`` are multiples of ``stride``.
-        """
+    def decoded(self, image: Tensor) -> list[Tensor]:
+        """As :class:`Decoded` says."""
         x = self.stem(image)
         skips = []
         for level, block in enumerate(self.down, start=1):
@@ -140,18 +181,4 @@ class UNet(nn.Module):
             if level > len(self.down) - DROPPED:
                 x = self.dropout(x)
         # x: (B, channels * 2 ** depth, H / stride, W / stride)
-        for merge in reversed(self.up):
-            x = merge(x, skips.pop())
-        return functional.pixel_shuffle(self.head(x), FOLD)  # (B, classes, H, W)
-
-    def fuse(self) -> None:
-        """Fold every frozen normalisation into its convolution, for prediction."""
-        fuse(self)
-
-
-def fuse(network: nn.Module) -> None:
-    """Fold the normalisation of every :class:`ConvNorm` of a network into its convolution; sets evaluation mode."""
-    network.eval()
-    for module in network.modules():
-        if isinstance(module, ConvNorm):
-            module.fuse()
+        return self.merged(x, skips)

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.networks.unet import DROPPED, FOLD, Block, ChannelDropout, Merge, Stem, fuse
+from core.networks.unet import DROPPED, FOLD, Block, ChannelDropout, Decoded, Merge, Stem
 
 FLAT = 2
 """Levels that look at each slice by itself."""
 
 
-class UNet3D(nn.Module):
+class UNet3D(Decoded):
     """Class scores for every pixel of the middle slice.
 
     Parameters
@@ -51,6 +51,7 @@ class UNet3D(nn.Module):
             raise ValueError(f"depth is {depth}; with {slices} slices allowed is {FLAT - 1 + slices // 2} or more")
         widths = [channels * 2**level for level in range(depth + 1)]
         self.stride = FOLD * 2**depth
+        self.widths = widths[:-1]
         self.slices = slices
         self.joining = range(FLAT, FLAT + slices // 2)
         """Levels that join three slices."""
@@ -63,11 +64,8 @@ class UNet3D(nn.Module):
         self.dropout = ChannelDropout()
         self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``.
-
-        ``H`` and ``W`` are multiples of ``stride``.
-        """
+    def decoded(self, image: Tensor) -> list[Tensor]:
+        """As :class:`core.networks.unet.Decoded` says, of the middle slice."""
         slices = self.slices
         x = image.reshape(len(image) * slices, -1, *image.shape[2:])  # (B * slices, C, H, W)
         x = self.stem(x)
@@ -81,13 +79,7 @@ class UNet3D(nn.Module):
             x = block(x)
             if level > len(self.down) - DROPPED:
                 x = self.dropout(x)
-        for merge in reversed(self.up):
-            x = merge(x, skips.pop())
-        return functional.pixel_shuffle(self.head(x), FOLD)  # (B, classes, H, W)
-
-    def fuse(self) -> None:
-        """Fold every frozen normalisation into its convolution, for prediction."""
-        fuse(self)
+        return self.merged(x, skips)
 
 
 def joined(x: Tensor, slices: int) -> Tensor:
