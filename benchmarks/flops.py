@@ -88,9 +88,8 @@ def training() -> Section:
     slices = [Slice(volume.image(z), volume.truth(z)) for z in range(3)]
     patches = Patches(slices, CLASSES, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=0)
     net, weights = network(config), class_weights(patches.counts)
-    optimiser = Muon(net, lr=config.learning_rate, adam_lr=config.learning_rate / 25, fused=True)
-    coarse = CoarseHeads(net, CLASSES)
-    optimiser.add_others(coarse.parameters())
+    coarse, rate = CoarseHeads(net, CLASSES), config.learning_rate
+    optimiser = Muon(net, lr=rate, adam_lr=rate / 25, fused=True, others=coarse.parameters())
     multiply = matrices(timed)
 
     def forward(images: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -66,9 +66,20 @@ class Muon(AdamW):
         Of weights; biases and normalisations have none.
     fused
         AdamW's own.
+    others
+        Parameters that are not of the network, for AdamW; they have no weight decay.
     """
 
-    def __init__(self, network: nn.Module, *, lr: float, adam_lr: float, weight_decay: float = 1e-2, fused: bool = False) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        lr: float,
+        adam_lr: float,
+        weight_decay: float = 1e-2,
+        fused: bool = False,
+        others: Iterable[nn.Parameter] = (),
+    ) -> None:
         matrices, turned, rest, vectors = split(network)
         muon = {"muon": True, "lr": lr, "peak": lr, "weight_decay": weight_decay}
         groups = [
@@ -76,14 +87,9 @@ class Muon(AdamW):
             {"params": turned, "transposed": True, **muon},
             {"params": rest, "muon": False, "lr": adam_lr, "peak": adam_lr, "weight_decay": weight_decay},
             {"params": vectors, "muon": False, "lr": adam_lr, "peak": adam_lr, "weight_decay": 0.0},
+            {"params": list(others), "muon": False, "lr": adam_lr, "peak": adam_lr, "weight_decay": 0.0},
         ]
         super().__init__([group for group in groups if group["params"]], fused=fused)
-        self._adam_lr = adam_lr
-
-    def add_others(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Let AdamW move more parameters, which are not of the network; without weight decay."""
-        rate = self._adam_lr
-        self.add_param_group({"params": list(parameters), "muon": False, "lr": rate, "peak": rate, "weight_decay": 0.0})
 
     def set_share(self, share: float) -> None:
         """Set every learning rate to a share of its peak."""

@@ -66,7 +66,6 @@ class Segmenter(LightningModule):
         self.register_buffer("class_weights", class_weights(counts), persistent=False)
         self.coarse = CoarseHeads(network, len(counts)) if isinstance(network, Decoded) else None
         self.config, self.epoch = config, epoch
-        self._trained = [*network.parameters(), *(self.coarse.parameters() if self.coarse is not None else ())]
         self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
         self.draws = config.seed
         """Seed of patches and augmentation."""
@@ -111,7 +110,7 @@ class Segmenter(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
         # Lightning's own clipping refuses fused optimisers even where nothing is scaled.
-        nn.utils.clip_grad_norm_(self._trained, 1.0)
+        nn.utils.clip_grad_norm_(self.parameters(), 1.0)  # the average has no gradient
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -119,9 +118,8 @@ class Segmenter(LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         rate, fused = self.config.learning_rate, self.device.type in ("cpu", "cuda")
-        self.optimiser = Muon(self.network, lr=rate, adam_lr=rate * ADAM_SHARE, fused=fused)
-        if self.coarse is not None:
-            self.optimiser.add_others(self.coarse.parameters())
+        others = () if self.coarse is None else self.coarse.parameters()
+        self.optimiser = Muon(self.network, lr=rate, adam_lr=rate * ADAM_SHARE, fused=fused, others=others)
         return self.optimiser
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Deep supervision: while a network trains, the coarse levels of its decoder are asked for the classes as well.
 
-So every level learns from the labels directly, which a short training needs most (Lee et al. 2015, "Deeply-supervised nets").
+So every level learns from the labels directly (Lee et al. 2015, "Deeply-supervised nets").
 The heads that answer belong to the training: neither a checkpoint nor a prediction knows of them.
 """
 

@@ -6,7 +6,6 @@ full resolution. After Ronneberger et al. 2015 (U-Net), He et al. 2016 (residual
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -126,11 +125,11 @@ class Decoded(nn.Module):
         """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``."""
         return self.scores(self.decoded(image)[0])
 
-    def merged(self, x: Tensor, skips: Sequence[Tensor]) -> list[Tensor]:
-        """Go up from the deepest level, with what was kept of each level on the way down; see :meth:`decoded`."""
+    def merged(self, x: Tensor, skips: list[Tensor]) -> list[Tensor]:
+        """Go up from the deepest level, using up what was kept of each level on the way down; see :meth:`decoded`."""
         levels = []
-        for merge, skip in zip(reversed(self.up), reversed(skips), strict=True):
-            x = merge(x, skip)
+        for merge in reversed(self.up):
+            x = merge(x, skips.pop())
             levels.append(x)
         return levels[::-1]
 
