@@ -244,6 +244,11 @@ class PredictConfig(_Checked):
         1, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long.",
         choices=(1, 2, 4, 8),
     )  # fmt: skip
+    across: int | None = _option(
+        None, "Slices on each side whose probabilities are averaged with each slice's own, 0 for none; left out, as many as "
+        "suit the held-back pixels of the volume best.",
+        at_least=0, at_most=16,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

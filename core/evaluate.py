@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,6 @@ from core.boundaries import Boundaries, BoundaryScore
 from core.config import UNLABELLED
 from core.errors import LabelError
 from core.metrics import confusion, dice, iou, mean_dice, precision, recall
-
-
-class LabelsSlices(Protocol):
-    """What can be scored: anything that turns a slice into class ids, ``core.predict.Predictor`` for one."""
-
-    def labels(self, image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A ``(C, H, W)`` slice as stored -> mask and confidence, both ``(H, W)`` uint8."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +109,7 @@ def class_scores(
 
 
 def evaluate(
-    predictor: LabelsSlices,
-    image: Callable[[int], NDArray],
+    mask: Callable[[int], NDArray[np.uint8]],
     truth: Callable[[int], NDArray[np.uint8]],
     slices: Iterable[int],
     *,
@@ -127,14 +118,12 @@ def evaluate(
     tolerance: float | None = None,
     report: Callable[[int], object] | None = None,
 ) -> Agreement:
-    """Predict each slice and count how it agrees with the truth.
+    """Count how a model agrees with the truth on some slices.
 
     Parameters
     ----------
-    predictor
-        The model.
-    image
-        z -> slice as stored, ``(C, H, W)``, with the neighbours that the model takes.
+    mask
+        z -> class ids that the model gives, uint8 ``(H, W)``.
     truth
         z -> class ids, uint8 ``(H, W)``; 255 is not scored.
     slices
@@ -151,19 +140,18 @@ def evaluate(
     Raises
     ------
     LabelError
-        If a slice of the truth has another shape than its image or a class the project does not have.
+        If a slice of the truth has another shape than its mask or a class the project does not have.
     """
     counts = np.zeros((classes, classes), dtype=np.int64)
     edges = None if tolerance is None else Boundaries(classes, tolerance)
     done: list[int] = []
     for z in slices:
-        picture, wanted = image(z), truth(z)
-        _check_truth(wanted, picture.shape[-2:], classes, z)
+        found, wanted = mask(z), truth(z)
+        _check_truth(wanted, found.shape, classes, z)
         scored = wanted if inside is None else np.where(inside, wanted, np.uint8(UNLABELLED))
-        mask = predictor.labels(picture)[0]
-        counts += confusion(mask, scored, classes)
+        counts += confusion(found, scored, classes)
         if edges is not None:
-            edges.add(mask, scored)
+            edges.add(found, scored)
         done.append(z)
         if report is not None:
             report(len(done))

@@ -395,9 +395,10 @@ class Project:
         round_: int | None = None,
         volume: int = 0,
         views: int = PredictConfig.views,
+        across: int | None = PredictConfig.across,
         report: Report = _go_on,
     ) -> PredictReport:
-        """Segment slices one by one into ``.tif`` or ``.zarr``; memory is set by the slice, not by the volume.
+        """Segment slices one after the other into ``.tif`` or ``.zarr``; memory is set by the slice, not by the volume.
 
         Parameters
         ----------
@@ -407,6 +408,9 @@ class Project:
             Write class probabilities, float32 ``(slices, K, H, W)``, instead of class ids, uint8 ``(slices, H, W)``.
         views
             Mirrored and turned views to average: 1, 2, 4 or 8; a little more accurate, and as many times slower.
+        across
+            Slices on each side whose probabilities are averaged with each slice's own, 0 for none; if None, as many as give
+            the volume's held-back pixels the highest mean Dice, see :func:`core.across.best`.
         """
         return segment.predict(
             self.store,
@@ -416,12 +420,27 @@ class Project:
             round_=round_,
             volume=volume,
             views=views,
+            across=across,
             report=report,
         )
 
-    def export_confidence(self, out: Path, *, volume: int = 0, round_: int | None = None, report: Report = _go_on) -> None:
-        """Write every slice's confidence as ``.tif`` or ``.zarr``, uint8: 255 times the best class's probability."""
-        segment.export_confidence(self.store, out, volume=volume, round_=round_, report=report)
+    def export_confidence(
+        self,
+        out: Path,
+        *,
+        volume: int = 0,
+        round_: int | None = None,
+        across: int | None = PredictConfig.across,
+        report: Report = _go_on,
+    ) -> None:
+        """Write every slice's confidence as ``.tif`` or ``.zarr``, uint8: 255 times the best class's probability.
+
+        Parameters
+        ----------
+        across
+            As for :meth:`predict`, so that it is the confidence of what was segmented.
+        """
+        segment.export_confidence(self.store, out, volume=volume, round_=round_, across=across, report=report)
 
     # ---- propose
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from core.across import Across
 from core.durable import replace_whole
 from core.errors import LabelError, storage_errors
 from core.evaluate import ClassScore, class_scores, evaluate
 from core.label_files import LabelFile
-from core.segment import Report, chosen_round
+from core.segment import Report, across_slices, averaged, chosen_round
 from core.store import Store
 
 
@@ -46,6 +47,8 @@ class Evaluation:
         Pixels, rows the true classes in the order of their ids, columns the predicted ones.
     tolerance_px
         Pixels that two boundaries might lie apart and still agree; None where boundaries were not measured.
+    across
+        The slices that were averaged with each, as a segmentation does it.
     """
 
     dice: dict[str, float | None]
@@ -55,6 +58,7 @@ class Evaluation:
     classes: dict[str, ClassScore]
     confusion: tuple[tuple[int, ...], ...]
     tolerance_px: float | None
+    across: Across
 
     @property
     def pixels(self) -> int:
@@ -99,7 +103,7 @@ def evaluate_against(
     tolerance: float | None,
     report: Report,
 ) -> Evaluation:
-    """Score a round against a truth with one page per slice, on slices without a label of any role.
+    """Score a round, as it would segment, against a truth with one page per slice, on slices without a label of any role.
 
     Raises
     ------
@@ -113,16 +117,17 @@ def evaluate_against(
     scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]
     if not scored:
         raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
-    agreement = evaluate(
-        store.predictor(chosen),
-        store.seen_by(chosen, volume),
-        lambda z: file.read(pages[z]),
-        scored,
-        classes=len(classes),
-        inside=store.catalog.region_mask(volume),
-        tolerance=tolerance,
-        report=lambda done: report(done / len(scored), f"scoring: {done} of {len(scored)} slices"),
-    )
+    across = across_slices(store, chosen, volume, None)
+    with averaged(store, chosen, volume, across) as model:
+        agreement = evaluate(
+            lambda z: model.labels(z)[0],
+            lambda z: file.read(pages[z]),
+            scored,
+            classes=len(classes),
+            inside=store.catalog.region_mask(volume),
+            tolerance=tolerance,
+            report=lambda done: report(done / len(scored), f"scoring: {done} of {len(scored)} slices"),
+        )
     scores = class_scores(agreement.counts, agreement.boundaries, row.voxel_nm)
     by_name = {c.name: of_class for c, of_class in zip(classes, scores, strict=True)}
     return Evaluation(
@@ -133,6 +138,7 @@ def evaluate_against(
         by_name,
         tuple(tuple(counts) for counts in agreement.counts.tolist()),
         tolerance,
+        across,
     )
 
 

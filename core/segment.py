@@ -7,16 +7,25 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.across import Across, best
+from core.config import PredictConfig
 from core.errors import Cancelled, CheckpointError, ProjectError, storage_errors
 from core.export import open_stack
+from core.labels import Role
 from core.measure import Amount, Counter
 from core.memory import peak_memory_mb
 from core.records import to_json
 from core.store import Store
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import
+    from core.averaged import Averaged
+
+HELD_SLICES = 8
+"""No more slices with held-back pixels than this are asked whether to average across slices."""
 
 Report = Callable[[float, str], bool]
 """Called with the share done (0 to 1) and a sentence; returning True asks the work to stop."""
@@ -33,6 +42,7 @@ class PredictReport:
     path: Path
     round: int
     amounts: dict[str, Amount]
+    across: Across
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,25 @@ def chosen_round(store: Store, round_: int | None) -> int:
     return chosen
 
 
+def across_slices(store: Store, round_: int, volume: int, across: int | None) -> Across:
+    """How many slices of a volume to average for a round: as many as asked for, else what suits its held-back pixels best."""
+    if across is not None:
+        return Across(across)
+    heads = [head for head in store.labels.heads() if head.volume == volume and head.validation_pixels]
+    spread = heads[:: -(-len(heads) // HELD_SLICES) or 1]
+    held, painted = ({head.z: store.frozen(head, role).label() for head in spread} for role in (Role.VALIDATION, Role.TRAIN))
+    depth, classes = store.catalog.row(volume).depth, len(store.catalog.classes)
+    return best(store.predictor(round_), store.seen_by(round_, volume), depth, held, painted, classes)
+
+
+def averaged(store: Store, round_: int, volume: int, across: Across, views: int = PredictConfig.views) -> Averaged:
+    """The slices of a volume as a round's model sees them."""
+    from core.averaged import Averaged
+
+    row, predictor = store.catalog.row(volume), store.predictor(round_).with_views(views)
+    return Averaged(predictor, store.seen_by(round_, volume), (row.depth, *row.slice_shape), across.slices, store.folder)
+
+
 def predict(
     store: Store,
     out: Path,
@@ -70,6 +99,7 @@ def predict(
     round_: int | None,
     volume: int,
     views: int,
+    across: int | None,
     report: Report,
 ) -> PredictReport:
     """Write the classes, or all classes' probabilities, of some slices; see :meth:`core.project.Project.predict`."""
@@ -78,36 +108,38 @@ def predict(
     wanted = range(row.depth) if slices is None else slices
     if not len(wanted) or wanted[0] < 0 or wanted[-1] >= row.depth:
         raise ProjectError(f"Slices {wanted.start}:{wanted.stop} are not there; volume {volume} has 0:{row.depth}.")
-    chosen = chosen_round(store, round_)
-    predictor, seen = store.predictor(chosen).with_views(views), store.seen_by(chosen, volume)
-    classes = store.catalog.classes
+    chosen, classes = chosen_round(store, round_), store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
-    page = (predictor.classes, *row.slice_shape) if probabilities else row.slice_shape
-    dtype = np.float32 if probabilities else np.uint8
     started = time.monotonic()
-    with open_stack(out, pages=len(wanted), page_shape=page, dtype=dtype, voxel_nm=row.voxel_nm) as stack:
-        for number, z in enumerate(wanted):
-            image = seen(z)
-            found = predictor.probabilities(image) if probabilities else predictor.labels(image)[0]
-            counter.add(np.asarray(found.argmax(axis=0) if probabilities else found, dtype=np.uint8))
-            stack.write(number, found)
-            if report((number + 1) / len(wanted), f"segmenting: {number + 1} of {len(wanted)} slices"):
-                raise Cancelled("Segmenting was cancelled; nothing was written.")
+    found = across_slices(store, chosen, volume, across)
+    with averaged(store, chosen, volume, found, views) as model:
+        page = (model.classes, *row.slice_shape) if probabilities else row.slice_shape
+        dtype = np.float32 if probabilities else np.uint8
+        with open_stack(out, pages=len(wanted), page_shape=page, dtype=dtype, voxel_nm=row.voxel_nm) as stack:
+            for number, z in enumerate(wanted):
+                written = model.probabilities(z) if probabilities else model.labels(z)[0]
+                counter.add(np.asarray(written.argmax(axis=0) if probabilities else written, dtype=np.uint8))
+                stack.write(number, written)
+                if report((number + 1) / len(wanted), f"segmenting: {number + 1} of {len(wanted)} slices"):
+                    raise Cancelled("Segmenting was cancelled; nothing was written.")
     seconds = time.monotonic() - started
     speed = len(wanted) * row.shape[2] * row.shape[3] / 1e6 / max(seconds, 1e-9)
     amounts = dict(zip((c.name for c in classes), counter.amounts(row.voxel_nm), strict=True))
-    return PredictReport(len(wanted), seconds, speed, peak_memory_mb(), out, chosen, amounts)
+    return PredictReport(len(wanted), seconds, speed, peak_memory_mb(), out, chosen, amounts, found)
 
 
-def export_confidence(store: Store, out: Path, *, volume: int, round_: int | None, report: Report) -> None:
+def export_confidence(store: Store, out: Path, *, volume: int, round_: int | None, across: int | None, report: Report) -> None:
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
     store.check_target(out)
     row, chosen = store.catalog.row(volume), chosen_round(store, round_)
-    predictor, seen = store.predictor(chosen), store.seen_by(chosen, volume)
-    with open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack:
+    found = across_slices(store, chosen, volume, across)
+    with (
+        averaged(store, chosen, volume, found) as model,
+        open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack,
+    ):
         for z in range(row.depth):
-            kept = store.predictions.load(chosen, volume, z)
-            stack.write(z, kept.confidence if kept else predictor.labels(seen(z))[1])
+            kept = None if found.slices else store.predictions.load(chosen, volume, z)
+            stack.write(z, kept.confidence if kept else model.labels(z)[1])
             if report((z + 1) / row.depth, f"writing confidence: {z + 1} of {row.depth} slices"):
                 raise Cancelled("The export was cancelled; nothing was written.")
 

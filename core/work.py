@@ -59,17 +59,26 @@ def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
     out = result_path(store, "segmentation", round_, volume, ".tif")
     views = arguments.get("views", PredictConfig.views)  # absent in jobs of earlier versions
-    done = predict(store, out, slices=None, probabilities=False, round_=round_, volume=volume, views=views, report=handle.report)
+    done = predict(
+        store, out, slices=None, probabilities=False, round_=round_, volume=volume, views=views, across=None, report=handle.report
+    )
     amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
     region = store.catalog.row(volume).region
-    facts = {"amounts": amounts, "seconds": done.seconds, "views": views, "in_region": bool(region), "region": region}
+    facts = {
+        "amounts": amounts,
+        "seconds": done.seconds,
+        "views": views,
+        "across": asdict(done.across),
+        "in_region": bool(region),
+        "region": region,
+    }
     enter_result(store, "segmentation", out, round_, volume, facts)
 
 
 def _confidence(store: Store, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
     out = result_path(store, "confidence", round_, volume, arguments["suffix"])
-    export_confidence(store, out, volume=volume, round_=round_, report=handle.report)
+    export_confidence(store, out, volume=volume, round_=round_, across=None, report=handle.report)
     enter_result(store, "confidence", out, round_, volume, {})
 
 
@@ -90,6 +99,7 @@ def _evaluate(store: Store, handle: Handle, arguments: Arguments) -> None:
         "slices": found.slices,
         "pixels": found.pixels,
         "tolerance_px": found.tolerance_px,
+        "across": asdict(found.across),
         "classes": [[name, asdict(score)] for name, score in found.classes.items()],  # keys would be sorted
         "confusion": found.confusion,
     }

@@ -27,7 +27,7 @@ underpaint labels export --volume-index
 underpaint train --seconds --seed --loss --augment --epochs --stop-loss --patience --tensorboard --watch --volume-index --resume
 underpaint restore --round --moment
 underpaint propose -n --query
-underpaint predict --slices --probabilities --views --round --volume-index
+underpaint predict --slices --probabilities --views --across --round --volume-index
 underpaint evaluate --truth --boundaries --tolerance --round --volume-index
 underpaint rounds --moments
 underpaint simulate --volume --truth --classes --rounds --start --per-round --seconds --query --test-slices --seed
@@ -36,7 +36,7 @@ underpaint simulate --volume --truth --classes --rounds --start --per-round --se
 JSON_KEYS = """
 round seconds validation_loss validation_dice checkpoint proposals volume slice score reason boxes slices rounds
 megapixels_per_second peak_memory_mb dice mean_dice validation_pixels labelled_slices active_seconds annotation_seconds ended_by
-moments step origin confusion
+moments step origin confusion across
 """.split()  # noqa: SIM905 (a list of names is read as one)
 
 

@@ -28,18 +28,14 @@ TRUTH = np.array(
 )
 
 
-class Threshold:
-    """A model without training: bright is class 1."""
-
-    def labels(self, image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Class 1 where the first channel is above 5."""
-        mask = (image[0] > 5).astype(np.uint8)
-        return mask, np.full_like(mask, 255)
+def threshold(z: int) -> NDArray[np.uint8]:
+    """A model without training: class 1 where the slice is above 5."""
+    return (IMAGES[z] > 5).astype(np.uint8)
 
 
 def agreement(slices: list[int], inside: NDArray[np.bool_] | None = None, truth: NDArray = TRUTH) -> Agreement:
     """The toy volume scored with three classes."""
-    return evaluate(Threshold(), lambda z: IMAGES[z][None], lambda z: truth[z], slices, classes=3, inside=inside)
+    return evaluate(threshold, lambda z: truth[z], slices, classes=3, inside=inside)
 
 
 def test_dice_is_counted_over_all_slices_together() -> None:
@@ -76,7 +72,7 @@ def test_no_slices_give_no_score() -> None:
 def test_progress_is_told_slice_by_slice() -> None:
     """After each slice the number done so far is reported."""
     told: list[int] = []
-    evaluate(Threshold(), lambda z: IMAGES[z][None], lambda z: TRUTH[z], [2, 0], classes=2, report=told.append)
+    evaluate(threshold, lambda z: TRUTH[z], [2, 0], classes=2, report=told.append)
 
     assert told == [1, 2]
 

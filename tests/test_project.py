@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from core import segment
+from core.across import TRIED, Across
 from core.config import ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import Cancelled, CheckpointError, JobError, LabelError, ProjectError, TrainingError, UnderpaintError
@@ -547,6 +549,40 @@ def test_slices_out_of_range_are_told(trained, tmp_path):
     assert not (tmp_path / "out.tif").exists()
 
 
+def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
+    """Classes, probabilities and confidence alike, and the report says so; a part of the volume as in all of it."""
+    single = [trained.store.predictor(1).probabilities(trained.store.image(0, z)) for z in range(1, 6)]
+    expected = np.mean(single, axis=0)
+    done = trained.predict(tmp_path / "part.tif", slices=range(3, 5), probabilities=True, across=2)
+    assert done.across == Across(2)
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "part.tif")[0], expected, atol=1 / 255)
+    trained.predict(tmp_path / "whole.tif", across=2)
+    differ = tifffile.imread(tmp_path / "whole.tif")[3] != expected.argmax(axis=0)
+    assert (np.diff(np.sort(expected, axis=0)[1:], axis=0)[0][differ] < 2 / 255).all()
+    trained.export_confidence(tmp_path / "confidence.tif", across=2)
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "confidence.tif")[3] / 255, expected.max(axis=0), atol=1.5 / 255)
+
+
+def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monkeypatch, tmp_path):
+    """Those held back and those painted, for a segmentation and for a score; both say what was found."""
+    asked = []
+
+    def best(predictor, seen, depth, held, painted, classes):
+        pixels = ({z: int((label != 255).sum()) for z, label in labels.items()} for labels in (held, painted))
+        asked.append([depth, classes, *pixels])
+        return Across(1, 0.9, 0.8, 70)
+
+    monkeypatch.setattr(segment, "best", best)
+    done = trained.predict(tmp_path / "out.tif")
+    assert done.across.sentence.endswith("on 70 held-back pixels mean Dice 0.900, without 0.800.")
+    assert trained.evaluate(phantom_files.truth).across == done.across
+    heads = trained.store.labels.heads()
+    held = {head.z: head.validation_pixels for head in heads}
+    painted = {head.z: int((trained.store.frozen(head, Role.TRAIN).label() != 255).sum()) for head in heads}
+    assert asked == [[12, 3, held, painted]] * 2
+    assert min(held.values()) > 0
+
+
 def test_only_slices_without_a_label_are_scored(trained, phantom_files):
     """A score on labelled slices would flatter."""
     found = trained.evaluate(phantom_files.truth)
@@ -594,11 +630,12 @@ def test_a_background_segmentation_ends_in_the_results(trained):
     assert (result.kind, result.round) == ("segmentation", 1)
     assert tifffile.imread(result.path).shape == (12, 160, 160)
     assert set(result.facts["amounts"]) == {"matrix", "pore", "phase"}
+    assert Across(**result.facts["across"]).slices in (0, *TRIED)
 
 
 def test_confidence_is_exported(trained, tmp_path):
-    """uint8, 255 for certain, the same as the page shows."""
-    trained.export_confidence(tmp_path / "confidence.tif")
+    """uint8, 255 for certain, the same as the page shows where slices are not averaged."""
+    trained.export_confidence(tmp_path / "confidence.tif", across=0)
     out = tifffile.imread(tmp_path / "confidence.tif")
     assert out.shape == (12, 160, 160)
     assert (out[4] == trained.predict_slice(0, 4).confidence).all()

@@ -36,7 +36,7 @@ def test_a_round_with_neighbours_goes_all_the_way_round(project: Project, phanto
     stack = tifffile.imread(phantom_files.image)
     model = Predictor.load(done.checkpoint)
     expected = [model.labels(stack[[abs(z - 1), z, 11 - abs(10 - z)]])[0] for z in range(12)]
-    project.predict(tmp_path / "whole.tif")
+    project.predict(tmp_path / "whole.tif", across=0)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "whole.tif"), expected)
     project.export_confidence(tmp_path / "confidence.tif")
     alone = project.predict_slice(0, 11)
@@ -50,13 +50,15 @@ def test_a_round_with_neighbours_goes_all_the_way_round(project: Project, phanto
 
 
 def test_a_volume_is_read_once_whatever_the_neighbours(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segmenting in order asks the disk for every slice one time."""
+    """Segmenting in order asks the disk for every slice one time, also where slices are averaged."""
     project.train(replace(TINY, neighbours=2))
     volume, reads = project.volume(0), list[int]()
     read = volume._read
     monkeypatch.setattr(volume, "_read", lambda z: (reads.append(z), read(z))[1])
-    project.predict(tmp_path / "whole.tif")
+    project.predict(tmp_path / "whole.tif", across=0)
     assert reads == list(range(12))
+    project.predict(tmp_path / "averaged.tif", across=2)
+    assert reads == 2 * list(range(12))
 
 
 # ---- a network of the user's own

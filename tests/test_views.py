@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 import app
+from core.across import Across
 from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import StorageError, UnderpaintError
@@ -281,6 +283,28 @@ def test_an_exported_zarr_can_be_downloaded(open_page, phantom_project):
     page.run()
     assert str(folder) in words(page)
     assert 'href="/underpaint/api/toy/results/c.zarr.zip" download' in markup(page)
+
+
+@pytest.mark.parametrize(
+    ("across", "words_of_it"),
+    [
+        (Across(6, 0.956, 0.892, 117_612), "6 slices on each side: on 117,612 held-back pixels mean Dice 0.956, without 0.892."),
+        (Across(0, 0.844, 0.844, 157_323), ""),
+        (None, ""),
+    ],
+)
+def test_a_result_says_how_slices_were_averaged(open_page, phantom_project, across, words_of_it):
+    """And what that gained; nothing where they were not, nor of a result of an earlier version."""
+    add_round(phantom_project)
+    out = phantom_project.folder / "results" / "s.tif"
+    out.parent.mkdir(parents=True)
+    out.touch()
+    amounts = {"pore": {"pixels": 5, "fraction": 0.5, "volume_um3": None}}
+    facts = {"amounts": amounts} if across is None else {"amounts": amounts, "across": asdict(across)}
+    enter_result(phantom_project.store, "segmentation", out, 1, 0, facts)
+    shown = words(open_page(phantom_project.workspace, "results"))
+    assert words_of_it in shown
+    assert ("Each slice is the mean" in shown) == bool(words_of_it)
 
 
 NOTE = "measured before the working region was changed"

@@ -13,6 +13,7 @@ from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.quality import confusion_table, from_facts, scores_table
 from app.status import POLL_SECONDS, download, scores_note, show_end, show_job
+from core.across import Across
 from core.config import TOLERANCE
 from core.evaluate import class_scores
 from core.geometry import Polygon
@@ -139,6 +140,7 @@ def _scored(project: Project, result: Result) -> None:
                     f"{_made(result)}, measured on {plural(facts['pixels'], 'pixel')} of "
                     f"{plural(len(facts['slices']), 'slice')} without a label.")  # fmt: skip
         scores_table(names, scores)
+        st.caption(_across(result))
         if facts["tolerance_px"] is not None:
             st.caption(f"Boundary F within {facts['tolerance_px']:g} pixels. HD95 is ∞ where a class is missed altogether on too "
                        "many slices.")  # fmt: skip
@@ -154,7 +156,7 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
         left.markdown(f"**{volume.path.name}, segmented with round {result.round}**  \n{_made(result)}, "
                       f"{plural(volume.depth, 'slice')} in {duration(result.facts.get('seconds'))}"
                       + (", carefully" if result.facts.get("views", 1) > 1 else ""))  # fmt: skip
-        left.caption(" ".join(_quality(row) for row in rows[:-1] if row.round == result.round))
+        left.caption(" ".join([_across(result), *(_quality(row) for row in rows[:-1] if row.round == result.round)]))
         with left:
             _file(project, result)
         _amounts(project, result.facts.get("amounts", {}), right)
@@ -169,6 +171,11 @@ def _region_of(result: Result) -> tuple[Polygon, ...] | None:
     """The working region in which a result was counted; None where it does not say."""
     region = result.facts.get("region")
     return None if region is None else tuple(tuple((y, x) for y, x in polygon) for polygon in region)
+
+
+def _across(result: Result) -> str:
+    """How slices were averaged; "" where they were not, or the result is of an earlier version."""
+    return Across(**result.facts["across"]).sentence if "across" in result.facts else ""
 
 
 def _made(result: Result) -> str:

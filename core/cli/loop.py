@@ -205,13 +205,14 @@ def predict(
         bool, typer.Option("--probabilities", help="Write a probability per class instead of class ids.")
     ] = False,
     views: Annotated[int, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))] = PredictConfig.views,
+    across: Annotated[int | None, typer.Option(help=help_text(PredictConfig, "across"))] = PredictConfig.across,
     round_number: Round = None,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Segment a volume, slice by slice, into a TIFF or zarr."""
-    chosen, config = None if slices is None else parse_range(slices), configured(PredictConfig, views=views)
+    chosen, config = None if slices is None else parse_range(slices), configured(PredictConfig, views=views, across=across)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -223,6 +224,7 @@ def predict(
             round_=round_number,
             volume=volume_index,
             views=config.views,
+            across=config.across,
             report=report,
         )
     result = {
@@ -233,11 +235,13 @@ def predict(
         "path": done.path,
         "round": done.round,
         "amounts": {class_name: asdict(amount) for class_name, amount in done.amounts.items()},
+        "across": asdict(done.across),
     }
     text = (
         f"Wrote {done.path}: {done.slices} slices in {done.seconds:.1f} s, {done.megapixels_per_second:.1f} megapixels/s, "
-        f"peak memory {number(done.peak_memory_mb, 0)} MB."
-    )
+        f"peak memory {number(done.peak_memory_mb, 0)} MB. "
+        f"{done.across.sentence}"
+    ).rstrip()
     answer(result, text, as_json=as_json)
 
 
@@ -281,5 +285,6 @@ def evaluate(
         "classes": {class_name: asdict(score) for class_name, score in done.classes.items()},
         "confusion": done.confusion,
         "tolerance_px": done.tolerance_px,
+        "across": asdict(done.across),
     }
     answer(result, evaluation_text(done), as_json=as_json)

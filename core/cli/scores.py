@@ -19,8 +19,8 @@ def evaluation_text(found: Evaluation) -> RenderableType:
     """What was measured on what, a line for each class, and what its pixels were taken for."""
     measured = (
         f"Round {found.round} on {len(found.slices)} slices without a label, {found.pixels:,} pixels: mean Dice "
-        f"{number(found.mean_dice)}."
-    )
+        f"{number(found.mean_dice)}. {found.across.sentence}"
+    ).rstrip()
     return Group(
         measured, _classes(found), "Pixels of each class (rows) in per cent, by what they were taken for:", _confusion(found)
     )

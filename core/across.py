@@ -1,0 +1,162 @@
+"""How many slices to average with a slice: measured on held-back pixels, never assumed.
+
+Where slices lie as close as pixels do, as in FIB-SEM and tomography, objects go on from slice to slice and many of a
+model's errors do not, so that the mean over some slices is better than each (Casser et al. 2018, "Fast mitochondria
+segmentation for connectomics", filter masks so). Sections that lie far apart have little in common, and stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import normalisation
+from core.config import UNLABELLED
+from core.geometry import Box
+from core.metrics import confusion, dice, mean_dice
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import
+    from core.predict import Predictor
+
+TRIED = (1, 2, 3, 4, 6)
+"""Slices on each side that are compared with none; see ``docs/experiments.md``, 2026-11-26."""
+
+MAY_LOSE = 0.01
+"""Dice that a class may lose on held-back pixels though the mean gains: these are few, so one of them is not told from chance."""
+
+MAY_FADE = 0.005
+"""Dice that a class may lose on painted pixels: what ends within a few slices fades where more of them are averaged."""
+
+MOST_BOXES = 8
+"""Looked at of held-back pixels, and as many of painted ones, so that it takes seconds."""
+
+Seen = Callable[[int], NDArray]
+"""Gives what the model takes for a slice, raw ``(C, H, W)``."""
+
+
+@dataclass(frozen=True)
+class Across:
+    """How many slices are averaged, and why.
+
+    Attributes
+    ----------
+    slices
+        On each side of a slice; 0 for none.
+    dice, alone
+        Mean Dice on held-back pixels with these and without; None where it was not measured.
+    pixels
+        Held-back pixels that it was measured on.
+    """
+
+    slices: int
+    dice: float | None = None
+    alone: float | None = None
+    pixels: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """What was done, for the user; "" where slices are as they were predicted."""
+        if not self.slices:
+            return ""
+        sides = "one slice" if self.slices == 1 else f"{self.slices} slices"
+        said = f"Each slice is the mean over itself and {sides} on each side"
+        if self.dice is None or self.alone is None:
+            return f"{said}."
+        return f"{said}: on {self.pixels:,} held-back pixels mean Dice {self.dice:.3f}, without {self.alone:.3f}."
+
+
+def best(
+    predictor: Predictor,
+    seen: Seen,
+    depth: int,
+    held: Mapping[int, NDArray[np.uint8]],
+    painted: Mapping[int, NDArray[np.uint8]],
+    classes: int,
+) -> Across:
+    """As many slices as give held-back pixels the highest mean Dice: one of :data:`TRIED`, or none.
+
+    Held-back pixels tell whether errors go when slices are averaged, but they are few. How far objects go on is told by the
+    many painted ones, and no more are chosen than that: there the mean over the slices beside a slice, without itself, must
+    agree with the label of the slice as well as where it is over one on each side.
+
+    Parameters
+    ----------
+    predictor
+        The model.
+    seen
+        What it is given of a slice.
+    depth
+        Slices of the volume.
+    held, painted
+        Class ids of held-back pixels, and of those trained on, by slice: uint8 ``(H, W)``, 255 elsewhere.
+    classes
+        Classes of the labels, where there are more than the model knows.
+    """
+    from core.predict import SCORED_TILE
+
+    if depth == 1:
+        return Across(0)
+    size = min(predictor.config.tile, SCORED_TILE)
+    measured, followed = _places(held, size), _places(painted, size)
+    scores: dict[int, tuple[float | None, ...]] = {}
+    goes_on: tuple[float | None, ...] = ()
+    for before, across in pairwise((-1, 0, *TRIED)):
+        for distance in sorted({sign * far for far in range(before + 1, across + 1) for sign in (1, -1)}):
+            _look(predictor, seen, depth, [*measured, *(followed if distance else ())], distance)
+        found, beside = _dice(measured, classes), _dice(followed, classes) if across else ()
+        goes_on = goes_on or beside
+        if _loses(found, scores.get(0, found), MAY_LOSE) or _loses(beside, goes_on, MAY_FADE):
+            break  # what lies further away is less alike still
+        scores[across] = found
+    means = {across: mean for across, found in scores.items() if (mean := mean_dice(found)) is not None}
+    if not means:
+        return Across(0)
+    most = max(means, key=lambda across: (means[across], -across))
+    return Across(most, means[most], means[0], sum(place.pixels for place in measured))
+
+
+def _dice(places: Sequence[_Place], classes: int) -> tuple[float | None, ...]:
+    return dice(sum((place.counts(classes) for place in places), np.zeros((classes, classes), np.int64)))
+
+
+def _loses(scores: Sequence[float | None], before: Sequence[float | None], allowed: float) -> bool:
+    """Whether a class is worse than before by more than is allowed."""
+    return any(old is not None and (new is None or new < old - allowed) for new, old in zip(scores, before, strict=True))
+
+
+class _Place:
+    """A box of labelled pixels, and the sum of the probabilities found there in some slices."""
+
+    def __init__(self, z: int, box: Box, label: NDArray[np.uint8]) -> None:
+        self.z, self.box, self._label = z, box, label
+        self.pixels = int((label != UNLABELLED).sum())
+        self.total = np.zeros((1, 1, 1), np.float32)
+
+    def counts(self, classes: int) -> NDArray[np.int64]:
+        """Pixels by true class (rows) and likeliest class."""
+        return confusion(self.total.argmax(axis=0).astype(np.uint8), self._label, classes)
+
+
+def _places(labels: Mapping[int, NDArray[np.uint8]], size: int) -> list[_Place]:
+    """Boxes of labelled pixels, spread over all of them."""
+    from core.predict import labelled_boxes
+
+    found = [(z, box) for z, label in labels.items() for box in labelled_boxes(label, size)]
+    chosen = found[:: -(-len(found) // MOST_BOXES) or 1]
+    return [_Place(z, box, labels[z][box.slices].copy()) for z, box in chosen]
+
+
+def _look(predictor: Predictor, seen: Seen, depth: int, places: Sequence[_Place], distance: int) -> None:
+    """Add to every place what is found so many slices away."""
+    for z in sorted({place.z for place in places if 0 <= place.z + distance < depth}):
+        here = [place for place in places if place.z == z]
+        image = seen(z + distance)
+        for box, found in predictor.boxes(image, list({place.box: None for place in here}), normalisation.measure(image)):
+            for place in here:
+                if place.box == box:
+                    place.total = place.total + found

@@ -1,0 +1,145 @@
+"""How many slices are averaged is what held-back pixels say, and nothing where they say nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core import normalisation
+from core.across import TRIED, Across, best
+from core.checkpoints import Card
+from core.config import UNLABELLED
+from core.predict import Predictor, ready
+
+CARD = Card("own", {}, ("dark", "bright", "white"), 1, normalisation.NAME, {}, 0)
+DEPTH, SIDE = 25, 96
+
+
+class Levels(nn.Module):
+    """A network without training: the classes are dark, bright and white."""
+
+    stride = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, image: Tensor) -> Tensor:
+        levels = torch.tensor([-1.0, 1.0, 4.0]).reshape(1, 3, 1, 1)
+        return -((image - levels) ** 2) * self.slope
+
+
+class Seen:
+    """A volume of greys; remembers how many slices were asked for."""
+
+    def __init__(self, truth: NDArray, noise: float) -> None:
+        greys = np.array([-1.0, 1.0, 4.0])[truth] + np.random.default_rng(1).normal(0, noise, truth.shape)
+        self.volume = ((greys + 8) * 16).clip(0, 255).astype(np.uint8)
+        self.asked: set[int] = set()
+
+    def __call__(self, z: int) -> NDArray:
+        self.asked.add(z)
+        return self.volume[z][None]
+
+
+def columns() -> NDArray[np.uint8]:
+    """The same blocks in every slice: slices as close as pixels."""
+    one = (np.random.default_rng(2).random((SIDE // 8, SIDE // 8)) < 0.4).astype(np.uint8)
+    return np.broadcast_to(one.repeat(8, axis=0).repeat(8, axis=1), (DEPTH, SIDE, SIDE)).copy()
+
+
+def half(truth: NDArray[np.uint8], *slices: int, lower: bool = False) -> dict[int, NDArray[np.uint8]]:
+    """Labels of the upper half of some slices, or of the lower one."""
+    labels = {z: np.full((SIDE, SIDE), UNLABELLED, np.uint8) for z in slices}
+    for z, label in labels.items():
+        rows = slice(SIDE // 2, None) if lower else slice(SIDE // 2)
+        label[rows] = truth[z, rows]
+    return labels
+
+
+@pytest.fixture
+def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
+    """The network; every slice is normalised alike, so that its levels mean the same in all of them."""
+    monkeypatch.setattr(normalisation, "measure", lambda image: normalisation.GreyRange(np.full(1, 128.0), np.full(1, 16.0)))
+    return Predictor(ready(Levels(), torch.device("cpu")), CARD)
+
+
+def test_noise_that_differs_from_slice_to_slice_is_averaged_away(predictor: Predictor) -> None:
+    """As far as held-back pixels gain, which says how much it was."""
+    truth = columns()
+    found = best(predictor, Seen(truth, noise=1.5), DEPTH, half(truth, 0, 12), half(truth, 0, 12, lower=True), 3)
+
+    assert found.slices in TRIED
+    assert found.dice is not None
+    assert found.alone is not None
+    assert found.dice > found.alone + 0.1
+    assert found.pixels == SIDE * SIDE
+    assert f"{found.slices} slices on each side: on 9,216 held-back pixels mean Dice {found.dice:.3f}" in found.sentence
+
+
+def test_sections_far_apart_stay_as_they_are(predictor: Predictor) -> None:
+    """Where the next slice shows something else; nothing beyond it is looked at."""
+    truth = (np.random.default_rng(3).random((DEPTH, SIDE, SIDE)) < 0.4).astype(np.uint8)
+    seen = Seen(truth, noise=0.6)
+    found = best(predictor, seen, DEPTH, half(truth, 12), {}, 3)
+
+    assert found.slices == 0
+    assert found.sentence == ""
+    assert seen.asked == {11, 12, 13}
+
+
+def test_a_class_that_is_thin_across_slices_does_not_fade(predictor: Predictor) -> None:
+    """Though the mean over all classes would gain."""
+    truth = columns()
+    assert best(predictor, Seen(truth, noise=1.5), DEPTH, half(truth, 12), {}, 3).slices > 0
+    truth[12, 20:30, :] = 2
+
+    assert best(predictor, Seen(truth, noise=1.5), DEPTH, half(truth, 12), {}, 3).slices == 0
+
+
+def test_no_more_are_averaged_than_objects_go_on(predictor: Predictor) -> None:
+    """Where the few held-back pixels would have more, but what is painted changes every five slices."""
+    truth, other = columns(), np.random.default_rng(4).random((5, SIDE // 8, SIDE // 8)) < 0.4
+    truth[:, SIDE // 2 :] = other.repeat(5, axis=0).repeat(8, axis=1).repeat(8, axis=2)[:, SIDE // 2 :]
+    seen, upper = Seen(truth, noise=1.5), half(truth, 2, 12, 22)
+
+    by_held_back = best(predictor, seen, DEPTH, upper, {}, 3)
+    by_both = best(predictor, seen, DEPTH, upper, half(truth, 2, 12, 22, lower=True), 3)
+
+    assert by_held_back.slices == max(TRIED)
+    assert 0 < by_both.slices < max(TRIED)
+
+
+def test_one_slice_has_none_beside_it(predictor: Predictor) -> None:
+    """A volume of a single image."""
+    truth = columns()[:1]
+
+    assert best(predictor, Seen(truth, noise=1), 1, half(truth, 0), half(truth, 0, lower=True), 3) == Across(0)
+
+
+def test_what_does_not_help_is_not_done(predictor: Predictor) -> None:
+    """Of several that are equally good, the fewest: none where every pixel is right already."""
+    truth = columns()
+
+    assert best(predictor, Seen(truth, noise=0), DEPTH, half(truth, 12), {}, 3) == Across(0, 1.0, 1.0, SIDE * SIDE // 2)
+
+
+@pytest.mark.parametrize("labels", [{}, {12: np.full((SIDE, SIDE), UNLABELLED, np.uint8)}, {3: np.zeros((SIDE, SIDE), np.uint8)}])
+def test_nothing_held_back_is_nothing_averaged(predictor: Predictor, labels: dict[int, NDArray[np.uint8]]) -> None:
+    """Nor is anything where only background is held back and none else is found."""
+    found = best(predictor, Seen(np.zeros((DEPTH, SIDE, SIDE), np.uint8), 0), DEPTH, labels, labels, 3)
+
+    assert found == Across(0)
+
+
+def test_many_held_back_slices_are_looked_at_in_seconds(predictor: Predictor) -> None:
+    """No more boxes than are needed, spread over all of them."""
+    truth = np.broadcast_to(columns()[0], (400, SIDE, SIDE))
+    seen = Seen(truth, noise=0.6)
+    found = best(predictor, seen, 400, half(truth, *range(10, 400, 13)), {}, 3)
+
+    assert 0 < found.pixels <= 8 * SIDE * SIDE // 2
+    assert max(seen.asked) > 300

@@ -1,0 +1,113 @@
+"""Averaging across slices gives the mean of what is found in each, whatever the order, and predicts no slice twice."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from core import normalisation
+from core.averaged import Averaged
+from core.checkpoints import Card
+from core.config import PredictConfig
+from core.errors import StorageError
+from core.networks import build
+from core.predict import Predictor, ready
+
+NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}
+CARD = Card("unet", NETWORK, ("a", "b", "c"), 1, normalisation.NAME, {}, 0)
+SHAPE = (9, 70, 131)
+VOLUME = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
+
+
+class Seen:
+    """Slices of the volume; remembers which were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def __call__(self, z: int) -> NDArray:
+        self.asked.append(z)
+        return VOLUME[z][None]
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    """A network with random weights, in tiles of 64."""
+    torch.manual_seed(0)
+    return Predictor(ready(build("unet", NETWORK), torch.device("cpu")), CARD, PredictConfig(tile=64, context=16))
+
+
+@pytest.fixture(scope="module")
+def single(predictor: Predictor) -> NDArray[np.float32]:
+    """The probabilities of every slice by itself."""
+    return np.stack([predictor.probabilities(one[None]) for one in VOLUME])
+
+
+def expected(single: NDArray[np.float32], z: int, across: int) -> NDArray[np.float32]:
+    return np.asarray(single[max(0, z - across) : z + across + 1].mean(axis=0), np.float32)
+
+
+@pytest.mark.parametrize("across", [1, 2, 6, 16])
+@pytest.mark.parametrize("order", [range(9), [3, 4], [0, 1, 7, 8], [5, 2, 8], [4, 4]], ids=str)
+def test_a_slice_is_the_mean_over_its_neighbours(
+    predictor: Predictor, single: NDArray[np.float32], tmp_path: Path, across: int, order: Any
+) -> None:
+    """In order, with gaps, backwards and twice; within what a probability is rounded to."""
+    with Averaged(predictor, Seen(), SHAPE, across, tmp_path) as model:
+        for z in order:
+            wanted = expected(single, z, across)
+            found = model.probabilities(z)
+            np.testing.assert_allclose(found, wanted, atol=1 / 255)
+            np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
+            mask, confidence = model.labels(z)
+            np.testing.assert_allclose(confidence / 255, wanted.max(axis=0), atol=1.5 / 255)
+            clear = np.diff(np.sort(wanted, axis=0)[1:], axis=0)[0] > 2 / 255
+            np.testing.assert_array_equal(mask[clear], wanted.argmax(axis=0)[clear])
+
+
+def test_every_slice_is_predicted_once(predictor: Predictor, tmp_path: Path) -> None:
+    """From the first to the last, both as probabilities and as labels."""
+    seen = Seen()
+    with Averaged(predictor, seen, SHAPE, 2, tmp_path) as model:
+        for z in range(9):
+            model.labels(z)
+            model.probabilities(z)
+
+    assert seen.asked == list(range(9))
+
+
+def test_part_of_a_volume_is_as_in_all_of_it(predictor: Predictor, tmp_path: Path) -> None:
+    """Slices outside the part that was asked for count as well."""
+    with Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+        whole = [model.labels(z)[1] for z in range(9)]
+    with Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+        np.testing.assert_array_equal(model.labels(4)[1], whole[4])
+
+
+def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, single: NDArray[np.float32], tmp_path: Path) -> None:
+    """To the last digit, and without a file."""
+    with Averaged(predictor, Seen(), SHAPE, 0, tmp_path / "nowhere") as model:
+        np.testing.assert_array_equal(model.probabilities(3), single[3])
+        np.testing.assert_array_equal(model.labels(3)[0], predictor.labels(VOLUME[3][None])[0])
+
+
+def test_nothing_is_left_behind(predictor: Predictor, tmp_path: Path) -> None:
+    """Not even where it ends in the middle."""
+    with pytest.raises(KeyboardInterrupt), Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+        model.labels(0)
+        raise KeyboardInterrupt
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told(predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: open("/dev/full", "r+b"))  # noqa: SIM115
+    with pytest.raises(StorageError, match="the disk is full"), Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+        model.labels(4)
