@@ -1,4 +1,4 @@
-"""How many slices to average with a slice: measured on held-back pixels, never assumed.
+"""How many slices to average with a slice: measured on the labels, never assumed.
 
 Where slices lie as close as pixels do, as in FIB-SEM and tomography, objects go on from slice to slice and many of a
 model's errors do not, so that the mean over some slices is better than each (Casser et al. 2018, "Fast mitochondria
@@ -24,16 +24,16 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import
     from core.predict import Predictor
 
 TRIED = (1, 2, 3, 4, 6)
-"""Slices on each side that are compared with none; see ``docs/experiments.md``, 2026-11-26."""
-
-MAY_LOSE = 0.01
-"""Dice that a class may lose on held-back pixels though the mean gains: these are few, so one of them is not told from chance."""
+"""Slices on each side that are tried; see ``docs/experiments.md``, 2026-11-26."""
 
 MAY_FADE = 0.005
-"""Dice that a class may lose on painted pixels: what ends within a few slices fades where more of them are averaged."""
+"""Dice that a class may lose on painted pixels from one slice on each side to more: what ends within a few slices fades."""
+
+MAY_LOSE = 0.01
+"""Dice that a class may lose on held-back pixels; less is not told from chance, as these are few."""
 
 MOST_BOXES = 8
-"""Looked at of held-back pixels, and as many of painted ones, so that it takes seconds."""
+"""Looked at of painted pixels, and as many of held-back ones, so that it takes seconds."""
 
 Seen = Callable[[int], NDArray]
 """Gives what the model takes for a slice, raw ``(C, H, W)``."""
@@ -67,7 +67,8 @@ class Across:
         said = f"Each slice is the mean over itself and {sides} on each side"
         if self.dice is None or self.alone is None:
             return f"{said}."
-        return f"{said}: on {self.pixels:,} held-back pixels mean Dice {self.dice:.3f}, without {self.alone:.3f}."
+        measured = f"mean Dice on {self.pixels:,} held-back pixels: {self.dice:.3f} with them, {self.alone:.3f} without"
+        return f"{said}, as far as painted objects go on ({measured})."
 
 
 def best(
@@ -78,11 +79,11 @@ def best(
     painted: Mapping[int, NDArray[np.uint8]],
     classes: int,
 ) -> Across:
-    """As many slices as give held-back pixels the highest mean Dice: one of :data:`TRIED`, or none.
+    """The most slices of :data:`TRIED` over which objects go on, and with which held-back pixels are no worse; else none.
 
-    Held-back pixels tell whether errors go when slices are averaged, but they are few. How far objects go on is told by the
-    many painted ones, and no more are chosen than that: there the mean over the slices beside a slice, without itself, must
-    agree with the label of the slice as well as where it is over one on each side.
+    How far objects go on is told by painted pixels: the mean over the slices beside a slice, without itself, must agree with
+    the label of the slice as well as where it is over one on each side. What is gained is more than held-back pixels show:
+    they lie on painted slices, which the model knows better than the rest. So these may only say no.
 
     Parameters
     ----------
@@ -113,11 +114,11 @@ def best(
         if _loses(found, scores.get(0, found), MAY_LOSE) or _loses(beside, goes_on, MAY_FADE):
             break  # what lies further away is less alike still
         scores[across] = found
-    means = {across: mean for across, found in scores.items() if (mean := mean_dice(found)) is not None}
-    if not means:
+    most = max(scores)
+    with_them, alone = mean_dice(scores[most]), mean_dice(scores[0])
+    if with_them is None or alone is None:
         return Across(0)
-    most = max(means, key=lambda across: (means[across], -across))
-    return Across(most, means[most], means[0], sum(place.pixels for place in measured))
+    return Across(most, with_them, alone, sum(place.pixels for place in measured))
 
 
 def _dice(places: Sequence[_Place], classes: int) -> tuple[float | None, ...]:

@@ -246,7 +246,7 @@ class PredictConfig(_Checked):
     )  # fmt: skip
     across: int | None = _option(
         None, "Slices on each side whose probabilities are averaged with each slice's own, 0 for none; left out, as many as "
-        "suit the held-back pixels of the volume best.",
+        "objects go on over, by the volume's labels.",
         at_least=0, at_most=16,
     )  # fmt: skip
 

@@ -117,7 +117,7 @@ def evaluate_against(
     scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]
     if not scored:
         raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
-    across = across_slices(store, chosen, volume, None)
+    across = across_slices(store, chosen, volume, None, report)
     with averaged(store, chosen, volume, across) as model:
         agreement = evaluate(
             lambda z: model.labels(z)[0],

@@ -71,10 +71,12 @@ def chosen_round(store: Store, round_: int | None) -> int:
     return chosen
 
 
-def across_slices(store: Store, round_: int, volume: int, across: int | None) -> Across:
-    """How many slices of a volume to average for a round: as many as asked for, else what suits its held-back pixels best."""
+def across_slices(store: Store, round_: int, volume: int, across: int | None, report: Report) -> Across:
+    """How many slices of a volume to average for a round: as many as asked for, else as its labels say."""
     if across is not None:
         return Across(across)
+    if report(0.0, "finding out how many slices to average"):
+        raise Cancelled("It was cancelled; nothing was written.")
     heads = [head for head in store.labels.heads() if head.volume == volume and head.validation_pixels]
     spread = heads[:: -(-len(heads) // HELD_SLICES) or 1]
     held, painted = ({head.z: store.frozen(head, role).label() for head in spread} for role in (Role.VALIDATION, Role.TRAIN))
@@ -111,7 +113,7 @@ def predict(
     chosen, classes = chosen_round(store, round_), store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
     started = time.monotonic()
-    found = across_slices(store, chosen, volume, across)
+    found = across_slices(store, chosen, volume, across, report)
     with averaged(store, chosen, volume, found, views) as model:
         page = (model.classes, *row.slice_shape) if probabilities else row.slice_shape
         dtype = np.float32 if probabilities else np.uint8
@@ -132,7 +134,7 @@ def export_confidence(store: Store, out: Path, *, volume: int, round_: int | Non
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
     store.check_target(out)
     row, chosen = store.catalog.row(volume), chosen_round(store, round_)
-    found = across_slices(store, chosen, volume, across)
+    found = across_slices(store, chosen, volume, across, report)
     with (
         averaged(store, chosen, volume, found) as model,
         open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack,
