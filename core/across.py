@@ -157,7 +157,8 @@ def _look(predictor: Predictor, seen: Seen, depth: int, places: Sequence[_Place]
     for z in sorted({place.z for place in places if 0 <= place.z + distance < depth}):
         here = [place for place in places if place.z == z]
         image = seen(z + distance)
-        for box, found in predictor.boxes(image, list({place.box: None for place in here}), normalisation.measure(image)):
+        turned = predictor.in_turn(z + distance) if distance else predictor
+        for box, found in turned.boxes(image, list({place.box: None for place in here}), normalisation.measure(image)):
             for place in here:
                 if place.box == box:
                     place.total = place.total + found

@@ -21,8 +21,9 @@ from core.predict import Predictor, winners
 class Averaged:
     """The slices of a volume as a model sees them, each averaged with so many on each side; fewer at the volume's ends.
 
-    Asked for slices in ascending order, it predicts each of them once. What it needs of those beside a slice waits in a
-    file without a name, so that memory is set by the tile. To be used as a context, which removes the file.
+    Asked for slices in ascending order, it predicts each of them once, each in another view (``Predictor.in_turn``). What it
+    needs of those beside a slice waits in a file without a name, so that memory is set by the tile. To be used as a context,
+    which removes the file.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ class Averaged:
         """Predict a slice; in the file and the sums it takes the place of the one that is now too far away."""
         assert self._tiles is not None
         slot, full = new % (2 * self._across + 1), len(self._held) > 2 * self._across
-        for box, found in self._predictor.tiles(self._seen(new)):
+        for box, found in self._predictor.in_turn(new).tiles(self._seen(new)):
             now = np.rint(found * 255).astype(np.uint8)
             total = self._tiles.read(None, box) if self._held else np.zeros(now.shape, np.uint16)
             if full:

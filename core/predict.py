@@ -7,6 +7,7 @@ does not depend on how the slice was cut (but for what lies further away than th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -33,6 +34,9 @@ TILES_AT_ONCE = {"cuda": 8}
 STRIDE = 32
 """Of a network that does not say: five halvings, which nearly all keep to."""
 
+IN_TURN = (0, 3, 5, 6, 1, 2, 4, 7)
+"""The eight views of a slice, ordered so that any few in a row differ much; 0 is the slice as it is."""
+
 SCORED_TILE = 512
 """Held-back pixels lie scattered: boxes around them are cut no larger than this."""
 
@@ -57,10 +61,22 @@ class Predictor:
         self._network = network
         self._at_once = TILES_AT_ONCE.get(self.device.type, 1)
         self._stride = int(getattr(network, "stride", STRIDE))
+        self._views: Sequence[int] = range(config.views)
 
     def with_views(self, views: int) -> Predictor:
         """The same network, averaging so many views of every tile; see ``core.config.PredictConfig``."""
         return Predictor(self._network, self.card, replace(self.config, views=views))
+
+    def in_turn(self, number: int) -> Predictor:
+        """The same for the slice of a number, where many are averaged: if one view is asked for, each slice is seen in another.
+
+        So that their mean is one over views as well, in the time of one.
+        """
+        if self.config.views > 1:
+            return self
+        turned = copy(self)
+        turned._views = (IN_TURN[number % len(IN_TURN)],)
+        return turned
 
     @classmethod
     def load(
@@ -189,18 +205,22 @@ class Predictor:
             release_memory(self.device)
 
     def _averaged(self, windows: Tensor) -> Tensor:
-        """Class scores, the mean over the views: a view is mirrored in x, mirrored in y, transposed, or several of these."""
-        total = torch.as_tensor(self._network(windows))
-        if self.config.views == 1:
-            return total
-        for view in range(1, self.config.views):
-            mirrored_axes = [axis for bit, axis in enumerate((-1, -2)) if view >> bit & 1]
-            seen = windows.flip(mirrored_axes)
-            if view & 4:
-                total = total + self._network(seen.transpose(-1, -2)).transpose(-1, -2).flip(mirrored_axes)
-            else:
-                total = total + self._network(seen).flip(mirrored_axes)
-        return total / self.config.views
+        """Class scores, the mean over the views."""
+        first, *others = self._views
+        total = self._viewed(windows, first)
+        for view in others:
+            total = total + self._viewed(windows, view)
+        return total / len(self._views) if others else total
+
+    def _viewed(self, windows: Tensor, view: int) -> Tensor:
+        """Class scores of windows that are mirrored in x (1), mirrored in y (2) and transposed (4), turned back."""
+        mirrored_axes = [axis for bit, axis in enumerate((-1, -2)) if view >> bit & 1]
+        seen = windows.flip(mirrored_axes) if mirrored_axes else windows
+        if view & 4:
+            found = torch.as_tensor(self._network(seen.transpose(-1, -2))).transpose(-1, -2)
+        else:
+            found = torch.as_tensor(self._network(seen))
+        return found.flip(mirrored_axes) if mirrored_axes else found
 
     def probabilities(self, image: NDArray) -> NDArray[np.float32]:
         """Class probabilities of a whole slice, float32 ``(K, H, W)``, from raw ``(C, H, W)``."""

@@ -131,6 +131,20 @@ def test_an_even_network_sees_the_same_in_every_view() -> None:
     np.testing.assert_allclose(one.with_views(8).probabilities(image), one.probabilities(image), atol=1e-5)
 
 
+def test_in_turn_each_slice_is_seen_in_another_view() -> None:
+    """Eight of them have the mean of eight views; whoever averages views already keeps to these."""
+    image = noise((70, 131))
+    one = random_unet(tile=64, context=64)
+    scores = [np.log(one.in_turn(number).probabilities(image)) for number in range(8)]
+    mean = np.exp(np.mean(scores, axis=0))
+    rounded = 5e-3  # scores may be bfloat16
+    np.testing.assert_allclose(mean / mean.sum(axis=0), one.with_views(8).probabilities(image), atol=rounded)
+    assert np.abs(np.exp(scores[0]) - np.exp(scores[1])).max() > 4 * rounded
+    np.testing.assert_array_equal(one.in_turn(8).probabilities(image), one.probabilities(image))
+    careful = one.with_views(2)
+    assert careful.in_turn(3) is careful
+
+
 def test_three_views_are_refused() -> None:
     """The message says what there is."""
     with pytest.raises(ValueError, match="views is 3; allowed is 1, 2, 4, 8"):

@@ -506,7 +506,7 @@ def test_hot_boxes_and_fractions_stay_in_the_working_region(trained):
 
 def test_prediction_streams_into_a_file(trained, tmp_path):
     """The slices asked for, as class ids, with speed and memory told."""
-    done = trained.predict(tmp_path / "out.tif", slices=range(3, 7))
+    done = trained.predict(tmp_path / "out.tif", slices=range(3, 7), across=0)
     out = tifffile.imread(tmp_path / "out.tif")
     assert out.shape == (4, 160, 160)
     assert (out[0] == trained.predict_slice(0, 3).mask).all()
@@ -551,7 +551,7 @@ def test_slices_out_of_range_are_told(trained, tmp_path):
 
 def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
     """Classes, probabilities and confidence alike, and the report says so; a part of the volume as in all of it."""
-    single = [trained.store.predictor(1).probabilities(trained.store.image(0, z)) for z in range(1, 6)]
+    single = [trained.store.predictor(1).in_turn(z).probabilities(trained.store.image(0, z)) for z in range(1, 6)]
     expected = np.mean(single, axis=0)
     done = trained.predict(tmp_path / "part.tif", slices=range(3, 5), probabilities=True, across=2)
     assert done.across == Across(2)
@@ -561,6 +561,18 @@ def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
     assert (np.diff(np.sort(expected, axis=0)[1:], axis=0)[0][differ] < 2 / 255).all()
     trained.export_confidence(tmp_path / "confidence.tif", across=2)
     np.testing.assert_allclose(tifffile.imread(tmp_path / "confidence.tif")[3] / 255, expected.max(axis=0), atol=1.5 / 255)
+
+
+@pytest.mark.parametrize(
+    ("across", "words"), [(None, "finding out how many slices to average"), (2, "segmenting: 5 of 12 slices")]
+)
+def test_a_segmentation_can_be_stopped(trained, tmp_path, across, words):
+    """Whatever it is at; nothing is left of it."""
+    before = sorted(trained.store.folder.rglob("*"))
+    with pytest.raises(Cancelled):
+        trained.predict(tmp_path / "out.tif", across=across, report=lambda share, said: said == words)
+    assert not (tmp_path / "out.tif").exists()
+    assert sorted(trained.store.folder.rglob("*")) == before
 
 
 def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monkeypatch, tmp_path):
