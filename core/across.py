@@ -2,7 +2,8 @@
 
 Where slices lie as close as pixels do, as in FIB-SEM and tomography, objects go on from slice to slice and many of a
 model's errors do not, so that the mean over some slices is better than each (Casser et al. 2018, "Fast mitochondria
-segmentation for connectomics", filter masks so). Sections that lie far apart have little in common, and stay as they are.
+segmentation for connectomics", filter masks across slices). Sections that lie far apart have little in common, and stay as
+they are.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MAY_LOSE = 0.01
 """Dice that a class may lose on held-back pixels; less is not told from chance, as these are few."""
 
 MOST_BOXES = 8
-"""Looked at of painted pixels, and as many of held-back ones, so that it takes seconds."""
+"""Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 85 megapixels to predict."""
 
 Seen = Callable[[int], NDArray]
 """Gives what the model takes for a slice, raw ``(C, H, W)``."""
@@ -67,8 +68,7 @@ class Across:
         said = f"Each slice is the mean over itself and {sides} on each side"
         if self.dice is None or self.alone is None:
             return f"{said}."
-        measured = f"mean Dice on {self.pixels:,} held-back pixels: {self.dice:.3f} with them, {self.alone:.3f} without"
-        return f"{said}, as far as painted objects go on ({measured})."
+        return f"{said} (mean Dice on {self.pixels:,} held-back pixels: {self.dice:.3f} with them, {self.alone:.3f} without)."
 
 
 def best(
@@ -78,6 +78,7 @@ def best(
     held: Mapping[int, NDArray[np.uint8]],
     painted: Mapping[int, NDArray[np.uint8]],
     classes: int,
+    go_on: Callable[[], object] = lambda: None,
 ) -> Across:
     """The most slices of :data:`TRIED` over which objects go on, and with which held-back pixels are no worse; else none.
 
@@ -97,6 +98,8 @@ def best(
         Class ids of held-back pixels, and of those trained on, by slice: uint8 ``(H, W)``, 255 elsewhere.
     classes
         Classes of the labels, where there are more than the model knows.
+    go_on
+        Called again and again meanwhile; may raise to stop.
     """
     from core.predict import SCORED_TILE
 
@@ -104,14 +107,19 @@ def best(
         return Across(0)
     size = min(predictor.config.tile, SCORED_TILE)
     measured, followed = _places(held, size), _places(painted, size)
-    scores: dict[int, tuple[float | None, ...]] = {}
-    goes_on: tuple[float | None, ...] = ()
-    for before, across in pairwise((-1, 0, *TRIED)):
+    _look(predictor, seen, depth, measured, 0)
+    scores = {0: _dice(measured, classes)}
+    for place in measured:  # from here on each slice is seen in its own view, as it will be
+        place.forget()
+    _look(predictor, seen, depth, measured, 0, in_turn=True)
+    one_beside: tuple[float | None, ...] = ()
+    for before, across in pairwise((0, *TRIED)):
         for distance in sorted({sign * far for far in range(before + 1, across + 1) for sign in (1, -1)}):
-            _look(predictor, seen, depth, [*measured, *(followed if distance else ())], distance)
-        found, beside = _dice(measured, classes), _dice(followed, classes) if across else ()
-        goes_on = goes_on or beside
-        if _loses(found, scores.get(0, found), MAY_LOSE) or _loses(beside, goes_on, MAY_FADE):
+            go_on()
+            _look(predictor, seen, depth, [*measured, *followed], distance, in_turn=True)
+        found, beside = _dice(measured, classes), _dice(followed, classes)
+        one_beside = one_beside or beside
+        if _loses(found, scores[0], MAY_LOSE) or _loses(beside, one_beside, MAY_FADE):
             break  # what lies further away is less alike still
         scores[across] = found
     most = max(scores)
@@ -126,8 +134,9 @@ def _dice(places: Sequence[_Place], classes: int) -> tuple[float | None, ...]:
 
 
 def _loses(scores: Sequence[float | None], before: Sequence[float | None], allowed: float) -> bool:
-    """Whether a class is worse than before by more than is allowed."""
-    return any(old is not None and (new is None or new < old - allowed) for new, old in zip(scores, before, strict=True))
+    """Whether a class is worse than before by more than is allowed; one that is gone had no pixel of the truth."""
+    pairs = zip(scores, before, strict=True)
+    return any(old is not None and new is not None and new < old - allowed for new, old in pairs)
 
 
 class _Place:
@@ -136,6 +145,10 @@ class _Place:
     def __init__(self, z: int, box: Box, label: NDArray[np.uint8]) -> None:
         self.z, self.box, self._label = z, box, label
         self.pixels = int((label != UNLABELLED).sum())
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin the sum anew."""
         self.total = np.zeros((1, 1, 1), np.float32)
 
     def counts(self, classes: int) -> NDArray[np.int64]:
@@ -144,21 +157,23 @@ class _Place:
 
 
 def _places(labels: Mapping[int, NDArray[np.uint8]], size: int) -> list[_Place]:
-    """Boxes of labelled pixels, spread over all of them."""
+    """Some boxes of labelled pixels, drawn from all of them, always the same."""
     from core.predict import labelled_boxes
 
     found = [(z, box) for z, label in labels.items() for box in labelled_boxes(label, size)]
-    chosen = found[:: -(-len(found) // MOST_BOXES) or 1]
-    return [_Place(z, box, labels[z][box.slices].copy()) for z, box in chosen]
+    chosen = np.random.default_rng(0).permutation(len(found))[:MOST_BOXES]
+    return [_Place(z, box, labels[z][box.slices].copy()) for z, box in (found[number] for number in chosen)]
 
 
-def _look(predictor: Predictor, seen: Seen, depth: int, places: Sequence[_Place], distance: int) -> None:
+def _look(
+    predictor: Predictor, seen: Seen, depth: int, places: Sequence[_Place], distance: int, *, in_turn: bool = False
+) -> None:
     """Add to every place what is found so many slices away."""
     for z in sorted({place.z for place in places if 0 <= place.z + distance < depth}):
         here = [place for place in places if place.z == z]
         image = seen(z + distance)
-        turned = predictor.in_turn(z + distance) if distance else predictor
-        for box, found in turned.boxes(image, list({place.box: None for place in here}), normalisation.measure(image)):
+        model = predictor.in_turn(z + distance) if in_turn else predictor
+        for box, found in model.boxes(image, list({place.box: None for place in here}), normalisation.measure(image)):
             for place in here:
                 if place.box == box:
                     place.total = place.total + found

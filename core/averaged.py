@@ -1,10 +1,11 @@
-"""What a model finds in a slice, averaged with what it finds in those beside it; memory is set by the tile."""
+"""What a model finds in a slice, averaged with what it finds in those beside it, which wait on the disk."""
 
 from __future__ import annotations
 
 import errno
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -22,8 +23,7 @@ class Averaged:
     """The slices of a volume as a model sees them, each averaged with so many on each side; fewer at the volume's ends.
 
     Asked for slices in ascending order, it predicts each of them once, each in another view (``Predictor.in_turn``). What it
-    needs of those beside a slice waits in a file without a name, so that memory is set by the tile. To be used as a context,
-    which removes the file.
+    needs of those beside a slice waits in a file that is gone with the context, so that they take no memory, however many.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Averaged:
         """255 times the sum of the probabilities around a slice, float32 ``(K, h, w)``, tile by tile."""
         assert self._tiles is not None
         first, last = max(0, z - self._across), min(self._depth - 1, z + self._across)
-        if not self._held.start <= first <= self._held.stop:
+        if not self._held.start <= first <= self._held.stop <= last + 1:
             self._held = range(first, first)
         for new in range(self._held.stop, last + 1):
             self._add(new)
@@ -127,7 +127,8 @@ class _Tiles:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by whoever made this
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk was told when it was written to
+            self._file.close()
 
     def read(self, slot: int | None, box: Box) -> NDArray:
         """What was written there; the sums for None."""

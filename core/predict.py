@@ -59,7 +59,7 @@ class Predictor:
         self.classes = len(card.class_names)
         self.device = next(network.parameters()).device
         self._network = network
-        self._at_once = TILES_AT_ONCE.get(self.device.type, 1)
+        self._room = _Room(TILES_AT_ONCE.get(self.device.type, 1))
         self._stride = int(getattr(network, "stride", STRIDE))
         self._views: Sequence[int] = range(config.views)
 
@@ -72,8 +72,8 @@ class Predictor:
 
         So that their mean is one over views as well, in the time of one.
         """
-        if self.config.views > 1:
-            return self
+        if self.config.views > 1 or not self.card.config.get("augment", {}).get("flips", 1):
+            return self  # or the network was trained upright
         turned = copy(self)
         turned._views = (IN_TURN[number % len(IN_TURN)],)
         return turned
@@ -165,7 +165,7 @@ class Predictor:
         for _, alike in groupby(boxes, key=lambda box: self._window(box).shape):
             group = list(alike)
             while group:
-                together = group[: self._at_once]
+                together = group[: self._room.tiles]
                 yield from self._pass(image, together, grey)
                 del group[: len(together)]
 
@@ -190,18 +190,18 @@ class Predictor:
         while True:
             try:
                 with autocast(self.device):
-                    parts = [self._averaged(part.to(self.device)) for part in batch.split(self._at_once)]
+                    parts = [self._averaged(part.to(self.device)) for part in batch.split(self._room.tiles)]
                     return parts[0] if len(parts) == 1 else torch.cat(parts)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if self._at_once == 1:
+                if self._room.tiles == 1:
                     side = self.config.tile
                     raise VolumeError(
                         f"There is not enough free memory for one tile of {side} x {side} pixels; close other programs that "
                         "use it, then try again."
                     ) from error
-                self._at_once = -(-self._at_once // 2)
+                self._room.tiles = -(-self._room.tiles // 2)
             release_memory(self.device)
 
     def _averaged(self, windows: Tensor) -> Tensor:
@@ -274,6 +274,13 @@ def winners(probabilities: Tensor) -> tuple[Tensor, Tensor]:
         torch.maximum(best, better.mul_(class_id), out=best)  # what is better later has the higher number
         torch.maximum(highest, probabilities[class_id], out=highest)
     return best, highest.mul_(255).round_().to(torch.uint8)
+
+
+@dataclass
+class _Room:
+    """How many tiles the device holds at once; one for all views of a network."""
+
+    tiles: int
 
 
 @dataclass(frozen=True)

@@ -72,16 +72,29 @@ def chosen_round(store: Store, round_: int | None) -> int:
 
 
 def across_slices(store: Store, round_: int, volume: int, across: int | None, report: Report) -> Across:
-    """How many slices of a volume to average for a round: as many as asked for, else as its labels say."""
-    if across is not None:
-        return Across(across)
-    if report(0.0, "finding out how many slices to average"):
-        raise Cancelled("It was cancelled; nothing was written.")
+    """How many slices of a volume to average for a round: as many as asked for, else as its labels say.
+
+    Raises
+    ------
+    ValueError
+        If more or fewer are asked for than ``core.config.PredictConfig`` allows.
+    Cancelled
+        If ``report`` asked to stop.
+    """
+    asked = PredictConfig(across=across).across
+    if asked is not None:
+        return Across(asked)
+
+    def go_on() -> None:
+        if report(0.0, "finding out how many slices to average"):
+            raise Cancelled("It was cancelled; nothing was written.")
+
+    go_on()
     heads = [head for head in store.labels.heads() if head.volume == volume and head.validation_pixels]
     spread = heads[:: -(-len(heads) // HELD_SLICES) or 1]
     held, painted = ({head.z: store.frozen(head, role).label() for head in spread} for role in (Role.VALIDATION, Role.TRAIN))
     depth, classes = store.catalog.row(volume).depth, len(store.catalog.classes)
-    return best(store.predictor(round_), store.seen_by(round_, volume), depth, held, painted, classes)
+    return best(store.predictor(round_), store.seen_by(round_, volume), depth, held, painted, classes, go_on)
 
 
 def averaged(store: Store, round_: int, volume: int, across: Across, views: int = PredictConfig.views) -> Averaged:

@@ -54,7 +54,7 @@ def expected(single: NDArray[np.float32], z: int, across: int) -> NDArray[np.flo
 
 
 @pytest.mark.parametrize("across", [1, 2, 6, 16])
-@pytest.mark.parametrize("order", [range(9), [3, 4], [0, 1, 7, 8], [5, 2, 8], [4, 4]], ids=str)
+@pytest.mark.parametrize("order", [range(9), [3, 4], [0, 1, 7, 8], [5, 2, 8], [4, 4], [3, 2, 1]], ids=str)
 def test_a_slice_is_the_mean_over_its_neighbours(
     predictor: Predictor, single: NDArray[np.float32], tmp_path: Path, across: int, order: Any
 ) -> None:
@@ -98,16 +98,21 @@ def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: P
 
 
 def test_nothing_is_left_behind(predictor: Predictor, tmp_path: Path) -> None:
-    """Not even where it ends in the middle."""
+    """Not even where it ends in the middle: the file is closed, and had no name."""
     with pytest.raises(KeyboardInterrupt), Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
         model.labels(0)
         raise KeyboardInterrupt
 
     assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="closed file"):
+        model.labels(1)
 
 
-def test_a_full_disk_is_told(predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one sentence."""
+@pytest.mark.parametrize("side", [9, 70])
+def test_a_full_disk_is_told(predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int) -> None:
+    """In one sentence, also where the tiles are so small that they are written later."""
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: open("/dev/full", "r+b"))  # noqa: SIM115
-    with pytest.raises(StorageError, match="the disk is full"), Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+    seen = Seen()
+    told = pytest.raises(StorageError, match="the disk is full")
+    with told, Averaged(predictor, lambda z: seen(z)[:, :side, :side], (9, side, side), 2, tmp_path) as model:
         model.labels(4)

@@ -575,11 +575,18 @@ def test_a_segmentation_can_be_stopped(trained, tmp_path, across, words):
     assert sorted(trained.store.folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize("across", [-1, 17])
+def test_how_many_can_be_averaged_is_limited(trained, tmp_path, across):
+    """From Python as on the command line."""
+    with pytest.raises(ValueError, match=f"across is {across}; allowed is 0 to 16"):
+        trained.predict(tmp_path / "out.tif", across=across)
+
+
 def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monkeypatch, tmp_path):
     """Those held back and those painted, for a segmentation and for a score; both say what was found."""
     asked = []
 
-    def best(predictor, seen, depth, held, painted, classes):
+    def best(predictor, seen, depth, held, painted, classes, go_on):
         pixels = ({z: int((label != 255).sum()) for z, label in labels.items()} for labels in (held, painted))
         asked.append([depth, classes, *pixels])
         return Across(1, 0.9, 0.8, 70)

@@ -140,7 +140,8 @@ def _scored(project: Project, result: Result) -> None:
                     f"{_made(result)}, measured on {plural(facts['pixels'], 'pixel')} of "
                     f"{plural(len(facts['slices']), 'slice')} without a label.")  # fmt: skip
         scores_table(names, scores)
-        st.caption(_across(result))
+        if _across(result):
+            st.caption(_across(result))
         if facts["tolerance_px"] is not None:
             st.caption(f"Boundary F within {facts['tolerance_px']:g} pixels. HD95 is ∞ where a class is missed altogether on too "
                        "many slices.")  # fmt: skip
@@ -156,7 +157,8 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
         left.markdown(f"**{volume.path.name}, segmented with round {result.round}**  \n{_made(result)}, "
                       f"{plural(volume.depth, 'slice')} in {duration(result.facts.get('seconds'))}"
                       + (", carefully" if result.facts.get("views", 1) > 1 else ""))  # fmt: skip
-        left.caption(" ".join([_across(result), *(_quality(row) for row in rows[:-1] if row.round == result.round)]))
+        older = [_quality(row) for row in rows[:-1] if row.round == result.round]
+        left.caption(" ".join([_across(result), *older]).strip())
         with left:
             _file(project, result)
         _amounts(project, result.facts.get("amounts", {}), right)
