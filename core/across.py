@@ -101,12 +101,9 @@ def best(
     go_on
         Called again and again meanwhile; may raise to stop.
     """
-    from core.predict import SCORED_TILE
-
     if depth == 1:
         return Across(0)
-    size = min(predictor.config.tile, SCORED_TILE)
-    measured, followed = _places(held, size), _places(painted, size)
+    measured, followed = (_places(labels, predictor.config.tile) for labels in (held, painted))
     _look(predictor, seen, depth, measured, 0)
     scores = {0: _dice(measured, classes)}
     for place in measured:  # from here on each slice is seen in its own view, as it will be
@@ -156,11 +153,11 @@ class _Place:
         return confusion(self.total.argmax(axis=0).astype(np.uint8), self._label, classes)
 
 
-def _places(labels: Mapping[int, NDArray[np.uint8]], size: int) -> list[_Place]:
+def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int) -> list[_Place]:
     """Some boxes of labelled pixels, drawn from all of them, always the same."""
-    from core.predict import labelled_boxes
+    from core.predict import SCORED_TILE, labelled_boxes
 
-    found = [(z, box) for z, label in labels.items() for box in labelled_boxes(label, size)]
+    found = [(z, box) for z, label in labels.items() for box in labelled_boxes(label, min(tile, SCORED_TILE))]
     chosen = np.random.default_rng(0).permutation(len(found))[:MOST_BOXES]
     return [_Place(z, box, labels[z][box.slices].copy()) for z, box in (found[number] for number in chosen)]
 
@@ -173,7 +170,6 @@ def _look(
         here = [place for place in places if place.z == z]
         image = seen(z + distance)
         model = predictor.in_turn(z + distance) if in_turn else predictor
-        for box, found in model.boxes(image, list({place.box: None for place in here}), normalisation.measure(image)):
-            for place in here:
-                if place.box == box:
-                    place.total = place.total + found
+        boxes = model.boxes(image, [place.box for place in here], normalisation.measure(image))  # in the order given
+        for place, (_, found) in zip(here, boxes, strict=True):
+            place.total = place.total + found

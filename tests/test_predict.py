@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core import normalisation
 from core.checkpoints import CARD, Card, save
-from core.config import PredictConfig
+from core.config import AugmentConfig, PredictConfig, TrainConfig
 from core.errors import CheckpointError, VolumeError
 from core.geometry import Box
 from core.networks import build
@@ -145,6 +145,14 @@ def test_in_turn_each_slice_is_seen_in_another_view() -> None:
     assert careful.in_turn(3) is careful
 
 
+def test_what_was_trained_upright_is_not_mirrored_in_turn() -> None:
+    """A network trained without flips has never seen such a view."""
+    upright = replace(CARD_OF_3, config=asdict(TrainConfig(augment=AugmentConfig(flips=0))))
+    torch.manual_seed(0)
+    one = Predictor(ready(build("unet", NETWORK), CPU), upright)
+    assert one.in_turn(3) is one
+
+
 def test_three_views_are_refused() -> None:
     """The message says what there is."""
     with pytest.raises(ValueError, match="views is 3; allowed is 1, 2, 4, 8"):
@@ -176,6 +184,18 @@ def test_a_full_gpu_is_given_fewer_tiles(monkeypatch: pytest.MonkeyPatch) -> Non
     np.testing.assert_allclose(found, Predictor(network, CARD_OF_2, config).probabilities(image), atol=0.02)
     assert small.asked[:2] == [8, 4]
     assert set(small.asked[2:]) <= {1, 2}
+
+
+def test_what_memory_holds_is_known_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What did not fit for one slice is not tried again for the next, which is seen in another view."""
+    monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 8})
+    small = Small(nn.Sequential(nn.Conv2d(1, 2, 1)).eval(), 2)
+    one = Predictor(small, CARD_OF_2, PredictConfig(tile=64, context=16))
+    one.in_turn(1).probabilities(noise((256, 256)))
+    assert small.asked[:2] == [8, 4]
+    small.asked.clear()
+    one.in_turn(2).probabilities(noise((256, 256)))
+    assert set(small.asked) <= {1, 2}
 
 
 def test_a_gpu_too_small_for_one_tile_is_said() -> None:
