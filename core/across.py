@@ -27,14 +27,14 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import
 TRIED = (1, 2, 3, 4, 6)
 """Slices on each side that are tried; see ``docs/experiments.md``, 2026-11-26."""
 
-MAY_FADE = 0.005
-"""Dice that a class may lose on painted pixels from one slice on each side to more: what ends within a few slices fades."""
-
-MAY_LOSE = 0.01
-"""Dice that a class may lose on held-back pixels; less is not told from chance, as these are few."""
+MAY_LOSE = 0.004
+"""Dice that a class may lose on painted pixels; see ``docs/experiments.md``, 2026-11-27."""
 
 MOST_BOXES = 8
 """Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 85 megapixels to predict."""
+
+FURTHEST = 6.0
+"""Widths of a pixel that slices may lie apart where the size of a voxel is known; a slice next to another one always may."""
 
 Seen = Callable[[int], NDArray]
 """Gives what the model takes for a slice, raw ``(C, H, W)``."""
@@ -49,7 +49,7 @@ class Across:
     slices
         On each side of a slice; 0 for none.
     dice, alone
-        Mean Dice on held-back pixels with these and without; None where it was not measured.
+        Mean Dice on held-back pixels with these and without; None where nothing is held back, or it was not measured.
     pixels
         Held-back pixels that it was measured on.
     """
@@ -78,13 +78,14 @@ def best(
     held: Mapping[int, NDArray[np.uint8]],
     painted: Mapping[int, NDArray[np.uint8]],
     classes: int,
+    voxel_nm: tuple[float, float, float] | None = None,
     go_on: Callable[[], object] = lambda: None,
 ) -> Across:
-    """The most slices of :data:`TRIED` over which objects go on, and with which held-back pixels are no worse; else none.
+    """The most slices of :data:`TRIED` with which painted pixels are found as well as without; else none.
 
-    How far objects go on is told by painted pixels: the mean over the slices beside a slice, without itself, must agree with
-    the label of the slice as well as where it is over one on each side. What is gained is more than held-back pixels show:
-    they lie on painted slices, which the model knows better than the rest. So these may only say no.
+    A model knows the slices that it was trained on, so that there averaging can gain little, and what it loses is what it costs:
+    objects that end, or move, from slice to slice. What it gains is on slices without labels, and cannot be measured. Pixels held
+    back only tell what came of it: they are few, and one object more or less would decide.
 
     Parameters
     ----------
@@ -98,75 +99,68 @@ def best(
         Class ids of held-back pixels, and of those trained on, by slice: uint8 ``(H, W)``, 255 elsewhere.
     classes
         Classes of the labels, where there are more than the model knows.
+    voxel_nm
+        Size of a voxel ``(z, y, x)``, if known. Where slices lie far apart, a few strokes do not show how much objects move.
     go_on
         Called again and again meanwhile; may raise to stop.
     """
-    if depth == 1:
-        return Across(0)
-    measured, followed = (_places(labels, predictor.config.tile) for labels in (held, painted))
-    _look(predictor, seen, depth, measured, 0)
-    scores = {0: _dice(measured, classes)}
-    for place in measured:  # from here on each slice is seen in its own view, as it will be
-        place.forget()
-    _look(predictor, seen, depth, measured, 0, in_turn=True)
-    one_beside: tuple[float | None, ...] = ()
+    furthest = max(1.0, FURTHEST * voxel_nm[1] / voxel_nm[0]) if voxel_nm else FURTHEST
+    told, asked = (_places(labels, predictor.config.tile, depth) for labels in (held, painted))
+    _look(predictor, seen, [*told, *asked], 0)
+    alone, least = mean_dice(_dice(told, classes)), _dice(asked, classes)
+    for place in (*told, *asked):  # from here on each slice is seen in its own view, as it will be
+        place.total = 0
+    _look(predictor, seen, [*told, *asked], 0, in_turn=True)
+    most, with_them = 0, alone
     for before, across in pairwise((0, *TRIED)):
-        for distance in sorted({sign * far for far in range(before + 1, across + 1) for sign in (1, -1)}):
+        if across > furthest or mean_dice(least) is None or not any(place.reach >= across for place in asked):
+            break
+        for distance in (sign * far for far in range(before + 1, across + 1) for sign in (1, -1)):
             go_on()
-            _look(predictor, seen, depth, [*measured, *followed], distance, in_turn=True)
-        found, beside = _dice(measured, classes), _dice(followed, classes)
-        one_beside = one_beside or beside
-        if _loses(found, scores[0], MAY_LOSE) or _loses(beside, one_beside, MAY_FADE):
+            _look(predictor, seen, [*told, *asked], distance, in_turn=True)
+        if _loses(_dice(asked, classes), least):
             break  # what lies further away is less alike still
-        scores[across] = found
-    most = max(scores)
-    with_them, alone = mean_dice(scores[most]), mean_dice(scores[0])
-    if with_them is None or alone is None:
-        return Across(0)
-    return Across(most, with_them, alone, sum(place.pixels for place in measured))
+        most, with_them = across, mean_dice(_dice(told, classes))
+    return Across(most, with_them, alone, sum(place.pixels for place in told)) if most else Across(0)
 
 
 def _dice(places: Sequence[_Place], classes: int) -> tuple[float | None, ...]:
     return dice(sum((place.counts(classes) for place in places), np.zeros((classes, classes), np.int64)))
 
 
-def _loses(scores: Sequence[float | None], before: Sequence[float | None], allowed: float) -> bool:
-    """Whether a class is worse than before by more than is allowed; one that is gone had no pixel of the truth."""
+def _loses(scores: Sequence[float | None], before: Sequence[float | None]) -> bool:
+    """Whether a class is worse than it may be; one that is gone had no pixel of the truth."""
     pairs = zip(scores, before, strict=True)
-    return any(old is not None and new is not None and new < old - allowed for new, old in pairs)
+    return any(old is not None and new is not None and new < old - MAY_LOSE for new, old in pairs)
 
 
 class _Place:
-    """A box of labelled pixels, and the sum of the probabilities found there in some slices."""
+    """A box of labelled pixels, and the sum of the probabilities found there in some slices, float32 ``(K, h, w)``."""
 
-    def __init__(self, z: int, box: Box, label: NDArray[np.uint8]) -> None:
+    def __init__(self, z: int, box: Box, label: NDArray[np.uint8], depth: int) -> None:
         self.z, self.box, self._label = z, box, label
+        self.reach = min(z, depth - 1 - z)  # as core.averaged does near the ends
         self.pixels = int((label != UNLABELLED).sum())
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin the sum anew."""
-        self.total = np.zeros((1, 1, 1), np.float32)
+        self.total: NDArray[np.float32] | int = 0
 
     def counts(self, classes: int) -> NDArray[np.int64]:
         """Pixels by true class (rows) and likeliest class."""
-        return confusion(self.total.argmax(axis=0).astype(np.uint8), self._label, classes)
+        return confusion(np.argmax(self.total, axis=0).astype(np.uint8), self._label, classes)
 
 
-def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int) -> list[_Place]:
-    """Some boxes of labelled pixels, drawn from all of them, always the same."""
+def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> list[_Place]:
+    """Some boxes of labelled pixels, drawn from all of them, always the same; none at the ends, which are not averaged."""
     from core.predict import SCORED_TILE, labelled_boxes
 
-    found = [(z, box) for z, label in labels.items() for box in labelled_boxes(label, min(tile, SCORED_TILE))]
+    inner = {z: label for z, label in labels.items() if 0 < z < depth - 1}
+    found = [(z, box) for z, label in inner.items() for box in labelled_boxes(label, min(tile, SCORED_TILE))]
     chosen = np.random.default_rng(0).permutation(len(found))[:MOST_BOXES]
-    return [_Place(z, box, labels[z][box.slices].copy()) for z, box in (found[number] for number in chosen)]
+    return [_Place(z, box, inner[z][box.slices].copy(), depth) for z, box in (found[number] for number in chosen)]
 
 
-def _look(
-    predictor: Predictor, seen: Seen, depth: int, places: Sequence[_Place], distance: int, *, in_turn: bool = False
-) -> None:
+def _look(predictor: Predictor, seen: Seen, places: Sequence[_Place], distance: int, *, in_turn: bool = False) -> None:
     """Add to every place what is found so many slices away."""
-    for z in sorted({place.z for place in places if 0 <= place.z + distance < depth}):
+    for z in sorted({place.z for place in places if abs(distance) <= place.reach}):
         here = [place for place in places if place.z == z]
         image = seen(z + distance)
         model = predictor.in_turn(z + distance) if in_turn else predictor

@@ -20,7 +20,7 @@ from core.predict import Predictor, winners
 
 
 class Averaged:
-    """The slices of a volume as a model sees them, each averaged with so many on each side; fewer at the volume's ends.
+    """The slices of a volume as a model sees them, each averaged with so many on each side; fewer near the volume's ends.
 
     Asked for slices in ascending order, it predicts each of them once, each in another view (``Predictor.in_turn``). What it
     needs of those beside a slice waits in a file that is gone with the context, so that they take no memory, however many.
@@ -83,7 +83,8 @@ class Averaged:
     def _totals(self, z: int) -> Iterator[tuple[Box, NDArray[np.float32]]]:
         """255 times the sum of the probabilities around a slice, float32 ``(K, h, w)``, tile by tile."""
         assert self._tiles is not None
-        first, last = max(0, z - self._across), min(self._depth - 1, z + self._across)
+        reach = min(self._across, z, self._depth - 1 - z)  # more on one side than on the other would move what is found
+        first, last = z - reach, z + reach
         if not self._held.start <= first <= self._held.stop <= last + 1:
             self._held = range(first, first)
         for new in range(self._held.stop, last + 1):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.across import Across, best
 from core.config import PredictConfig
 from core.errors import Cancelled, CheckpointError, ProjectError, storage_errors
 from core.export import open_stack
-from core.labels import Role
+from core.labels import Revision, Role
 from core.measure import Amount, Counter
 from core.memory import peak_memory_mb
 from core.records import to_json
@@ -24,8 +25,8 @@ from core.store import Store
 if TYPE_CHECKING:  # PyTorch takes seconds to import
     from core.averaged import Averaged
 
-HELD_SLICES = 8
-"""No more slices with held-back pixels than this are asked whether to average across slices."""
+MOST_SLICES = 8
+"""No more slices with painted pixels than this are asked whether to average across slices, nor of held-back ones."""
 
 Report = Callable[[float, str], bool]
 """Called with the share done (0 to 1) and a sentence; returning True asks the work to stop."""
@@ -90,11 +91,16 @@ def across_slices(store: Store, round_: int, volume: int, across: int | None, re
             raise Cancelled("It was cancelled; nothing was written.")
 
     go_on()
-    heads = [head for head in store.labels.heads() if head.volume == volume and head.validation_pixels]
-    spread = heads[:: -(-len(heads) // HELD_SLICES) or 1]
-    held, painted = ({head.z: store.frozen(head, role).label() for head in spread} for role in (Role.VALIDATION, Role.TRAIN))
-    depth, classes = store.catalog.row(volume).depth, len(store.catalog.classes)
-    return best(store.predictor(round_), store.seen_by(round_, volume), depth, held, painted, classes, go_on)
+    heads = [head for head in store.labels.heads() if head.volume == volume]
+    held = _some(store, [head for head in heads if head.validation_pixels], Role.VALIDATION)
+    painted = _some(store, [head for head in heads if head.may_train], Role.TRAIN)
+    row, classes = store.catalog.row(volume), len(store.catalog.classes)
+    return best(store.predictor(round_), store.seen_by(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
+
+
+def _some(store: Store, heads: Sequence[Revision], role: Role) -> dict[int, NDArray[np.uint8]]:
+    """Class ids of a role's pixels in some of these revisions, evenly drawn, by slice; 255 elsewhere."""
+    return {head.z: store.frozen(head, role).label() for head in heads[:: -(-len(heads) // MOST_SLICES) or 1]}
 
 
 def averaged(store: Store, round_: int, volume: int, across: Across, views: int = PredictConfig.views) -> Averaged:

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -586,11 +587,14 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     """Those held back and those painted, for a segmentation and for a score; both say what was found."""
     asked = []
 
-    def best(predictor, seen, depth, held, painted, classes, go_on):
+    def best(predictor, seen, depth, held, painted, classes, voxel_nm, go_on):
         pixels = ({z: int((label != 255).sum()) for z, label in labels.items()} for labels in (held, painted))
-        asked.append([depth, classes, *pixels])
+        asked.append([depth, classes, voxel_nm, *pixels])
         return Across(1, 0.9, 0.8, 70)
 
+    catalog, size = trained.store.catalog, (10.0, 5.0, 5.0)
+    row = replace(catalog.row(0), voxel_nm=size)
+    monkeypatch.setattr(catalog, "row", lambda _: row)
     monkeypatch.setattr(segment, "best", best)
     done = trained.predict(tmp_path / "out.tif")
     assert done.across.sentence.endswith("(mean Dice on 70 held-back pixels: 0.900 with them, 0.800 without).")
@@ -598,7 +602,7 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     heads = trained.store.labels.heads()
     held = {head.z: head.validation_pixels for head in heads}
     painted = {head.z: int((trained.store.frozen(head, Role.TRAIN).label() != 255).sum()) for head in heads}
-    assert asked == [[12, 3, held, painted]] * 2
+    assert asked == [[12, 3, size, held, painted]] * 2
     assert min(held.values()) > 0
 
 
