@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from dataclasses import asdict
@@ -230,6 +231,25 @@ def test_volumes_are_listed_and_weighed(project: Path) -> None:
     refused = run("volumes", "toy", "--weight", 1000, "--volume-index", 0, "--workspace", project)
     assert (refused.status, "allowed are 0 (left out of training) to 100" in refused.err) == (1, True)
     run("volumes", "toy", "--weight", 1, "--volume-index", 0, "--workspace", project)
+    assert run("volumes", "toy", "--volume-index", 0, "--workspace", project).status == 2
+
+
+def test_a_volume_that_was_copied_is_found_again(tmp_path: Path, phantom_files: Files) -> None:
+    """The sentence that says so names the command that helps, and another volume is not taken."""
+    here, there = tmp_path / "here.tif", tmp_path / "there.tif"
+    shutil.copy(phantom_files.image, here)
+    run("new", "toy", "--volume", here, "--classes", phantom_files.names, "--workspace", tmp_path)
+    run("labels", "import", "toy", phantom_files.truth, "--slices", "5", "--workspace", tmp_path)
+    words = ("volumes", "toy", "--volume-index", 0, "--workspace", tmp_path, "--path")
+    for happens in (lambda: os.utime(here, (1, 1)), lambda: here.rename(there)):
+        happens()
+        lost = run("train", "toy", "--seconds", 1, "--workspace", tmp_path)
+        assert lost.status == 1
+        assert "underpaint volumes --volume-index 0 --path" in " ".join(lost.err.split())
+        assert run(*words, phantom_files.truth).status == 1
+        now = here if here.exists() else there
+        (row,) = run(*words, now, "--voxel-nm", "20,10,10", "--json").json["volumes"]
+        assert (row["path"], row["voxel_nm"]) == (str(now), [20.0, 10.0, 10.0])
 
 
 def test_rounds_are_listed(trained: Path) -> None:

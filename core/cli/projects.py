@@ -49,24 +49,32 @@ def new(
 
 def volumes(
     name: Name,
+    volume_index: Annotated[int | None, typer.Option("--volume-index", min=0, help="Of which volume to set it, from 0.")] = None,
     weight: Annotated[
         float | None,
-        typer.Option(
-            help="How often to train on the volume's labelled pixels: 1 is ordinary, 0 leaves it out; needs --volume-index."
-        ),
+        typer.Option(help="How often to train on the volume's labelled pixels: 1 is ordinary, 0 leaves it out."),
     ] = None,
-    volume_index: Annotated[int | None, typer.Option("--volume-index", min=0, help="Whose weight to set, from 0.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where its files are now, or again, if only their time is new.")] = None,
+    voxel_nm: Annotated[str | None, typer.Option(help="Voxel size z,y,x in nanometres.")] = None,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """List the volumes, and set how much one of them weighs in training."""
-    if (weight is None) != (volume_index is None):
-        raise typer.BadParameter("--weight and --volume-index belong together; give both to set a weight, or none to list.")
+    """List the volumes, and set where one is, its voxel size, or how much it weighs in training."""
+    if (weight is path is voxel_nm is None) != (volume_index is None):
+        raise typer.BadParameter(
+            "--weight, --path and --voxel-nm need --volume-index, and it needs one of them; give none of them to list."
+        )
+    voxel = None if voxel_nm is None else parse_voxel(voxel_nm)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
-    if weight is not None and volume_index is not None:
-        project.set_weight(volume_index, weight)
+    if volume_index is not None:
+        if path is not None:
+            project.move_volume(volume_index, path)
+        if voxel is not None:
+            project.set_voxel_size(volume_index, voxel)
+        if weight is not None:
+            project.set_weight(volume_index, weight)
     table = Table("volume", "slices", "weight", "path")
     for row in project.volumes:
         table.add_row(str(row.index), str(row.depth), f"{row.weight:g}", str(row.path))
