@@ -1,4 +1,4 @@
-"""How many slices to average with a slice: measured on the labels, never assumed.
+"""How many slices to average with a slice, measured on the labels.
 
 Where slices lie as close as pixels do, as in FIB-SEM and tomography, objects go on from slice to slice and many of a
 model's errors do not, so that the mean over some slices is better than each (Casser et al. 2018, "Fast mitochondria
@@ -8,7 +8,7 @@ they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -30,11 +30,14 @@ TRIED = (1, 2, 3, 4, 6)
 MAY_LOSE = 0.004
 """Dice that a class may lose on painted pixels; see ``docs/experiments.md``, 2026-11-27."""
 
-MOST_BOXES = 8
-"""Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 85 megapixels to predict."""
+MAY_CHANGE = 8
+"""Painted pixels of a class that may change whatever its Dice: of a few hundred, one would decide."""
 
-FURTHEST = 6.0
-"""Widths of a pixel that slices may lie apart where the size of a voxel is known; a slice next to another one always may."""
+MOST_BOXES = 8
+"""Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 90 megapixels to predict."""
+
+MOST_PIXELS = 6.0
+"""Pixels of a slice that the slices averaged may lie away, where the size of a voxel is known; the next slice always may."""
 
 Seen = Callable[[int], NDArray]
 """Gives what the model takes for a slice, raw ``(C, H, W)``."""
@@ -65,7 +68,7 @@ class Across:
         if not self.slices:
             return ""
         sides = "one slice" if self.slices == 1 else f"{self.slices} slices"
-        said = f"Each slice is the mean over itself and {sides} on each side"
+        said = f"Each slice is the mean over itself and {sides} on each side, fewer near the ends"
         if self.dice is None or self.alone is None:
             return f"{said}."
         return f"{said} (mean Dice on {self.pixels:,} held-back pixels: {self.dice:.3f} with them, {self.alone:.3f} without)."
@@ -81,7 +84,7 @@ def best(
     voxel_nm: tuple[float, float, float] | None = None,
     go_on: Callable[[], object] = lambda: None,
 ) -> Across:
-    """The most slices of :data:`TRIED` with which painted pixels are found as well as without; else none.
+    """The most slices of :data:`TRIED` with which hardly a painted pixel is lost; else none.
 
     A model knows the slices that it was trained on, so that there averaging can gain little, and what it loses is what it costs:
     objects that end, or move, from slice to slice. What it gains is on slices without labels, and cannot be measured. Pixels held
@@ -104,44 +107,51 @@ def best(
     go_on
         Called again and again meanwhile; may raise to stop.
     """
-    furthest = max(1.0, FURTHEST * voxel_nm[1] / voxel_nm[0]) if voxel_nm else FURTHEST
     told, asked = (_places(labels, predictor.config.tile, depth) for labels in (held, painted))
+    if not asked:
+        return Across(0)
     _look(predictor, seen, [*told, *asked], 0)
-    alone, least = mean_dice(_dice(told, classes)), _dice(asked, classes)
     for place in (*told, *asked):  # from here on each slice is seen in its own view, as it will be
-        place.total = 0
+        place.alone, place.total = place.counts(classes), 0
     _look(predictor, seen, [*told, *asked], 0, in_turn=True)
-    most, with_them = 0, alone
+    alone = with_them = mean_dice(dice(_added(place.alone for place in told)))
+    most = 0
     for before, across in pairwise((0, *TRIED)):
-        if across > furthest or mean_dice(least) is None or not any(place.reach >= across for place in asked):
+        reached = [place for place in asked if place.reach >= across]
+        if not reached or (voxel_nm and across > max(1.0, 1.01 * MOST_PIXELS * voxel_nm[1] / voxel_nm[0])):
             break
         for distance in (sign * far for far in range(before + 1, across + 1) for sign in (1, -1)):
             go_on()
             _look(predictor, seen, [*told, *asked], distance, in_turn=True)
-        if _loses(_dice(asked, classes), least):
+        if not _kept(_added(place.alone for place in reached), _added(place.counts(classes) for place in reached)):
             break  # what lies further away is less alike still
-        most, with_them = across, mean_dice(_dice(told, classes))
-    return Across(most, with_them, alone, sum(place.pixels for place in told)) if most else Across(0)
+        most, with_them = across, mean_dice(dice(_added(place.counts(classes) for place in told)))
+    return Across(most, with_them, alone, sum(place.pixels for place in told))
 
 
-def _dice(places: Sequence[_Place], classes: int) -> tuple[float | None, ...]:
-    return dice(sum((place.counts(classes) for place in places), np.zeros((classes, classes), np.int64)))
+def _added(tables: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return sum(tables, np.zeros((1, 1), np.int64))
 
 
-def _loses(scores: Sequence[float | None], before: Sequence[float | None]) -> bool:
-    """Whether a class is worse than it may be; one that is gone had no pixel of the truth."""
-    pairs = zip(scores, before, strict=True)
-    return any(old is not None and new is not None and new < old - MAY_LOSE for new, old in pairs)
+def _kept(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
+    """Whether no class lost more than it may, by two confusions of the same pixels; not if they are background alone."""
+    sizes = before.sum(axis=1)
+    if not sizes[1:].any():
+        return False
+    allowed = np.maximum(MAY_LOSE, MAY_CHANGE / (2 * sizes.clip(1)))
+    pairs = zip(dice(before), dice(after), allowed, strict=True)  # a class that is gone had no pixel of the truth
+    return all(old is None or new is None or new >= old - less for old, new, less in pairs)
 
 
 class _Place:
-    """A box of labelled pixels, and the sum of the probabilities found there in some slices, float32 ``(K, h, w)``."""
+    """A box of labelled pixels: what is found there in its own slice, and ``total`` in some slices, float32 ``(K, h, w)``."""
 
     def __init__(self, z: int, box: Box, label: NDArray[np.uint8], depth: int) -> None:
         self.z, self.box, self._label = z, box, label
         self.reach = min(z, depth - 1 - z)  # as core.averaged does near the ends
         self.pixels = int((label != UNLABELLED).sum())
         self.total: NDArray[np.float32] | int = 0
+        self.alone = np.zeros((1, 1), np.int64)
 
     def counts(self, classes: int) -> NDArray[np.int64]:
         """Pixels by true class (rows) and likeliest class."""
@@ -154,8 +164,8 @@ def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> l
 
     inner = {z: label for z, label in labels.items() if 0 < z < depth - 1}
     found = [(z, box) for z, label in inner.items() for box in labelled_boxes(label, min(tile, SCORED_TILE))]
-    chosen = np.random.default_rng(0).permutation(len(found))[:MOST_BOXES]
-    return [_Place(z, box, inner[z][box.slices].copy(), depth) for z, box in (found[number] for number in chosen)]
+    drawn = np.random.default_rng(0).permutation(len(found))[:MOST_BOXES]
+    return [_Place(z, box, inner[z][box.slices].copy(), depth) for z, box in (found[number] for number in drawn)]
 
 
 def _look(predictor: Predictor, seen: Seen, places: Sequence[_Place], distance: int, *, in_turn: bool = False) -> None:

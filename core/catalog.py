@@ -302,13 +302,13 @@ def _looks_unchanged(row: VolumeRow) -> str:
     if not row.path.exists():
         raise VolumeError(
             f"{row.path} is not there any more; move it back, or give its new place on the Project page "
-            f"(or by underpaint volumes --volume-index {row.index} --path)."
+            f"(or by underpaint volumes NAME --volume-index {row.index} --path FILE)."
         )
     looks = glance(row.path)  # first, so that a change meanwhile is noticed at the next look
     if fingerprint(row.path) != row.fingerprint:
         raise VolumeError(
             f"{row.path} has changed since it was added to the project, so its labels may not fit; put the original "
             "file back, or make a new project for the changed one. If only its time is new, give its place again on the Project "
-            f"page (or by underpaint volumes --volume-index {row.index} --path)."
+            f"page (or by underpaint volumes NAME --volume-index {row.index} --path FILE)."
         )
     return looks

@@ -246,7 +246,7 @@ class PredictConfig(_Checked):
     )  # fmt: skip
     across: int | None = _option(
         None, "Slices on each side whose probabilities are averaged with each slice's own, 0 for none; left out, as many as "
-        "objects go on over, by the volume's labels.",
+        "painted pixels allow.",
         at_least=0, at_most=16,
     )  # fmt: skip
 

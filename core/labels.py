@@ -113,11 +113,6 @@ class Revision:
     pixels: int
     validation_pixels: int
 
-    @property
-    def may_train(self) -> bool:
-        """Whether it can hold a training pixel, as far as its record tells."""
-        return self.pixels > self.validation_pixels
-
 
 _FACTS = ", ".join(f"revisions.{f.name}" for f in fields(Revision))  # everything but the label, which may be large
 

@@ -409,8 +409,8 @@ class Project:
         views
             Mirrored and turned views to average: 1, 2, 4 or 8; a little more accurate, and as many times slower.
         across
-            Slices on each side whose probabilities are averaged with each slice's own, 0 for none; if None, as many as objects
-            go on over, by the volume's labels; see :func:`core.across.best`.
+            Slices on each side whose probabilities are averaged with each slice's own, 0 for none; if None, as many as painted
+            pixels allow; see :func:`core.across.best`.
         """
         return segment.predict(
             self.store,

@@ -141,6 +141,11 @@ class Rounds:
             ),
         )
 
+    def trained_on(self, round_: int) -> tuple[int, ...]:
+        """The label revisions that a round was trained on; none where there is no such round."""
+        row = self._records.row("SELECT revisions FROM rounds WHERE round = ?", (round_,))
+        return () if row is None else tuple(json.loads(row["revisions"]))
+
     def rows(self, class_names: Sequence[str]) -> list[RoundRow]:
         """Every round, all scored on the same pixels: those that the newest training was scored on."""
         key = self._records.meta("pixels_key")

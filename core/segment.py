@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.across import Across, best
-from core.config import PredictConfig
+from core.config import UNLABELLED, PredictConfig
 from core.errors import Cancelled, CheckpointError, ProjectError, storage_errors
 from core.export import open_stack
 from core.labels import Revision, Role
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import
     from core.averaged import Averaged
 
 MOST_SLICES = 8
-"""No more slices with painted pixels than this are asked whether to average across slices, nor of held-back ones."""
+"""No more slices with painted pixels than this are asked whether to average across slices, nor with held-back ones."""
 
 Report = Callable[[float, str], bool]
 """Called with the share done (0 to 1) and a sentence; returning True asks the work to stop."""
@@ -91,16 +92,18 @@ def across_slices(store: Store, round_: int, volume: int, across: int | None, re
             raise Cancelled("It was cancelled; nothing was written.")
 
     go_on()
-    heads = [head for head in store.labels.heads() if head.volume == volume]
-    held = _some(store, [head for head in heads if head.validation_pixels], Role.VALIDATION)
-    painted = _some(store, [head for head in heads if head.may_train], Role.TRAIN)
     row, classes = store.catalog.row(volume), len(store.catalog.classes)
+    held = _some(store, store.labels.heads(), volume, Role.VALIDATION)
+    painted = _some(store, map(store.labels.revision, store.rounds.trained_on(round_)), volume, Role.TRAIN)
     return best(store.predictor(round_), store.seen_by(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
 
 
-def _some(store: Store, heads: Sequence[Revision], role: Role) -> dict[int, NDArray[np.uint8]]:
-    """Class ids of a role's pixels in some of these revisions, evenly drawn, by slice; 255 elsewhere."""
-    return {head.z: store.frozen(head, role).label() for head in heads[:: -(-len(heads) // MOST_SLICES) or 1]}
+def _some(store: Store, revisions: Iterable[Revision], volume: int, role: Role) -> dict[int, NDArray[np.uint8]]:
+    """Class ids of a role's pixels by slice, 255 elsewhere: of some slices of a volume, drawn from all, always the same."""
+    there = [revision for revision in revisions if revision.volume == volume]
+    drawn = (there[number] for number in np.random.default_rng(0).permutation(len(there)))
+    labels = ((revision.z, store.frozen(revision, role).label()) for revision in drawn)
+    return dict(islice(((z, label) for z, label in labels if (label != UNLABELLED).any()), MOST_SLICES))
 
 
 def averaged(store: Store, round_: int, volume: int, across: Across, views: int = PredictConfig.views) -> Averaged:

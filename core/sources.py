@@ -101,8 +101,12 @@ class Sources:
 
     def _nearest(self, volume: int, z: int, weights: Sequence[float]) -> list[Revision]:
         """The labelled slices that are learnt from, this one first, then the nearest of this volume, then others."""
-        heads = [head for head in self._store.labels.heads() if weights[head.volume] and head.may_train]
+        heads = [head for head in self._store.labels.heads() if weights[head.volume] and self._trains(head)]
         return sorted(heads, key=lambda head: (head.volume != volume, abs(head.z - z), head.z))[:SLICES_AT_MOST]
+
+    def _trains(self, head: Revision) -> bool:
+        """Whether a revision can hold a training pixel, as far as its record tells."""
+        return head.pixels > head.validation_pixels
 
     def _read(self, heads: list[Revision], volume: int, z: int, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
         """Samples that are there already, that of the slice itself, and at most ``most_new`` others."""

@@ -599,10 +599,13 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     done = trained.predict(tmp_path / "out.tif")
     assert done.across.sentence.endswith("(mean Dice on 70 held-back pixels: 0.900 with them, 0.800 without).")
     assert trained.evaluate(phantom_files.truth).across == done.across
+    trained.import_labels(phantom_files.truth, slices=[5])  # the model has not seen it yet
+    assert trained.evaluate(phantom_files.truth).across == done.across
     heads = trained.store.labels.heads()
     held = {head.z: head.validation_pixels for head in heads}
-    painted = {head.z: int((trained.store.frozen(head, Role.TRAIN).label() != 255).sum()) for head in heads}
-    assert asked == [[12, 3, size, held, painted]] * 2
+    painted = {head.z: int((trained.store.frozen(head, Role.TRAIN).label() != 255).sum()) for head in heads if head.z != 5}
+    assert asked[:2] == [[12, 3, size, {z: number for z, number in held.items() if z != 5}, painted]] * 2
+    assert asked[2] == [12, 3, size, held, painted]
     assert min(held.values()) > 0
 
 

@@ -60,24 +60,24 @@ def volumes(
     as_json: Json = False,
 ) -> None:
     """List the volumes, and set where one is, its voxel size, or how much it weighs in training."""
-    if (weight is path is voxel_nm is None) != (volume_index is None):
-        raise typer.BadParameter(
-            "--weight, --path and --voxel-nm need --volume-index, and it needs one of them; give none of them to list."
-        )
+    given = [option for option in (weight, path, voxel_nm) if option is not None]
+    if len(given) != (volume_index is not None):
+        raise typer.BadParameter("give --volume-index and one of --weight, --path and --voxel-nm to set it, or none to list.")
     voxel = None if voxel_nm is None else parse_voxel(voxel_nm)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
     if volume_index is not None:
-        if path is not None:
-            project.move_volume(volume_index, path)
-        if voxel is not None:
-            project.set_voxel_size(volume_index, voxel)
         if weight is not None:
             project.set_weight(volume_index, weight)
-    table = Table("volume", "slices", "weight", "path")
+        elif path is not None:
+            project.move_volume(volume_index, path)
+        else:
+            project.set_voxel_size(volume_index, voxel)
+    table = Table("volume", "slices", "voxel, nm", "weight", "path")
     for row in project.volumes:
-        table.add_row(str(row.index), str(row.depth), f"{row.weight:g}", str(row.path))
+        size = " x ".join(f"{length:g}" for length in row.voxel_nm or ()) or "not known"
+        table.add_row(str(row.index), str(row.depth), size, f"{row.weight:g}", str(row.path))
     rows = [
         {"volume": row.index, "path": row.path, "shape": row.shape, "voxel_nm": row.voxel_nm, "weight": row.weight}
         for row in project.volumes
