@@ -71,7 +71,8 @@ class Across:
         said = f"Each slice is the mean over itself and {sides} on each side, fewer near the ends"
         if self.dice is None or self.alone is None:
             return f"{said}."
-        return f"{said} (mean Dice on {self.pixels:,} held-back pixels: {self.dice:.3f} with them, {self.alone:.3f} without)."
+        measured = f"On {self.pixels:,} held-back pixels the mean Dice is {self.dice:.3f} with them and {self.alone:.3f} without"
+        return f"{said}. {measured}; these lie on painted slices, where the cost of averaging shows more than its gain."
 
 
 def best(

@@ -288,7 +288,7 @@ def test_an_exported_zarr_can_be_downloaded(open_page, phantom_project):
 @pytest.mark.parametrize(
     ("across", "words_of_it"),
     [
-        (Across(6, 0.956, 0.892, 117_612), "mean Dice on 117,612 held-back pixels: 0.956 with them, 0.892 without"),
+        (Across(6, 0.956, 0.892, 117_612), "On 117,612 held-back pixels the mean Dice is 0.956 with them and 0.892 without"),
         (Across(0, 0.844, 0.844, 157_323), ""),
         (None, ""),
     ],
