@@ -689,10 +689,17 @@ class Project:
         segment.chosen_round(self.store, None)
         return self._start_job("scan", {"propose": asdict(propose)})
 
-    def start_segment(self, volume: int = 0, views: int = PredictConfig.views) -> Job:
-        """Segment a whole volume into the results, in a process of its own; ``views`` as for :meth:`predict`."""
-        arguments = {"volume": volume, "round": segment.chosen_round(self.store, None), "views": views}
-        return self._start_job("segment", arguments)
+    def start_segment(self, volume: int = 0, views: int = PredictConfig.views, across: int | None = PredictConfig.across) -> Job:
+        """Segment a whole volume into the results, in a process of its own; ``views`` and ``across`` as for :meth:`predict`.
+
+        Raises
+        ------
+        ValueError
+            If ``core.config.PredictConfig`` does not allow one of them.
+        """
+        asked = PredictConfig(views=views, across=across)
+        round_ = segment.chosen_round(self.store, None)
+        return self._start_job("segment", {"volume": volume, "round": round_, "views": asked.views, "across": asked.across})
 
     def start_confidence_export(self, volume: int = 0, suffix: str = ".tif") -> Job:
         """Write a volume's confidence into the results as ``.tif`` or ``.zarr``, in a process of its own."""

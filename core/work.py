@@ -58,9 +58,17 @@ def _scan(store: Store, handle: Handle, arguments: Arguments) -> None:
 def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
     out = result_path(store, "segmentation", round_, volume, ".tif")
-    views = arguments.get("views", PredictConfig.views)  # absent in jobs of earlier versions
+    views, across = arguments.get("views", PredictConfig.views), arguments.get("across")  # absent in jobs of earlier versions
     done = predict(
-        store, out, slices=None, probabilities=False, round_=round_, volume=volume, views=views, across=None, report=handle.report
+        store,
+        out,
+        slices=None,
+        probabilities=False,
+        round_=round_,
+        volume=volume,
+        views=views,
+        across=across,
+        report=handle.report,
     )
     amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
     region = store.catalog.row(volume).region

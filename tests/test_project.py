@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from core import segment
-from core.across import TRIED, Across
+from core.across import Across
 from core.config import ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import Cancelled, CheckpointError, JobError, LabelError, ProjectError, TrainingError, UnderpaintError
@@ -646,8 +646,10 @@ def test_a_damaged_checkpoint_is_told_and_labels_are_safe(trained, tmp_path):
 
 
 def test_a_background_segmentation_ends_in_the_results(trained):
-    """The file, its round, and how much of each class."""
-    job = trained.start_segment()
+    """The file, its round, how much of each class, and how it was asked for."""
+    with pytest.raises(ValueError, match="across is 17"):
+        trained.start_segment(across=17)
+    job = trained.start_segment(views=2, across=2)
     deadline = time.monotonic() + 120
     while trained.job().active and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -656,7 +658,7 @@ def test_a_background_segmentation_ends_in_the_results(trained):
     assert (result.kind, result.round) == ("segmentation", 1)
     assert tifffile.imread(result.path).shape == (12, 160, 160)
     assert set(result.facts["amounts"]) == {"matrix", "pore", "phase"}
-    assert Across(**result.facts["across"]).slices in (0, *TRIED)
+    assert (result.facts["views"], Across(**result.facts["across"])) == (2, Across(2))
 
 
 def test_confidence_is_exported(trained, tmp_path):

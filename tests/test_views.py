@@ -307,6 +307,19 @@ def test_a_result_says_how_slices_were_averaged(open_page, phantom_project, acro
     assert ("Each slice is the mean" in shown) == bool(words_of_it)
 
 
+def test_whoever_segments_may_do_without_averaging(open_page, phantom_project, monkeypatch):
+    """The box is ticked, and unticked every slice stands by itself."""
+    asked = []
+    monkeypatch.setattr(Project, "start_segment", lambda project, *how: asked.append(how))
+    add_round(phantom_project)
+    page = open_page(phantom_project.workspace, "results")
+    click(page, "Segment all 12 slices with round 1")
+    page.checkbox[1].uncheck().run()
+    click(page, "Segment all 12 slices with round 1")
+    assert page.checkbox[1].label == "Average neighbouring slices"
+    assert asked == [(0, 1, None), (0, 1, 0)]
+
+
 NOTE = "measured before the working region was changed"
 
 

@@ -76,9 +76,14 @@ def _segment(project: Project, newest: RoundRow) -> None:
             "Carefully", value=False, disabled=active,
             help=f"Averages {VIEWS} mirrored and turned views of every slice: a little more accurate, and {VIEWS} times slower.",
         )  # fmt: skip
+        averaged = volumes[index].depth > 1 and st.checkbox(
+            "Average neighbouring slices", value=True, disabled=active,
+            help="Where slices lie as close as pixels do, each is averaged with some on each side, as many as your painted "
+            "pixels allow. Without, every slice is predicted by itself, as on the Annotate page.",
+        )  # fmt: skip
         label = f"Segment all {plural(volumes[index].depth, 'slice')} with round {newest.round}"
         if st.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
-            project.start_segment(index, VIEWS if careful else 1)
+            project.start_segment(index, VIEWS if careful else 1, None if averaged else 0)
             session.say("Segmenting has started; it goes on when you close this window.")
             st.rerun()
     if active:
