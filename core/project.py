@@ -635,6 +635,8 @@ class Project:
         volume: int = 0,
         slices: Sequence[int] | None = None,
         tolerance: float | None = None,
+        views: int = PredictConfig.views,
+        across: int | None = PredictConfig.across,
         report: Report = _go_on,
     ) -> Evaluation:
         """Score a round against a truth with one page per slice, on slices without a label of any role.
@@ -645,9 +647,19 @@ class Project:
             Pixels that two boundaries may lie apart and still agree, such as :data:`core.config.TOLERANCE`. Boundary
             F-score and 95 % Hausdorff distance take about 2 s for a slice of 1024 x 1024 pixels with five classes; None
             leaves them out.
+        views, across
+            How it would segment; as for :meth:`predict`.
         """
         return quality.evaluate_against(
-            self.store, truth, round_=round_, volume=volume, slices=slices, tolerance=tolerance, report=report
+            self.store,
+            truth,
+            round_=round_,
+            volume=volume,
+            slices=slices,
+            tolerance=tolerance,
+            views=views,
+            across=across,
+            report=report,
         )
 
     # ---- results and jobs

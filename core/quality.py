@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core.across import Across
+from core.config import PredictConfig
 from core.durable import replace_whole
 from core.errors import LabelError, storage_errors
 from core.evaluate import ClassScore, class_scores, evaluate
@@ -101,6 +102,8 @@ def evaluate_against(
     volume: int,
     slices: Sequence[int] | None,
     tolerance: float | None,
+    views: int = PredictConfig.views,
+    across: int | None = PredictConfig.across,
     report: Report,
 ) -> Evaluation:
     """Score a round, as it would segment, against a truth with one page per slice, on slices without a label of any role.
@@ -117,8 +120,8 @@ def evaluate_against(
     scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]
     if not scored:
         raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
-    across = across_slices(store, chosen, volume, None, report)
-    with averaged(store, chosen, volume, across) as model:
+    found = across_slices(store, chosen, volume, across, report)
+    with averaged(store, chosen, volume, found, views) as model:
         agreement = evaluate(
             lambda z: model.labels(z)[0],
             lambda z: file.read(pages[z]),
@@ -138,7 +141,7 @@ def evaluate_against(
         by_name,
         tuple(tuple(counts) for counts in agreement.counts.tolist()),
         tolerance,
-        across,
+        found,
     )
 
 

@@ -210,6 +210,19 @@ def test_evaluation_leaves_labelled_slices_out(trained: Path, phantom_files: Fil
     assert all(score["boundary_f"] is None for score in done.json["classes"].values())
 
 
+def test_what_was_segmented_is_what_is_scored(trained: Path, phantom_files: Files, tmp_path: Path) -> None:
+    """With the same views and neighbours, the score is that of the file."""
+    how = ("--views", 2, "--across", 1, "--workspace", trained, "--json")
+    assert run("predict", "toy", tmp_path / "out.tif", *how).status == 0
+    scored = run("evaluate", "toy", "--truth", phantom_files.truth, *how).json
+    masks, truth = (tifffile.imread(path)[scored["slices"]] for path in (tmp_path / "out.tif", phantom_files.truth))
+    counts = [[int(((truth == true) & (masks == found)).sum()) for found in range(3)] for true in range(3)]
+    assert scored["confusion"] == counts
+    assert scored["across"]["slices"] == 1
+    by_itself = run("evaluate", "toy", "--truth", phantom_files.truth, "--across", 0, "--workspace", trained, "--json").json
+    assert by_itself["confusion"] != counts
+
+
 def test_boundaries_are_measured_where_they_are_asked_for(trained: Path, phantom_files: Files) -> None:
     """As JSON, and for a person as tables that say what was measured on what."""
     words = ("evaluate", "toy", "--truth", phantom_files.truth, "--boundaries", "--tolerance", 3, "--workspace", trained)

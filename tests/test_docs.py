@@ -21,14 +21,15 @@ ISSUED = """
 underpaint demo --no-browser
 underpaint app --port
 underpaint new --volume --classes --axes --voxel-nm
-underpaint volumes --weight --volume-index
+underpaint volumes --weight --path --voxel-nm --volume-index
 underpaint labels import --slices --role --volume-index
 underpaint labels export --volume-index
 underpaint train --seconds --seed --loss --augment --epochs --stop-loss --patience --tensorboard --watch --volume-index --resume
+underpaint train --architecture --neighbours --initial-weights --patch --batch --devices
 underpaint restore --round --moment
 underpaint propose -n --query
 underpaint predict --slices --probabilities --views --across --round --volume-index
-underpaint evaluate --truth --boundaries --tolerance --round --volume-index
+underpaint evaluate --truth --boundaries --tolerance --views --across --round --volume-index
 underpaint rounds --moments
 underpaint simulate --volume --truth --classes --rounds --start --per-round --seconds --query --test-slices --seed
 """

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from core.retrain import RoundReport
 
 
+Views = Annotated[int, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))]
+AcrossSlices = Annotated[int | None, typer.Option("--across", help=help_text(PredictConfig, "across"))]
+
+
 def train(
     name: Name,
     seconds: Annotated[
@@ -36,6 +40,8 @@ def train(
     neighbours: Annotated[
         int | None, typer.Option(help=help_text(TrainConfig, "neighbours"), show_default=f"{TrainConfig.neighbours}")
     ] = None,
+    patch: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "patch"), show_default=f"{TrainConfig.patch}")] = None,
+    batch: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "batch"), show_default=f"{TrainConfig.batch}")] = None,
     devices: Annotated[
         int | None, typer.Option(help=help_text(TrainConfig, "devices"), show_default=f"{TrainConfig.devices}")
     ] = None,
@@ -84,7 +90,7 @@ def train(
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
     asked = {
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
-        "augment": augment, "architecture": architecture, "neighbours": neighbours,
+        "augment": augment, "architecture": architecture, "neighbours": neighbours, "patch": patch, "batch": batch,
         "initial_weights": initial_weights, "devices": devices,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
@@ -204,8 +210,8 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write a probability per class instead of class ids.")
     ] = False,
-    views: Annotated[int, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))] = PredictConfig.views,
-    across: Annotated[int | None, typer.Option(help=help_text(PredictConfig, "across"))] = PredictConfig.across,
+    views: Views = PredictConfig.views,
+    across: AcrossSlices = PredictConfig.across,
     round_number: Round = None,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
@@ -257,12 +263,15 @@ def evaluate(
     tolerance: Annotated[
         float, typer.Option(min=0, help="Pixels that two boundaries may lie apart and still agree.")
     ] = TOLERANCE,
+    views: Views = PredictConfig.views,
+    across: AcrossSlices = PredictConfig.across,
     round_number: Round = None,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Score a model against the truth, on slices without a label of any role."""
+    config = configured(PredictConfig, views=views, across=across)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -274,7 +283,13 @@ def evaluate(
             return False
 
         done = project.evaluate(
-            truth, round_=round_number, volume=volume_index, tolerance=tolerance if boundaries else None, report=go_on
+            truth,
+            round_=round_number,
+            volume=volume_index,
+            tolerance=tolerance if boundaries else None,
+            views=config.views,
+            across=config.across,
+            report=go_on,
         )
     result = {
         "dice": done.dice,
