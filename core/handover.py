@@ -152,6 +152,6 @@ def _not_compared(row: RoundRow) -> Handover:
     """Where nothing is held back, nothing says that the network is better: a round of a few steps is worse than no round."""
     sentence = (
         f"The quick first model goes on drawing the preview: no held-back pixels say whether the network of round {row.round} is "
-        "better; save a box or a slice as right, and the next round is compared."
+        "better; save a slice or a large box as right, and the next round is compared."
     )
     return Handover(row.round, False, None, None, 0, sentence)
