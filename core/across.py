@@ -31,7 +31,7 @@ MAY_LOSE = 0.004
 """Dice that a class may lose on painted pixels; see ``docs/experiments.md``, 2026-11-27."""
 
 MAY_CHANGE = 8
-"""Painted pixels of a class that may change whatever its Dice: of a few hundred, one would decide."""
+"""Pixels of a class that may become wrong, whatever its Dice: of a few hundred, one would decide."""
 
 MOST_BOXES = 8
 """Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 90 megapixels to predict."""
@@ -85,7 +85,7 @@ def best(
     voxel_nm: tuple[float, float, float] | None = None,
     go_on: Callable[[], object] = lambda: None,
 ) -> Across:
-    """The most slices of :data:`TRIED` with which hardly a painted pixel is lost; else none.
+    """Try :data:`TRIED` in turn, until a class loses on painted pixels or has none that tell; the last before that.
 
     A model knows the slices that it was trained on, so that there averaging can gain little, and what it loses is what it costs:
     objects that end, or move, from slice to slice. What it gains is on slices without labels, and cannot be measured. Pixels held
@@ -116,15 +116,18 @@ def best(
         place.alone, place.total = place.counts(classes), 0
     _look(predictor, seen, [*told, *asked], 0, in_turn=True)
     alone = with_them = mean_dice(dice(_added(place.alone for place in told)))
-    most = 0
+    known, most = _painted(_added(place.alone for place in asked)), 0
     for before, across in pairwise((0, *TRIED)):
         reached = [place for place in asked if place.reach >= across]
-        if not reached or (voxel_nm and across > max(1.0, 1.01 * MOST_PIXELS * voxel_nm[1] / voxel_nm[0])):
+        by_itself = _added(place.alone for place in reached)
+        if not known or _painted(by_itself) != known:
+            break  # no pixel tells whether a class goes on so far
+        if voxel_nm and across > max(1.0, 1.01 * MOST_PIXELS * voxel_nm[1] / voxel_nm[0]):
             break
         for distance in (sign * far for far in range(before + 1, across + 1) for sign in (1, -1)):
             go_on()
             _look(predictor, seen, [*told, *asked], distance, in_turn=True)
-        if not _kept(_added(place.alone for place in reached), _added(place.counts(classes) for place in reached)):
+        if not _kept(by_itself, _added(place.counts(classes) for place in reached)):
             break  # what lies further away is less alike still
         most, with_them = across, mean_dice(dice(_added(place.counts(classes) for place in told)))
     return Across(most, with_them, alone, sum(place.pixels for place in told))
@@ -135,13 +138,20 @@ def _added(tables: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _kept(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
-    """Whether no class lost more than it may, by two confusions of the same pixels; not if they are background alone."""
-    sizes = before.sum(axis=1)
-    if not sizes[1:].any():
-        return False
-    allowed = np.maximum(MAY_LOSE, MAY_CHANGE / (2 * sizes.clip(1)))
-    pairs = zip(dice(before), dice(after), allowed, strict=True)  # a class that is gone had no pixel of the truth
-    return all(old is None or new is None or new >= old - less for old, new, less in pairs)
+    """Whether no class lost more than it may, by two confusions of the same pixels."""
+    more_wrong = _wrong(after) - _wrong(before)
+    pairs = zip(dice(before), dice(after), more_wrong, strict=True)  # a class that is gone had no pixel of the truth
+    return all(old is None or new is None or new >= old - MAY_LOSE or more <= MAY_CHANGE for old, new, more in pairs)
+
+
+def _wrong(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pixels of each class that were missed, and those wrongly taken for it."""
+    return counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diag(counts)
+
+
+def _painted(counts: NDArray[np.int64]) -> set[int]:
+    """The classes other than the background that have a pixel."""
+    return {class_id for class_id, pixels in enumerate(counts.sum(axis=1)) if class_id and pixels}
 
 
 class _Place:

@@ -50,6 +50,8 @@ class Evaluation:
         Pixels that two boundaries might lie apart and still agree; None where boundaries were not measured.
     across
         The slices that were averaged with each, as a segmentation does it.
+    views
+        Of each slice that were averaged.
     """
 
     dice: dict[str, float | None]
@@ -60,6 +62,7 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
     tolerance_px: float | None
     across: Across
+    views: int = PredictConfig.views
 
     @property
     def pixels(self) -> int:
@@ -142,6 +145,7 @@ def evaluate_against(
         tuple(tuple(counts) for counts in agreement.counts.tolist()),
         tolerance,
         found,
+        views,
     )
 
 

@@ -142,7 +142,7 @@ class Rounds:
         )
 
     def trained_on(self, round_: int) -> tuple[int, ...]:
-        """The label revisions that a round was trained on; none where there is no such round."""
+        """The label revisions of a round, those of volumes that were left out, too; none where there is no such round."""
         row = self._records.row("SELECT revisions FROM rounds WHERE round = ?", (round_,))
         return () if row is None else tuple(json.loads(row["revisions"]))
 

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,17 +92,29 @@ def across_slices(store: Store, round_: int, volume: int, across: int | None, re
 
     go_on()
     row, classes = store.catalog.row(volume), len(store.catalog.classes)
-    held = _some(store, store.labels.heads(), volume, Role.VALIDATION)
-    painted = _some(store, map(store.labels.revision, store.rounds.trained_on(round_)), volume, Role.TRAIN)
-    return best(store.predictor(round_), store.seen_by(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
+    held = _some(store, [head for head in store.labels.heads() if head.validation_pixels], volume, Role.VALIDATION, go_on)
+    predictor = store.predictor(round_)
+    weights = predictor.card.extra.get("volume_weights", [])
+    trained = weights[volume] if volume < len(weights) else 1.0
+    revisions = map(store.labels.revision, store.rounds.trained_on(round_) if trained else ())
+    painted = _some(store, revisions, volume, Role.TRAIN, go_on)
+    return best(predictor, store.seen_by(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
 
 
-def _some(store: Store, revisions: Iterable[Revision], volume: int, role: Role) -> dict[int, NDArray[np.uint8]]:
+def _some(
+    store: Store, revisions: Iterable[Revision], volume: int, role: Role, go_on: Callable[[], None]
+) -> dict[int, NDArray[np.uint8]]:
     """Class ids of a role's pixels by slice, 255 elsewhere: of some slices of a volume, drawn from all, always the same."""
     there = [revision for revision in revisions if revision.volume == volume]
-    drawn = (there[number] for number in np.random.default_rng(0).permutation(len(there)))
-    labels = ((revision.z, store.frozen(revision, role).label()) for revision in drawn)
-    return dict(islice(((z, label) for z, label in labels if (label != UNLABELLED).any()), MOST_SLICES))
+    found: dict[int, NDArray[np.uint8]] = {}
+    for number in np.random.default_rng(0).permutation(len(there)):
+        go_on()
+        label = store.frozen(there[number], role).label()
+        if (label != UNLABELLED).any():
+            found[there[number].z] = label
+        if len(found) == MOST_SLICES:
+            break
+    return found
 
 
 def averaged(store: Store, round_: int, volume: int, across: Across, views: int = PredictConfig.views) -> Averaged:

@@ -149,10 +149,19 @@ def test_a_stroke_that_reaches_far_is_not_outvoted_by_many_that_do_not(predictor
     assert best(predictor, Seen(truth, 0), DEPTH, {}, {**half(truth, 2), 12: stroke}, 3).slices == 0
 
 
-def test_one_pixel_of_a_few_does_not_decide(predictor: Predictor) -> None:
-    """Though it is more than 0.004 of Dice; a dozen decide."""
+def test_a_class_near_an_end_tells_only_of_as_many_slices_as_lie_there(predictor: Predictor) -> None:
+    """And further away nothing is known of it, so no more are averaged."""
     truth = columns()
-    for changed, most in ((6, max(TRIED)), (12, 0)):
+    truth[:5, 20:30] = 2
+    painted = {**half(truth, 2), **half(truth, 12, lower=True)}
+
+    assert best(predictor, Seen(truth, 0), DEPTH, {}, painted, 3).slices == 2
+
+
+def test_one_pixel_of_a_few_does_not_decide(predictor: Predictor) -> None:
+    """Though it is more than 0.004 of Dice; eight may become wrong, nine may not."""
+    truth = columns()
+    for changed, most in ((8, max(TRIED)), (9, 0)):
         image = truth.copy()
         image[12, 0, :changed] = 1 - truth[11, 0, :changed]
         stroke = np.full((SIDE, SIDE), UNLABELLED, np.uint8)

@@ -526,7 +526,10 @@ def test_a_round_says_what_it_began_with(project: Path, phantom_files: Files) ->
     half = run(*train, "--initial-weights", "shrink-perturb", "--json").json
     assert (half["begins_with"], half["fresh_because"]) == (1, None)
     assert load_card(project / half["checkpoint"]).config["initial_weights"] == "shrink-perturb"
-    assert run(*train, "--initial-weights", "random", "--json").json["begins_with"] is None
+    small = run(*train, "--initial-weights", "random", "--patch", 128, "--batch", 2, "--json").json
+    assert small["begins_with"] is None
+    config = load_card(project / small["checkpoint"]).config
+    assert (config["patch"], config["batch"]) == (128, 2)
     other = " ".join(run(*train, "--neighbours", 1).out.split())
     assert "But it began with random weights, because round-003 has another network, or one of another size" in other
 

@@ -606,6 +606,9 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     painted = {head.z: int((trained.store.frozen(head, Role.TRAIN).label() != 255).sum()) for head in heads if head.z != 5}
     assert asked[:2] == [[12, 3, size, {z: number for z, number in held.items() if z != 5}, painted]] * 2
     assert asked[2] == [12, 3, size, held, painted]
+    trained.store.predictor(1).card.extra["volume_weights"] = [0]  # the model was trained on other volumes alone
+    trained.evaluate(phantom_files.truth)
+    assert asked[3] == [12, 3, size, held, {}]
     assert min(held.values()) > 0
 
 

@@ -11,7 +11,19 @@ import typer
 from rich.table import Table
 
 from core.cli.edge import answer, say, working
-from core.cli.options import Json, Name, Round, VolumeIndex, Workspace, configured, known_query, parse_augment, parse_range
+from core.cli.options import (
+    AcrossSlices,
+    Json,
+    Name,
+    Round,
+    Views,
+    VolumeIndex,
+    Workspace,
+    configured,
+    known_query,
+    parse_augment,
+    parse_range,
+)
 from core.cli.projects import dice_words, number
 from core.cli.scores import evaluation_text
 from core.config import TOLERANCE, AugmentConfig, InitialWeights, PredictConfig, ProposeConfig, TrainConfig, help_text
@@ -21,10 +33,6 @@ from core.progress import ENDS
 if TYPE_CHECKING:
     from core.progress import Progress
     from core.retrain import RoundReport
-
-
-Views = Annotated[int, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))]
-AcrossSlices = Annotated[int | None, typer.Option("--across", help=help_text(PredictConfig, "across"))]
 
 
 def train(
@@ -300,6 +308,7 @@ def evaluate(
         "classes": {class_name: asdict(score) for class_name, score in done.classes.items()},
         "confusion": done.confusion,
         "tolerance_px": done.tolerance_px,
+        "views": done.views,
         "across": asdict(done.across),
     }
     answer(result, evaluation_text(done), as_json=as_json)
