@@ -160,7 +160,7 @@ def test_a_volume_whose_time_alone_is_new_is_taken_at_its_place(catalog, stack):
     """A copy of the original, put back, is told as changed until somebody gives its place again."""
     catalog.add_volume(stack)
     os.utime(stack, (1, 1))
-    with pytest.raises(VolumeError, match="if only its time is new, give its place again"):
+    with pytest.raises(VolumeError, match="If only its time is new, give its place again"):
         catalog.volume(0)
     catalog.move_volume(0, stack)
     assert catalog.volume(0).depth == 3
