@@ -597,7 +597,7 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     monkeypatch.setattr(catalog, "row", lambda _: row)
     monkeypatch.setattr(segment, "best", best)
     done = trained.predict(tmp_path / "out.tif")
-    assert done.across.sentence.startswith("Each slice is the mean over itself and one slice on each side")
+    assert "On 70 held-back pixels the mean Dice is 0.900 with them and 0.800 without;" in done.across.sentence
     assert trained.evaluate(phantom_files.truth).across == done.across
     trained.import_labels(phantom_files.truth, slices=[5])  # the model has not seen it yet
     assert trained.evaluate(phantom_files.truth).across == done.across
