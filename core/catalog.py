@@ -67,6 +67,11 @@ class VolumeRow:
         return self.shape[2], self.shape[3]
 
 
+def weight_of(volume: int, weights: Sequence[float]) -> float:
+    """The weight of a volume by what a plan or a card recorded: 1 for one that it does not know."""
+    return weights[volume] if volume < len(weights) else 1.0
+
+
 def check_classes(classes: Sequence[str] | Sequence[LabelClass]) -> tuple[LabelClass, ...]:
     """Classes with ids and colours from names, or as they are.
 

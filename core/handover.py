@@ -88,7 +88,7 @@ def decide(store: Store, sample: Callable[[Revision], Sample | None], features: 
         return known
     classes = store.catalog.classes
     row = store.rounds.rows([c.name for c in classes])[-1]
-    revisions = [store.labels.revision(identity) for identity in row.revisions]
+    revisions = store.labels.revisions(row.revisions)
     counts = _forest_counts(store, revisions, sample, features, len(classes))
     made = _compared(row, counts) or _not_compared(row)
     store.records.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_key(row.round), to_json(asdict(made))))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, Literal
@@ -199,6 +199,10 @@ class LabelStore:
         if row is None:
             raise LabelError(f"Revision {identity} is not in the records; start the round again.")
         return _revision(row)
+
+    def revisions(self, identities: Iterable[int]) -> list[Revision]:
+        """Revisions by their ids, in that order; raises as :meth:`revision`."""
+        return [self.revision(identity) for identity in identities]
 
     def tiles(self, volume: int) -> list[Box]:
         """The tiles of a volume held back for validation, through all its slices."""

@@ -98,7 +98,7 @@ def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:
     identities = card.extra.get("label_revisions")
     if not isinstance(identities, list) or not identities:
         raise CheckpointError(f"The card of {source} does not say what it was trained on; choose another moment.")
-    return [store.labels.revision(int(identity)) for identity in identities]
+    return store.labels.revisions(map(int, identities))
 
 
 def _give_up_interrupted(store: Store, number: int, source: int) -> None:

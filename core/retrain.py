@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.catalog import weight_of
 from core.config import EARLIER, StopRule, TrainConfig
 from core.errors import (
     CheckpointError,
@@ -82,7 +83,7 @@ class Plan:
 
     def weight(self, volume: int) -> float:
         """How often a volume's labelled pixels are trained on; 1 where the plan says nothing."""
-        return self.weights[volume] if volume < len(self.weights) else 1.0
+        return weight_of(volume, self.weights)
 
     def as_json(self) -> dict[str, Any]:
         """The plan for the job's record."""
@@ -172,7 +173,7 @@ def train_round(
 
     if store.rounds.following() != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
-    revisions = [store.labels.revision(identity) for identity in plan.revisions]
+    revisions = store.labels.revisions(plan.revisions)
     training = _training(store, plan, revisions)
     validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
     fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report, network=network)
@@ -201,7 +202,7 @@ def follow_round(store: Store, plan: Plan, place: Place) -> None:
     """Train a planned round along on a further device, in the process that :func:`train_round` has started for it."""
     from core.train import follow
 
-    revisions = [store.labels.revision(identity) for identity in plan.revisions]
+    revisions = store.labels.revisions(plan.revisions)
     follow(
         _training(store, plan, revisions),
         place,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.across import Across, best
+from core.catalog import weight_of
 from core.config import UNLABELLED, PredictConfig
 from core.errors import Cancelled, CheckpointError, ProjectError, storage_errors
 from core.export import open_stack
@@ -94,9 +95,8 @@ def across_slices(store: Store, round_: int, volume: int, across: int | None, re
     row, classes = store.catalog.row(volume), len(store.catalog.classes)
     held = _some(store, [head for head in store.labels.heads() if head.validation_pixels], volume, Role.VALIDATION, go_on)
     predictor = store.predictor(round_)
-    weights = predictor.card.extra.get("volume_weights", [])
-    trained = weights[volume] if volume < len(weights) else 1.0
-    revisions = map(store.labels.revision, store.rounds.trained_on(round_) if trained else ())
+    trained = weight_of(volume, predictor.card.extra.get("volume_weights", ()))
+    revisions = store.labels.revisions(store.rounds.trained_on(round_) if trained else ())
     painted = _some(store, revisions, volume, Role.TRAIN, go_on)
     return best(predictor, store.seen_by(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
 
