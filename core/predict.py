@@ -1,7 +1,8 @@
 """From a slice to class probabilities, tile by tile; memory is set by the tile, not by the slice.
 
-A tile is seen with context around it, mirrored beyond the border, and tiles start on the network's grid, so the result
-does not depend on how the slice was cut (but for what lies further away than the context).
+A tile is seen with context around it, as far as the slice goes, and tiles start on the network's grid, so the result does
+not depend on how the slice was cut (but for what lies further away than the context). Beyond the border nothing is made up
+but what fills the grid: patches end there in training too (``docs/experiments.md``, 2026-11-27).
 """
 
 from __future__ import annotations
@@ -136,7 +137,9 @@ class Predictor:
     def _whole(self, image: NDArray) -> tuple[NDArray, list[Box], normalisation.GreyRange]:
         """What ``boxes`` takes to predict all of a slice."""
         self._check(image)
-        return image, tile_boxes(image.shape[1:], self.config.tile), normalisation.measure(image)
+        size = image.shape[1:]
+        alike_together = sorted(tile_boxes(size, self.config.tile), key=lambda box: self._window(box, size).shape)
+        return image, alike_together, normalisation.measure(image)
 
     def _check(self, image: NDArray) -> None:
         if image.ndim != 3 or image.shape[0] != self.card.stacked_channels or 0 in image.shape:
@@ -162,22 +165,29 @@ class Predictor:
 
     def _predicted(self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange) -> Iterator[tuple[Box, Tensor]]:
         """As ``boxes``, left on the device."""
-        for _, alike in groupby(boxes, key=lambda box: self._window(box).shape):
+        size = image.shape[1:]
+        for _, alike in groupby(boxes, key=lambda box: self._window(box, size).shape):
             group = list(alike)
             while group:
                 together = group[: self._room.tiles]
                 yield from self._pass(image, together, grey)
                 del group[: len(together)]
 
-    def _window(self, box: Box) -> _Window:
-        """What the network sees for a box: context on every side, on its grid."""
-        context, stride = self.config.context, self._stride
-        y0, x0 = ((start - context) // stride * stride for start in (box.y0, box.x0))
-        y1, x1 = (-(-(end + context) // stride) * stride for end in (box.y1, box.x1))
+    def _window(self, box: Box, size: tuple[int, ...]) -> _Window:
+        """What the network sees for a box of a slice of a size: context on every side within the slice, on its grid."""
+        y0, y1 = self._span(box.y0, box.y1, size[0])
+        x0, x1 = self._span(box.x0, box.x1, size[1])
         return _Window(y0, x0, y1, x1)
 
+    def _span(self, start: int, end: int, length: int) -> tuple[int, int]:
+        """One side of a window; two cells of the grid at least, as some networks normalise what is left at their bottom."""
+        context, stride = self.config.context, self._stride
+        first = max(start - context, 0) // stride
+        last = -(-min(end + context, length) // stride)
+        return first * stride, max(last, first + 2) * stride
+
     def _pass(self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange) -> Iterator[tuple[Box, Tensor]]:
-        windows = [self._window(box) for box in boxes]
+        windows = [self._window(box, image.shape[1:]) for box in boxes]
         cut = [torch.from_numpy(grey.apply(window.cut(image))) for window in windows]
         batch = cut[0][None] if len(cut) == 1 else torch.stack(cut)
         with torch.inference_mode():
@@ -195,13 +205,13 @@ class Predictor:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if self._room.tiles == 1:
+                if min(self._room.tiles, len(batch)) == 1:
                     side = self.config.tile
                     raise VolumeError(
                         f"There is not enough free memory for one tile of {side} x {side} pixels; close other programs that "
                         "use it, then try again."
                     ) from error
-                self._room.tiles = -(-self._room.tiles // 2)
+                self._room.tiles = -(-min(self._room.tiles, len(batch)) // 2)
             release_memory(self.device)
 
     def _averaged(self, windows: Tensor) -> Tensor:
@@ -285,7 +295,7 @@ class _Room:
 
 @dataclass(frozen=True)
 class _Window:
-    """A rectangle that may reach beyond the slice, half-open, in pixels."""
+    """A rectangle that may reach beyond the end of the slice, half-open, in pixels."""
 
     y0: int
     x0: int
@@ -297,8 +307,8 @@ class _Window:
         return self.y1 - self.y0, self.x1 - self.x0
 
     def cut(self, image: NDArray) -> NDArray:
-        """The part of ``(C, H, W)`` inside, mirrored beyond the border."""
-        if min(self.y0, self.x0) >= 0 and self.y1 <= image.shape[1] and self.x1 <= image.shape[2]:
+        """The part of ``(C, H, W)`` inside, mirrored beyond the end."""
+        if self.y1 <= image.shape[1] and self.x1 <= image.shape[2]:
             return image[:, self.y0 : self.y1, self.x0 : self.x1]
         rows = mirrored(np.arange(self.y0, self.y1), image.shape[1])
         columns = mirrored(np.arange(self.x0, self.x1), image.shape[2])

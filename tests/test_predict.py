@@ -83,6 +83,41 @@ def test_the_result_does_not_depend_on_the_tile() -> None:
         assert abs(other - whole).max() < 0.02
 
 
+class Watched(nn.Sequential):
+    """A network that keeps what it was shown, ``(B, C, H, W)``."""
+
+    stride = 32
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(1, 2, 1))
+        self.shown = list[Tensor]()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Remember the image."""
+        self.shown.append(image)
+        return torch.as_tensor(super().forward(image))
+
+
+@pytest.mark.parametrize(
+    ("shape", "windows"),
+    [
+        ((128, 192), [(128, 192)]),  # not a pixel that the slice does not have
+        ((100, 200), [(128, 224)]),  # what fills the grid of 32
+        ((20, 310), [(64, 320), (64, 128)]),  # two cells of the grid at least; two tiles, of 256 pixels and of what is left
+        ((1, 1), [(64, 64)]),
+    ],
+)
+def test_nothing_is_made_up_beyond_the_border(shape: tuple[int, int], windows: list[tuple[int, int]]) -> None:
+    """The network sees a slice end where it ends, as patches do in training; what fills its grid is mirrored."""
+    image = noise(shape)
+    network = Watched().eval()
+    Predictor(network, CARD_OF_2, PredictConfig(tile=256, context=48)).probabilities(image)
+    assert sorted(tuple(seen.shape[2:]) for seen in network.shown) == sorted(windows)
+    first = max(network.shown, key=lambda seen: seen.shape[3])[0, 0].numpy()
+    inside = normalisation.measure(image).apply(image)[0, : first.shape[0], : first.shape[1]]
+    np.testing.assert_array_equal(first[: len(inside), : inside.shape[1]], inside)
+
+
 def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several tiles at once, as on a GPU, change nothing."""
     image = noise((200, 230))
@@ -177,13 +212,13 @@ class Small(nn.Module):
 def test_a_full_gpu_is_given_fewer_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is the same, and what did not fit is not tried again."""
     monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 8})
-    image, config = noise((256, 256)), PredictConfig(tile=64, context=16)
+    image, config = noise((256, 320)), PredictConfig(tile=64, context=16)  # 6 of 20 tiles do not touch the border
     network = nn.Sequential(nn.Conv2d(1, 2, 1)).eval()
-    small = Small(network, 2)
+    small = Small(network, 3)
     found = Predictor(small, CARD_OF_2, config).probabilities(image)
     np.testing.assert_allclose(found, Predictor(network, CARD_OF_2, config).probabilities(image), atol=0.02)
-    assert small.asked[:2] == [8, 4]
-    assert set(small.asked[2:]) <= {1, 2}
+    assert small.asked[:3] == [4, 2, 2]  # the corners, which are alike
+    assert set(small.asked[3:]) <= {1, 2}
 
 
 def test_what_memory_holds_is_known_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +227,7 @@ def test_what_memory_holds_is_known_in_every_view(monkeypatch: pytest.MonkeyPatc
     small = Small(nn.Sequential(nn.Conv2d(1, 2, 1)).eval(), 2)
     one = Predictor(small, CARD_OF_2, PredictConfig(tile=64, context=16))
     one.in_turn(1).probabilities(noise((256, 256)))
-    assert small.asked[:2] == [8, 4]
+    assert small.asked[:2] == [4, 2]
     small.asked.clear()
     one.in_turn(2).probabilities(noise((256, 256)))
     assert set(small.asked) <= {1, 2}
