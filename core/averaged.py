@@ -22,8 +22,9 @@ from core.predict import Predictor, winners
 class Averaged:
     """The slices of a volume as a model sees them, each averaged with so many on each side; fewer near the volume's ends.
 
-    Asked for slices in ascending order, it predicts each of them once, each in another view (``Predictor.in_turn``). What it
-    needs of those beside a slice waits in a file that is gone with the context, so that they take no memory, however many.
+    With none, each is the mean over two views of it (``Predictor.alone``). With some, and asked for in ascending order, each is
+    predicted once, in another view than the slices beside it (``Predictor.in_turn``). What it needs of these waits in a file
+    that is gone with the context, so that they take no memory, however many.
 
     Parameters
     ----------
@@ -40,8 +41,9 @@ class Averaged:
     """
 
     def __init__(self, predictor: Predictor, seen: Seen, shape: tuple[int, int, int], across: int, folder: Path) -> None:
-        self.classes = predictor.classes
-        self._predictor, self._seen, self._across = predictor, seen, across
+        self._predictor = predictor if across else predictor.alone()
+        self.classes, self.views = predictor.classes, self._predictor.views
+        self._seen, self._across = seen, across
         self._depth, self._shape = shape[0], shape[1:]
         self._held = range(0)  # the slices that the sums are of
         self._tiles = _Tiles(folder, self.classes, self._shape) if across else None

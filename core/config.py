@@ -240,8 +240,9 @@ class PredictConfig(_Checked):
 
     tile: int = _option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
     context: int = _option(64, "Pixels around a tile that the network sees and that are thrown away.", at_least=0)
-    views: int = _option(
-        1, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long.",
+    views: int | None = _option(
+        None, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long. "
+        "Left out, 2 where slices stand alone; one, another for each slice, where they are averaged with others.",
         choices=(1, 2, 4, 8),
     )  # fmt: skip
     across: int | None = _option(

@@ -35,6 +35,9 @@ TILES_AT_ONCE = {"cuda": 8}
 STRIDE = 32
 """Of a network that does not say: five halvings, which nearly all keep to."""
 
+VIEWS_ALONE = 2
+"""Of slices that are not averaged with others; see ``docs/experiments.md``, 2026-11-27, later."""
+
 IN_TURN = (0, 3, 5, 6, 1, 2, 4, 7)
 """The eight views of a slice, ordered so that any few in a row differ much; 0 is the slice as it is."""
 
@@ -62,22 +65,35 @@ class Predictor:
         self._network = network
         self._room = _Room(TILES_AT_ONCE.get(self.device.type, 1))
         self._stride = int(getattr(network, "stride", STRIDE))
-        self._views: Sequence[int] = range(config.views)
+        self._views: Sequence[int] = range(config.views or 1)
 
-    def with_views(self, views: int) -> Predictor:
+    @property
+    def views(self) -> int:
+        """How many views of every tile are averaged."""
+        return len(self._views)
+
+    def with_views(self, views: int | None) -> Predictor:
         """The same network, averaging so many views of every tile; see ``core.config.PredictConfig``."""
         return Predictor(self._network, self.card, replace(self.config, views=views))
 
-    def in_turn(self, number: int) -> Predictor:
-        """The same for the slice of a number, where many are averaged: if one view is asked for, each slice is seen in another.
+    def alone(self) -> Predictor:
+        """The same for slices that are not averaged with others: two views of each, if no number is asked for."""
+        return self._seeing(range(VIEWS_ALONE))
 
-        So that their mean is one over views as well, in the time of one.
+    def in_turn(self, number: int) -> Predictor:
+        """The same for the slice of a number, where many are averaged: each slice is seen in another view.
+
+        So that their mean is one over views as well, in the time of one. As it is, if a number of views is asked for.
         """
-        if self.config.views > 1 or not self.card.config.get("augment", {}).get("flips", 1):
-            return self  # or the network was trained upright
-        turned = copy(self)
-        turned._views = (IN_TURN[number % len(IN_TURN)],)
-        return turned
+        return self._seeing((IN_TURN[number % len(IN_TURN)],))
+
+    def _seeing(self, views: Sequence[int]) -> Predictor:
+        """The same in other views, unless their number was asked for, or the network was trained upright."""
+        if self.config.views is not None or not self.card.config.get("augment", {}).get("flips", 1):
+            return self
+        other = copy(self)
+        other._views = views
+        return other
 
     @classmethod
     def load(

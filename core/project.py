@@ -394,7 +394,7 @@ class Project:
         probabilities: bool = False,
         round_: int | None = None,
         volume: int = 0,
-        views: int = PredictConfig.views,
+        views: int | None = PredictConfig.views,
         across: int | None = PredictConfig.across,
         report: Report = _go_on,
     ) -> PredictReport:
@@ -407,7 +407,8 @@ class Project:
         probabilities
             Write class probabilities, float32 ``(slices, K, H, W)``, instead of class ids, uint8 ``(slices, H, W)``.
         views
-            Mirrored and turned views to average: 1, 2, 4 or 8; a little more accurate, and as many times slower.
+            Mirrored and turned views to average: 1, 2, 4 or 8; more accurate, and as many times slower. If None, 2 where slices
+            stand alone, and one, another for each slice, where they are averaged with others.
         across
             Slices on each side whose probabilities are averaged with each slice's own, 0 for none; if None, as many as painted
             pixels allow; see :func:`core.across.best`.
@@ -635,7 +636,7 @@ class Project:
         volume: int = 0,
         slices: Sequence[int] | None = None,
         tolerance: float | None = None,
-        views: int = PredictConfig.views,
+        views: int | None = PredictConfig.views,
         across: int | None = PredictConfig.across,
         report: Report = _go_on,
     ) -> Evaluation:
@@ -701,7 +702,9 @@ class Project:
         segment.chosen_round(self.store, None)
         return self._start_job("scan", {"propose": asdict(propose)})
 
-    def start_segment(self, volume: int = 0, views: int = PredictConfig.views, across: int | None = PredictConfig.across) -> Job:
+    def start_segment(
+        self, volume: int = 0, views: int | None = PredictConfig.views, across: int | None = PredictConfig.across
+    ) -> Job:
         """Segment a whole volume into the results, in a process of its own; ``views`` and ``across`` as for :meth:`predict`.
 
         Raises

@@ -62,7 +62,7 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
     tolerance_px: float | None
     across: Across
-    views: int = PredictConfig.views
+    views: int
 
     @property
     def pixels(self) -> int:
@@ -105,7 +105,7 @@ def evaluate_against(
     volume: int,
     slices: Sequence[int] | None,
     tolerance: float | None,
-    views: int = PredictConfig.views,
+    views: int | None = PredictConfig.views,
     across: int | None = PredictConfig.across,
     report: Report,
 ) -> Evaluation:
@@ -145,7 +145,7 @@ def evaluate_against(
         tuple(tuple(counts) for counts in agreement.counts.tolist()),
         tolerance,
         found,
-        views,
+        model.views,
     )
 
 

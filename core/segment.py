@@ -45,6 +45,7 @@ class PredictReport:
     round: int
     amounts: dict[str, Amount]
     across: Across
+    views: int
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _some(
     return found
 
 
-def averaged(store: Store, round_: int, volume: int, across: Across, views: int = PredictConfig.views) -> Averaged:
+def averaged(store: Store, round_: int, volume: int, across: Across, views: int | None = None) -> Averaged:
     """The slices of a volume as a round's model sees them."""
     from core.averaged import Averaged
 
@@ -133,7 +134,7 @@ def predict(
     probabilities: bool,
     round_: int | None,
     volume: int,
-    views: int,
+    views: int | None,
     across: int | None,
     report: Report,
 ) -> PredictReport:
@@ -160,7 +161,7 @@ def predict(
     seconds = time.monotonic() - started
     speed = len(wanted) * row.shape[2] * row.shape[3] / 1e6 / max(seconds, 1e-9)
     amounts = dict(zip((c.name for c in classes), counter.amounts(row.voxel_nm), strict=True))
-    return PredictReport(len(wanted), seconds, speed, peak_memory_mb(), out, chosen, amounts, found)
+    return PredictReport(len(wanted), seconds, speed, peak_memory_mb(), out, chosen, amounts, found, model.views)
 
 
 def export_confidence(store: Store, out: Path, *, volume: int, round_: int | None, across: int | None, report: Report) -> None:
@@ -173,8 +174,7 @@ def export_confidence(store: Store, out: Path, *, volume: int, round_: int | Non
         open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack,
     ):
         for z in range(row.depth):
-            kept = None if found.slices else store.predictions.load(chosen, volume, z)
-            stack.write(z, kept.confidence if kept else model.labels(z)[1])
+            stack.write(z, model.labels(z)[1])
             if report((z + 1) / row.depth, f"writing confidence: {z + 1} of {row.depth} slices"):
                 raise Cancelled("The export was cancelled; nothing was written.")
 

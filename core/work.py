@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.caution import caution
-from core.config import PredictConfig, ProposeConfig
+from core.config import ProposeConfig
 from core.errors import Cancelled, JobError
 from core.jobs import Handle
 from core.quality import evaluate_against, write_scores
@@ -58,7 +58,6 @@ def _scan(store: Store, handle: Handle, arguments: Arguments) -> None:
 def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
     out = result_path(store, "segmentation", round_, volume, ".tif")
-    views, across = arguments.get("views", PredictConfig.views), arguments.get("across")  # absent in jobs of earlier versions
     done = predict(
         store,
         out,
@@ -66,8 +65,8 @@ def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
         probabilities=False,
         round_=round_,
         volume=volume,
-        views=views,
-        across=across,
+        views=arguments.get("views"),  # absent, as the next, in jobs of earlier versions
+        across=arguments.get("across"),
         report=handle.report,
     )
     amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
@@ -75,7 +74,7 @@ def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
     facts = {
         "amounts": amounts,
         "seconds": done.seconds,
-        "views": views,
+        "views": done.views,
         "across": asdict(done.across),
         "in_region": bool(region),
         "region": region,

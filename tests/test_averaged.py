@@ -91,11 +91,14 @@ def test_part_of_a_volume_is_as_in_all_of_it(predictor: Predictor, tmp_path: Pat
         np.testing.assert_array_equal(model.labels(4)[1], whole[4])
 
 
-def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: Path) -> None:
-    """To the last digit, and without a file."""
-    with Averaged(predictor, Seen(), SHAPE, 0, tmp_path / "nowhere") as model:
-        np.testing.assert_array_equal(model.probabilities(3), predictor.probabilities(VOLUME[3][None]))
-        np.testing.assert_array_equal(model.labels(3)[0], predictor.labels(VOLUME[3][None])[0])
+@pytest.mark.parametrize(("asked", "views"), [(None, 2), (1, 1), (8, 8)])
+def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: Path, asked: int | None, views: int) -> None:
+    """To the last digit, and without a file; in two views, if no number is asked for."""
+    expected = predictor.with_views(views)
+    with Averaged(predictor.with_views(asked), Seen(), SHAPE, 0, tmp_path / "nowhere") as model:
+        assert model.views == views
+        np.testing.assert_array_equal(model.probabilities(3), expected.probabilities(VOLUME[3][None]))
+        np.testing.assert_array_equal(model.labels(3)[0], expected.labels(VOLUME[3][None])[0])
 
 
 def test_nothing_is_left_behind(predictor: Predictor, tmp_path: Path) -> None:

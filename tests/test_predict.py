@@ -176,8 +176,19 @@ def test_in_turn_each_slice_is_seen_in_another_view() -> None:
     np.testing.assert_allclose(mean / mean.sum(axis=0), one.with_views(8).probabilities(image), atol=rounded)
     assert np.abs(np.exp(scores[0]) - np.exp(scores[1])).max() > 4 * rounded
     np.testing.assert_array_equal(one.in_turn(8).probabilities(image), one.probabilities(image))
-    careful = one.with_views(2)
-    assert careful.in_turn(3) is careful
+
+
+def test_a_slice_that_stands_alone_is_seen_twice() -> None:
+    """Unless another number is asked for, one included."""
+    image = noise((70, 131))
+    one = random_unet(tile=64, context=16)
+    np.testing.assert_array_equal(one.alone().probabilities(image), one.with_views(2).probabilities(image))
+    assert (one.views, one.alone().views, one.in_turn(3).views) == (1, 2, 1)
+    for asked in (1, 8):
+        chosen = one.with_views(asked)
+        assert chosen.views == asked
+        assert chosen.alone() is chosen
+        assert chosen.in_turn(3) is chosen
 
 
 def test_what_was_trained_upright_is_not_mirrored_in_turn() -> None:

@@ -507,11 +507,12 @@ def test_hot_boxes_and_fractions_stay_in_the_working_region(trained):
 
 def test_prediction_streams_into_a_file(trained, tmp_path):
     """The slices asked for, as class ids, with speed and memory told."""
-    done = trained.predict(tmp_path / "out.tif", slices=range(3, 7), across=0)
+    done = trained.predict(tmp_path / "out.tif", slices=range(3, 7), views=1, across=0)
     out = tifffile.imread(tmp_path / "out.tif")
     assert out.shape == (4, 160, 160)
     assert (out[0] == trained.predict_slice(0, 3).mask).all()
-    assert (done.slices, done.round) == (4, 1)
+    assert (done.slices, done.round, done.views) == (4, 1, 1)
+    assert trained.predict(tmp_path / "again.tif", slices=range(3, 7), across=0).views == 2
     assert done.megapixels_per_second > 0
     assert sum(a.pixels for a in done.amounts.values()) == 4 * 160 * 160
 
@@ -665,8 +666,10 @@ def test_a_background_segmentation_ends_in_the_results(trained):
 
 
 def test_confidence_is_exported(trained, tmp_path):
-    """uint8, 255 for certain, the same as the page shows where slices are not averaged."""
+    """uint8, 255 for certain: that of the segmentation, whatever was looked at before."""
+    trained.predict_slice(0, 4)
     trained.export_confidence(tmp_path / "confidence.tif", across=0)
     out = tifffile.imread(tmp_path / "confidence.tif")
     assert out.shape == (12, 160, 160)
-    assert (out[4] == trained.predict_slice(0, 4).confidence).all()
+    trained.predict(tmp_path / "out.tif", slices=range(4, 5), probabilities=True, across=0)
+    assert (out[4] == np.rint(255 * tifffile.imread(tmp_path / "out.tif").max(axis=0))).all()

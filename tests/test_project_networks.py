@@ -36,7 +36,7 @@ def test_a_round_with_neighbours_goes_all_the_way_round(project: Project, phanto
     stack = tifffile.imread(phantom_files.image)
     model = Predictor.load(done.checkpoint)
     expected = [model.labels(stack[[abs(z - 1), z, 11 - abs(10 - z)]])[0] for z in range(12)]
-    project.predict(tmp_path / "whole.tif", across=0)
+    project.predict(tmp_path / "whole.tif", views=1, across=0)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "whole.tif"), expected)
     project.export_confidence(tmp_path / "confidence.tif")
     alone = project.predict_slice(0, 11)

@@ -74,16 +74,17 @@ def _segment(project: Project, newest: RoundRow) -> None:
             index = st.selectbox("Volume", range(len(volumes)), format_func=names.__getitem__, width=280)
         careful = st.checkbox(
             "Carefully", value=False, disabled=active,
-            help=f"Averages {VIEWS} mirrored and turned views of every slice: a little more accurate, and {VIEWS} times slower.",
+            help=f"Averages {VIEWS} mirrored and turned views of every slice, instead of one or two: a little more accurate, and "
+            "four to eight times slower.",
         )  # fmt: skip
         averaged = volumes[index].depth > 1 and st.checkbox(
             "Average neighbouring slices", value=True, disabled=active,
             help="Where slices lie as close as pixels do, each is averaged with some on each side, as many as your painted "
-            "pixels allow. Without, every slice is predicted by itself, as on the Annotate page.",
+            "pixels allow. Without, every slice is the mean over two views of it.",
         )  # fmt: skip
         label = f"Segment all {plural(volumes[index].depth, 'slice')} with round {newest.round}"
         if st.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
-            project.start_segment(index, VIEWS if careful else 1, None if averaged else 0)
+            project.start_segment(index, VIEWS if careful else None, None if averaged else 0)
             session.say("Segmenting has started; it goes on when you close this window.")
             st.rerun()
     if active:
@@ -161,7 +162,7 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
         left, right = st.columns([1.3, 1], gap="large")
         left.markdown(f"**{volume.path.name}, segmented with round {result.round}**  \n{_made(result)}, "
                       f"{plural(volume.depth, 'slice')} in {duration(result.facts.get('seconds'))}"
-                      + (", carefully" if result.facts.get("views", 1) > 1 else ""))  # fmt: skip
+                      + (", carefully" if result.facts.get("views") == VIEWS else ""))  # fmt: skip
         older = [_quality(row) for row in rows[:-1] if row.round == result.round]
         left.caption(" ".join([_across(result), *older]).strip())
         with left:

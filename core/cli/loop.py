@@ -249,6 +249,7 @@ def predict(
         "path": done.path,
         "round": done.round,
         "amounts": {class_name: asdict(amount) for class_name, amount in done.amounts.items()},
+        "views": done.views,
         "across": asdict(done.across),
     }
     text = (

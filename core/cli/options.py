@@ -24,7 +24,7 @@ Workspace = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The project's name.")]
 VolumeIndex = Annotated[int, typer.Option("--volume-index", min=0, help="Which of the project's volumes, from 0.")]
-Views = Annotated[int, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))]
+Views = Annotated[int | None, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))]
 AcrossSlices = Annotated[int | None, typer.Option("--across", help=help_text(PredictConfig, "across"))]
 Round = Annotated[int | None, typer.Option("--round", metavar="R", min=1, help="Use this round's model; the newest by default.")]
 
