@@ -252,10 +252,7 @@ def _voxel_size(project: Project, row: VolumeRow) -> None:
     changed = voxel is not None and voxel != row.voxel_nm
     if st.button("Save the voxel size", key=f"save_voxel_{row.index}", disabled=not changed):
         project.set_voxel_size(row.index, voxel)
-        session.say(
-            f"The voxel size of volume {row.index} is saved; volumes in µm³ follow from it, and how far slices may lie apart "
-            "that are averaged."
-        )
+        session.say(f"The voxel size of volume {row.index} is saved; segment again for volumes in µm³.")
         st.rerun()
 
 
