@@ -31,7 +31,7 @@ import tifffile  # noqa: E402
 import torch  # noqa: E402
 from cells import Results  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
-from report import Goal, Report, Section, mean  # noqa: E402
+from report import Goal, Report, Section, commit, machine, mean  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 from sections import parser  # noqa: E402
 from torch import nn  # noqa: E402
@@ -214,7 +214,7 @@ def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module
 def known(results: Results, cell: Cell, folder: Path) -> dict[str, Any]:
     """What the cell gave; measured now if it is not known."""
     if cell.key not in results.rows:
-        results.add(cell.key, measure(cell, folder))
+        results.add(cell.key, {"machine": machine(), "commit": commit(), **measure(cell, folder)})
         print(*cell.key[:-1], results.rows[cell.key]["dice"], file=sys.stderr, flush=True)
     return results.rows[cell.key]
 

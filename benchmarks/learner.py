@@ -27,7 +27,7 @@ import tifffile
 from cells import Results
 from learner_cells import LEARNERS, VOLUMES, Cell, Volume
 from learner_report import compared, faster, plot, time_to
-from report import Report, machine
+from report import Report, commit, machine
 from sections import parser
 
 HERE = Path(__file__).resolve().parent
@@ -157,7 +157,9 @@ def main() -> None:
     for cell in cells:
         if cell.key not in results.rows:
             python = pythons[LEARNERS[cell.learner].environment] or sys.executable
-            results.add(cell.key, {"machine": machine(), **measure(cell, chosen.volumes / cell.volume, python, begun)})
+            results.add(
+                cell.key, {"machine": machine(), "commit": commit(), **measure(cell, chosen.volumes / cell.volume, python, begun)}
+            )
     report = Report(chosen.quick, chosen.seeds)
     for volume in dict.fromkeys(cell.volume for cell in cells):
         report.sections.extend(tell(results, cells, volume) for tell in (compared, time_to, faster))

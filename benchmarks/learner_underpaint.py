@@ -52,7 +52,8 @@ def main() -> None:
         trained = underpaint(workspace, "train", "peer", "--seconds", given.seconds, "--seed", given.seed, *network, *neighbours)
         done = underpaint(workspace, "predict", "peer", given.out, *views)
         card = load_card(Path(workspace) / trained["checkpoint"])
-    facts = {"steps": card.training["steps"], "precision": card.training["precision"], "across": done["across"]}
+    facts = {"steps": card.training["steps"], "precision": card.training["precision"]}
+    facts |= {"views": done["views"], "across": done["across"]}
     per_slice = done["seconds"] / done["slices"]  # reading and writing included
     answer(trained["seconds"], per_slice * len(given.predicted), ("underpaint", "torch", "lightning"), **facts)
 

@@ -111,7 +111,8 @@ def best(
     told, asked = (_places(labels, predictor.config.tile, depth) for labels in (held, painted))
     if not asked:
         return Across(0)
-    _look(predictor, seen, [*told, *asked], 0)
+    _look(predictor, seen, asked, 0)
+    _look(predictor.alone(), seen, told, 0)  # as slices would be segmented that are not averaged
     for place in (*told, *asked):  # from here on each slice is seen in its own view, as it will be
         place.alone, place.total = place.counts(classes), 0
     _look(predictor, seen, [*told, *asked], 0, in_turn=True)

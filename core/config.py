@@ -239,7 +239,7 @@ class PredictConfig(_Checked):
     """How a slice is cut into tiles for prediction; lengths in image pixels."""
 
     tile: int = _option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
-    context: int = _option(64, "Pixels around a tile that the network sees and that are thrown away.", at_least=0)
+    context: int = _option(96, "Pixels around a tile that the network sees and that are thrown away.", at_least=0)
     views: int | None = _option(
         None, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long. "
         "Left out, 2 where slices stand alone; one, another for each slice, where they are averaged with others.",

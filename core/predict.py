@@ -1,8 +1,8 @@
 """From a slice to class probabilities, tile by tile; memory is set by the tile, not by the slice.
 
 A tile is seen with context around it, as far as the slice goes, and tiles start on the network's grid, so the result does
-not depend on how the slice was cut (but for what lies further away than the context). Beyond the border nothing is made up
-but what fills the grid: patches end there in training too (``docs/experiments.md``, 2026-11-27).
+not depend on how the slice was cut (but for what lies further away than the context). Beyond the border there is what training
+shows there (``docs/experiments.md``, 2026-11-27, later): patches end with the slice, and one smaller than a patch is mirrored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STRIDE = 32
 """Of a network that does not say: five halvings, which nearly all keep to."""
 
 VIEWS_ALONE = 2
-"""Of slices that are not averaged with others; see ``docs/experiments.md``, 2026-11-27, later."""
+"""Of slices that are not averaged with others; see ``docs/experiments.md``, 2026-11-27, few views of a slice."""
 
 IN_TURN = (0, 3, 5, 6, 1, 2, 4, 7)
 """The eight views of a slice, ordered so that any few in a row differ much; 0 is the slice as it is."""
@@ -65,6 +65,7 @@ class Predictor:
         self._network = network
         self._room = _Room(TILES_AT_ONCE.get(self.device.type, 1))
         self._stride = int(getattr(network, "stride", STRIDE))
+        self._least = max(int(card.config.get("patch", 0)), 2 * self._stride)  # one cell alone cannot be normalised
         self._views: Sequence[int] = range(config.views or 1)
 
     @property
@@ -77,18 +78,19 @@ class Predictor:
         return Predictor(self._network, self.card, replace(self.config, views=views))
 
     def alone(self) -> Predictor:
-        """The same for slices that are not averaged with others: two views of each, if no number is asked for."""
+        """The same for slices that are not averaged with others: two views of each; as it is in the cases of :meth:`in_turn`."""
         return self._seeing(range(VIEWS_ALONE))
 
     def in_turn(self, number: int) -> Predictor:
         """The same for the slice of a number, where many are averaged: each slice is seen in another view.
 
-        So that their mean is one over views as well, in the time of one. As it is, if a number of views is asked for.
+        So that their mean is one over views as well, in the time of one. As it is where a number of views is asked for, or the
+        network was trained on patches that were neither mirrored nor turned.
         """
         return self._seeing((IN_TURN[number % len(IN_TURN)],))
 
     def _seeing(self, views: Sequence[int]) -> Predictor:
-        """The same in other views, unless their number was asked for, or the network was trained upright."""
+        """The same in other views, if these may be chosen."""
         if self.config.views is not None or not self.card.config.get("augment", {}).get("flips", 1):
             return self
         other = copy(self)
@@ -141,7 +143,8 @@ class Predictor:
         Yields
         ------
         Box, NDArray
-            Disjoint boxes that cover the slice, each with probabilities float32 ``(K, h, w)`` that sum to 1.
+            Disjoint boxes that cover the slice, those with windows alike together, each with probabilities float32 ``(K, h, w)``
+            that sum to 1.
 
         Raises
         ------
@@ -196,11 +199,12 @@ class Predictor:
         return _Window(y0, x0, y1, x1)
 
     def _span(self, start: int, end: int, length: int) -> tuple[int, int]:
-        """One side of a window; two cells of the grid at least, as some networks normalise what is left at their bottom."""
+        """One side of a window, no shorter than a patch; beyond the end only of a slice that is, or what fills the grid."""
         context, stride = self.config.context, self._stride
+        least, cells = -(-self._least // stride), -(-length // stride)
         first = max(start - context, 0) // stride
-        last = -(-min(end + context, length) // stride)
-        return first * stride, max(last, first + 2) * stride
+        last = min(max(-(-(end + context) // stride), first + least), max(cells, least))
+        return min(first, last - least) * stride, last * stride
 
     def _pass(self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange) -> Iterator[tuple[Box, Tensor]]:
         windows = [self._window(box, image.shape[1:]) for box in boxes]

@@ -408,7 +408,7 @@ class Project:
             Write class probabilities, float32 ``(slices, K, H, W)``, instead of class ids, uint8 ``(slices, H, W)``.
         views
             Mirrored and turned views to average: 1, 2, 4 or 8; more accurate, and as many times slower. If None, 2 where slices
-            stand alone, and one, another for each slice, where they are averaged with others.
+            stand alone, and one, another for each slice, where they are averaged with others; 1 if trained without flips.
         across
             Slices on each side whose probabilities are averaged with each slice's own, 0 for none; if None, as many as painted
             pixels allow; see :func:`core.across.best`.
@@ -431,6 +431,7 @@ class Project:
         *,
         volume: int = 0,
         round_: int | None = None,
+        views: int | None = PredictConfig.views,
         across: int | None = PredictConfig.across,
         report: Report = _go_on,
     ) -> None:
@@ -438,10 +439,10 @@ class Project:
 
         Parameters
         ----------
-        across
-            As for :meth:`predict`, so that it is the confidence of what was segmented.
+        views, across
+            As for :meth:`predict`: given the same, it is the confidence of what was segmented.
         """
-        segment.export_confidence(self.store, out, volume=volume, round_=round_, across=across, report=report)
+        segment.export_confidence(self.store, out, volume=volume, round_=round_, views=views, across=across, report=report)
 
     # ---- propose
 

@@ -118,7 +118,7 @@ def _some(
     return found
 
 
-def averaged(store: Store, round_: int, volume: int, across: Across, views: int | None = None) -> Averaged:
+def averaged(store: Store, round_: int, volume: int, across: Across, views: int | None) -> Averaged:
     """The slices of a volume as a round's model sees them."""
     from core.averaged import Averaged
 
@@ -164,13 +164,15 @@ def predict(
     return PredictReport(len(wanted), seconds, speed, peak_memory_mb(), out, chosen, amounts, found, model.views)
 
 
-def export_confidence(store: Store, out: Path, *, volume: int, round_: int | None, across: int | None, report: Report) -> None:
+def export_confidence(
+    store: Store, out: Path, *, volume: int, round_: int | None, views: int | None, across: int | None, report: Report
+) -> None:
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
     store.check_target(out)
     row, chosen = store.catalog.row(volume), chosen_round(store, round_)
     found = across_slices(store, chosen, volume, across, report)
     with (
-        averaged(store, chosen, volume, found) as model,
+        averaged(store, chosen, volume, found, views) as model,
         open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack,
     ):
         for z in range(row.depth):

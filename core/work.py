@@ -85,7 +85,7 @@ def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
 def _confidence(store: Store, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
     out = result_path(store, "confidence", round_, volume, arguments["suffix"])
-    export_confidence(store, out, volume=volume, round_=round_, across=None, report=handle.report)
+    export_confidence(store, out, volume=volume, round_=round_, views=None, across=None, report=handle.report)
     enter_result(store, "confidence", out, round_, volume, {})
 
 

@@ -16,7 +16,7 @@ from core import normalisation
 from core.checkpoints import CARD, Card, save
 from core.config import AugmentConfig, PredictConfig, TrainConfig
 from core.errors import CheckpointError, VolumeError
-from core.geometry import Box
+from core.geometry import Box, mirrored
 from core.networks import build
 from core.predict import Predictor, cross_entropy, labelled_boxes, ready, score, winners
 from tests.slices import Drawn
@@ -114,8 +114,31 @@ def test_nothing_is_made_up_beyond_the_border(shape: tuple[int, int], windows: l
     Predictor(network, CARD_OF_2, PredictConfig(tile=256, context=48)).probabilities(image)
     assert sorted(tuple(seen.shape[2:]) for seen in network.shown) == sorted(windows)
     first = max(network.shown, key=lambda seen: seen.shape[3])[0, 0].numpy()
-    inside = normalisation.measure(image).apply(image)[0, : first.shape[0], : first.shape[1]]
-    np.testing.assert_array_equal(first[: len(inside), : inside.shape[1]], inside)
+    grey = normalisation.measure(image).apply(image)[0]
+    filled = [mirrored(np.arange(length), side) for length, side in zip(first.shape, shape, strict=True)]
+    np.testing.assert_array_equal(first, grey[np.ix_(*filled)])
+
+
+@pytest.mark.parametrize(
+    ("shape", "box", "window"),
+    [
+        ((200, 300), Box(0, 0, 200, 300), (256, 320)),  # lower than a patch: as training shows it, from its corner on
+        ((600, 600), Box(580, 10, 590, 20), (256, 256)),  # a few pixels, of which a whole patch is seen that the slice has
+        ((600, 600), Box(300, 300, 310, 310), (256, 256)),
+    ],
+)
+def test_no_window_is_smaller_than_a_patch(shape: tuple[int, int], box: Box, window: tuple[int, int]) -> None:
+    """Neither a small slice nor a few pixels show a network less than its training did."""
+    image = noise(shape)
+    network, card = Watched().eval(), replace(CARD_OF_2, config=asdict(TrainConfig(patch=256)))
+    grey = normalisation.measure(image)
+    ((_, found),) = Predictor(network, card, PredictConfig(context=16)).boxes(image, [box], grey)
+    (shown,) = network.shown
+    assert tuple(shown.shape[2:]) == window
+    assert found.shape[1:] == box.shape
+    everywhere = torch.from_numpy(grey.apply(image)[None])
+    expected = network(everywhere).softmax(dim=1)[0][:, *box.slices]
+    np.testing.assert_allclose(found, expected.detach().numpy(), atol=0.01)
 
 
 def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +220,7 @@ def test_what_was_trained_upright_is_not_mirrored_in_turn() -> None:
     torch.manual_seed(0)
     one = Predictor(ready(build("unet", NETWORK), CPU), upright)
     assert one.in_turn(3) is one
+    assert one.alone() is one
 
 
 def test_three_views_are_refused() -> None:

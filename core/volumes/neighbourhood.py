@@ -15,7 +15,7 @@ class Neighbourhood:
     """What a model is given of each slice of a volume; from one thread at a time.
 
     Called for one slice after the other in order, it reads every slice once: what the next one shares with the last is
-    kept, and nothing else. Beyond the first and the last slice the volume is mirrored, as a slice is beyond its border.
+    kept, and nothing else. Beyond the first and the last slice the volume is mirrored.
 
     Parameters
     ----------
