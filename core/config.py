@@ -1,7 +1,8 @@
 """What a person may choose, one frozen dataclass per verb, checked when built.
 
 The field metadata (``help``) is the one source of the command line's help and of the page's form labels. Every
-configuration that made a model is saved as JSON in that model's card.
+configuration that made a model is saved as JSON in that model's card. What chose each default is in the first table of
+``docs/experiments.md``.
 """
 
 from __future__ import annotations
@@ -98,8 +99,7 @@ class StopRule(StrEnum):
 class AugmentConfig(_Checked):
     """How patches are changed before the network sees them; see ``core.augment`` and ``core.faults``.
 
-    Every number but ``share`` is a strength: 0 is off and 1 the usual range. What the defaults give and cost, and which
-    of them were compared with others, is in ``docs/experiments.md``, 2026-11-25.
+    Every number but ``share`` is a strength: 0 is off and 1 the usual range.
     """
 
     flips: float = _strength(1.0, "Mirror images and turns: the share of patches that get one.", at_most=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import tomllib
@@ -123,3 +124,24 @@ def test_nothing_names_another_machine() -> None:
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin) for pin in pins)
     assert "torch==2.13.0" in pins
+
+
+def test_every_default_points_to_what_chose_it() -> None:
+    """Each setting is in the first table of the log, with an entry that exists, or is said not to be compared."""
+    from core import config
+
+    log = (ROOT / "docs" / "experiments.md").read_text()
+    headings = re.findall(r"^## (.+)", log, re.MULTILINE)
+    table = log[log.index("| default | chosen by |") :].split("\n\n")[0].splitlines()[2:]
+    told = set[str]()
+    for line in table:
+        settings, why = (cell.strip() for cell in line.strip("|").split("|"))
+        owner = ""
+        for name in re.findall(r"`([\w.]+)`", settings):
+            owner, setting = name.split(".") if "." in name else (owner, name)
+            told.add(f"{owner}.{setting}")
+        dates = re.findall(r"\d{4}-\d\d-\d\d[^;()]*", why)
+        assert why.startswith("not compared: ") or dates, line
+        assert all(date.strip() in headings for date in dates), line
+    checked = [one for one in vars(config).values() if isinstance(one, type) and dataclasses.is_dataclass(one)]
+    assert told == {f"{one.__name__}.{field.name}" for one in checked for field in dataclasses.fields(one)}
