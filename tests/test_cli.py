@@ -518,6 +518,9 @@ def test_a_network_that_cannot_be_trained_is_told(
     assert message in " ".join(ran.err.replace("│", " ").split())
 
 
+SMALL = ("--patch", 128, "--batch", 2, "--channels", 8, "--depth", 2, "--local", 16, "--learning-rate", 0.02)
+
+
 def test_a_round_says_what_it_began_with(project: Path, phantom_files: Files) -> None:
     """The round before, half of it, or nothing as asked; where its network is another one, that is told."""
     run("labels", "import", "toy", phantom_files.truth, "--slices", "2", "--workspace", project)
@@ -526,10 +529,11 @@ def test_a_round_says_what_it_began_with(project: Path, phantom_files: Files) ->
     half = run(*train, "--initial-weights", "shrink-perturb", "--json").json
     assert (half["begins_with"], half["fresh_because"]) == (1, None)
     assert load_card(project / half["checkpoint"]).config["initial_weights"] == "shrink-perturb"
-    small = run(*train, "--initial-weights", "random", "--patch", 128, "--batch", 2, "--json").json
+    small = run(*train, "--initial-weights", "random", *SMALL, "--json").json
     assert small["begins_with"] is None
-    config = load_card(project / small["checkpoint"]).config
-    assert (config["patch"], config["batch"]) == (128, 2)
+    card = load_card(project / small["checkpoint"])
+    assert [card.config[name.removeprefix("--").replace("-", "_")] for name in SMALL[::2]] == list(SMALL[1::2])
+    assert (card.network["channels"], card.network["depth"], card.network["local"]) == (8, 2, 16)
     other = " ".join(run(*train, "--neighbours", 1).out.split())
     assert "But it began with random weights, because round-003 has another network, or one of another size" in other
 

@@ -1,0 +1,87 @@
+"""What a machine can do is found out: the device, bfloat16 in hardware, and what running out of memory looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from core import hardware
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What was found out on this machine is asked again, before and after."""
+    for found_once in (hardware.choose_device, hardware.has_bfloat16):
+        found_once.cache_clear()
+    yield
+    for found_once in (hardware.choose_device, hardware.has_bfloat16):
+        found_once.cache_clear()
+
+
+@pytest.mark.parametrize(("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str) -> None:
+    """CUDA before MPS before the processor."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert hardware.choose_device().type == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"avx2": True, "avx512_bf16": True}, "bf16-mixed"),
+        ({"avx2": True, "amx_bf16": True}, "bf16-mixed"),
+        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False}, "32-true"),  # would be slower than float32
+    ],
+)
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], expected: str) -> None:
+    """By its instruction sets; training, autocast and card agree."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
+    cpu = torch.device("cpu")
+    assert hardware.precision(cpu) == expected
+    with hardware.autocast(cpu):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert (product.dtype == torch.bfloat16) == (expected == "bf16-mixed")
+
+
+def test_an_older_pytorch_reads_the_instruction_sets_from_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyTorch does not tell, and nobody does, float32 is safe."""
+
+    def untold() -> dict[str, bool]:
+        raise AttributeError("get_capabilities")
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", untold, raising=False)
+    monkeypatch.setattr(hardware.Path, "exists", lambda path: True)
+    monkeypatch.setattr(hardware.Path, "read_text", lambda path: "flags : fpu avx2 amx_bf16 amx_tile")
+    assert hardware.has_bfloat16("cpu")
+    hardware.has_bfloat16.cache_clear()
+    monkeypatch.setattr(hardware.Path, "exists", lambda path: False)
+    assert not hardware.has_bfloat16("cpu")
+
+
+def test_no_bfloat16_on_apples_gpus_nor_where_a_gpu_only_emulates_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU is asked for hardware, not for an emulation."""
+    asked = []
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda *, including_emulation: asked.append(including_emulation) or False
+    )
+    assert not hardware.has_bfloat16("cuda")
+    assert asked == [False]
+    assert not hardware.has_bfloat16("mps")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_what_running_out_of_memory_looks_like(error: Exception, expected: bool) -> None:
+    """Each device has words of its own; other errors are not answered by a smaller batch."""
+    assert hardware.is_out_of_memory(error) is expected
