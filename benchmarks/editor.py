@@ -1,5 +1,7 @@
 """Measure the editor in a real browser on slices of 6000 x 6000: frames, storing, opening, memory, agreement, aim.
 
+Frames, storing and opening beside a training process, too.
+
     python benchmarks/editor.py --quick
     python benchmarks/editor.py --json > results.json
     python benchmarks/editor.py --only frames
@@ -29,6 +31,7 @@ FRAME_MS, STORED_MS, STORED_95_MS = 20.0, 30.0, 100.0
 CACHED_MS, COLD_MS = 1000.0, 3000.0
 SENT_BYTES, HEAP_MB = 10_000, 400.0
 ACTIONS = 500
+BESIDE = ", beside a training process"
 
 INSIDE = Path(__file__).with_name("inside.js").read_text(encoding="utf-8").partition("\n")[2]
 
@@ -50,7 +53,25 @@ def opened(setting: Setting, ratio: float = 1.0) -> Iterator[Any]:
         yield shown
 
 
-def frames(setting: Setting) -> Section:
+@contextmanager
+def training(setting: Setting) -> Iterator[None]:
+    """A round in training, from its first steps on; it is cancelled at the end."""
+    from core.config import TrainConfig
+    from core.project import Project
+
+    project = Project.open(setting.workspace, "large")
+    job = project.start_round(TrainConfig(seconds=240))
+    try:
+        wait_for_training(project, job.id)
+        yield
+        if not any_active(project):
+            raise SystemExit("the training ended before what was to be measured beside it")
+    finally:
+        project.cancel(job.id)
+        until(lambda: not any_active(project), 120)
+
+
+def frames(setting: Setting, beside: str = "") -> Section:
     """Milliseconds between frames while the hand moves."""
     rows = []
     with opened(setting) as shown:
@@ -66,7 +87,9 @@ def frames(setting: Setting) -> Section:
             rows.append((name, *timed(shown.evaluate("bench.stopFrames()"))))
     goals = [Goal(f"{row[0]}: 95 % of frames within {FRAME_MS:g} ms", row[3], row[3] <= FRAME_MS) for row in rows]
     sentence = f"milliseconds from frame to frame on {setting.side} x {setting.side}, view of 1440 x 900, drawn without a GPU"
-    return Section("frames", sentence, ("while", "frames", "median", "95th percentile", "most"), tuple(rows), tuple(goals))
+    return Section(
+        f"frames{beside}", sentence + beside, ("while", "frames", "median", "95th percentile", "most"), tuple(rows), tuple(goals)
+    )
 
 
 def timed(times: list[float]) -> tuple[int, float, float, float]:
@@ -114,19 +137,12 @@ def zoom(shown: Any) -> None:
 
 def stored(setting: Setting) -> Section:
     """Milliseconds from mouse-up to the server's answer, alone and beside a training process, and bytes sent."""
-    from core.config import TrainConfig
-    from core.project import Project
-
     times = 15 if setting.quick else 60
-    project = Project.open(setting.workspace, "large")
     with opened(setting) as shown:
         shown.evaluate(WATCH)
         alone, sent = strokes(shown, times)
-        job = project.start_round(TrainConfig(seconds=120))
-        wait_for_training(project, job.id)
-        beside, _ = strokes(shown, times)
-        project.cancel(job.id)
-        until(lambda: not any_active(project), 120)
+        with training(setting):
+            beside, _ = strokes(shown, times)
     rows = (
         ("stored, ms", len(alone), *spread(alone)),
         ("stored beside a training process, ms", len(beside), *spread(beside)),
@@ -183,7 +199,19 @@ def until(true: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def opening(setting: Setting) -> Section:
+def frames_beside(setting: Setting) -> Section:
+    """As :func:`frames`, beside a training process."""
+    with training(setting):
+        return frames(setting, BESIDE)
+
+
+def opening_beside(setting: Setting) -> Section:
+    """As :func:`opening`, beside a training process."""
+    with training(setting):
+        return opening(setting, BESIDE)
+
+
+def opening(setting: Setting, beside: str = "") -> Section:
     """Milliseconds from the key to a slice that is sharp in the view and can be painted on."""
     with opened(setting) as shown:
         here = int(shown.locator(".editor").get_attribute("data-loaded").split("/")[1])
@@ -208,7 +236,7 @@ def opening(setting: Setting) -> Section:
         Goal(f"heap at most {HEAP_MB:g} MB", heap, heap <= HEAP_MB),
     )
     sentence = f"slices of {setting.side} x {setting.side} with a prediction; cold: the first time since the app started"
-    return Section("opening", sentence, ("what", "times", "median", "95th percentile", "most"), rows, goals)
+    return Section(f"opening{beside}", sentence + beside, ("what", "times", "median", "95th percentile", "most"), rows, goals)
 
 
 def step_to(shown: Any, here: int, z: int) -> float:
@@ -296,6 +324,8 @@ SECTIONS: dict[str, Callable[[Setting], Section]] = {
     "opening": opening,
     "frames": frames,
     "stored": stored,
+    "opening-beside": opening_beside,
+    "frames-beside": frames_beside,
     "agreement": agreement,
     "aim": aim,
 }
