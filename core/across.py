@@ -108,15 +108,11 @@ def best(
     go_on
         Called again and again meanwhile; may raise to stop.
     """
-    told, asked = (_places(labels, predictor.config.tile, depth) for labels in (held, painted))
-    if not asked:
-        return Across(0)
+    asked = _places(painted, predictor.config.tile, depth)
     _look(predictor, seen, asked, 0)
-    _look(predictor.alone(), seen, told, 0)  # as slices would be segmented that are not averaged
-    for place in (*told, *asked):  # from here on each slice is seen in its own view, as it will be
+    for place in asked:  # from here on each slice is seen in its own view, as it will be
         place.alone, place.total = place.counts(classes), 0
-    _look(predictor, seen, [*told, *asked], 0, in_turn=True)
-    alone = with_them = mean_dice(dice(_added(place.alone for place in told)))
+    _look(predictor, seen, asked, 0, in_turn=True)
     known, most = _painted(_added(place.alone for place in asked)), 0
     for before, across in pairwise((0, *TRIED)):
         reached = [place for place in asked if place.reach >= across]
@@ -127,11 +123,26 @@ def best(
             break
         for distance in (sign * far for far in range(before + 1, across + 1) for sign in (1, -1)):
             go_on()
-            _look(predictor, seen, [*told, *asked], distance, in_turn=True)
+            _look(predictor, seen, asked, distance, in_turn=True)
         if not _kept(by_itself, _added(place.counts(classes) for place in reached)):
             break  # what lies further away is less alike still
-        most, with_them = across, mean_dice(dice(_added(place.counts(classes) for place in told)))
-    return Across(most, with_them, alone, sum(place.pixels for place in told))
+        most = across
+    return _told(predictor, seen, _places(held, predictor.config.tile, depth), most, classes, go_on) if most else Across(0)
+
+
+def _told(
+    predictor: Predictor, seen: Seen, places: Sequence[_Place], slices: int, classes: int, go_on: Callable[[], object]
+) -> Across:
+    """What came of it on held-back pixels, against slices as they would be segmented that are not averaged."""
+    _look(predictor.alone(), seen, places, 0)
+    alone = mean_dice(dice(_added(place.counts(classes) for place in places)))
+    for place in places:
+        place.total = 0
+    for distance in range(-slices, slices + 1):
+        go_on()
+        _look(predictor, seen, places, distance, in_turn=True)
+    with_them = mean_dice(dice(_added(place.counts(classes) for place in places)))
+    return Across(slices, with_them, alone, sum(place.pixels for place in places))
 
 
 def _added(tables: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
