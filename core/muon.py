@@ -52,7 +52,7 @@ def orthogonalised(gradient: Tensor, steps: int = STEPS) -> Tensor:
 
 
 class Muon(AdamW):
-    """Muon for convolutions and linear layers between the first and the last of a network, AdamW for everything else.
+    """Muon for convolutions and linear layers but the first of a network, AdamW for everything else.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], l
     -------
     matrices, transposed
         For Muon: weights of convolutions and linear layers, and of transposed convolutions, whose first axis is that of
-        the input. Neither the first of the network, nor the last, nor the widest, nor those of convolutions in groups.
+        the input. Neither the first of the network, nor the widest, nor those of convolutions in groups.
     rest
         Everything else of two axes or more, such as embeddings.
     vectors
@@ -148,7 +148,7 @@ def split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], l
     """
     given, maps = list(network.parameters()), dict(_maps(network))
     ordered = [p for p in given if p in maps]
-    inner = [p for p in ordered[1:-1] if p.shape[maps[p]] <= WIDEST]
+    inner = [p for p in ordered[1:] if p.shape[maps[p]] <= WIDEST]
     matrices, transposed = ([p for p in inner if maps[p] == axis] for axis in (0, 1))
     chosen = set(inner)
     return matrices, transposed, [p for p in given if p.ndim > 1 and p not in chosen], [p for p in given if p.ndim <= 1]

@@ -35,7 +35,7 @@ DROPOUT = 0.3
 REPEATED_STEPS, REPEATED_EPOCHS = 1500, 150
 """In a training up to so long nothing is dropped; in one twice as long, the full share."""
 
-OPTIMISER = "muon-3"
+OPTIMISER = "muon-4"
 """Recorded with the resume state, which fits no other."""
 
 FINEST = "finest"

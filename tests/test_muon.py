@@ -47,20 +47,20 @@ def test_no_gradient_is_no_step() -> None:
     assert (orthogonalised(torch.zeros(4, 9)) == 0).all()
 
 
-def test_only_the_inner_convolutions_are_muons() -> None:
-    """The first, the last and the very wide weights are AdamW's, and so is all that is no matrix."""
+def test_all_convolutions_but_the_first_are_muons() -> None:
+    """The first and the very wide weights are AdamW's, and so is all that is no matrix."""
     wide = nn.Conv2d(8, WIDEST + 1, 1)
     net = nn.Sequential(*network()[:3], wide, nn.Conv2d(WIDEST + 1, 2, 1))
     inner, transposed, rest, vectors = split(net)
-    assert [id(p) for p in inner] == [id(net[2].weight)]
-    assert {id(p) for p in rest} == {id(net[0].weight), id(wide.weight), id(net[4].weight)}
+    assert [id(p) for p in inner] == [id(net[2].weight), id(net[4].weight)]
+    assert {id(p) for p in rest} == {id(net[0].weight), id(wide.weight)}
     assert transposed == []
     assert len(vectors) == 6
     assert split(nn.Linear(3, 2))[0] == []
 
 
 class Mixed(nn.Module):
-    """One weight of every kind between two convolutions."""
+    """One weight of every kind after a convolution."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,6 @@ class Mixed(nn.Module):
         self.deep = nn.Conv3d(4, 3, 3, bias=False)
         self.grouped = nn.Conv2d(4, 4, 3, groups=4, bias=False)
         self.words = nn.Embedding(7, 3)
-        self.last = nn.Conv2d(4, 2, 1)
 
 
 def test_only_maps_from_channels_to_channels_are_muons() -> None:
@@ -80,8 +79,7 @@ def test_only_maps_from_channels_to_channels_are_muons() -> None:
     matrices, transposed, rest, _ = split(net)
     assert [id(p) for p in matrices] == [id(net.linear.weight), id(net.deep.weight)]
     assert [id(p) for p in transposed] == [id(net.lift.weight)]
-    assert {id(p) for p in rest} == {id(p) for p in (net.first.weight, net.place, net.grouped.weight, net.words.weight,
-                                                      net.last.weight)}  # fmt: skip
+    assert {id(p) for p in rest} == {id(p) for p in (net.first.weight, net.place, net.grouped.weight, net.words.weight)}
 
 
 def test_a_transposed_convolution_turns_as_the_convolution_that_it_transposes() -> None:
