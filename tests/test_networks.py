@@ -58,12 +58,15 @@ def test_no_network_measures_a_tile_by_itself(architecture: str) -> None:
 
 @pytest.mark.parametrize("architecture", list(LIMITS))
 def test_most_of_a_network_is_in_muons_hands(architecture: str) -> None:
-    """Inner weights take orthogonal steps; the weight that sees the image and the one that gives the scores do not."""
+    """Its weights take orthogonal steps, the one that gives the scores too; the one that sees the image does not."""
     network = small(architecture)
     matrices, transposed, rest, _ = split(network)
     share = sum(p.numel() for p in matrices + transposed) / sum(p.numel() for p in network.parameters())
     assert share > 0.5
-    assert {p.shape[0] for p in rest if p.shape[0] in (3, 12)}, "the scores' weight"
+    outputs = {p.shape[0] for p in matrices} | {p.shape[1] for p in transposed}
+    assert outputs & {3, 12}, "the scores' weight"  # of three classes, or of 2 x 2 pixels of each
+    first = next(m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
+    assert any(p is first.weight for p in rest), "the image's weight"
 
 
 def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
