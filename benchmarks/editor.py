@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,18 @@ def training(setting: Setting) -> Iterator[None]:
         until(lambda: not any_active(project), 120)
 
 
-def frames(setting: Setting, beside: str = "") -> Section:
+def beside(section: Callable[[Setting], Section]) -> Callable[[Setting], Section]:
+    """The same section, measured beside a training process."""
+
+    def measured(setting: Setting) -> Section:
+        with training(setting):
+            found = section(setting)
+        return replace(found, name=found.name + BESIDE, measured=found.measured + BESIDE)
+
+    return measured
+
+
+def frames(setting: Setting) -> Section:
     """Milliseconds between frames while the hand moves."""
     rows = []
     with opened(setting) as shown:
@@ -87,9 +98,7 @@ def frames(setting: Setting, beside: str = "") -> Section:
             rows.append((name, *timed(shown.evaluate("bench.stopFrames()"))))
     goals = [Goal(f"{row[0]}: 95 % of frames within {FRAME_MS:g} ms", row[3], row[3] <= FRAME_MS) for row in rows]
     sentence = f"milliseconds from frame to frame on {setting.side} x {setting.side}, view of 1440 x 900, drawn without a GPU"
-    return Section(
-        f"frames{beside}", sentence + beside, ("while", "frames", "median", "95th percentile", "most"), tuple(rows), tuple(goals)
-    )
+    return Section("frames", sentence, ("while", "frames", "median", "95th percentile", "most"), tuple(rows), tuple(goals))
 
 
 def timed(times: list[float]) -> tuple[int, float, float, float]:
@@ -142,10 +151,10 @@ def stored(setting: Setting) -> Section:
         shown.evaluate(WATCH)
         alone, sent = strokes(shown, times)
         with training(setting):
-            beside, _ = strokes(shown, times)
+            loaded, _ = strokes(shown, times)
     rows = (
         ("stored, ms", len(alone), *spread(alone)),
-        ("stored beside a training process, ms", len(beside), *spread(beside)),
+        ("stored beside a training process, ms", len(loaded), *spread(loaded)),
         ("sent per stroke, bytes", len(sent), *spread(sent)),
     )
     goals = (
@@ -199,19 +208,7 @@ def until(true: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def frames_beside(setting: Setting) -> Section:
-    """As :func:`frames`, beside a training process."""
-    with training(setting):
-        return frames(setting, BESIDE)
-
-
-def opening_beside(setting: Setting) -> Section:
-    """As :func:`opening`, beside a training process."""
-    with training(setting):
-        return opening(setting, BESIDE)
-
-
-def opening(setting: Setting, beside: str = "") -> Section:
+def opening(setting: Setting) -> Section:
     """Milliseconds from the key to a slice that is sharp in the view and can be painted on."""
     with opened(setting) as shown:
         here = int(shown.locator(".editor").get_attribute("data-loaded").split("/")[1])
@@ -236,7 +233,7 @@ def opening(setting: Setting, beside: str = "") -> Section:
         Goal(f"heap at most {HEAP_MB:g} MB", heap, heap <= HEAP_MB),
     )
     sentence = f"slices of {setting.side} x {setting.side} with a prediction; cold: the first time since the app started"
-    return Section(f"opening{beside}", sentence + beside, ("what", "times", "median", "95th percentile", "most"), rows, goals)
+    return Section("opening", sentence, ("what", "times", "median", "95th percentile", "most"), rows, goals)
 
 
 def step_to(shown: Any, here: int, z: int) -> float:
@@ -324,8 +321,8 @@ SECTIONS: dict[str, Callable[[Setting], Section]] = {
     "opening": opening,
     "frames": frames,
     "stored": stored,
-    "opening-beside": opening_beside,
-    "frames-beside": frames_beside,
+    "opening-beside": beside(opening),
+    "frames-beside": beside(frames),
     "agreement": agreement,
     "aim": aim,
 }

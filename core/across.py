@@ -34,7 +34,7 @@ MAY_CHANGE = 8
 """Pixels of a class that may become wrong, whatever its Dice: of a few hundred, one would decide."""
 
 MOST_BOXES = 8
-"""Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 90 megapixels to predict."""
+"""Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 120 megapixels to predict."""
 
 MOST_PIXELS = 6.0
 """Pixels of a slice that the slices averaged may lie away, where the size of a voxel is known; the next slice always may."""
