@@ -7,9 +7,12 @@ from typing import Any
 import streamlit as st
 
 from app import networks, session
-from core.config import Loss, TrainConfig, help_text, losses_named
+from core.config import Loss, TrainConfig, help_text, losses_named, setting
 
 _USUAL = TrainConfig()
+
+_PATCHES = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
+"""Sides to choose from, which fit every network of the form."""
 
 
 def chosen() -> TrainConfig:
@@ -36,6 +39,7 @@ def ask(*, first: bool) -> TrainConfig:
     picked: dict[str, Any] = {"seconds": float(seconds)}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
         picked |= networks.ask(before, first=first)
+        picked |= _step(before)
         picked["loss"] = _loss(before)
         picked |= _stop_rules(before)
         wanted = st.checkbox("Write logs for TensorBoard", value=logs(),
@@ -44,6 +48,22 @@ def ask(*, first: bool) -> TrainConfig:
         session.set_count("tensorboard", int(wanted))
     session.set_choices({name: value for name, value in picked.items() if value != getattr(_USUAL, name)})
     return chosen()
+
+
+def _step(before: TrainConfig) -> dict[str, Any]:
+    """What a step of the training sees, and how far it goes."""
+    patch, batch, rate = st.columns(3)
+
+    def limits(name: str) -> dict[str, Any]:
+        least, most = (setting(TrainConfig, name, kind) for kind in ("at_least", "at_most"))
+        return {"min_value": least, "max_value": most, "value": getattr(before, name), "help": help_text(TrainConfig, name)}
+
+    at = _PATCHES.index(before.patch)
+    return {
+        "patch": patch.selectbox("Side of a patch, pixels", _PATCHES, at, help=help_text(TrainConfig, "patch")),
+        "batch": batch.number_input("Patches in a step", step=1, **limits("batch")),
+        "learning_rate": rate.number_input("Peak learning rate", step=0.01, format="%g", **limits("learning_rate")),
+    }
 
 
 def _stop_rules(before: TrainConfig) -> dict[str, Any]:

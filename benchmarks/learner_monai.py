@@ -1,7 +1,7 @@
 """A peer: MONAI's BasicUNet or DynUNet with DiceCE and sliding-window inference.
 
 Run by ``learner.py`` with the interpreter given there; needs monai, torch and tifffile (monai needs no torchvision here).
-``--variant`` is the network, and ``+bf16`` after it switches autocast and channels_last on:
+``--variant`` is the network, and ``+bf16`` after it switches autocast and channels_last on; it runs on a GPU if CUDA finds one:
 
     python benchmarks/learner_monai.py DIR --painted 2,9,16 --classes 5 --seconds 120 --out masks.tif --variant DynUNet+bf16
 
@@ -38,6 +38,7 @@ PATCH, BATCH, LEARNING_RATE = 256, 4, 1e-3
 STORED_EVERY = 60.0
 """Seconds of training between two stores of what was begun."""
 BOTH = ["image", "label"]
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def network(name: str, classes: int) -> nn.Module:
@@ -93,7 +94,7 @@ class Training:
         self.seconds, self.steps = 0.0, 0
         self.begun = given.begun
         if self.begun is not None and self.begun.exists():
-            stored = torch.load(self.begun, weights_only=True)
+            stored = torch.load(self.begun, map_location=DEVICE, weights_only=True)
             if min(stored["budget"], stored["seconds"]) > given.seconds:  # it has come too far, so another begins beside it
                 self.begun = None
                 return
@@ -120,9 +121,9 @@ class Training:
         while self.seconds < self.given.seconds:
             started = time.perf_counter()
             images, labels = next(drawn)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            with torch.autocast(DEVICE.type, torch.bfloat16, enabled=bf16):
                 scores = self.net(lay(images))
-            loss = loss_of(scores.float(), labels)
+            loss = loss_of(scores.float(), labels.to(DEVICE))
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
@@ -131,7 +132,16 @@ class Training:
             if self.seconds - stored >= STORED_EVERY:
                 self.store()
                 stored = self.seconds
+        self.seconds += finished()
         self.store()
+
+
+def finished() -> float:
+    """Wait until a GPU has done what it was given; the seconds that took."""
+    started = time.perf_counter()
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
 
 
 def main() -> None:
@@ -142,10 +152,10 @@ def main() -> None:
     set_determinism(given.seed)
     net = network(name, given.classes)
     layout = torch.channels_last if bf16 else torch.contiguous_format
-    net = net.to(memory_format=layout)
+    net = net.to(DEVICE, memory_format=layout)
 
     def lay(images: Tensor) -> Tensor:
-        return images.contiguous(memory_format=layout)
+        return images.to(DEVICE).contiguous(memory_format=layout)
 
     training = Training(given, net)
     training.run(lay, bf16=bf16)
@@ -153,11 +163,11 @@ def main() -> None:
     net.eval()
     masks = np.zeros(given.image.shape, np.uint8)
     normalise = NormalizeIntensityd(["image"])
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with torch.inference_mode(), torch.autocast(DEVICE.type, torch.bfloat16, enabled=bf16):
         for z in given.predicted:
             grey = normalise({"image": torch.from_numpy(given.image[z].astype(np.float32))[None]})["image"].as_tensor()
             scores = sliding_window_inference(lay(grey[None]), (PATCH, PATCH), BATCH, net, overlap=0.25, mode="gaussian")
-            masks[z] = scores[0].argmax(0).numpy()
+            masks[z] = scores[0].argmax(0).cpu().numpy()
     predicted_at = time.perf_counter()
     tifffile.imwrite(given.out, masks)
     answer(training.seconds, predicted_at - trained_at, ("monai", "torch"), steps=training.steps)

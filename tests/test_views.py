@@ -446,11 +446,15 @@ def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
     field(page, "Epochs").set_value(12.5).run()
     field(page, "Validations without a lower loss").set_value(4).run()
     page.checkbox[0].check().run()
+    next(one for one in page.selectbox if one.label == "Side of a patch, pixels").set_value(384).run()
+    field(page, "Patches in a step").set_value(2).run()
+    field(page, "Peak learning rate").set_value(0.02).run()
     click(page, "Start")
     assert [more["tensorboard"] for _, more in started] == [False, True]
-    assert [config for config, _ in started] == [TrainConfig(loss="focal+dice"), TrainConfig(epochs=12.5, patience=4)]
+    later = TrainConfig(epochs=12.5, patience=4, patch=384, batch=2, learning_rate=0.02)
+    assert [config for config, _ in started] == [TrainConfig(loss="focal+dice"), later]
     click(page.switch_page("views/annotate.py").run().switch_page("views/rounds.py").run(), "Start")
-    assert started[-1][0] == TrainConfig(epochs=12.5, patience=4)
+    assert started[-1][0] == later
     assert not page.exception
 
 
