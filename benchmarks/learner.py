@@ -135,6 +135,7 @@ def parse() -> argparse.Namespace:
     options.add_argument("--monai-python", help="interpreter with monai, torch and tifffile; without it MONAI is left out")
     options.add_argument("--forest-python", default=sys.executable, help="interpreter with scikit-image and scikit-learn")
     options.add_argument("--rootpainter-python", help="interpreter with root-painter-trainer and tifffile")
+    options.add_argument("--nnunet-python", help="interpreter with nnunetv2 and tifffile; wants a GPU")
     options.add_argument("--plot", type=Path, help="draw Dice against seconds into this SVG or PNG (needs underpaint[bench])")
     return options.parse_args()
 
@@ -147,6 +148,7 @@ def main() -> None:
         "forest": chosen.forest_python,
         "monai": chosen.monai_python,
         "rootpainter": chosen.rootpainter_python,
+        "nnunet": chosen.nnunet_python,
     }
     left_out = [name for name in chosen.only if pythons[LEARNERS[name].environment] is None]
     if left_out and not chosen.measured:

@@ -18,6 +18,8 @@ class Learner:
     """Whether it finds the target class alone."""
     goes_on: bool = False
     """Whether a longer training goes on from a shorter one, and from one that was interrupted."""
+    takes_its_time: bool = False
+    """Whether it has no budget, so that one training stands for all."""
 
 
 LEARNERS = {
@@ -25,12 +27,13 @@ LEARNERS = {
     "underpaint-fp32": Learner("learner_underpaint.py", "fp32", "own"),
     "underpaint-2.5d": Learner("learner_underpaint.py", "2.5d", "own"),
     "underpaint-3d": Learner("learner_underpaint.py", "3d+careful", "own"),
-    "forest": Learner("learner_forest.py", "", "forest"),
+    "forest": Learner("learner_forest.py", "", "forest", takes_its_time=True),
     "monai-basic": Learner("learner_monai.py", "BasicUNet", "monai", goes_on=True),
     "monai-basic-bf16": Learner("learner_monai.py", "BasicUNet+bf16", "monai", goes_on=True),
     "monai-dyn": Learner("learner_monai.py", "DynUNet", "monai", goes_on=True),
     "monai-dyn-bf16": Learner("learner_monai.py", "DynUNet+bf16", "monai", goes_on=True),
     "rootpainter": Learner("learner_rootpainter.py", "", "rootpainter", one_class=True),
+    "nnunet": Learner("learner_nnunet.py", "nnUNetTrainer_5epochs", "nnunet", takes_its_time=True),
 }
 
 
@@ -72,5 +75,5 @@ class Cell:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Names the cell in the results file; the forest takes the time it takes."""
-        return self.learner, self.volume, None if self.learner == "forest" else self.seconds, self.seed
+        """Names the cell in the results file; without seconds where the learner takes the time it takes."""
+        return self.learner, self.volume, None if LEARNERS[self.learner].takes_its_time else self.seconds, self.seed

@@ -52,7 +52,7 @@ class Line:
 
 
 def lines(results: Results, cells: Sequence[Cell], volume: str) -> list[Line]:
-    """The measured lines of one volume, in the order of the cells; the forest has one, whatever the budget."""
+    """The measured lines of one volume, in the order of the cells; the forest and nnU-Net have one, whatever the budget."""
     names = VOLUMES[volume].classes[1:]
     found: dict[tuple[Any, ...], dict[tuple[Any, ...], dict[str, Any]]] = {}
     for cell in cells:

@@ -25,7 +25,7 @@ FACTS = {
     "train_seconds": 120.5,
     "megapixels_per_second": 4.0,
 }
-ALL = {"own": "python", "forest": "python", "monai": None, "rootpainter": None}
+ALL = {"own": "python", "forest": "python", "monai": None, "rootpainter": None, "nnunet": "python"}
 
 
 def chosen(**changes: object) -> argparse.Namespace:
@@ -56,12 +56,13 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
     assert list(Results(path).rows) == [CELL.key]
 
 
-def test_cells_are_planned_seed_by_seed_and_the_forest_once() -> None:
-    """A learner without an interpreter is left out; a forest has no budget, so it is not repeated for each."""
-    cells = list(planned(chosen(), ALL))
+def test_cells_are_planned_seed_by_seed_and_those_without_a_budget_once() -> None:
+    """A learner without an interpreter is left out; a forest and nnU-Net have no budget, so they are not repeated for each."""
+    cells = list(planned(chosen(only=("underpaint", "forest", "monai-basic", "nnunet")), ALL))
     assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
-    assert {cell.learner for cell in cells} == {"underpaint", "forest"}
-    assert sum(cell.learner == "forest" for cell in cells) == 2 * 2  # seeds x volumes
+    assert {cell.learner for cell in cells} == {"underpaint", "forest", "nnunet"}
+    for name in ("forest", "nnunet"):
+        assert sum(cell.learner == name for cell in cells) == 2 * 2  # seeds x volumes
     assert sum(cell.learner == "underpaint" for cell in cells) == 2 * 2 * 2
 
 
