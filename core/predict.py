@@ -25,6 +25,7 @@ from core.dataset import LabelledSlice
 from core.errors import CheckpointError, NetworkError, VolumeError
 from core.geometry import Box, bounds, mirrored, tile_boxes
 from core.hardware import autocast, channels_last, choose_device, is_out_of_memory, release_memory
+from core.memory import freed_memory_kept
 from core.metrics import confusion, dice
 from core.networks import build
 from core.networks.own import loaded
@@ -252,6 +253,7 @@ class Predictor:
             found = torch.as_tensor(self._network(seen))
         return found.flip(mirrored_axes) if mirrored_axes else found
 
+    @freed_memory_kept()
     def probabilities(self, image: NDArray) -> NDArray[np.float32]:
         """Class probabilities of a whole slice, float32 ``(K, H, W)``, from raw ``(C, H, W)``."""
         result = np.empty((self.classes, *image.shape[1:]), np.float32)
@@ -259,6 +261,7 @@ class Predictor:
             result[:, *box.slices] = tile
         return result
 
+    @freed_memory_kept()
     def labels(self, image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The likeliest class of every pixel and its probability, from raw ``(C, H, W)``.
 
@@ -367,6 +370,7 @@ class Scores:
     counts: tuple[tuple[int, ...], ...] | None = None
 
 
+@freed_memory_kept()
 def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | None = None) -> Scores:
     """Score a model on the labelled pixels of some slices, predicting no more than it takes.
 

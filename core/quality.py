@@ -16,6 +16,7 @@ from core.durable import replace_whole
 from core.errors import LabelError, storage_errors
 from core.evaluate import ClassScore, class_scores, evaluate
 from core.label_files import LabelFile
+from core.memory import freed_memory_kept
 from core.segment import Report, across_slices, averaged, chosen_round
 from core.store import Store
 
@@ -97,6 +98,7 @@ def check_truth(store: Store, truth: Path, volume: int) -> None:
     list(LabelFile(truth.expanduser(), row.slice_shape, len(store.catalog.classes)).pages_for(None, row.depth))
 
 
+@freed_memory_kept()
 def evaluate_against(
     store: Store,
     truth: Path,

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from core.config import ProposeConfig
 from core.errors import Cancelled
 from core.geometry import Box
+from core.memory import freed_memory_kept
 from core.predictions import Predicted
 from core.propose import Proposal, ScoredSlice, choose, scan_order, scan_slice
 from core.store import Store
@@ -21,6 +22,7 @@ Place = tuple[int, int]
 _REFRESH_SECONDS = 1.0
 
 
+@freed_memory_kept()
 def scan(store: Store, config: ProposeConfig, exclude: Collection[Place], report: Callable[[float, str], bool]) -> None:
     """Score slices with the newest model until all are done or the time is up; proposals are stored as they change.
 

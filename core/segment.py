@@ -19,7 +19,7 @@ from core.errors import Cancelled, CheckpointError, ProjectError, storage_errors
 from core.export import open_stack
 from core.labels import Revision, Role
 from core.measure import Amount, Counter
-from core.memory import peak_memory_mb
+from core.memory import freed_memory_kept, peak_memory_mb
 from core.records import to_json
 from core.store import Store
 
@@ -126,6 +126,7 @@ def averaged(store: Store, round_: int, volume: int, across: Across, views: int 
     return Averaged(predictor, store.seen_by(round_, volume), (row.depth, *row.slice_shape), across.slices, store.folder)
 
 
+@freed_memory_kept()
 def predict(
     store: Store,
     out: Path,
@@ -164,6 +165,7 @@ def predict(
     return PredictReport(len(wanted), seconds, speed, peak_memory_mb(), out, chosen, amounts, found, model.views)
 
 
+@freed_memory_kept()
 def export_confidence(
     store: Store, out: Path, *, volume: int, round_: int | None, views: int | None, across: int | None, report: Report
 ) -> None:
