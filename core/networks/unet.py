@@ -52,8 +52,8 @@ class Block(nn.Module):
         self.second = ConvNorm(out_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = functional.relu(self.first(x))
-        return functional.relu(x + self.second(x))
+        x = functional.relu(self.first(x), inplace=True)
+        return functional.relu(self.second(x).add_(x), inplace=True)
 
 
 class ChannelDropout(nn.Dropout2d):
@@ -95,8 +95,8 @@ class Merge(nn.Module):
         self.conv = ConvNorm(above, above)
 
     def forward(self, below: Tensor, above: Tensor) -> Tensor:
-        x = above + functional.interpolate(self.lift(below), scale_factor=2.0, mode="nearest")
-        return functional.relu(x + self.conv(x))
+        x = functional.interpolate(self.lift(below), scale_factor=2.0, mode="nearest").add_(above)
+        return functional.relu(self.conv(x).add_(x), inplace=True)
 
 
 class Decoded(nn.Module):
