@@ -7,7 +7,7 @@ Newton-Schulz iteration runs here on the small square matrix ``G G^T``, which gi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,37 +18,65 @@ MOMENTUM = 0.9
 WIDEST = 192
 """Weights with more output channels are left to AdamW: the iteration grows with their cube."""
 STEPS = 4
+"""Iterations: each brings small singular values some 3.4 times nearer to 1."""
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of a polynomial that lifts small singular values quickly; it leaves them between about 0.7 and 1.2, which is enough."""
 
 
-def orthogonalised(gradient: Tensor, steps: int = STEPS) -> Tensor:
-    """The nearest matrix, roughly, whose rows (or columns, if there are fewer) are orthonormal.
+def orthogonalised(gradients: Sequence[Tensor]) -> list[Tensor]:
+    """For each the nearest matrix, roughly, whose rows (or columns, if there are fewer) are orthonormal.
 
     Parameters
     ----------
-    gradient
+    gradients
         Float32 ``(M, N)``; of any scale, and 0 gives 0.
-    steps
-        Iterations: each brings small singular values some 3.4 times nearer to 1.
     """
+    flats = [gradient.T if _is_tall(gradient) else gradient for gradient in gradients]
+    flats = [flat / (flat.norm() + 1e-7) for flat in flats]
+    shorts = [flat.to(torch.bfloat16) for flat in flats]
+    factors = _factors([(short @ short.T).float() for short in shorts])
+    found = [(factor.to(torch.bfloat16) @ short).float() for factor, short in zip(factors, shorts, strict=True)]
+    return [one.T if _is_tall(gradient) else one for one, gradient in zip(found, gradients, strict=True)]
+
+
+def _is_tall(matrix: Tensor) -> bool:
+    return matrix.shape[0] > matrix.shape[1]
+
+
+def _factors(squares: Sequence[Tensor]) -> list[Tensor]:
+    """What each ``G`` is to be multiplied with, given ``G G^T``, float32 ``(m, m)``.
+
+    Those of one size are computed together: on a GPU a call costs more than what it computes.
+    """
+    by_size: dict[int, list[int]] = {}
+    for number, square in enumerate(squares):
+        by_size.setdefault(len(square), []).append(number)
+    found = list(squares)
+    for numbers in by_size.values():
+        together = _iterated(torch.stack([squares[number] for number in numbers]))
+        for number, factor in zip(numbers, together, strict=True):
+            found[number] = factor
+    return found
+
+
+def _iterated(square: Tensor) -> Tensor:
+    """The Newton-Schulz iteration of ``(k, m, m)``."""
+    product = factor = _factor(square)
+    for _ in range(STEPS - 1):
+        square = factor @ factor @ square
+        square = (square + square.mT) / 2  # symmetric but for rounding, which would grow
+        factor = _factor(square)
+        product = factor @ product
+    return product
+
+
+def _factor(square: Tensor) -> Tensor:
     a, b, c = _COEFFICIENTS
-    flat = gradient.T if gradient.shape[0] > gradient.shape[1] else gradient
-    flat = flat / (flat.norm() + 1e-7)
-    short = flat.to(torch.bfloat16)
-    square = (short @ short.T).float()  # (m, m), m = min(M, N)
-    product: Tensor | None = None
-    for step in range(steps):
-        factor = b * square + c * (square @ square)
-        factor.diagonal().add_(a)
-        product = factor if product is None else factor @ product
-        if step < steps - 1:
-            square = factor @ factor @ square
-            square = (square + square.T) / 2  # symmetric but for rounding, which would grow
-    result = flat if product is None else (product.to(torch.bfloat16) @ short).float()
-    return result.T if gradient.shape[0] > gradient.shape[1] else result
+    factor = b * square + c * (square @ square)
+    factor.diagonal(dim1=-2, dim2=-1).add_(a)
+    return factor
 
 
 class Muon(AdamW):
@@ -115,22 +143,26 @@ class Muon(AdamW):
         return loss
 
     def _turn(self, group: dict[str, Any]) -> None:
-        for weight in group["params"]:
-            if weight.grad is None:
-                continue
-            state = self.state[weight]
-            if not state:
-                state["step"] = torch.zeros(())  # unused here, but AdamW looks for it in whatever state it loads
-                state["momentum"] = torch.zeros_like(weight)
-            momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
-            ahead = weight.grad.lerp(momentum, MOMENTUM)  # Nesterov's
-            if group["transposed"]:
-                ahead = ahead.transpose(0, 1)
-            matrix = ahead.reshape(len(ahead), -1)  # a row for each output channel
-            longer = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-            turn = orthogonalised(matrix).reshape(ahead.shape)
+        weights = [weight for weight in group["params"] if weight.grad is not None]
+        ahead = [self._ahead(weight) for weight in weights]
+        if group["transposed"]:
+            ahead = [one.transpose(0, 1) for one in ahead]
+        matrices = [one.reshape(len(one), -1) for one in ahead]  # a row for each output channel
+        for weight, one, turned in zip(weights, ahead, orthogonalised(matrices), strict=True):
+            longer = max(1.0, turned.shape[0] / turned.shape[1]) ** 0.5
+            turn = turned.reshape(one.shape)
             weight.mul_(1 - group["lr"] * group["weight_decay"])
             weight.add_(turn.transpose(0, 1) if group["transposed"] else turn, alpha=-group["lr"] * longer)
+
+    def _ahead(self, weight: Tensor) -> Tensor:
+        """The averaged gradient of a weight, a step ahead: Nesterov's."""
+        assert weight.grad is not None
+        state = self.state[weight]
+        if not state:
+            state["step"] = torch.zeros(())  # unused here, but AdamW looks for it in whatever state it loads
+            state["momentum"] = torch.zeros_like(weight)
+        momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
+        return weight.grad.lerp(momentum, MOMENTUM)
 
 
 def split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:

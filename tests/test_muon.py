@@ -34,7 +34,7 @@ def test_all_directions_of_a_step_are_about_as_long(shape: tuple[int, int], scal
     torch.manual_seed(1)
     u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
     values = torch.logspace(0, -1, len(v))
-    turned = orthogonalised(scale * (u * values) @ v)
+    (turned,) = orthogonalised([scale * (u * values) @ v])
     left = u.T @ turned @ v.T
     assert turned.shape == shape
     assert float(left.diagonal().min()) > 0.5
@@ -44,7 +44,16 @@ def test_all_directions_of_a_step_are_about_as_long(shape: tuple[int, int], scal
 
 def test_no_gradient_is_no_step() -> None:
     """0 in, 0 out, and no NaN."""
-    assert (orthogonalised(torch.zeros(4, 9)) == 0).all()
+    assert (orthogonalised([torch.zeros(4, 9)])[0] == 0).all()
+
+
+def test_each_of_several_is_turned_as_if_it_were_alone() -> None:
+    """Of one height or of several, wide or tall, one of them without a gradient."""
+    torch.manual_seed(2)
+    given = [torch.randn(8, 30), torch.zeros(8, 9), 1e4 * torch.randn(30, 8), torch.randn(5, 30), torch.randn(8, 8)]
+    for alone, together in zip(given, orthogonalised(given), strict=True):
+        assert torch.allclose(orthogonalised([alone])[0], together, atol=1e-3)
+        assert together.shape == alone.shape
 
 
 def test_all_convolutions_but_the_first_are_muons() -> None:
