@@ -34,6 +34,7 @@ def ask(*, first: bool) -> TrainConfig:
         max_value=86_400,
         value=int(before.seconds),
         step=30,
+        key=session.field_key("seconds"),
         help=help_text(TrainConfig, "seconds"),
     )
     picked: dict[str, Any] = {"seconds": float(seconds)}
@@ -42,7 +43,7 @@ def ask(*, first: bool) -> TrainConfig:
         picked |= _step(before)
         picked["loss"] = _loss(before)
         picked |= _stop_rules(before)
-        wanted = st.checkbox("Write logs for TensorBoard", value=logs(),
+        wanted = st.checkbox("Write logs for TensorBoard", value=logs(), key=session.field_key("tensorboard"),
                              help="Losses, learning rate and Dice of each class, beside the checkpoint; needs the package "
                                   "tensorboard.")  # fmt: skip
         session.set_count("tensorboard", int(wanted))
@@ -53,17 +54,23 @@ def ask(*, first: bool) -> TrainConfig:
 def _step(before: TrainConfig) -> dict[str, Any]:
     """What a step of the training sees, and how far it goes."""
     patch, batch, rate = st.columns(3)
+    side = patch.selectbox(
+        "Side of a patch, pixels",
+        _PATCHES,
+        index=_PATCHES.index(before.patch),
+        key=session.field_key("patch"),
+        help=help_text(TrainConfig, "patch"),
+    )
+    number = batch.number_input("Patches in a step", step=1, **_between("batch", before))
+    peak = rate.number_input("Peak learning rate", step=0.01, format="%g", **_between("learning_rate", before))
+    return {"patch": side, "batch": number, "learning_rate": round(peak, 6)}  # stepping adds up to 0.06000000000000001
 
-    def limits(name: str) -> dict[str, Any]:
-        least, most = (setting(TrainConfig, name, kind) for kind in ("at_least", "at_most"))
-        return {"min_value": least, "max_value": most, "value": getattr(before, name), "help": help_text(TrainConfig, name)}
 
-    at = _PATCHES.index(before.patch)
-    return {
-        "patch": patch.selectbox("Side of a patch, pixels", _PATCHES, at, help=help_text(TrainConfig, "patch")),
-        "batch": batch.number_input("Patches in a step", step=1, **limits("batch")),
-        "learning_rate": rate.number_input("Peak learning rate", step=0.01, format="%g", **limits("learning_rate")),
-    }
+def _between(name: str, before: TrainConfig) -> dict[str, Any]:
+    """A number field's value, help and limits, those of the setting."""
+    least, most = (setting(TrainConfig, name, kind) for kind in ("at_least", "at_most"))
+    shown = {"value": getattr(before, name), "key": session.field_key(name), "help": help_text(TrainConfig, name)}
+    return {"min_value": least, "max_value": most, **shown}
 
 
 def _stop_rules(before: TrainConfig) -> dict[str, Any]:
@@ -75,7 +82,14 @@ def _stop_rules(before: TrainConfig) -> dict[str, Any]:
         "patience": ("Validations without a lower loss", {"min_value": 1, "step": 1}),
     }
     return {
-        name: st.number_input(label, value=getattr(before, name), placeholder="off", help=help_text(TrainConfig, name), **limits)
+        name: st.number_input(
+            label,
+            value=getattr(before, name),
+            placeholder="off",
+            key=session.field_key(name),
+            help=help_text(TrainConfig, name),
+            **limits,
+        )
         for name, (label, limits) in fields.items()
     }
 
@@ -86,6 +100,7 @@ def _loss(before: TrainConfig) -> str:
         "Losses, added up",
         [str(name) for name in Loss],
         default=[str(name) for name in losses_named(before.loss)],
+        key=session.field_key("loss"),
         help=help_text(TrainConfig, "loss"),
     )
     if not names:

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from app import session
 from core.config import Architecture, InitialWeights, TrainConfig, help_text, setting
 
 _NAMES = {
@@ -40,6 +41,7 @@ def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
         min_value=least,
         max_value=most,
         value=min(most, max(least, before.neighbours)),
+        key=session.field_key("neighbours"),
         help=help_text(TrainConfig, "neighbours"),
     )
     if architecture.startswith("monai") and find_spec("monai") is None:
@@ -55,7 +57,8 @@ def _devices(before: TrainConfig) -> int:
     if there < 2:
         return TrainConfig.devices
     value = min(before.devices, there)
-    return int(st.number_input("GPUs", min_value=1, max_value=there, value=value, help=help_text(TrainConfig, "devices")))
+    told, key = help_text(TrainConfig, "devices"), session.field_key("devices")
+    return int(st.number_input("GPUs", min_value=1, max_value=there, value=value, key=key, help=told))
 
 
 def _gpus() -> int:
@@ -75,6 +78,7 @@ def _one_of(label: str, names: Mapping[Any, str], before: TrainConfig, setting_n
         values,
         index=values.index(getattr(before, setting_name)),
         format_func=names.__getitem__,
+        key=session.field_key(setting_name),
         help=help_text(TrainConfig, setting_name),
     )
     return str(chosen)

@@ -94,7 +94,7 @@ class Training:
         self.seconds, self.steps = 0.0, 0
         self.begun = given.begun
         if self.begun is not None and self.begun.exists():
-            stored = torch.load(self.begun, map_location=DEVICE, weights_only=True)
+            stored = torch.load(self.begun, map_location="cpu", weights_only=True)
             if min(stored["budget"], stored["seconds"]) > given.seconds:  # it has come too far, so another begins beside it
                 self.begun = None
                 return
@@ -150,6 +150,7 @@ def main() -> None:
     name, _, extra = given.variant.partition("+")
     bf16 = extra == "bf16"
     set_determinism(given.seed)
+    torch.backends.cudnn.deterministic = False  # it is to be seeded, not slowed down
     net = network(name, given.classes)
     layout = torch.channels_last if bf16 else torch.contiguous_format
     net = net.to(DEVICE, memory_format=layout)

@@ -17,7 +17,8 @@ not looked at, and no two trainings are alike.
 
 The training takes the time it takes, on a GPU if there is one. Its seconds are those of planning and preprocessing (also told
 alone, ``plan_seconds``), of the epochs with nnU-Net's own 50 batches of validation in each, and of storing the weights. Workers
-starting up are among them. The script gives up ``PATIENCE`` after ``--seconds``.
+starting up are among them. The script gives up ``PATIENCE`` after ``--seconds``. It has run to its end on small slices and a
+processor; on a GPU all epochs have run, and predicting has not.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ def peak_memory_mb() -> float | None:
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 _MIB = 1 << 20
 _KEPT, _USUAL = 1024 * _MIB, 32 * _MIB
-_inside, _changing = 0, threading.Lock()  # how many have asked for it, in all threads
+_asked = 0
+"""How many are inside :func:`freed_memory_kept`, in all threads, since glibc has one setting for the process."""
+_asking = threading.Lock()
 
 
 @contextmanager
@@ -33,28 +35,36 @@ def freed_memory_kept() -> Iterator[None]:
     """Inside, freed memory stays with the process and is used again; after the last that asked, what is free goes back.
 
     By default glibc returns large blocks to the system as soon as they are free and gets them back as pages of zeros: on a
-    processor a fifteenth of a training step, and a quarter to two fifths of a prediction. Without glibc nothing happens.
+    processor a fifteenth of a training step, and a quarter to two fifths of the prediction of a volume
+    (``docs/experiments.md``, 2026-11-27, evening). In other threads than the first, blocks of 64 MiB and more still go. Without
+    glibc nothing happens.
     """
     libc = _glibc()
     if libc is None:
         yield
         return
-    _count(libc, 1)
+    _enter(libc)
     try:
         yield
     finally:
-        _count(libc, -1)
+        _leave(libc)
 
 
-def _count(libc: ctypes.CDLL, more: int) -> None:
-    """One more or less has asked; the first and the last change what glibc does."""
-    global _inside  # as what glibc does is of the whole process
-    with _changing:
-        before, _inside = _inside, _inside + more
-        if not before:
-            libc.mallopt(_MMAP_THRESHOLD, _KEPT)
+def _enter(libc: ctypes.CDLL) -> None:
+    global _asked
+    with _asking:
+        _asked += 1
+        if _asked == 1:
+            if not libc.mallopt(_MMAP_THRESHOLD, _KEPT):  # old ones allow no more than they come to by themselves
+                libc.mallopt(_MMAP_THRESHOLD, _USUAL)
             libc.mallopt(_TRIM_THRESHOLD, _KEPT)
-        elif not _inside:
+
+
+def _leave(libc: ctypes.CDLL) -> None:
+    global _asked
+    with _asking:
+        _asked -= 1
+        if not _asked:
             libc.mallopt(_MMAP_THRESHOLD, _USUAL)
             libc.mallopt(_TRIM_THRESHOLD, 2 * _USUAL)
             libc.malloc_trim(0)

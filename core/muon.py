@@ -31,13 +31,13 @@ def orthogonalised(gradients: Sequence[Tensor]) -> list[Tensor]:
     Parameters
     ----------
     gradients
-        Float32 ``(M, N)``; of any scale, and 0 gives 0.
+        Each float32 ``(M, N)``; of any scale, and 0 gives 0.
     """
     flats = [gradient.T if _is_tall(gradient) else gradient for gradient in gradients]
     flats = [flat / (flat.norm() + 1e-7) for flat in flats]
     shorts = [flat.to(torch.bfloat16) for flat in flats]
-    factors = _factors([(short @ short.T).float() for short in shorts])
-    found = [(factor.to(torch.bfloat16) @ short).float() for factor, short in zip(factors, shorts, strict=True)]
+    multipliers = _multipliers([(short @ short.T).float() for short in shorts])
+    found = [(one.to(torch.bfloat16) @ short).float() for one, short in zip(multipliers, shorts, strict=True)]
     return [one.T if _is_tall(gradient) else one for one, gradient in zip(found, gradients, strict=True)]
 
 
@@ -45,7 +45,7 @@ def _is_tall(matrix: Tensor) -> bool:
     return matrix.shape[0] > matrix.shape[1]
 
 
-def _factors(squares: Sequence[Tensor]) -> list[Tensor]:
+def _multipliers(squares: Sequence[Tensor]) -> list[Tensor]:
     """What each ``G`` is to be multiplied with, given ``G G^T``, float32 ``(m, m)``.
 
     Those of one size are computed together: on a GPU a call costs more than what it computes.
@@ -53,26 +53,25 @@ def _factors(squares: Sequence[Tensor]) -> list[Tensor]:
     by_size: dict[int, list[int]] = {}
     for number, square in enumerate(squares):
         by_size.setdefault(len(square), []).append(number)
-    found = list(squares)
+    found: dict[int, Tensor] = {}
     for numbers in by_size.values():
         together = _iterated(torch.stack([squares[number] for number in numbers]))
-        for number, factor in zip(numbers, together, strict=True):
-            found[number] = factor
-    return found
+        found.update(zip(numbers, together, strict=True))
+    return [found[number] for number in range(len(squares))]
 
 
 def _iterated(square: Tensor) -> Tensor:
     """The Newton-Schulz iteration of ``(k, m, m)``."""
-    product = factor = _factor(square)
+    product = factor = _polynomial(square)
     for _ in range(STEPS - 1):
         square = factor @ factor @ square
         square = (square + square.mT) / 2  # symmetric but for rounding, which would grow
-        factor = _factor(square)
+        factor = _polynomial(square)
         product = factor @ product
     return product
 
 
-def _factor(square: Tensor) -> Tensor:
+def _polynomial(square: Tensor) -> Tensor:
     a, b, c = _COEFFICIENTS
     factor = b * square + c * (square @ square)
     factor.diagonal(dim1=-2, dim2=-1).add_(a)

@@ -458,6 +458,31 @@ def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
     assert not page.exception
 
 
+def test_a_field_of_the_form_may_be_changed_twice_on_end(open_page, trained, monkeypatch):
+    """Each time it begins with what was chosen before, and takes the next change all the same."""
+    started = []
+    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    page = open_page(trained, "rounds")
+    for value in (5, 6):
+        field(page, "Patches in a step").set_value(value).run()
+    for value in (5.0, 6.0):
+        field(page, "Epochs").set_value(value).run()
+    for value in (1, 2):
+        field(page, "Neighbouring slices on each side").set_value(value).run()
+    for value in (10, 20):
+        field(page, "Seconds of training").set_value(value).run()
+    for value in (0.06, 0.07 + 1e-16):
+        field(page, "Peak learning rate").set_value(value).run()
+    for name in (Architecture.MONAI_UNET, Architecture.MONAI_DYN_UNET):
+        next(one for one in page.selectbox if one.label == "Network").set_value(name).run()
+    for names in (["focal"], ["focal", "dice"]):
+        page.multiselect[0].set_value(names).run()
+    click(page, "Start")
+    chosen = {"batch": 6, "epochs": 6.0, "neighbours": 2, "seconds": 20.0, "learning_rate": 0.07}
+    assert started == [TrainConfig(architecture=Architecture.MONAI_DYN_UNET.value, loss="focal+dice", **chosen)]
+    assert not page.exception
+
+
 def field(page, label):
     """The number field of this name."""
     return next(one for one in page.number_input if one.label == label)

@@ -44,7 +44,10 @@ class ConvNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions; the second adds to the first."""
+    """Two convolutions; the second adds to the first.
+
+    Here and in :class:`Merge` what a normalisation gives is changed in place: to go back, it needs only what it was given.
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
