@@ -126,7 +126,7 @@ def prediction() -> Section:
     image = torch.randn(1, 1, config.tile, config.tile)
     plain = flops(lambda: net.eval()(image))
     made, multiply = ready(net, device), matrices(timed)
-    with torch.inference_mode():
+    with torch.inference_mode(), freed_memory_kept():
         for _ in range(REPEATS):
             multiply()
             with autocast(device):
