@@ -53,16 +53,16 @@ def ask(*, first: bool) -> TrainConfig:
 
 def _step(before: TrainConfig) -> dict[str, Any]:
     """What a step of the training sees, and how far it goes."""
-    patch, batch, rate = st.columns(3)
+    patch, batch = st.columns(2)
     side = patch.selectbox(
-        "Side of a patch, pixels",
+        "Patch, pixels",
         _PATCHES,
         index=_PATCHES.index(before.patch),
         key=session.field_key("patch"),
         help=help_text(TrainConfig, "patch"),
     )
-    number = batch.number_input("Patches in a step", step=1, **_between("batch", before))
-    peak = rate.number_input("Peak learning rate", step=0.01, format="%g", **_between("learning_rate", before))
+    number = batch.number_input("Batch", step=1, **_between("batch", before))
+    peak = st.number_input("Peak learning rate", step=0.01, format="%g", **_between("learning_rate", before))
     return {"patch": side, "batch": number, "learning_rate": round(peak, 6)}  # stepping adds up to 0.06000000000000001
 
 

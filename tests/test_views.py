@@ -446,8 +446,8 @@ def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
     field(page, "Epochs").set_value(12.5).run()
     field(page, "Validations without a lower loss").set_value(4).run()
     page.checkbox[0].check().run()
-    next(one for one in page.selectbox if one.label == "Side of a patch, pixels").set_value(384).run()
-    field(page, "Patches in a step").set_value(2).run()
+    next(one for one in page.selectbox if one.label == "Patch, pixels").set_value(384).run()
+    field(page, "Batch").set_value(2).run()
     field(page, "Peak learning rate").set_value(0.02).run()
     click(page, "Start")
     assert [more["tensorboard"] for _, more in started] == [False, True]
@@ -464,7 +464,7 @@ def test_a_field_of_the_form_may_be_changed_twice_on_end(open_page, trained, mon
     monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
     page = open_page(trained, "rounds")
     for value in (5, 6):
-        field(page, "Patches in a step").set_value(value).run()
+        field(page, "Batch").set_value(value).run()
     for value in (5.0, 6.0):
         field(page, "Epochs").set_value(value).run()
     for value in (1, 2):
