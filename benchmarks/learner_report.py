@@ -138,7 +138,8 @@ def plot(results: Results, cells: Sequence[Cell], path: Path) -> None:
         altair.X("seconds:Q", scale=altair.Scale(type="log"), title="seconds of training"),
         altair.Y("dice:Q", scale=altair.Scale(zero=False), title="Dice of mitochondria"),
         altair.Color("learner:N"),
-        altair.Shape("learner:N"),
+        altair.Shape("learner:N", legend=None),
     )
     curves = (shown.mark_line() + shown.mark_point(filled=True, size=60)).properties(width=360, height=280)
-    curves.facet("volume:N").resolve_scale(y="independent").save(str(path))
+    room = {"left": 5, "top": 5, "bottom": 5, "right": 60}  # a browser's letters may be wider
+    curves.facet("volume:N").resolve_scale(y="independent").properties(padding=room).save(str(path))
