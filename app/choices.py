@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import networks, session
-from core.config import Loss, TrainConfig, help_text, losses_named, setting
+from app import fields, networks, session
+from core.config import Loss, TrainConfig, help_text, losses_named
 
 _USUAL = TrainConfig()
 
@@ -28,22 +28,15 @@ def logs() -> bool:
 def ask(*, first: bool) -> TrainConfig:
     """The form; the settings as they stand in it now. ``first`` says that no round was trained yet."""
     before = chosen()
-    seconds = st.number_input(
-        "Seconds of training",
-        min_value=5,
-        max_value=86_400,
-        value=int(before.seconds),
-        step=30,
-        key=session.field_key("seconds"),
-        help=help_text(TrainConfig, "seconds"),
-    )
+    limits = {"min_value": 5, "max_value": 86_400, "value": int(before.seconds)}
+    seconds = st.number_input("Seconds of training", step=30, **fields.number("seconds", before, **limits))
     picked: dict[str, Any] = {"seconds": float(seconds)}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
         picked |= networks.ask(before, first=first)
         picked |= _step(before)
         picked["loss"] = _loss(before)
         picked |= _stop_rules(before)
-        wanted = st.checkbox("Write logs for TensorBoard", value=logs(), key=session.field_key("tensorboard"),
+        wanted = st.checkbox("Write logs for TensorBoard", value=logs(), key=fields.key("tensorboard"),
                              help="Losses, learning rate and Dice of each class, beside the checkpoint; needs the package "
                                   "tensorboard.")  # fmt: skip
         session.set_count("tensorboard", int(wanted))
@@ -58,39 +51,25 @@ def _step(before: TrainConfig) -> dict[str, Any]:
         "Patch, pixels",
         _PATCHES,
         index=_PATCHES.index(before.patch),
-        key=session.field_key("patch"),
+        key=fields.key("patch"),
         help=help_text(TrainConfig, "patch"),
     )
-    number = batch.number_input("Batch", step=1, **_between("batch", before))
-    peak = st.number_input("Peak learning rate", step=0.01, format="%g", **_between("learning_rate", before))
+    number = batch.number_input("Batch", step=1, **fields.number("batch", before))
+    peak = st.number_input("Peak learning rate", step=0.01, format="%g", **fields.number("learning_rate", before))
     return {"patch": side, "batch": number, "learning_rate": round(peak, 6)}  # stepping adds up to 0.06000000000000001
-
-
-def _between(name: str, before: TrainConfig) -> dict[str, Any]:
-    """A number field's value, help and limits, those of the setting."""
-    least, most = (setting(TrainConfig, name, kind) for kind in ("at_least", "at_most"))
-    shown = {"value": getattr(before, name), "key": session.field_key(name), "help": help_text(TrainConfig, name)}
-    return {"min_value": least, "max_value": most, **shown}
 
 
 def _stop_rules(before: TrainConfig) -> dict[str, Any]:
     """What may end the training before its seconds are used up; an empty field is a rule that is off."""
     st.caption("Training ends when its seconds are used up, or before, by the first of these that is set:")
-    fields: dict[str, tuple[str, dict[str, Any]]] = {
-        "epochs": ("Epochs", {"min_value": 0.01, "step": 1.0, "format": "%g"}),
+    rules: dict[str, tuple[str, dict[str, Any]]] = {
+        "epochs": ("Epochs", {"step": 1.0, "format": "%g"}),
         "stop_loss": ("Loss to reach", {"min_value": 0.0, "step": 0.01, "format": "%g"}),
-        "patience": ("Validations without a lower loss", {"min_value": 1, "step": 1}),
+        "patience": ("Validations without a lower loss", {"step": 1}),
     }
     return {
-        name: st.number_input(
-            label,
-            value=getattr(before, name),
-            placeholder="off",
-            key=session.field_key(name),
-            help=help_text(TrainConfig, name),
-            **limits,
-        )
-        for name, (label, limits) in fields.items()
+        name: st.number_input(label, placeholder="off", **fields.number(name, before, **own))
+        for name, (label, own) in rules.items()
     }
 
 
@@ -100,7 +79,7 @@ def _loss(before: TrainConfig) -> str:
         "Losses, added up",
         [str(name) for name in Loss],
         default=[str(name) for name in losses_named(before.loss)],
-        key=session.field_key("loss"),
+        key=fields.key("loss"),
         help=help_text(TrainConfig, "loss"),
     )
     if not names:

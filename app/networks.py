@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import session
+from app import fields
 from core.config import Architecture, InitialWeights, TrainConfig, help_text, setting
 
 _NAMES = {
@@ -36,14 +36,8 @@ def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
     architecture = _one_of("Network", _NAMES, before, "architecture")
     flat = architecture != Architecture.UNET_3D
     least, most = (0, setting(TrainConfig, "neighbours", "at_most")) if flat else (1, TrainConfig.depth - 1)
-    neighbours = st.number_input(
-        "Neighbouring slices on each side",
-        min_value=least,
-        max_value=most,
-        value=min(most, max(least, before.neighbours)),
-        key=session.field_key("neighbours"),
-        help=help_text(TrainConfig, "neighbours"),
-    )
+    limits = {"min_value": least, "max_value": most, "value": min(most, max(least, before.neighbours))}
+    neighbours = st.number_input("Neighbouring slices on each side", **fields.number("neighbours", before, **limits))
     if architecture.startswith("monai") and find_spec("monai") is None:
         st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
     weights = before.initial_weights if first else _one_of("Begin with", _INITIAL_WEIGHTS, before, "initial_weights")
@@ -56,9 +50,8 @@ def _devices(before: TrainConfig) -> int:
     there = _gpus()
     if there < 2:
         return TrainConfig.devices
-    value = min(before.devices, there)
-    told, key = help_text(TrainConfig, "devices"), session.field_key("devices")
-    return int(st.number_input("GPUs", min_value=1, max_value=there, value=value, key=key, help=told))
+    limits = {"max_value": there, "value": min(before.devices, there)}
+    return int(st.number_input("GPUs", **fields.number("devices", before, **limits)))
 
 
 def _gpus() -> int:
@@ -78,7 +71,7 @@ def _one_of(label: str, names: Mapping[Any, str], before: TrainConfig, setting_n
         values,
         index=values.index(getattr(before, setting_name)),
         format_func=names.__getitem__,
-        key=session.field_key(setting_name),
+        key=fields.key(setting_name),
         help=help_text(TrainConfig, setting_name),
     )
     return str(chosen)

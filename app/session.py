@@ -140,11 +140,6 @@ def set_choices(changed: dict[str, Any]) -> None:
     st.session_state["choices"] = changed
 
 
-def field_key(name: str) -> str:
-    """Names the field of a setting of training; a field without a name is another one as soon as it begins with another value."""
-    return f"train_{name}"
-
-
 def augmentation() -> AugmentConfig:
     """How this window wants patches changed in the next round."""
     return AugmentConfig(**st.session_state.get("augmentation", {}))
