@@ -36,6 +36,12 @@ MAY_CHANGE = 8
 MOST_BOXES = 8
 """Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 120 megapixels to predict."""
 
+FEW_BOXES = 2
+"""Of these, looked at before the others."""
+
+HOPELESS = 0.01
+"""Dice that a few boxes may take from a class of all of them before the others are not looked at."""
+
 MOST_PIXELS = 6.0
 """Pixels of a slice that the slices averaged may lie away, where the size of a voxel is known; the next slice always may."""
 
@@ -109,10 +115,16 @@ def best(
         Called again and again meanwhile; may raise to stop.
     """
     asked = _places(painted, predictor.config.tile, depth)
-    _look(predictor, seen, asked, 0)
-    for place in asked:  # from here on each slice is seen in its own view, as it will be
-        place.alone, place.total = place.counts(classes), 0
-    _look(predictor, seen, asked, 0, in_turn=True)
+    for places in (asked[:FEW_BOXES], asked[FEW_BOXES:]):
+        go_on()
+        _look(predictor, seen, places, 0)
+        for place in places:  # from here on each slice is seen in its own view, as it will be
+            place.alone, place.total = place.counts(classes), 0
+        for distance in (0, 1, -1):
+            go_on()
+            _look(predictor, seen, places, distance, in_turn=True)
+        if _hopeless(places, asked, classes):
+            return Across(0)
     known, most = _painted(_added(place.alone for place in asked)), 0
     for before, across in pairwise((0, *TRIED)):
         reached = [place for place in asked if place.reach >= across]
@@ -121,7 +133,7 @@ def best(
             break  # no pixel tells whether a class goes on so far
         if voxel_nm and across > max(1.0, 1.01 * MOST_PIXELS * voxel_nm[1] / voxel_nm[0]):
             break
-        for distance in (sign * far for far in range(before + 1, across + 1) for sign in (1, -1)):
+        for distance in (sign * far for far in range(max(before, 1) + 1, across + 1) for sign in (1, -1)):
             go_on()
             _look(predictor, seen, asked, distance, in_turn=True)
         if not _kept(by_itself, _added(place.counts(classes) for place in reached)):
@@ -156,6 +168,14 @@ def _kept(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
     return all(old is None or new is None or new >= old - MAY_LOSE or more <= MAY_CHANGE for old, new, more in pairs)
 
 
+def _hopeless(places: Sequence[_Place], asked: Sequence[_Place], classes: int) -> bool:
+    """Whether the next slices cost a class more in some boxes than is likely to be made up for in the others asked."""
+    more_wrong = _wrong(_added(place.counts(classes) for place in places)) - _wrong(_added(place.alone for place in places))
+    pixels = sum(np.bincount(place.label[place.label != UNLABELLED], minlength=classes) for place in asked)
+    lost = more_wrong / (2 * np.maximum(pixels, 1))  # of a Dice, if as many pixels are found as there are
+    return bool(((pixels > 0) & (more_wrong > MAY_CHANGE) & (lost > HOPELESS)).any())
+
+
 def _wrong(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Pixels of each class that were missed, and those wrongly taken for it."""
     return counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diag(counts)
@@ -170,7 +190,7 @@ class _Place:
     """A box of labelled pixels: what is found there in its own slice, and ``total`` in some slices, float32 ``(K, h, w)``."""
 
     def __init__(self, z: int, box: Box, label: NDArray[np.uint8], depth: int) -> None:
-        self.z, self.box, self._label = z, box, label
+        self.z, self.box, self.label = z, box, label
         self.reach = min(z, depth - 1 - z)  # as core.averaged does near the ends
         self.pixels = int((label != UNLABELLED).sum())
         self.total: NDArray[np.float32] | int = 0
@@ -178,7 +198,7 @@ class _Place:
 
     def counts(self, classes: int) -> NDArray[np.int64]:
         """Pixels by true class (rows) and likeliest class."""
-        return confusion(np.argmax(self.total, axis=0).astype(np.uint8), self._label, classes)
+        return confusion(np.argmax(self.total, axis=0).astype(np.uint8), self.label, classes)
 
 
 def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> list[_Place]:

@@ -95,6 +95,24 @@ def test_sections_far_apart_stay_as_they_are(predictor: Predictor) -> None:
     assert seen.asked == {11, 12, 13}
 
 
+def test_where_it_is_hopeless_two_boxes_are_enough(predictor: Predictor) -> None:
+    """The others of many painted slices are not looked at."""
+    truth = (np.random.default_rng(3).random((200, SIDE, SIDE)) < 0.4).astype(np.uint8)
+    seen = Seen(truth, noise=0.6)
+
+    assert best(predictor, seen, 200, {}, half(truth, *range(10, 190, 13)), 3) == Across(0)
+    assert len(seen.asked) == 2 * 3
+
+
+def test_a_loss_in_two_boxes_that_is_little_among_all_does_not_decide(predictor: Predictor) -> None:
+    """Nine pixels that only one slice has, whichever boxes come first."""
+    truth = np.broadcast_to(columns()[0], (200, SIDE, SIDE)).copy()
+    many = range(10, 190, 13)
+    truth[np.array(many), 20:23, 40:43] = 1 - truth[10, 21, 41]
+
+    assert best(predictor, Seen(truth, noise=0.6), 200, {}, half(truth, *many), 3).slices == max(TRIED)
+
+
 def test_a_class_that_is_thin_across_slices_does_not_fade(predictor: Predictor) -> None:
     """Though the mean over all classes would gain."""
     truth = columns()
