@@ -27,6 +27,8 @@ LEARNERS = {
     "underpaint-fp32": Learner("learner_underpaint.py", "fp32", "own"),
     "underpaint-2.5d": Learner("learner_underpaint.py", "2.5d", "own"),
     "underpaint-3d": Learner("learner_underpaint.py", "3d+careful", "own"),
+    "underpaint-plain": Learner("learner_underpaint.py", "plain", "own"),
+    "underpaint-bare": Learner("learner_underpaint.py", "plain+bare", "own"),
     "forest": Learner("learner_forest.py", "", "forest", takes_its_time=True),
     "monai-basic": Learner("learner_monai.py", "BasicUNet", "monai", goes_on=True),
     "monai-basic-bf16": Learner("learner_monai.py", "BasicUNet+bf16", "monai", goes_on=True),

@@ -2,7 +2,8 @@
 
 ``--variant`` joins with + what is to be other than the defaults: ``fp32`` hides from it that the processor computes bfloat16,
 ``2.5d`` gives the network a slice on each side as further channels, ``3d`` trains the U-Net in 3D with as many, ``careful``
-predicts the mean of eight views. About a tenth of the painted pixels is held back for validation, and not trained on: that is
+predicts the mean of eight views, ``plain`` changes patches by flips and right-angled turns alone, ``bare`` shows the network no
+surroundings. About a tenth of the painted pixels is held back for validation, and not trained on: that is
 how Underpaint is, and it gets no more labels than a peer.
 """
 
@@ -21,6 +22,7 @@ from learner_task import answer, task
 from core import hardware
 from core.checkpoints import load_card
 from core.cli import main as cli
+from core.config import AugmentConfig
 
 
 def underpaint(workspace: str, *words: object) -> dict[str, Any]:
@@ -42,6 +44,8 @@ def main() -> None:
     network = ("--architecture", "unet-3d") if "3d" in words else ()
     neighbours = ("--neighbours", 1) if {"2.5d", "3d"} & set(words) else ()
     views = ("--views", 8) if "careful" in words else ()
+    off = ",".join(f"{kind}=0" for kind in AugmentConfig.kinds() if kind != "flips")
+    changed = (*(("--augment", off) if "plain" in words else ()), *(("--local", 0) if "bare" in words else ()))
     if "fp32" in words:
         hardware.has_bfloat16 = lambda kind: False  # type: ignore[assignment]
     names = ",".join(f"class {n}" for n in range(given.classes))
@@ -49,7 +53,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as workspace:
         underpaint(workspace, "new", "peer", "--volume", folder / "image.tif", "--classes", names)
         underpaint(workspace, "labels", "import", "peer", folder / "labels.tif", "--slices", painted)
-        trained = underpaint(workspace, "train", "peer", "--seconds", given.seconds, "--seed", given.seed, *network, *neighbours)
+        budget = ("--seconds", given.seconds, "--seed", given.seed)
+        trained = underpaint(workspace, "train", "peer", *budget, *network, *neighbours, *changed)
         done = underpaint(workspace, "predict", "peer", given.out, *views)
         card = load_card(Path(workspace) / trained["checkpoint"])
     facts = {"steps": card.training["steps"], "precision": card.training["precision"]}
