@@ -8,12 +8,15 @@
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu           the small CPU-only PyTorch (on Linux the default
 #                                                                        is the CUDA build, several gigabytes)
 #   make demo DEMO_ARGS="--no-browser --port 8600"                       options of `underpaint demo`
+#   make test TESTS_AT_ONCE=0 PYTEST_ARGS="-x -k loop"                   one test after another, options of pytest
 
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# Files of tests at a time: no more than there are cores, as the browser's tests have time limits.
+TESTS_AT_ONCE ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
@@ -26,7 +29,7 @@ demo: $(READY)
 	$(BIN)/underpaint demo $(DEMO_ARGS)
 
 test: $(READY_DEV)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .
