@@ -115,16 +115,11 @@ def best(
         Called again and again meanwhile; may raise to stop.
     """
     asked = _places(painted, predictor.config.tile, depth)
-    for places in (asked[:FEW_BOXES], asked[FEW_BOXES:]):
-        go_on()
-        _look(predictor, seen, places, 0)
-        for place in places:  # from here on each slice is seen in its own view, as it will be
-            place.alone, place.total = place.counts(classes), 0
-        for distance in (0, 1, -1):
-            go_on()
-            _look(predictor, seen, places, distance, in_turn=True)
-        if _hopeless(places, asked, classes):
-            return Across(0)
+    few, others = asked[:FEW_BOXES], asked[FEW_BOXES:]
+    _begin(predictor, seen, few, classes, go_on)
+    if _hopeless(few, asked, classes):
+        return Across(0)
+    _begin(predictor, seen, others, classes, go_on)
     known, most = _painted(_added(place.alone for place in asked)), 0
     for before, across in pairwise((0, *TRIED)):
         reached = [place for place in asked if place.reach >= across]
@@ -133,6 +128,7 @@ def best(
             break  # no pixel tells whether a class goes on so far
         if voxel_nm and across > max(1.0, 1.01 * MOST_PIXELS * voxel_nm[1] / voxel_nm[0]):
             break
+        # The next slices were looked at to begin with.
         for distance in (sign * far for far in range(max(before, 1) + 1, across + 1) for sign in (1, -1)):
             go_on()
             _look(predictor, seen, asked, distance, in_turn=True)
@@ -140,6 +136,16 @@ def best(
             break  # what lies further away is less alike still
         most = across
     return _told(predictor, seen, _places(held, predictor.config.tile, depth), most, classes, go_on) if most else Across(0)
+
+
+def _begin(predictor: Predictor, seen: Seen, places: Sequence[_Place], classes: int, go_on: Callable[[], object]) -> None:
+    """Look at places by themselves, and then with the next slice on each side, as all will be that are averaged."""
+    _look(predictor, seen, places, 0)
+    for place in places:  # from here on each slice is seen in its own view
+        place.alone, place.total = place.counts(classes), 0
+    for distance in (0, 1, -1):
+        go_on()
+        _look(predictor, seen, places, distance, in_turn=True)
 
 
 def _told(
@@ -168,9 +174,9 @@ def _kept(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
     return all(old is None or new is None or new >= old - MAY_LOSE or more <= MAY_CHANGE for old, new, more in pairs)
 
 
-def _hopeless(places: Sequence[_Place], asked: Sequence[_Place], classes: int) -> bool:
-    """Whether the next slices cost a class more in some boxes than is likely to be made up for in the others asked."""
-    more_wrong = _wrong(_added(place.counts(classes) for place in places)) - _wrong(_added(place.alone for place in places))
+def _hopeless(few: Sequence[_Place], asked: Sequence[_Place], classes: int) -> bool:
+    """Whether the next slices cost a class more in a few places than is likely to be made up for in the others asked."""
+    more_wrong = _wrong(_added(place.counts(classes) for place in few)) - _wrong(_added(place.alone for place in few))
     pixels = sum(np.bincount(place.label[place.label != UNLABELLED], minlength=classes) for place in asked)
     lost = more_wrong / (2 * np.maximum(pixels, 1))  # of a Dice, if as many pixels are found as there are
     return bool(((pixels > 0) & (more_wrong > MAY_CHANGE) & (lost > HOPELESS)).any())
