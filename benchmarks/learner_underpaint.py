@@ -3,8 +3,8 @@
 ``--variant`` joins with + what is to be other than the defaults: ``fp32`` hides from it that the processor computes bfloat16,
 ``2.5d`` gives the network a slice on each side as further channels, ``3d`` trains the U-Net in 3D with as many, ``careful``
 predicts the mean of eight views, ``plain`` changes patches by flips and right-angled turns alone, ``bare`` shows the network no
-surroundings. About a tenth of the painted pixels is held back for validation, and not trained on: that is
-how Underpaint is, and it gets no more labels than a peer.
+surroundings. About a tenth of the painted pixels is held back for validation, and not trained on: that is how Underpaint is,
+and it gets no more labels than a peer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def main() -> None:
     neighbours = ("--neighbours", 1) if {"2.5d", "3d"} & set(words) else ()
     views = ("--views", 8) if "careful" in words else ()
     off = ",".join(f"{kind}=0" for kind in AugmentConfig.kinds() if kind != "flips")
-    changed = (*(("--augment", off) if "plain" in words else ()), *(("--local", 0) if "bare" in words else ()))
+    augment = ("--augment", off) if "plain" in words else ()
+    local = ("--local", 0) if "bare" in words else ()
     if "fp32" in words:
         hardware.has_bfloat16 = lambda kind: False  # type: ignore[assignment]
     names = ",".join(f"class {n}" for n in range(given.classes))
@@ -54,7 +55,7 @@ def main() -> None:
         underpaint(workspace, "new", "peer", "--volume", folder / "image.tif", "--classes", names)
         underpaint(workspace, "labels", "import", "peer", folder / "labels.tif", "--slices", painted)
         budget = ("--seconds", given.seconds, "--seed", given.seed)
-        trained = underpaint(workspace, "train", "peer", *budget, *network, *neighbours, *changed)
+        trained = underpaint(workspace, "train", "peer", *budget, *network, *neighbours, *augment, *local)
         done = underpaint(workspace, "predict", "peer", given.out, *views)
         card = load_card(Path(workspace) / trained["checkpoint"])
     facts = {"steps": card.training["steps"], "precision": card.training["precision"]}
