@@ -6,6 +6,7 @@ stopped.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +21,8 @@ from core.config import StopRule, TrainConfig
 from core.durable import sync
 from core.errors import storage_errors
 from core.hardware import is_out_of_memory
-from core.predict import Scores
 from core.progress import Progress
+from core.scores import Scores
 from core.segmenter import FINEST
 
 VALIDATION_SHARE = 0.1
@@ -37,23 +38,30 @@ LONGEST_BETWEEN = 60.0
 SMOOTHED_OVER = 20
 """Steps over which the training loss is averaged before a rule looks at it."""
 
+ROUNDING = 1e-6
+"""Of an epoch: what sums of steps may be short of a whole one by."""
+
 
 class Clock(Callback):
-    """Counts seconds and steps of training and ends it when one of them is used up.
+    """Counts seconds and epochs of training and ends it when one of them is used up.
 
     Parameters
     ----------
     budget
         Seconds.
-    steps
+    epochs
         None where only the seconds are limited.
+    epoch
+        Steps in an epoch from now on; may change between two steps, as epochs that are over stay counted.
     """
 
-    def __init__(self, budget: float, steps: int | None = None) -> None:
-        self.budget, self.steps = budget, steps
+    def __init__(self, budget: float, epochs: float | None = None, *, epoch: float = math.inf) -> None:
+        self.budget, self.epochs, self.epoch = budget, epochs, epoch
         self.ended_by: StopRule | None = None
         self._before = 0.0
         self._running_since: float | None = None
+        self._step = 0
+        self._counted_to, self._counted = 0, 0.0  # a step, and the epochs up to it
 
     @property
     def seconds(self) -> float:
@@ -61,10 +69,14 @@ class Clock(Callback):
         running = 0.0 if self._running_since is None else time.perf_counter() - self._running_since
         return self._before + running
 
+    def epochs_after(self, step: int) -> float:
+        """Epochs that so many steps were, those before a resume included."""
+        return self._counted + (step - self._counted_to) / self.epoch
+
     def share(self, step: int) -> float:
-        """How far the training is after so many steps, by seconds or by steps, whichever is further; 1 at the end."""
-        of_steps = 0.0 if self.steps is None else step / self.steps
-        return max(self.seconds / self.budget, of_steps)
+        """How far the training is after so many steps, by seconds or by epochs, whichever is further; 1 at the end."""
+        of_epochs = 0.0 if self.epochs is None else self.epochs_after(step) / self.epochs
+        return max(self.seconds / self.budget, of_epochs)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -76,7 +88,7 @@ class Clock(Callback):
             self._running_since = time.perf_counter()
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self._running_since = time.perf_counter()
+        self._running_since, self._step = time.perf_counter(), trainer.global_step
         self.ended_by = None  # what goes back to a stored state has not ended
         trainer.should_stop = self._is_over(trainer.global_step)
 
@@ -84,11 +96,12 @@ class Clock(Callback):
         module.share_used = min(1.0, self.share(trainer.global_step))
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._step = trainer.global_step
         if self._is_over(trainer.global_step):
             trainer.should_stop = True
 
     def _is_over(self, step: int) -> bool:
-        if self.steps is not None and step >= self.steps:
+        if self.epochs is not None and self.epochs_after(step) >= self.epochs - ROUNDING:
             self.ended_by = StopRule.EPOCHS
         elif self.seconds >= self.budget:
             self.ended_by = StopRule.SECONDS
@@ -98,10 +111,13 @@ class Clock(Callback):
         self._before, self._running_since = self.seconds, None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seconds": self.seconds}
+        return {"seconds": self.seconds, "step": self._step, "epochs": self.epochs_after(self._step)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._before = float(state_dict["seconds"])
+        if "epochs" in state_dict:  # of earlier versions, all epochs had as many steps
+            self._step = self._counted_to = int(state_dict["step"])
+            self._counted = float(state_dict["epochs"])
 
 
 class Validation(Callback):
@@ -283,8 +299,8 @@ class Report(Callback):
     ----------
     report
         Gets the progress; True asks to stop.
-    epoch
-        Batches in an epoch.
+    batch
+        Patches in a step; may change between two steps.
     """
 
     def __init__(
@@ -294,10 +310,10 @@ class Report(Callback):
         resume: ResumeState,
         report: Callable[[Progress], bool],
         *,
-        epoch: float,
+        batch: int,
         every: float = 1.0,
     ) -> None:
-        self._clock, self._validation, self._resume, self.epoch = clock, validation, resume, epoch
+        self._clock, self._validation, self._resume, self.batch = clock, validation, resume, batch
         self._report, self._every = report, every
         self._next, self._losses = 0.0, list[float]()
         self.cancelled = False
@@ -329,6 +345,7 @@ class Report(Callback):
                 validation_dice=scores.dice if scores and scores.pixels else None,
                 learning_rate=self.rate,
                 share=min(1.0, self._clock.share(step)),
-                epochs=step / self.epoch,
+                epochs=self._clock.epochs_after(step),
+                batch=self.batch,
             )
         )

@@ -114,12 +114,17 @@ class AugmentConfig(_Checked):
     shadow: float = _strength(1.0, "Shadow: light that fades across the slice, contrast with it.")
     charging: float = _strength(1.0, "Charging: bright haloes and trails beside bright or insulating objects.")
     jumps: float = _strength(1.0, "Slices exposed too bright or too dark, and steps of brightness inside a slice.")
-    share: float = _option(0.25, "Share of the patches that each fault, bend and blur is put on.", at_least=0, at_most=1)
+    share: float = _option(
+        0.25, "Share of the patches that each fault, bend, stretch and blur is put on, and that are turned by any angle.",
+        at_least=0, at_most=1,
+    )  # fmt: skip
 
     def alone(self, kind: str) -> AugmentConfig:
         """One kind only, on every patch: to look at it."""
-        off = dict.fromkeys(self.kinds(), 0.0) | {kind: getattr(self, kind)}
-        return replace(self, share=1.0, **off)
+        strength = getattr(self, kind)
+        if kind == "flips":  # whose strength is a share of the patches, too
+            strength = float(strength > 0)
+        return replace(self, share=1.0, **(dict.fromkeys(self.kinds(), 0.0) | {kind: strength}))
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
@@ -221,7 +226,7 @@ class TrainConfig(_Checked):
         if self.architecture.startswith("monai"):
             grid = max(grid, 16)  # of those whose depth is fixed
         if self.patch % grid or self.patch < 2 * grid:
-            allowed = f"multiples of {grid} from {2 * grid} on"
+            allowed = f"multiples of {grid} from {max(2 * grid, 64)} to 1024"
             raise ValueError(f"patch is {self.patch}; with depth {self.depth} allowed are {allowed}.")
 
     @property
@@ -239,7 +244,11 @@ class PredictConfig(_Checked):
     """How a slice is cut into tiles for prediction; lengths in image pixels."""
 
     tile: int = _option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
-    context: int = _option(96, "Pixels around a tile that the network sees and that are thrown away.", at_least=0)
+    context: int | None = _option(
+        None, "Pixels around a tile that the network sees and that are thrown away; left out, as many as the network looks at, "
+        "96 for most.",
+        at_least=0,
+    )  # fmt: skip
     views: int | None = _option(
         None, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long. "
         "Left out, 2 where slices stand alone; one, another for each slice, where they are averaged with others.",

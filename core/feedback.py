@@ -18,7 +18,8 @@ from core.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.checkpoints import Card
 from core.geometry import Box
 from core.moments import Frame, cut, keep, moment_facts, step_folder
-from core.predict import Predictor, Scores
+from core.predict import Predictor
+from core.scores import Scores
 
 MOMENTS = 10
 """Moments of a training at most, its end among them."""
@@ -131,9 +132,11 @@ class Feedback(Callback):
         frame, mask, confidence = self._seen(model.predictor)
         validated = self._clock.seconds if end else validation.measured
         facts = moment_facts(frame, end=end, validated=None if validated is None else round(validated, 3))
+        clock = self._clock
+        course = {"seconds": round(clock.seconds, 3), "steps": step, "epochs": round(clock.epochs_after(step), 3)}
         card = replace(
             model.card,
-            training={**model.card.training, "seconds": round(self._clock.seconds, 3), "steps": step},
+            training={**model.card.training, **course},
             extra={**model.card.extra, "moment": facts},
         )
         keep(step_folder(self._watched.folder, step), model.state, card, mask, confidence)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 import signal
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +25,10 @@ from core.hardware import choose_device, is_out_of_memory, precision, release_me
 from core.logs import Scalars
 from core.networks import arguments, chosen
 from core.networks.own import name_of
-from core.predict import Predictor, Scores, ready, score
+from core.predict import Predictor, ready
 from core.progress import FitResult, Progress
 from core.ranks import Follow, Lead, Place, Ranked, Ranks, join
+from core.scores import Scores, score
 from core.segmenter import OPTIMISER, Segmenter
 from core.threads import Threads
 from core.warmstart import inherit
@@ -88,12 +88,11 @@ class Fitting:
         self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts, self.patches.epoch)
         self.segmenter.draws = draws
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
-        epoch = self.patches.epoch
-        self.clock = callbacks.Clock(config.seconds, None if config.epochs is None else math.ceil(config.epochs * epoch))
+        self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
         self.validations = callbacks.Validation(self.clock, self._validate_quickly)
         self.rules = callbacks.StopRules(self.validations, config)
         self.resume_state = callbacks.ResumeState(self.clock, state, at_start=config.devices > 1)
-        self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, epoch=epoch)
+        self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, batch=config.batch)
         self.logs = logs
         self.scalars: list[Scalars] = []  # one where logs are wanted
         self.feedback: list[Feedback] = []  # one where a frame is watched
@@ -185,7 +184,7 @@ class Fitting:
         self._run(self._trainer([Follow()]), place.step)
 
     def _halve(self) -> None:
-        """Half as many patches at once from now on, and as many more steps where these are limited."""
+        """Half as many patches at once from now on, so that an epoch takes twice as many steps."""
         before = self.patches.batch
         if before == 1:
             side = self.config.patch
@@ -193,14 +192,13 @@ class Fitting:
                 f"There is not enough free memory for one patch of {side} x {side} pixels; close other programs that use it, "
                 "or choose a smaller patch, then resume."
             )
-        self.patches.batch = -(-before // 2)
-        if self.clock.steps is not None:
-            self.clock.steps = self.steps + (self.clock.steps - self.steps) * before // self.patches.batch
-        self.segmenter.epoch = self.reports.epoch = self.patches.epoch
+        self.patches.batch = self.reports.batch = -(-before // 2)
+        self.segmenter.epoch = self.clock.epoch = self.patches.epoch
         release_memory(self.device)
 
     def _callbacks(self) -> list[Callback]:
         return [
+            *([Threads()] if self.device.type == "cpu" else []),  # first: what the others do is no part of a step
             self.clock,
             *([Lead(self.ranks)] if self.config.devices > 1 else []),
             self.validations,
@@ -209,7 +207,6 @@ class Fitting:
             *self.scalars,
             self.resume_state,
             self.reports,
-            *([Threads()] if self.device.type == "cpu" else []),
         ]
 
     def _trainer(self, called: list[Callback]) -> Trainer:
@@ -300,7 +297,7 @@ class Fitting:
             "seconds": round(self.clock.seconds, 3),
             "steps": self.steps,
             "batch": self.patches.batch,
-            "epochs": round(self.steps / self.patches.epoch, 3),
+            "epochs": round(self.clock.epochs_after(self.steps), 3),
             "ended_by": str(self.ended_by),
             "labelled_pixels": dict(zip(self.class_names, self.patches.counts.tolist(), strict=True)),
         }

@@ -7,6 +7,7 @@ shows there (``docs/experiments.md``, 2026-11-27, later): patches end with the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -20,15 +21,15 @@ from torch import Tensor, nn
 
 from core import normalisation
 from core.checkpoints import Card, load
-from core.config import UNLABELLED, Architecture, PredictConfig
-from core.dataset import LabelledSlice
+from core.config import Architecture, PredictConfig
 from core.errors import CheckpointError, NetworkError, VolumeError
-from core.geometry import Box, bounds, mirrored, tile_boxes
+from core.geometry import Box, tile_boxes
 from core.hardware import autocast, channels_last, choose_device, is_out_of_memory, release_memory
 from core.memory import freed_memory_kept
-from core.metrics import confusion, dice
 from core.networks import build
 from core.networks.own import loaded
+from core.networks.unet import Decoded
+from core.windows import Window, Windows
 
 TILES_AT_ONCE = {"cuda": 8}
 """Tiles per pass; more than one only pays where there are many cores to feed."""
@@ -36,14 +37,17 @@ TILES_AT_ONCE = {"cuda": 8}
 STRIDE = 32
 """Of a network that does not say: five halvings, which nearly all keep to."""
 
+SMALLEST_PART = 64
+"""Pixels on a side: what is no larger is not cut in parts where memory does not hold it."""
+
+REACH = 96
+"""Of a network that does not say how many pixels around a place it looks at, those beyond of which change next to nothing."""
+
 VIEWS_ALONE = 2
 """Of slices that are not averaged with others; see ``docs/experiments.md``, 2026-11-27, few views of a slice."""
 
 IN_TURN = (0, 3, 5, 6, 1, 2, 4, 7)
 """The eight views of a slice, ordered so that any few in a row differ much; 0 is the slice as it is."""
-
-SCORED_TILE = 512
-"""Held-back pixels lie scattered: boxes around them are cut no larger than this."""
 
 
 class Predictor:
@@ -65,8 +69,13 @@ class Predictor:
         self.device = next(network.parameters()).device
         self._network = network
         self._room = _Room(TILES_AT_ONCE.get(self.device.type, 1))
-        self._stride = int(getattr(network, "stride", STRIDE))
-        self._least = max(int(card.config.get("patch", 0)), 2 * self._stride)  # one cell alone cannot be normalised
+        stride, reach = _says(network, "stride", STRIDE), _says(network, "reach", REACH)
+        self._windows = Windows(
+            stride=stride,
+            grid=network.grid if isinstance(network, Decoded) else stride,
+            context=reach if config.context is None else config.context,
+            least=max(int(card.config.get("patch", 0)), 2 * stride),  # one cell alone cannot be normalised
+        )
         self._views: Sequence[int] = range(config.views or 1)
 
     @property
@@ -157,9 +166,12 @@ class Predictor:
     def _whole(self, image: NDArray) -> tuple[NDArray, list[Box], normalisation.GreyRange]:
         """What ``boxes`` takes to predict all of a slice."""
         self._check(image)
-        size = image.shape[1:]
-        alike_together = sorted(tile_boxes(size, self.config.tile), key=lambda box: self._window(box, size).shape)
-        return image, alike_together, normalisation.measure(image)
+        tiles = tile_boxes(image.shape[1:], self.config.tile)
+        return image, self._alike_together(tiles, image), normalisation.measure(image)
+
+    def _alike_together(self, boxes: Sequence[Box], image: NDArray) -> list[Box]:
+        """Those with windows of one shape after each other."""
+        return sorted(boxes, key=lambda box: self._windows.around(box, image.shape[1:]).shape)
 
     def _check(self, image: NDArray) -> None:
         if image.ndim != 3 or image.shape[0] != self.card.stacked_channels or 0 in image.shape:
@@ -186,54 +198,68 @@ class Predictor:
     def _predicted(self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange) -> Iterator[tuple[Box, Tensor]]:
         """As ``boxes``, left on the device."""
         size = image.shape[1:]
-        for _, alike in groupby(boxes, key=lambda box: self._window(box, size).shape):
+        for _, alike in groupby(boxes, key=lambda box: self._windows.around(box, size).shape):
             group = list(alike)
             while group:
                 together = group[: self._room.tiles]
                 yield from self._pass(image, together, grey)
                 del group[: len(together)]
 
-    def _window(self, box: Box, size: tuple[int, ...]) -> _Window:
-        """What the network sees for a box of a slice of a size: context on every side within the slice, on its grid."""
-        y0, y1 = self._span(box.y0, box.y1, size[0])
-        x0, x1 = self._span(box.x0, box.x1, size[1])
-        return _Window(y0, x0, y1, x1)
-
-    def _span(self, start: int, end: int, length: int) -> tuple[int, int]:
-        """One side of a window, no shorter than a patch; beyond the end only of a slice that is, or what fills the grid."""
-        context, stride = self.config.context, self._stride
-        least, cells = -(-self._least // stride), -(-length // stride)
-        first = max(start - context, 0) // stride
-        last = min(max(-(-(end + context) // stride), first + least), max(cells, least))
-        return min(first, last - least) * stride, last * stride
-
     def _pass(self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange) -> Iterator[tuple[Box, Tensor]]:
-        windows = [self._window(box, image.shape[1:]) for box in boxes]
-        cut = [torch.from_numpy(grey.apply(window.cut(image))) for window in windows]
-        batch = cut[0][None] if len(cut) == 1 else torch.stack(cut)
-        with torch.inference_mode():
-            for box, window, score in zip(boxes, windows, self._scores(batch), strict=True):
-                kept = score[:, box.y0 - window.y0 : box.y1 - window.y0, box.x0 - window.x0 : box.x1 - window.x0]
-                yield box, kept.float().softmax(dim=0)
+        """Boxes with windows alike, together; part by part where memory does not hold the window of one."""
+        windows = [self._windows.around(box, image.shape[1:]) for box in boxes]
+        scores = None
+        if windows[0].area < self._room.too_large:
+            scores = self._scores(_seen(image, windows, grey))
+        if scores is not None:
+            with torch.inference_mode():
+                for box, window, score in zip(boxes, windows, scores, strict=True):
+                    kept = score[:, box.y0 - window.y0 : box.y1 - window.y0, box.x0 - window.x0 : box.x1 - window.x0]
+                    yield box, kept.float().softmax(dim=0)
+        elif len(boxes) == 1:
+            yield boxes[0], self._joined(image, boxes[0], grey)
+        else:
+            for box in boxes:
+                yield from self._pass(image, [box], grey)
 
-    def _scores(self, batch: Tensor) -> Tensor:
-        """Class scores of some windows; half as many at once from now on where the GPU has not the memory."""
+    def _joined(self, image: NDArray, box: Box, grey: normalisation.GreyRange) -> Tensor:
+        """One box from smaller ones, each with its own context, so that it comes out as from its own window."""
+        joined = torch.empty((self.classes, *box.shape), device=self.device)
+        for part, found in self._predicted(image, self._parts(box, image), grey):
+            joined[:, *part.shifted(-box.y0, -box.x0).slices] = found
+        return joined
+
+    def _parts(self, box: Box, image: NDArray) -> list[Box]:
+        """The halves or quarters of a box; an error where they are seen with no smaller a window than it is."""
+        size, side = image.shape[1:], max(box.shape)
+        window = self._windows.around(box, size)
+        parts = [part.shifted(box.y0, box.x0) for part in tile_boxes(box.shape, -(-side // 2))]
+        if side > SMALLEST_PART and max(self._windows.around(part, size).area for part in parts) < window.area:
+            return self._alike_together(parts, image)
+        self._room.too_large = math.inf  # there may be more memory when it is tried again
+        height, width = window.shape
+        raise VolumeError(
+            f"There is not enough free memory to predict {height} x {width} pixels; close other programs that use it, then try "
+            "again."
+        )
+
+    def _scores(self, batch: Tensor) -> Tensor | None:
+        """Class scores of some windows, half as many at once from now on where memory is short; None where one is too many."""
         while True:
             try:
-                with autocast(self.device):
+                with torch.inference_mode(), autocast(self.device):
                     parts = [self._averaged(part.to(self.device)) for part in batch.split(self._room.tiles)]
                     return parts[0] if len(parts) == 1 else torch.cat(parts)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if min(self._room.tiles, len(batch)) == 1:
-                    side = self.config.tile
-                    raise VolumeError(
-                        f"There is not enough free memory for one tile of {side} x {side} pixels; close other programs that "
-                        "use it, then try again."
-                    ) from error
-                self._room.tiles = -(-min(self._room.tiles, len(batch)) // 2)
+                tried = min(self._room.tiles, len(batch))
             release_memory(self.device)
+            if tried == 1:
+                if len(batch) == 1:
+                    self._room.too_large = batch.shape[-2] * batch.shape[-1]
+                return None
+            self._room.tiles = -(-tried // 2)
 
     def _averaged(self, windows: Tensor) -> Tensor:
         """Class scores, the mean over the views."""
@@ -277,6 +303,17 @@ class Predictor:
         return mask, confidence
 
 
+def _says(network: nn.Module, name: str, usual: int) -> int:
+    """A number of pixels that a network may have as an attribute."""
+    return int(getattr(network, name, usual))
+
+
+def _seen(image: NDArray, windows: Sequence[Window], grey: normalisation.GreyRange) -> Tensor:
+    """What a network is shown of a raw slice: normalised, float32 ``(windows, C, h, w)``, of windows that are alike."""
+    cut = [torch.from_numpy(grey.apply(window.cut(image))) for window in windows]
+    return cut[0][None] if len(cut) == 1 else torch.stack(cut)
+
+
 def _network(folder: Path, card: Card, state: dict[str, Tensor], own: Mapping[str, nn.Module]) -> nn.Module:
     """Built by the closed list, or given by the user; with its weights."""
     if card.architecture != Architecture.OWN:
@@ -311,31 +348,11 @@ def winners(probabilities: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass
 class _Room:
-    """How many tiles the device holds at once; one for all views of a network."""
+    """What the device holds at once; one for all views of a network."""
 
     tiles: int
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A rectangle that may reach beyond the end of the slice, half-open, in pixels."""
-
-    y0: int
-    x0: int
-    y1: int
-    x1: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.y1 - self.y0, self.x1 - self.x0
-
-    def cut(self, image: NDArray) -> NDArray:
-        """The part of ``(C, H, W)`` inside, mirrored beyond the end."""
-        if self.y1 <= image.shape[1] and self.x1 <= image.shape[2]:
-            return image[:, self.y0 : self.y1, self.x0 : self.x1]
-        rows = mirrored(np.arange(self.y0, self.y1), image.shape[1])
-        columns = mirrored(np.arange(self.x0, self.x1), image.shape[2])
-        return image[:, rows[:, None], columns]
+    too_large: float = math.inf
+    """Area in pixels of the smallest window that it did not hold by itself."""
 
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:
@@ -346,74 +363,3 @@ def ready(network: nn.Module, device: torch.device) -> nn.Module:
     if fuse is not None:
         fuse()
     return network
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Scores over all scored pixels together.
-
-    Attributes
-    ----------
-    loss
-        Mean cross-entropy in nats, or None without labelled pixels.
-    dice
-        Per class; None where the class is in neither truth nor prediction.
-    pixels
-        Labelled pixels scored.
-    counts
-        The same by true class (rows) and predicted class; None where they are not known.
-    """
-
-    loss: float | None
-    dice: tuple[float | None, ...]
-    pixels: int
-    counts: tuple[tuple[int, ...], ...] | None = None
-
-
-@freed_memory_kept()
-def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | None = None) -> Scores:
-    """Score a model on the labelled pixels of some slices, predicting no more than it takes.
-
-    Parameters
-    ----------
-    predictor
-        The model.
-    slices
-        Labels with 255 where a pixel is not scored.
-    classes
-        Classes of the labels, where there are more than the model knows: it is simply wrong about the others.
-    """
-    table = np.zeros((classes or predictor.classes,) * 2, np.int64)
-    total = 0.0
-    for one in slices:
-        label = one.label()
-        boxes = labelled_boxes(label, min(predictor.config.tile, SCORED_TILE))
-        if not boxes:
-            continue
-        image = one.image(predictor.card.neighbours)
-        for box, probabilities in predictor.boxes(image, boxes, normalisation.measure(image)):
-            truth = label[box.slices]
-            table += confusion(probabilities.argmax(axis=0).astype(np.uint8), truth, len(table))
-            total += cross_entropy(probabilities, truth)
-    pixels = int(table.sum())
-    return Scores(total / pixels if pixels else None, dice(table), pixels, tuple(map(tuple, table.tolist())))
-
-
-def cross_entropy(probabilities: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
-    """Sum in nats over the labelled pixels, of probabilities ``(K, H, W)`` against class ids ``(H, W)``."""
-    rows, columns = np.nonzero(truth != UNLABELLED)
-    ids = truth[rows, columns]
-    known = ids < len(probabilities)
-    right = np.zeros(len(ids), np.float32)  # a class that the model does not have is given no probability
-    right[known] = probabilities[ids[known], rows[known], columns[known]]
-    return float(-np.log(np.maximum(right, 1e-7), dtype=np.float64).sum())
-
-
-def labelled_boxes(label: NDArray[np.uint8], size: int) -> list[Box]:
-    """Boxes of at most ``size`` pixels, shrunk to the labelled pixels, that hold all of them."""
-    boxes = []
-    for tile in tile_boxes(label.shape, size):
-        inside = bounds(label[tile.slices] != UNLABELLED)
-        if inside is not None:
-            boxes.append(inside.shifted(tile.y0, tile.x0))
-    return boxes

@@ -36,6 +36,8 @@ class Progress:
         How far the training is by time or by epochs, whichever is further, 0 to 1; another rule may end it before.
     epochs
         Epochs done.
+    batch
+        Patches in a step of each device: fewer than were asked for where memory was too small.
     """
 
     seconds: float
@@ -47,6 +49,7 @@ class Progress:
     learning_rate: float
     share: float
     epochs: float
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class FitResult:
     seconds
         Seconds of training used, those before a resume included.
     validation_loss, validation_dice, validation_pixels, validation_counts
-        Of the checkpoint on all validation pixels, see :class:`core.predict.Scores`; None where not measured.
+        Of the checkpoint on all validation pixels, see :class:`core.scores.Scores`; None where not measured.
     steps
         Training steps, those before a resume included.
     resumed

@@ -526,8 +526,8 @@ class Project:
         network
             One of your own instead of a built-in one: scores ``(B, K, H, W)`` before softmax from images ``(B, C, H, W)``,
             grey values of mean 0 and deviation 1, ``H`` and ``W`` multiples of its whole-number attribute ``stride`` (32 if it
-            has none). It is copied; training begins with its weights. It predicts in this process from then on; elsewhere
-            after :meth:`use`.
+            has none); in ``reach`` it may say how many pixels around a place it looks at (96 if it does not). It is copied;
+            training begins with its weights. It predicts in this process from then on; elsewhere after :meth:`use`.
         """
         if network is not None:
             config = replace(config, architecture=Architecture.OWN.value)

@@ -23,7 +23,7 @@ from core.store import Store
 
 def restore(store: Store, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
     """Enter a moment as the newest round; see :meth:`core.project.Project.restore`."""
-    from core.predict import score
+    from core.scores import score
 
     source = find(store, round_, seconds)
     card, state = load(source)

@@ -33,8 +33,8 @@ from core.store import FrozenSlice, Store
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.predict import Scores
     from core.ranks import Place
+    from core.scores import Scores
     from core.train import FitResult, Progress
 
 _POINTS_OF_A_CURVE = 400
@@ -169,7 +169,7 @@ def train_round(
     network: nn.Module | None = None,
 ) -> RoundReport:
     """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
-    from core.predict import Scores
+    from core.scores import Scores
 
     if store.rounds.following() != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
@@ -310,6 +310,8 @@ class _Reporter:
         message = f"training round {self._plan.round}: {progress.seconds:.0f} of {progress.budget:.0f} s"
         if self._plan.config.epochs is not None:
             message += f", {progress.epochs:.1f} of {self._plan.config.epochs:g} epochs"
+        if progress.batch < self._plan.config.batch:
+            message += f", {progress.batch} patches at once instead of {self._plan.config.batch} (memory holds no more)"
         stop = self._handle.report(progress.share, message)
         return (self._report is not None and self._report(progress)) or stop
 
@@ -332,7 +334,7 @@ def score_rounds(
     known
         Scores on these pixels that were measured already, by round.
     """
-    from core.predict import score
+    from core.scores import score
 
     key = _pixels_key(store, revisions)
     for round_ in store.rounds.unscored(key):

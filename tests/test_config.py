@@ -52,7 +52,7 @@ def test_a_network_in_3d_needs_neighbours():
 
 def test_the_patch_fits_a_network_of_fixed_depth():
     """Whatever depth says."""
-    with pytest.raises(ValueError, match="patch is 72; with depth 2 allowed are multiples of 16"):
+    with pytest.raises(ValueError, match="patch is 72; with depth 2 allowed are multiples of 16 from 64 to 1024"):
         TrainConfig(architecture="monai-unetr", depth=2, patch=72)
 
 

@@ -17,8 +17,9 @@ from core.errors import Cancelled
 from core.feedback import MOMENTS, Feedback, Watched, affordable, due
 from core.geometry import Box
 from core.moments import Frame, Moment, MomentStore, picture
-from core.predict import Predictor, Scores
+from core.predict import Predictor
 from core.progress import Progress
+from core.scores import Scores
 from core.train import FitResult, fit
 from tests.slices import discs
 

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from core.callbacks import Clock, Validation
 from core.logs import Scalars
-from core.predict import Scores
+from core.scores import Scores
 from core.train import Progress
 from tests.test_train import NAMES, stopped, trained
 

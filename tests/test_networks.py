@@ -101,6 +101,13 @@ def test_the_stride_is_the_grid_of_the_lowest_level() -> None:
     assert UNet(**SMALL).stride == 8
 
 
+@pytest.mark.parametrize(("local", "grid", "reach"), [(0, 8, 96), (32, 8, 96), (40, 40, 120), (256, 64, 768)])
+def test_where_a_network_may_be_cut_and_how_far_it_looks(local: int, grid: int, reach: int) -> None:
+    """At the cells of its levels and of its surroundings, and as far as these go, but 96 pixels at least."""
+    network = UNet(**SMALL, local=local)
+    assert (network.grid, network.reach) == (grid, reach)
+
+
 def test_folding_the_normalisation_changes_nothing() -> None:
     """The fused network gives what the plain one gives."""
     torch.manual_seed(0)

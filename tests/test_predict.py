@@ -9,43 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from core import normalisation
-from core.checkpoints import CARD, Card, save
+from core.checkpoints import CARD, save
 from core.config import AugmentConfig, PredictConfig, TrainConfig
 from core.errors import CheckpointError, VolumeError
 from core.geometry import Box, mirrored
 from core.networks import build
-from core.predict import Predictor, cross_entropy, labelled_boxes, ready, score, winners
-from tests.slices import Drawn
+from core.networks.local import Surroundings
+from core.networks.unet import FOLD, Decoded
+from core.predict import Predictor, ready, winners
+from tests.thresholding import CARD_OF_2, NETWORK, noise, threshold
 
 CPU = torch.device("cpu")
-NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}
-CARD_OF_3 = Card("unet", NETWORK, ("a", "b", "c"), 1, normalisation.NAME, {}, 0)
-CARD_OF_2 = replace(CARD_OF_3, class_names=("dark", "bright"))
-
-
-class Threshold(nn.Module):
-    """A network of ten lines: class 1 where the normalised grey value is above 0."""
-
-    stride = 8
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor(8.0))
-
-    def forward(self, image: Tensor) -> Tensor:
-        return torch.cat([-image, image], dim=1) * self.slope
-
-
-def threshold(**config: int) -> Predictor:
-    return Predictor(ready(Threshold(), CPU), CARD_OF_2, PredictConfig(**config))
-
-
-def noise(shape: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (1, *shape), dtype=np.uint8)
+CARD_OF_3 = replace(CARD_OF_2, class_names=("a", "b", "c"))
 
 
 def random_unet(**config: int) -> Predictor:
@@ -81,6 +60,31 @@ def test_the_result_does_not_depend_on_the_tile() -> None:
     whole, *others = (random_unet(tile=tile, context=48).probabilities(image) for tile in (256, 64, 96))
     for other in others:
         assert abs(other - whole).max() < 0.02
+
+
+class Eye(Decoded):
+    """Class 1 where a pixel is brighter than its surroundings."""
+
+    def __init__(self, local: int) -> None:
+        super().__init__(depth=1, local=local)
+        self.slope = nn.Parameter(torch.tensor(3.0))
+        self.surroundings = Surroundings(local // FOLD)
+
+    def forward(self, image: Tensor) -> Tensor:
+        folded = functional.pixel_unshuffle(image, FOLD)
+        brighter = functional.pixel_shuffle(self.surroundings(folded)[:, FOLD**2 :], FOLD)
+        return torch.cat([-brighter, brighter], dim=1) * self.slope
+
+
+@pytest.mark.parametrize("local", [40, 96])
+def test_nor_where_surroundings_are_wide(local: int) -> None:
+    """Their cells lie where they do in the whole slice, and the context is as wide as they are."""
+    light = (300 * (np.arange(590) // 7 % 32 > 16)).astype(int)  # steps that a wide context has to hold
+    image = noise((5 * local + 7, 590)).astype(int) // 2 + light
+    whole, tiled = (
+        Predictor(ready(Eye(local), CPU), CARD_OF_2, PredictConfig(tile=tile)).probabilities(image) for tile in (1024, 64)
+    )
+    assert abs(tiled - whole).max() < 0.02
 
 
 class Watched(nn.Sequential):
@@ -139,6 +143,16 @@ def test_no_window_is_smaller_than_a_patch(shape: tuple[int, int], box: Box, win
     everywhere = torch.from_numpy(grey.apply(image)[None])
     expected = network(everywhere).softmax(dim=1)[0][:, *box.slices]
     np.testing.assert_allclose(found, expected.detach().numpy(), atol=0.01)
+
+
+@pytest.mark.parametrize(("reach", "window"), [(40, (96, 96)), (None, (224, 224))])
+def test_a_network_says_how_far_it_looks(reach: int | None, window: tuple[int, int]) -> None:
+    """So much context it is shown; one that does not say so the usual 96."""
+    network, image = Watched().eval(), noise((600, 600))
+    if reach is not None:
+        network.reach = reach  # type: ignore[assignment]
+    list(Predictor(network, CARD_OF_2).boxes(image, [Box(300, 300, 310, 310)], normalisation.measure(image)))
+    assert [tuple(seen.shape[2:]) for seen in network.shown] == [window]
 
 
 def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,9 +282,52 @@ def test_what_memory_holds_is_known_in_every_view(monkeypatch: pytest.MonkeyPatc
     assert set(small.asked) <= {1, 2}
 
 
-def test_a_gpu_too_small_for_one_tile_is_said() -> None:
+class Narrow(nn.Module):
+    """A device with memory for windows of so many pixels."""
+
+    stride, reach = 8, 48
+
+    def __init__(self, network: nn.Module, pixels: int) -> None:
+        super().__init__()
+        self.network, self.pixels, self.asked = network, pixels, list[int]()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """What the network says of a window that fits."""
+        self.asked.append(image.shape[2] * image.shape[3])
+        if self.asked[-1] > self.pixels:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.as_tensor(self.network(image))
+
+
+def test_a_tile_that_memory_does_not_hold_is_predicted_in_parts() -> None:
+    """The answer is the same, whole boxes come back, and a window as large is not tried again."""
+    torch.manual_seed(0)
+    image, network = noise((200, 230)), build("unet", NETWORK).eval()
+    narrow = Narrow(network, 160 * 160)
+    one = Predictor(narrow, CARD_OF_3)
+    ((box, found),) = one.tiles(image)
+    assert box == Box(0, 0, 200, 230)
+    assert abs(found - Predictor(network, CARD_OF_3).probabilities(image)).max() < 0.02
+    too_large = [pixels for pixels in narrow.asked if pixels > narrow.pixels]
+    assert sorted(set(too_large)) == sorted(too_large), "each size was tried once"
+    narrow.asked.clear()
+    one.in_turn(1).probabilities(image)
+    assert max(narrow.asked) <= narrow.pixels
+
+
+def test_memory_that_was_full_is_tried_again() -> None:
+    """Where even the smallest window did not fit, and other programs have been closed since."""
+    narrow = Narrow(build("unet", NETWORK).eval(), 0)
+    one = Predictor(narrow, CARD_OF_3)
+    with pytest.raises(VolumeError, match="not enough free memory"):
+        one.probabilities(noise((300, 300)))
+    narrow.pixels = 512 * 512
+    assert np.isfinite(one.probabilities(noise((300, 300)))).all()
+
+
+def test_a_gpu_too_small_for_the_smallest_window_is_said() -> None:
     """There is nothing left to halve."""
-    with pytest.raises(VolumeError, match="memory for one tile of 1024 x 1024 pixels"):
+    with pytest.raises(VolumeError, match="memory to predict 64 x 64 pixels"):
         Predictor(Small(nn.Conv2d(1, 2, 1), 0), CARD_OF_2).probabilities(noise((40, 40)))
 
 
@@ -318,42 +375,3 @@ def test_a_card_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, 
     """A card that names another architecture, size or normalisation is refused in one sentence."""
     with pytest.raises(CheckpointError, match=message):
         Predictor.load(stored(tmp_path / "r", **changes), device=CPU)
-
-
-def half_labelled(seed: int) -> Drawn:
-    """Truth of the thresholding network, on the right half of the slice only."""
-    image = noise((90, 140), seed)
-    mask = (image[0] > image.mean()).astype(np.uint8)
-    mask[:, :70] = 255
-    return Drawn(image, mask)
-
-
-def test_scores_count_labelled_pixels_of_all_slices() -> None:
-    """A perfect model has Dice 1 on the labelled pixels, counted over the slices together."""
-    scores = score(threshold(tile=64, context=16), [half_labelled(0), half_labelled(1)])
-    assert scores.pixels == 2 * 90 * 70
-    assert scores.loss is not None
-    assert scores.loss < 0.2
-    assert all(d is not None and d > 0.98 for d in scores.dice)
-
-
-def test_no_labelled_pixels_is_not_measured() -> None:
-    """Without labels there is no loss and no Dice, and no image is read."""
-    empty = Drawn(noise((40, 40)), np.full((40, 40), 255, np.uint8))
-    scores = score(threshold(), [empty])
-    assert (scores.loss, scores.dice, scores.pixels) == (None, (None, None), 0)
-    assert empty.reads == 0
-
-
-def test_labelled_boxes_hold_all_labels_and_little_else() -> None:
-    """Two labelled spots give two tight boxes."""
-    label = np.full((200, 200), 255, np.uint8)
-    label[10:20, 30:33], label[150, 190] = 0, 1
-    assert labelled_boxes(label, 100) == [Box(10, 30, 20, 33), Box(150, 190, 151, 191)]
-
-
-def test_cross_entropy_of_known_probabilities() -> None:
-    """Two labelled pixels of probability 1/2 and 1/4 cost ln 2 + ln 4; an impossible one costs no more than 17."""
-    probabilities = np.array([[[0.5, 0.75, 1.0]], [[0.5, 0.25, 0.0]]], np.float32)
-    assert cross_entropy(probabilities, np.array([[0, 1, 255]], np.uint8)) == pytest.approx(np.log(8))
-    assert cross_entropy(probabilities, np.array([[255, 255, 1]], np.uint8)) < 17

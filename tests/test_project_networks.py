@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,9 +154,10 @@ class Failing(nn.Module):
         return image.reshape(1, 7)
 
 
-def strided(stride: object) -> nn.Module:
+def saying(**attributes: Any) -> nn.Module:
     network = Thresholds(4)
-    network.stride = stride  # type: ignore[assignment]
+    for name, value in attributes.items():
+        setattr(network, name, value)
     return network
 
 
@@ -165,8 +167,9 @@ def strided(stride: object) -> nn.Module:
         (Failing(), r"Failing failed on two patches, a tensor of shape \(2, 1, 64, 64\) \(RuntimeError"),
         (Thresholds(7), r"gives a tensor of shape \(2, 7, 64, 64\); it must give scores of shape \(2, "),
         (nn.Identity(), "Identity gives a tensor of shape"),
-        (strided(48), "stride of .*Thresholds is 48; it must be a whole number that divides the patch of 64"),
-        (strided((2, 2)), r"stride of .*Thresholds is \(2, 2\)"),
+        (saying(stride=48), "stride of .*Thresholds is 48; it must be a whole number that divides the patch of 64"),
+        (saying(stride=(2, 2)), r"stride of .*Thresholds is \(2, 2\)"),
+        (saying(reach=1.5), "reach of .*Thresholds is 1.5; it must be a whole number, 0 or more"),
     ],
 )
 def test_a_network_that_cannot_be_trained_is_told(phantom_project: Project, network: nn.Module, message: str) -> None:

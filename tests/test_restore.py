@@ -14,10 +14,11 @@ from core.checkpoints import load, load_card
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, CheckpointError, JobError, ProjectError
 from core.labels import Role
-from core.predict import Predictor, score
+from core.predict import Predictor
 from core.project import Project
 from core.restore import nearest
 from core.rounds import Origin
+from core.scores import score
 from tests.conftest import Files
 from tests.planted import plant
 

@@ -16,10 +16,10 @@ from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, TrainingError
 from core.jobs import Handle
 from core.labels import Role
-from core.predict import Scores
 from core.progress import Progress
 from core.project import Project
 from core.retrain import Plan, _Reporter, make_plan, score_rounds
+from core.scores import Scores
 from core.work import _round
 from tests.conftest import Files
 
@@ -226,5 +226,17 @@ def test_the_curve_goes_back_with_the_training(project: Project) -> None:
     handle: Any = SimpleNamespace(report=lambda share, message: False)
     reporter = _Reporter(store, handle, plan, None)
     for seconds in (0.1, 0.4, 0.7, 0.5, 0.8):
-        reporter(Progress(seconds, 1.0, 1 + round(10 * seconds), 0.5, None, None, 0.05, seconds, 0.0))
+        reporter(Progress(seconds, 1.0, 1 + round(10 * seconds), 0.5, None, None, 0.05, seconds, 0.0, TINY.batch))
     assert [point.seconds for point in store.rounds.curve(2)] == [0.1, 0.4, 0.5, 0.8]
+
+
+def test_a_step_of_fewer_patches_than_asked_for_is_told(project: Project) -> None:
+    """While the training goes on, with the reason; a step of as many as asked for is not worth a word."""
+    told = list[str]()
+    handle: Any = SimpleNamespace(report=lambda share, message: told.append(message) is not None)
+    plan = replace(make_plan(project.store, replace(TINY, batch=4)), round=2)
+    reporter = _Reporter(project.store, handle, plan, None)
+    for batch in (4, 2):
+        reporter(Progress(0.5, 1.0, 6, 0.5, None, None, 0.05, 0.5, 0.0, batch))
+    assert "patches" not in told[0]
+    assert told[1].endswith(", 2 patches at once instead of 4 (memory holds no more)")

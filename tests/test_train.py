@@ -23,8 +23,10 @@ from core.checkpoints import CARD, load_card
 from core.config import StopRule, TrainConfig
 from core.errors import CheckpointError, TrainingError, UnderpaintError
 from core.fitting import Fitting
-from core.predict import Predictor, Scores
+from core.predict import Predictor
+from core.scores import Scores
 from core.segmenter import FINEST
+from core.threads import Threads
 from core.train import STATE, Cancelled, FitResult, Progress, fit
 from tests.slices import Drawn, discs
 
@@ -244,8 +246,10 @@ def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
     assert card.training["batch"] == 1
     assert asked[: after + 2] == [4] * (after + 1) + [2]
     assert set(asked[after + 2 :]) == {1}
-    steps = math.ceil(10 * 12 * 32**2 / 64**2 / 4)
-    assert result.steps == after + (steps - after) * 4 == asked.count(1) + after
+    epoch = 12 * 32**2 / 64**2  # steps of one patch
+    steps = after + math.ceil(10 * epoch - 4 * after)
+    assert result.steps == steps == asked.count(1) + after
+    assert card.training["epochs"] == round((4 * after + asked.count(1)) / epoch, 3)
     assert result.ended_by == StopRule.EPOCHS
 
 
@@ -257,7 +261,46 @@ def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
     )  # fmt: skip
     before = run.segmenter.epoch
     run._halve()
-    assert run.segmenter.epoch == run.reports.epoch == run.patches.epoch == 2 * before
+    assert run.segmenter.epoch == run.clock.epoch == run.patches.epoch == 2 * before
+
+
+def test_what_goes_on_beside_the_steps_is_not_timed_as_theirs(tmp_path: Path) -> None:
+    """Threads are tried by the time of steps: what times them comes before all that validates, stores and reports."""
+    run = Fitting(
+        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**QUICK), state=tmp_path / STATE,
+        report=lambda progress: False, logs=None, network=None, begins_with=None,
+    )  # fmt: skip
+    run.device = torch.device("cpu")
+    assert isinstance(run._callbacks()[0], Threads)
+
+
+def test_epochs_that_are_over_stay_counted_when_epochs_grow_longer() -> None:
+    """In the training in which they do and in one that is resumed with as many patches as before."""
+    clock = Clock(600, 20, epoch=10)
+    trainer: Any = Told()
+    trainer.global_step = 100
+    clock.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
+    clock.load_state_dict(clock.state_dict())  # as the training goes on with fewer patches
+    clock.epoch = 20
+    assert (clock.epochs_after(100), clock.epochs_after(250), clock.share(250)) == (10, 17.5, 17.5 / 20)
+    trainer.global_step = 250
+    clock.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
+    assert not trainer.should_stop
+    resumed = Clock(600, 20, epoch=10)
+    resumed.load_state_dict(clock.state_dict())
+    assert (resumed.epochs_after(250), resumed.epochs_after(275)) == (17.5, 20)
+
+
+def test_a_state_of_an_earlier_version_counts_its_epochs_alike() -> None:
+    """Those had no count of epochs; also where memory is too small for the first step since."""
+    clock = Clock(600, 20, epoch=10)
+    clock.load_state_dict({"seconds": 3.0})
+    trainer: Any = Told()
+    trainer.global_step = 100
+    clock.on_train_start(trainer, None)  # type: ignore[arg-type]
+    clock.load_state_dict(clock.state_dict())
+    clock.epoch = 20
+    assert (clock.epochs_after(100), clock.epochs_after(120)) == (10, 11)
 
 
 def _sharing(small: Small, asked: list[int]) -> Small:

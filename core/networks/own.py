@@ -22,7 +22,8 @@ def prepared(network: nn.Module, in_channels: int, classes: int, side: int) -> n
     ----------
     network
         Scores ``(B, classes, H, W)`` from images ``(B, in_channels, H, W)``, ``H`` and ``W`` multiples of its attribute
-        ``stride`` (32 if it has none). It is left as it is; its weights are where training begins.
+        ``stride`` (32 if it has none); in ``reach`` it may say how many pixels around a place it looks at. It is left as it
+        is; its weights are where training begins.
     side
         Of a training patch in pixels.
 
@@ -37,6 +38,12 @@ def prepared(network: nn.Module, in_channels: int, classes: int, side: int) -> n
         raise NetworkError(
             f"The stride of {name} is {stride!r}; it must be a whole number that divides the patch of {side} pixels, so change "
             "one of them."
+        )
+    reach = getattr(network, "reach", 0)
+    if type(reach) is not int or reach < 0:
+        raise NetworkError(
+            f"The reach of {name} is {reach!r}; it must be a whole number, 0 or more: how many pixels around a place the network "
+            "looks at."
         )
     try:
         made, tried = copy.deepcopy(network), copy.deepcopy(network)

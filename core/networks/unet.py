@@ -6,6 +6,7 @@ full resolution. After Ronneberger et al. 2015 (U-Net), He et al. 2016 (residual
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -17,6 +18,9 @@ from core.networks.local import CELLS, Surroundings
 
 FOLD = 2
 """Pixels of the image along each side of a pixel of the first level."""
+
+LEAST_REACH = 96
+"""Pixels that a network looks at around a place, whatever its surroundings; see ``docs/experiments.md``, 2026-11-27, later."""
 
 DROPPED = 2
 """Deepest levels of which channels may be dropped while training."""
@@ -106,12 +110,28 @@ class Decoded(nn.Module):
     """What the U-Nets here share: a decoder whose levels can be looked at, and a head that unfolds the finest of them.
 
     A subclass has the modules ``up``, the merges from the finest level on, and ``head``.
+
+    Parameters
+    ----------
+    depth
+        Levels below the first.
+    local
+        Deviation of the surroundings in pixels; 0 without them.
     """
 
     up: nn.ModuleList
     head: nn.Conv2d
     widths: list[int]
     """Channels of the decoder's levels, the finest first."""
+
+    def __init__(self, depth: int, local: int) -> None:
+        super().__init__()
+        self.stride = FOLD * 2**depth
+        """Height and width of an image are multiples of this."""
+        self.grid = math.lcm(self.stride, max(1, local // CELLS))
+        """Where an image that is cut out of a larger one may begin, in pixels: at the cells of levels and of the surroundings."""
+        self.reach = max(LEAST_REACH, 3 * local)
+        """Pixels around a place beyond which next to nothing changes it."""
 
     def decoded(self, image: Tensor) -> list[Tensor]:
         """The levels of the decoder, the finest first: ``(B, channels, H / 2, W / 2)``, then half as large each.
@@ -163,9 +183,8 @@ class UNet(Decoded):
     """
 
     def __init__(self, in_channels: int, classes: int, channels: int = 32, depth: int = 3, local: int = 0) -> None:
-        super().__init__()
+        super().__init__(depth, local)
         widths = [channels * 2**level for level in range(depth + 1)]
-        self.stride = FOLD * 2**depth
         self.widths = widths[:-1]
         self.stem = Stem(in_channels, widths[0], local)
         self.down = nn.ModuleList(Block(a, b) for a, b in pairwise(widths))

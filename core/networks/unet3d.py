@@ -44,13 +44,12 @@ class UNet3D(Decoded):
     """
 
     def __init__(self, in_channels: int, classes: int, channels: int, depth: int, slices: int, local: int = 0) -> None:
-        super().__init__()
+        super().__init__(depth, local)
         if slices % 2 == 0 or in_channels % slices:
             raise ValueError(f"slices is {slices}; allowed is an odd divisor of the {in_channels} channels")
         if depth < FLAT - 1 + slices // 2:
             raise ValueError(f"depth is {depth}; with {slices} slices allowed is {FLAT - 1 + slices // 2} or more")
         widths = [channels * 2**level for level in range(depth + 1)]
-        self.stride = FOLD * 2**depth
         self.widths = widths[:-1]
         self.slices = slices
         self.joining = range(FLAT, FLAT + slices // 2)

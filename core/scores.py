@@ -1,0 +1,91 @@
+"""How good a model is on labelled pixels: loss and Dice, predicting no more than it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import normalisation
+from core.config import UNLABELLED
+from core.dataset import LabelledSlice
+from core.geometry import Box, bounds, tile_boxes
+from core.memory import freed_memory_kept
+from core.metrics import confusion, dice
+from core.predict import Predictor
+
+SCORED_TILE = 512
+"""Held-back pixels lie scattered: boxes around them are cut no larger than this."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores over all scored pixels together.
+
+    Attributes
+    ----------
+    loss
+        Mean cross-entropy in nats, or None without labelled pixels.
+    dice
+        Per class; None where the class is in neither truth nor prediction.
+    pixels
+        Labelled pixels scored.
+    counts
+        The same by true class (rows) and predicted class; None where they are not known.
+    """
+
+    loss: float | None
+    dice: tuple[float | None, ...]
+    pixels: int
+    counts: tuple[tuple[int, ...], ...] | None = None
+
+
+@freed_memory_kept()
+def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | None = None) -> Scores:
+    """Score a model on the labelled pixels of some slices, predicting no more than it takes.
+
+    Parameters
+    ----------
+    predictor
+        The model.
+    slices
+        Labels with 255 where a pixel is not scored.
+    classes
+        Classes of the labels, where there are more than the model knows: it is simply wrong about the others.
+    """
+    table = np.zeros((classes or predictor.classes,) * 2, np.int64)
+    total = 0.0
+    for one in slices:
+        label = one.label()
+        boxes = labelled_boxes(label, min(predictor.config.tile, SCORED_TILE))
+        if not boxes:
+            continue
+        image = one.image(predictor.card.neighbours)
+        for box, probabilities in predictor.boxes(image, boxes, normalisation.measure(image)):
+            truth = label[box.slices]
+            table += confusion(probabilities.argmax(axis=0).astype(np.uint8), truth, len(table))
+            total += cross_entropy(probabilities, truth)
+    pixels = int(table.sum())
+    return Scores(total / pixels if pixels else None, dice(table), pixels, tuple(map(tuple, table.tolist())))
+
+
+def cross_entropy(probabilities: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
+    """Sum in nats over the labelled pixels, of probabilities ``(K, H, W)`` against class ids ``(H, W)``."""
+    rows, columns = np.nonzero(truth != UNLABELLED)
+    ids = truth[rows, columns]
+    known = ids < len(probabilities)
+    right = np.zeros(len(ids), np.float32)  # a class that the model does not have is given no probability
+    right[known] = probabilities[ids[known], rows[known], columns[known]]
+    return float(-np.log(np.maximum(right, 1e-7), dtype=np.float64).sum())
+
+
+def labelled_boxes(label: NDArray[np.uint8], size: int) -> list[Box]:
+    """Boxes of at most ``size`` pixels, shrunk to the labelled pixels, that hold all of them."""
+    boxes = []
+    for tile in tile_boxes(label.shape, size):
+        inside = bounds(label[tile.slices] != UNLABELLED)
+        if inside is not None:
+            boxes.append(inside.shifted(tile.y0, tile.x0))
+    return boxes
