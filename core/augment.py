@@ -17,8 +17,6 @@ from core.config import UNLABELLED, AugmentConfig
 from core.normalisation import LIMIT
 
 # What strength 1 means; grey values in standard deviations of their slice.
-WARPED = 0.25
-"""Share of patches that are turned by any angle and stretched."""
 STRETCH = 0.2
 """Each axis by up to this share, in either direction."""
 BEND = 3.0
@@ -61,7 +59,7 @@ def augment(
 def warp(
     images: Tensor, labels: Tensor, generator: Generator, side: int, config: AugmentConfig = AugmentConfig()
 ) -> tuple[Tensor, Tensor]:
-    """Flip and turn by right angles; turn a share of the patches by any angle, stretch and bend them."""
+    """Flip and turn by right angles; turn a share of the patches by any angle and stretch them, bend a share."""
     surplus = images.shape[-1] - side
     matrices = _matrices(len(images), generator, config, surplus=surplus > 0).to(images.device)
     grid = _grid(matrices, side, images.shape[-1])
@@ -80,7 +78,7 @@ def _matrices(number: int, generator: Generator, config: AugmentConfig, *, surpl
     flip = torch.randint(2, (number,), generator=generator) * 2.0 - 1.0
     draws = torch.rand(number, 5, generator=generator)
     turned = (draws[:, 4] < config.flips).float()
-    chosen = (draws[:, 0] < WARPED).float() * float(surplus)
+    chosen = (draws[:, 0] < config.share).float() * float(surplus)
     angle = turned * (quarter + chosen * (draws[:, 1] - 0.5) * (math.pi / 2))
     factors = torch.exp(chosen[:, None] * (draws[:, 2:4] * 2 - 1) * math.log1p(STRETCH * config.scale))
     cos, sin = torch.round(torch.cos(angle), decimals=6), torch.round(torch.sin(angle), decimals=6)

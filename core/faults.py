@@ -13,13 +13,14 @@ Nothing here is shared with ``core.phantom``, neither code nor the form of a fau
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from core.config import AugmentConfig
+from core.normalisation import LIMIT
 
 BLACK = (-4.5, -1.5)
 """Where the grey value without light is drawn from."""
@@ -31,6 +32,8 @@ STREAKS = 14
 CHARGING = 1.2
 GRAIN = 0.5
 """Shot noise of a dark slice, at most, in standard deviations of the slice at its mean grey."""
+WHITE = 3.5
+"""Where a slice that is too bright is cut off at most, in standard deviations of the slice."""
 STEP = 0.3
 CELL = 8
 """Side of the cells in which haloes are computed, in pixels."""
@@ -131,22 +134,24 @@ def exposure(images: Tensor, generator: Generator, strength: float) -> Tensor:
     """What is left of a jump in brightness once the slice is normalised, and steps of brightness inside a slice.
 
     A slice that was too bright has lost its brightest greys, one that was too dark is noisier. From some row or column on
-    the patch may be brighter or darker, as where the scan was begun anew.
+    the patch may be brighter or darker, as where the scan was begun anew. Every channel has an exposure of its own: it is one
+    slice of a stack, or one detector.
     """
-    number, side = len(images), images.shape[-1]
-    bright = torch.randint(2, (number, 1, 1, 1), generator=generator).to(images)
-    white = 3.5 - min(strength, 2.0) * 1.4 * torch.rand(number, 1, 1, 1, generator=generator).to(images)
-    grain = _draw(images, generator, 0.0, GRAIN * strength) * (1 - bright)
+    each, side = images.shape[:2], images.shape[-1]
+    bright = torch.randint(2, (*each, 1, 1), generator=generator).to(images)
+    lost = (LIMIT - WHITE) * min(strength, 1.0)  # greys above this are lost in any case
+    white = LIMIT - lost - min(strength, 2.0) * 1.4 * torch.rand(*each, 1, 1, generator=generator).to(images)
+    grain = GRAIN * strength * torch.rand(*each, 1, 1, generator=generator).to(images) * (1 - bright)
     black = _black(images, generator)
     light = ((images - black) / -black).clamp(min=0).sqrt_()  # 1 at the mean grey: shot noise grows with the root
     made = torch.addcmul(images, light, torch.randn(images.shape, generator=generator).to(images) * grain)
     made = torch.where(made > white, torch.lerp(made, white.expand_as(made), bright), made)
-    return made + _step(number, side, generator, strength).to(images)
+    return made + _step(each, side, generator, strength).to(images)
 
 
-def _step(number: int, side: int, generator: Generator, strength: float) -> Tensor:
-    """Float32 ``(N, 1, S, S)``: 0, and from some row on a constant; half of them turned to columns."""
-    first, height, turned = torch.rand(3, number, 1, 1, 1, generator=generator).unbind(0)
+def _step(each: Sequence[int], side: int, generator: Generator, strength: float) -> Tensor:
+    """Float32 ``(N, C, S, S)``: 0, and from some row on a constant; half of them turned to columns."""
+    first, height, turned = torch.rand(3, *each, 1, 1, generator=generator).unbind(0)
     rows = torch.arange(side, dtype=torch.float32)[:, None].expand(side, side)
     step = (rows >= (2 * first - 0.5) * side) * ((2 * height - 1) * (STEP * strength))  # a quarter from the first row on
     return torch.where(turned < 0.5, step, step.transpose(2, 3))

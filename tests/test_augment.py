@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-import core.augment as augment_module
 from core.augment import augment, tone, warp
 from core.config import AugmentConfig
 from core.normalisation import LIMIT
 
 STILL = AugmentConfig(**dict.fromkeys(AugmentConfig.kinds(), 0.0))
 TURNED = replace(STILL, flips=1.0)
+WARPED = AugmentConfig(share=1.0)
+"""Every patch is turned by any angle, stretched and bent."""
 
 
 def drawn(number: int = 32, side: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
@@ -51,29 +52,21 @@ def test_the_result_is_the_centre_of_a_larger_patch() -> None:
     assert (moved == 1).all()
 
 
-@pytest.fixture
-def warped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every patch is turned by any angle and stretched."""
-    monkeypatch.setattr(augment_module, "WARPED", 1.0)
-
-
-@pytest.mark.usefixtures("warped")
 def test_unlabelled_stays_unlabelled() -> None:
     """255 is never mixed into a class, nor a class made from the outside of a patch."""
     labels = torch.full((16, 24, 24), 255, dtype=torch.uint8)
     labels[:, 10:14, 10:14] = 3
-    _, moved = warp(labels[:, None].float(), labels, generator(), 24)
+    _, moved = warp(labels[:, None].float(), labels, generator(), 24, WARPED)
     assert set(moved.unique().tolist()) == {3, 255}
     filled = torch.zeros(16, 24, 24, dtype=torch.uint8)
-    _, moved = warp(filled[:, None].float(), filled, generator(), 16)
+    _, moved = warp(filled[:, None].float(), filled, generator(), 16, WARPED)
     assert set(moved.unique().tolist()) <= {0, 255}
 
 
-@pytest.mark.usefixtures("warped")
 def test_a_turned_patch_with_surplus_is_mostly_filled() -> None:
     """With a surplus of 3/8 almost no pixel of a turned patch comes from outside."""
     labels = torch.zeros(64, 88, 88, dtype=torch.uint8)
-    _, moved = warp(labels[:, None].float(), labels, generator(), 64)
+    _, moved = warp(labels[:, None].float(), labels, generator(), 64, WARPED)
     assert (moved == 255).float().mean() < 0.02
 
 
@@ -128,6 +121,15 @@ def test_every_strength_changes_patches() -> None:
         assert changed.isfinite().all()
         assert changed.abs().max() <= LIMIT
         assert (changed - images[:, :, 8:-8, 8:-8]).abs().mean() > 0.01, kind
+
+
+@pytest.mark.parametrize("kind", sorted(set(AugmentConfig.kinds()) - {"noise"}))  # half of all patches have no more noise
+def test_one_kind_alone_is_on_every_patch(kind: str) -> None:
+    """However few patches get it in training."""
+    images, labels = drawn(side=48)
+    images = 2 * (images - 2)  # bright and dark, so that whatever charges is there
+    changed, _ = augment(images, labels, generator(), 32, AugmentConfig(flips=0.1, share=0.05).alone(kind))
+    assert ((changed - images[:, :, 8:-8, 8:-8]).abs().amax(dim=(1, 2, 3)) > 1e-3).all()
 
 
 def test_one_seed_gives_one_result() -> None:

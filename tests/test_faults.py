@@ -122,6 +122,19 @@ def test_exposure_saturates_bright_slices_and_grains_dark_ones() -> None:
     assert not (grained & cut).any()
 
 
+def test_every_slice_of_a_stack_is_exposed_by_itself() -> None:
+    """One may have lost its brightest greys while the next has not, as where brightness jumps between them."""
+    ramp = torch.linspace(-3, 3.5, SIDE).expand(32, 3, SIDE, SIDE)
+    cut = (faults.exposure(ramp, generator(), 1.0).diff(dim=3).abs() < 1e-6).float().mean(dim=(2, 3)) > 0.02  # (N, C)
+    assert (cut.any(dim=1) & ~cut.all(dim=1)).sum() > 8
+
+
+def test_next_to_no_exposure_does_next_to_nothing() -> None:
+    """No grey is cut off where the strength is a hundredth."""
+    images = (2 * torch.randn(32, 1, SIDE, SIDE, generator=generator(5))).clamp(-5.5, 5.5)
+    assert (faults.exposure(images, generator(), 0.01) - images).abs().max() < 0.1
+
+
 def test_a_fault_lands_on_a_share_of_the_patches() -> None:
     """A quarter by default; the others come back untouched."""
     images = torch.randn(400, 1, 16, 16, generator=generator(5))
