@@ -13,38 +13,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from learner_cells import VOLUMES
 from page import page
 from report import Goal, Section, mean
 from sections import ROOT, Setting, run
 
-
-@dataclass(frozen=True)
-class Task:
-    """A real volume: the slices that are painted, its classes, and the Dice that two minutes should reach."""
-
-    volume: str
-    classes: tuple[str, ...]
-    slices: tuple[int, ...]
-    goals: Mapping[str, float]
-
-
-TASKS = (
-    Task(
-        "vnc",
-        ("intracellular", "membrane", "mitochondria", "synapse", "glia"),
-        (2, 9, 16),
-        {"mitochondria": 0.88, "membrane": 0.80},
-    ),
-    Task("lucchi", ("background", "mitochondria"), (20, 64, 108), {"mitochondria": 0.90}),
-)
-SECONDS = 120
+SECONDS = 120.0
 FASTEST_ENOUGH = 4.0  # megapixels per second
 GROWTH_ALLOWED = 1.1
 
@@ -62,25 +43,32 @@ def underpaint(workspace: Path, *arguments: object) -> dict[str, Any]:
 
 def learn(setting: Setting) -> Section:
     """Dice per class on all other slices after training on three."""
-    seconds = 10 if setting.quick else SECONDS
+    seconds = 10.0 if setting.quick else SECONDS
     rows, goals = [], []
-    for task in TASKS:
-        folder = setting.volumes / task.volume
-        start_project(setting.scratch, task.volume, folder, task.classes)
-        labels, listed = folder / "labels.tif", ",".join(map(str, task.slices))
-        underpaint(setting.scratch, "labels", "import", task.volume, labels, "--slices", listed)
-        scores = [learn_once(setting.scratch, task.volume, labels, seconds, seed) for seed in range(setting.seeds)]
-        for name in task.classes:
-            found = [score[name] for score in scores]
+    for name, volume in VOLUMES.items():
+        labels, listed = painted(setting, name)
+        scores = [learn_once(setting.scratch, name, labels, seconds, seed) for seed in range(setting.seeds)]
+        wanted = volume.goals[SECONDS]
+        for class_ in volume.classes:
+            found = [score[class_] for score in scores]
             measured = [value for value in found if value is not None]
-            rows.append((task.volume, listed, name, mean(found), min(measured, default=None), task.goals.get(name)))
-        for name, goal in task.goals.items():
-            value = mean([score[name] for score in scores])
-            reached = None if setting.quick or value is None else value >= goal
-            goals.append(Goal(f"{task.volume} {name} Dice >= {goal} after {SECONDS} s", value, reached))
-    sentence = f"Dice on the slices not painted, {seconds} s of training from random weights, {setting.seeds} seed(s)"
-    columns = ("volume", "painted slices", "class", "Dice, mean", "Dice, worst seed", f"goal after {SECONDS} s")
+            rows.append((name, listed, class_, mean(found), min(measured, default=None), wanted.get(class_)))
+            if class_ in wanted:
+                value, goal = mean(found), wanted[class_]
+                reached = None if setting.quick or value is None else value >= goal
+                goals.append(Goal(f"{name} {class_} Dice >= {goal} after {SECONDS:g} s", value, reached))
+    sentence = f"Dice on the slices not painted, {seconds:g} s of training from random weights, {setting.seeds} seed(s)"
+    columns = ("volume", "painted slices", "class", "Dice, mean", "Dice, worst seed", f"goal after {SECONDS:g} s")
     return Section("learn", sentence, columns, tuple(rows), tuple(goals))
+
+
+def painted(setting: Setting, name: str) -> tuple[Path, str]:
+    """Make a project of a real volume with its slices painted; the truth, and which slices these are."""
+    volume, folder = VOLUMES[name], setting.volumes / name
+    start_project(setting.scratch, name, folder, volume.classes)
+    labels, listed = folder / "labels.tif", ",".join(map(str, volume.painted))
+    underpaint(setting.scratch, "labels", "import", name, labels, "--slices", listed)
+    return labels, listed
 
 
 def start_project(workspace: Path, name: str, folder: Path, classes: tuple[str, ...]) -> None:
@@ -100,21 +88,19 @@ def learn_once(workspace: Path, name: str, truth: Path, seconds: float, seed: in
 
 def speed(setting: Setting) -> Section:
     """Megapixels predicted per second on a real volume."""
-    task, folder = TASKS[0], setting.volumes / TASKS[0].volume
-    start_project(setting.scratch, task.volume, folder, task.classes)
-    listed = ",".join(map(str, task.slices))
-    underpaint(setting.scratch, "labels", "import", task.volume, folder / "labels.tif", "--slices", listed)
-    underpaint(setting.scratch, "train", task.volume, "--seconds", 5)
+    name = "vnc"
+    painted(setting, name)
+    underpaint(setting.scratch, "train", name, "--seconds", 5)
     runs = [
-        underpaint(setting.scratch, "predict", task.volume, setting.scratch / f"{number}.tif")
+        underpaint(setting.scratch, "predict", name, setting.scratch / f"{number}.tif")
         for number in range(2 if setting.quick else 5)
     ]
     rates = sorted(run["megapixels_per_second"] for run in runs)
     middle = rates[len(rates) // 2]
-    sentence = f"`predict` of all {runs[0]['slices']} slices of {task.volume} to a TIFF, {len(runs)} runs, written and read"
+    sentence = f"`predict` of all {runs[0]['slices']} slices of {name} to a TIFF, {len(runs)} runs, written and read"
     goal = Goal(f"prediction >= {FASTEST_ENOUGH:g} megapixels/s", middle, middle >= FASTEST_ENOUGH)
     columns = ("volume", "slices", "megapixels/s, median", "slowest", "fastest", "peak MiB")
-    row = (task.volume, runs[0]["slices"], middle, rates[0], rates[-1], max(run["peak_memory_mb"] for run in runs))
+    row = (name, runs[0]["slices"], middle, rates[0], rates[-1], max(run["peak_memory_mb"] for run in runs))
     return Section("speed", sentence, columns, (row,), (goal,))
 
 
