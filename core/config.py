@@ -226,7 +226,8 @@ class TrainConfig(_Checked):
         if self.architecture.startswith("monai"):
             grid = max(grid, 16)  # of those whose depth is fixed
         if self.patch % grid or self.patch < 2 * grid:
-            allowed = f"multiples of {grid} from {max(2 * grid, 64)} to 1024"
+            least, most = (setting(type(self), "patch", kind) for kind in ("at_least", "at_most"))
+            allowed = f"multiples of {grid} from {max(2 * grid, least)} to {most}"
             raise ValueError(f"patch is {self.patch}; with depth {self.depth} allowed are {allowed}.")
 
     @property

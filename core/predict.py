@@ -28,7 +28,7 @@ from core.hardware import autocast, channels_last, choose_device, is_out_of_memo
 from core.memory import freed_memory_kept
 from core.networks import build
 from core.networks.own import loaded
-from core.networks.unet import Decoded
+from core.networks.unet import LEAST_REACH, Decoded
 from core.windows import Window, Windows
 
 TILES_AT_ONCE = {"cuda": 8}
@@ -39,9 +39,6 @@ STRIDE = 32
 
 SMALLEST_PART = 64
 """Pixels on a side: what is no larger is not cut in parts where memory does not hold it."""
-
-REACH = 96
-"""Of a network that does not say how many pixels around a place it looks at, those beyond of which change next to nothing."""
 
 VIEWS_ALONE = 2
 """Of slices that are not averaged with others; see ``docs/experiments.md``, 2026-11-27, few views of a slice."""
@@ -69,7 +66,7 @@ class Predictor:
         self.device = next(network.parameters()).device
         self._network = network
         self._room = _Room(TILES_AT_ONCE.get(self.device.type, 1))
-        stride, reach = _says(network, "stride", STRIDE), _says(network, "reach", REACH)
+        stride, reach = _says(network, "stride", STRIDE), _says(network, "reach", LEAST_REACH)
         self._windows = Windows(
             stride=stride,
             grid=network.grid if isinstance(network, Decoded) else stride,

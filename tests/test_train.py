@@ -253,12 +253,17 @@ def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
     assert result.ended_by == StopRule.EPOCHS
 
 
-def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
-    """For what is told, and for what hangs on how often the labels were seen."""
-    run = Fitting(
-        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**(QUICK | {"batch": 4})), state=tmp_path / STATE,
+def begun(folder: Path, **config: Any) -> Fitting:
+    """The parts of a training of a drawn slice, put together and not at work yet."""
+    return Fitting(
+        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**(QUICK | config)), state=folder / STATE,
         report=lambda progress: False, logs=None, network=None, begins_with=None,
     )  # fmt: skip
+
+
+def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
+    """For what is told, and for what hangs on how often the labels were seen."""
+    run = begun(tmp_path, batch=4)
     before = run.segmenter.epoch
     run._halve()
     assert run.segmenter.epoch == run.clock.epoch == run.patches.epoch == 2 * before
@@ -266,10 +271,7 @@ def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
 
 def test_what_goes_on_beside_the_steps_is_not_timed_as_theirs(tmp_path: Path) -> None:
     """Threads are tried by the time of steps: what times them comes before all that validates, stores and reports."""
-    run = Fitting(
-        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**QUICK), state=tmp_path / STATE,
-        report=lambda progress: False, logs=None, network=None, begins_with=None,
-    )  # fmt: skip
+    run = begun(tmp_path)
     run.device = torch.device("cpu")
     assert isinstance(run._callbacks()[0], Threads)
 

@@ -20,7 +20,8 @@ FOLD = 2
 """Pixels of the image along each side of a pixel of the first level."""
 
 LEAST_REACH = 96
-"""Pixels that a network looks at around a place, whatever its surroundings; see ``docs/experiments.md``, 2026-11-27, later."""
+"""Pixels that a network looks at around a place, whatever its surroundings, and so does one that does not say how many; see
+``docs/experiments.md``, 2026-11-27, later."""
 
 DROPPED = 2
 """Deepest levels of which channels may be dropped while training."""
