@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from report import commit, machine
 
 Key = tuple[Any, ...]
 
@@ -43,3 +45,9 @@ class Results:
             cut = self._path.exists() and not self._path.read_bytes().endswith(b"\n") and self._path.stat().st_size > 0
             with self._path.open("a", encoding="utf-8") as file:
                 file.write("\n" * cut + json.dumps(row, allow_nan=False) + "\n")
+
+    def known(self, key: Key, measure: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """What a cell gave; measured now if it is not known, and kept with machine and commit."""
+        if key not in self.rows:
+            self.add(key, {"machine": machine(), "commit": commit(), **measure()})
+        return self.rows[key]

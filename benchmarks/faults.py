@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,23 +29,13 @@ import numpy as np  # noqa: E402
 import tifffile  # noqa: E402
 import torch  # noqa: E402
 from cells import Results  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-from report import Goal, Report, Section, commit, machine, mean  # noqa: E402
+from one_thread import Slice, predictor, score, train  # noqa: E402
+from report import Goal, Report, Section, mean  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 from sections import parser  # noqa: E402
-from torch import nn  # noqa: E402
 
-from core import normalisation  # noqa: E402
-from core.augment import augment  # noqa: E402
-from core.checkpoints import Card  # noqa: E402
-from core.config import Architecture, AugmentConfig, TrainConfig  # noqa: E402
-from core.dataset import Patches, drawn_side  # noqa: E402
-from core.hardware import autocast  # noqa: E402
-from core.metrics import confusion, dice  # noqa: E402
-from core.networks import arguments, build  # noqa: E402
+from core.config import AugmentConfig, TrainConfig  # noqa: E402
 from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
-from core.predict import Predictor, ready  # noqa: E402
-from core.segmenter import Segmenter  # noqa: E402
 
 SECONDS, QUICK_SECONDS = 240.0, 5.0
 """Of one thread: 240 are what two minutes on two cores give."""
@@ -79,23 +68,6 @@ LEARNERS = {
     "plain, surroundings": Learner(_PLAIN, local=TrainConfig.local),
     "full": Learner(AugmentConfig(), local=TrainConfig.local),
 }
-
-
-@dataclass(frozen=True)
-class Slice:
-    """A painted slice as training reads it."""
-
-    grey: NDArray[Any]
-    truth: NDArray[np.uint8]
-    weight: float = 1.0
-
-    def image(self, neighbours: int = 0) -> NDArray:
-        """``(1, H, W)``."""
-        return self.grey[None]
-
-    def label(self) -> NDArray:
-        """``(H, W)`` uint8."""
-        return self.truth
 
 
 @dataclass(frozen=True)
@@ -158,66 +130,22 @@ class Cell:
 
 def measure(cell: Cell, folder: Path) -> dict[str, Any]:
     """Train one cell and score it on its volume in every state: Dice, steps, milliseconds of augmentation a step."""
-    volume, prepare = VOLUMES[cell.volume], flattened if LEARNERS[cell.learner].flat else _as_it_is
+    volume, learner = VOLUMES[cell.volume], LEARNERS[cell.learner]
+    prepare = flattened if learner.flat else _as_it_is
     slices = read(cell.volume, cell.state, folder)
-    network, facts = train([prepare(slices(z)) for z in volume.painted], len(volume.classes), cell)
-    card = Card(Architecture.UNET, {}, volume.classes, 1, normalisation.NAME, {}, cell.seed)
-    predictor = Predictor(ready(network, torch.device("cpu")), card)
+    config = TrainConfig(seed=cell.seed, seconds=cell.seconds, augment=learner.augment, local=learner.local)
+    network, facts = train([prepare(slices(z)) for z in volume.painted], len(volume.classes), config)
+    trained = predictor(network, volume.classes, cell.seed)
     found = {}
     for state in volume.states:
         there = read(cell.volume, state, folder)
-        found[state] = score(predictor, volume, lambda z, there=there: prepare(there(z)))
+        found[state] = score(trained, volume.scored, lambda z, there=there: prepare(there(z)))
+    print(*cell.key[:-1], found, file=sys.stderr, flush=True)
     return {**facts, "dice": found}
 
 
 def _as_it_is(one: Slice) -> Slice:
     return one
-
-
-def score(predictor: Predictor, volume: Volume, slices: Callable[[int], Slice]) -> dict[str, float | None]:
-    """Dice of every class over all scored slices."""
-    counts = np.zeros((len(volume.classes),) * 2, np.int64)
-    for z in volume.scored:
-        one = slices(z)
-        counts += confusion(predictor.labels(one.image())[0], one.truth, len(volume.classes))
-    return dict(zip(volume.classes, dice(counts), strict=True))
-
-
-def train(painted: Sequence[Slice], classes: int, cell: Cell) -> tuple[nn.Module, dict[str, Any]]:
-    """Train as ``core.train`` does, by the seconds of the processor; the averaged network and what it cost."""
-    learner = LEARNERS[cell.learner]
-    config = TrainConfig(seed=cell.seed, seconds=cell.seconds, augment=learner.augment, local=learner.local)
-    torch.manual_seed(cell.seed)
-    patches = Patches(painted, classes, side=drawn_side(config.patch), inner=config.patch, batch=config.batch, seed=cell.seed)
-    network = build(Architecture.UNET, arguments(config, 1, classes))
-    module = Segmenter(network, config, patches.counts, patches.epoch)
-    optimiser = module.configure_optimizers()
-    began, step, augmenting = time.process_time(), 0, 0.0
-    while (used := time.process_time() - began) < cell.seconds:
-        module.share_used = used / cell.seconds
-        module.set_rates(step)
-        images, labels = patches.draw(step)
-        before = time.process_time()
-        generator = torch.Generator().manual_seed(cell.seed * 1_000_003 + step)
-        batch = augment(images, labels, generator, config.patch, config.augment)
-        augmenting += time.process_time() - before
-        with autocast(torch.device("cpu")):
-            loss = module.training_step(batch, step)["loss"]
-        loss.backward()
-        module.configure_gradient_clipping(optimiser)
-        optimiser.step()
-        optimiser.zero_grad()
-        module.average.update_parameters(module.network)
-        step += 1
-    return module.average.module, {"steps": step, "augment_ms": 1000 * augmenting / step}
-
-
-def known(results: Results, cell: Cell, folder: Path) -> dict[str, Any]:
-    """What the cell gave; measured now if it is not known."""
-    if cell.key not in results.rows:
-        results.add(cell.key, {"machine": machine(), "commit": commit(), **measure(cell, folder)})
-        print(*cell.key[:-1], results.rows[cell.key]["dice"], file=sys.stderr, flush=True)
-    return results.rows[cell.key]
 
 
 Found = dict[tuple[str, str, str], list[float]]
@@ -227,9 +155,13 @@ Found = dict[tuple[str, str, str], list[float]]
 def section(name: str, learners: Sequence[str], seconds: float, seeds: int, folder: Path, results: Results) -> Section:
     """Every learner on one volume, painted in every state and scored in every state."""
     volume, found, rows = VOLUMES[name], Found(), []
+
+    def known(cell: Cell) -> dict[str, Any]:
+        return results.known(cell.key, lambda: measure(cell, folder))
+
     for state in volume.states:
         for learner in learners:
-            cells = [known(results, Cell(name, state, learner, seconds, seed), folder) for seed in range(seeds)]
+            cells = [known(Cell(name, state, learner, seconds, seed)) for seed in range(seeds)]
             for there in volume.states:
                 found[state, learner, there] = [mean(list(cell["dice"][there].values())[1:]) or 0.0 for cell in cells]
             own = found[state, learner, state]

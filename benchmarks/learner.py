@@ -27,7 +27,7 @@ import tifffile
 from cells import Results
 from learner_cells import LEARNERS, VOLUMES, Cell, Volume
 from learner_report import compared, faster, plot, time_to
-from report import Report, commit, machine
+from report import Report
 from sections import parser
 
 HERE = Path(__file__).resolve().parent
@@ -157,11 +157,8 @@ def main() -> None:
     begun = chosen.results.with_suffix(".begun") if chosen.results is not None else None
     cells = held(results) if chosen.measured else list(planned(chosen, pythons))
     for cell in cells:
-        if cell.key not in results.rows:
-            python = pythons[LEARNERS[cell.learner].environment] or sys.executable
-            results.add(
-                cell.key, {"machine": machine(), "commit": commit(), **measure(cell, chosen.volumes / cell.volume, python, begun)}
-            )
+        python = pythons[LEARNERS[cell.learner].environment] or sys.executable
+        results.known(cell.key, lambda cell=cell, python=python: measure(cell, chosen.volumes / cell.volume, python, begun))
     report = Report(chosen.quick, chosen.seeds)
     for volume in dict.fromkeys(cell.volume for cell in cells):
         report.sections.extend(tell(results, cells, volume) for tell in (compared, time_to, faster))

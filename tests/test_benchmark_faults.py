@@ -35,18 +35,16 @@ def test_flattening_takes_a_shadow_away() -> None:
     assert flat[:60].std() == pytest.approx(flat[-60:].std(), rel=0.2)
 
 
-def test_a_cell_is_trained_scored_and_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scored in every state of its volume; with other strengths it is another cell."""
+def test_a_cell_is_trained_and_scored_in_every_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On its volume painted in its own state; with other strengths it is another cell."""
     small = replace(VOLUMES["phantom"], painted=(5,), scored=(9,), states=("clean", "faults"))
     monkeypatch.setitem(benchmark.VOLUMES, "phantom", small)
-    measured = benchmark.known(Results(tmp_path / "r.jsonl"), CELL, tmp_path)
+    measured = benchmark.measure(CELL, tmp_path)
     assert measured["steps"] >= 1
     assert measured["dice"].keys() == {"clean", "faults"}
-    monkeypatch.setattr(benchmark, "measure", None)  # nothing is measured any more
-    assert benchmark.known(Results(tmp_path / "r.jsonl"), CELL, tmp_path)["dice"] == measured["dice"]
+    key = CELL.key
     monkeypatch.setitem(benchmark.LEARNERS, "plain", benchmark.LEARNERS["full"])
-    with pytest.raises(TypeError):
-        benchmark.known(Results(tmp_path / "r.jsonl"), CELL, tmp_path)
+    assert CELL.key != key
 
 
 def test_goals_compare_the_last_learner_with_clean_and_with_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,12 +56,12 @@ def test_goals_compare_the_last_learner_with_clean_and_with_the_first(tmp_path: 
         ("faults", "full"): (0.7, 0.87),
     }
 
-    def known(_: Results, cell: Cell, folder: Path) -> dict[str, object]:
+    def measured(cell: Cell, folder: Path) -> dict[str, object]:
         clean, faulty = scores[cell.state, cell.learner]
         dice = {"clean": {"matrix": 1.0, "pore": clean}, "faults": {"matrix": 1.0, "pore": faulty}}
         return {"dice": dice, "steps": 1, "augment_ms": 1.0}
 
     monkeypatch.setitem(benchmark.VOLUMES, "phantom", replace(VOLUMES["phantom"], states=("clean", "faults")))
-    monkeypatch.setattr(benchmark, "known", known)
+    monkeypatch.setattr(benchmark, "measure", measured)
     made = section("phantom", ("plain", "full"), 1.0, 1, tmp_path, Results(None))
     assert [(round(goal.value, 6), goal.reached) for goal in made.goals] == [(0.03, False), (0.2, True), (0.02, True)]

@@ -48,6 +48,20 @@ def test_measured_cells_are_found_again(tmp_path: Path) -> None:
     assert Cell("underpaint", "vnc", 120.0, 1).key not in again.rows
 
 
+def test_what_is_known_is_not_measured_again(tmp_path: Path) -> None:
+    """A cell is measured once, and kept with the machine and the commit."""
+    measured: list[str] = []
+
+    def measure() -> dict[str, Any]:
+        measured.append("once")
+        return FACTS
+
+    first = Results(tmp_path / "r.jsonl").known(CELL.key, measure)
+    assert first.keys() >= {"machine", "commit", "dice"}
+    assert Results(tmp_path / "r.jsonl").known(CELL.key, measure) == first
+    assert measured == ["once"]
+
+
 def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
     """A kill in the middle of a line costs that cell only; the next one has a line of its own."""
     path = tmp_path / "r.jsonl"
