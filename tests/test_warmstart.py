@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,11 @@ from core.config import InitialWeights, TrainConfig
 from core.errors import TrainingError
 from core.fitting import Fitting
 from core.hardware import choose_device
+from core.metrics import confusion, dice
 from core.networks import arguments, build
+from core.predict import Predictor
 from core.warmstart import inherit
-from tests.slices import discs
+from tests.slices import Drawn, discs
 from tests.test_train import NAMES, QUICK, Payload, stopped, trained
 
 
@@ -29,6 +32,14 @@ def fitting(folder: Path, begins_with: Path | None) -> Fitting:
         [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**QUICK), state=folder / "last.ckpt",
         report=lambda progress: False, logs=None, network=None, begins_with=begins_with,
     )  # fmt: skip
+
+
+def banded(seed: int) -> Drawn:
+    """Wide bands as bright as discs are, all of it grey (class 0)."""
+    slice_ = discs(seed)
+    bright = np.arange(slice_.mask.shape[0]) // 32 % 2 == 1
+    grey = np.where(bright[:, None], 190.0, 120.0) + np.random.default_rng(seed).normal(0, 8, slice_.mask.shape)
+    return Drawn(grey.clip(0, 255).astype(np.uint8)[None], np.zeros_like(slice_.mask))
 
 
 ONE_STEP: dict[str, Any] = {"seconds": 600.0, "epochs": 0.01, "learning_rate": 1e-6}
@@ -193,6 +204,27 @@ def test_a_checkpoint_that_cannot_be_used_does_not_fail_the_training(before: Pat
     new = weights(result.checkpoint)
     assert same(new, {name: drawn[name] for name in new})
     assert not same(new, weights(other))
+
+
+@pytest.mark.timeout(180)
+def test_what_the_first_slice_taught_is_not_forgotten(tmp_path: Path) -> None:
+    """A second slice without discs, whose wide bright bands are grey, would take them from the network if it stood alone."""
+    unseen, bands = discs(7), banded(3)
+
+    def found(checkpoint: Path) -> tuple[float, float]:
+        """Dice of discs where there are some, and the share of the bands that is called discs."""
+        predictor = Predictor.load(checkpoint)
+        counts = confusion(predictor.labels(unseen.pixels)[0], unseen.mask, len(NAMES))
+        return dice(counts)[1] or 0.0, float((predictor.labels(bands.pixels)[0] == 1).mean())
+
+    settings: dict[str, Any] = {"seconds": 600.0, "channels": 8, "batch": 4}
+    first = trained(tmp_path / "round-001", epochs=133, **settings).checkpoint
+    both = [discs(0), bands]
+    second = trained(tmp_path / "round-002", both, epochs=133, begins_with=first, **settings).checkpoint
+    (discs_before, bands_before), (discs_after, bands_after) = found(first), found(second)
+    assert bands_before > 0.05  # there is something to learn, which is at odds with what was learnt
+    assert bands_after < bands_before / 4
+    assert discs_after > discs_before - 0.05
 
 
 def test_a_resume_gives_the_same_as_no_interruption(before: Path, tmp_path: Path) -> None:
