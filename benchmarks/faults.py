@@ -66,6 +66,7 @@ LEARNERS = {
     "tones": Learner(AugmentConfig(**_NO_FAULTS)),
     "augmented": Learner(AugmentConfig()),
     "plain, surroundings": Learner(_PLAIN, local=TrainConfig.local),
+    "full, noise 2": Learner(AugmentConfig(noise=2), local=TrainConfig.local),
     "full": Learner(AugmentConfig(), local=TrainConfig.local),
 }
 
