@@ -28,7 +28,7 @@ import torch  # noqa: E402
 from cells import Results  # noqa: E402
 from one_thread import Slice, predictor, score, train  # noqa: E402
 from report import Report, Section, mean  # noqa: E402
-from sections import parser  # noqa: E402
+from sections import named, parser  # noqa: E402
 
 from core.config import TrainConfig  # noqa: E402
 from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
@@ -143,7 +143,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     options = parser(__doc__, f"{QUICK_SECONDS:g} s for each training, one volume; says so in its output")
     options.add_argument("--seconds", type=float, default=SECONDS, help="processor seconds of a training")
-    options.add_argument("--choices", default=";".join(CHOICES), help="separated by semicolons")
+    options.add_argument("--choices", type=named("choice", CHOICES, ";"), default=tuple(CHOICES), help="separated by semicolons")
     options.add_argument("--results", type=Path, help="file of measured cells, carried on")
     options.add_argument("--only", choices=VARIANTS, help="one volume")
     return options.parse_args()
@@ -157,7 +157,7 @@ def main() -> None:
     names = [chosen.only] if chosen.only else ["fine"] if chosen.quick else list(VARIANTS)
     seconds = QUICK_SECONDS if chosen.quick else chosen.seconds
     for name in names:
-        report.sections.append(section(name, chosen.choices.split(";"), seconds, chosen.seeds, results))
+        report.sections.append(section(name, chosen.choices, seconds, chosen.seeds, results))
     report.tell(as_json=chosen.json)
 
 

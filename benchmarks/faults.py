@@ -32,7 +32,7 @@ from cells import Results  # noqa: E402
 from one_thread import Slice, predictor, score, train  # noqa: E402
 from report import Goal, Report, Section, mean  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
-from sections import parser  # noqa: E402
+from sections import named, parser  # noqa: E402
 
 from core.config import AugmentConfig, TrainConfig  # noqa: E402
 from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
@@ -196,8 +196,9 @@ def parse() -> argparse.Namespace:
     options = parser(__doc__, "a few seconds for each training, the phantom only")
     options.add_argument("--seconds", type=float, default=SECONDS, help="processor seconds of a training")
     options.add_argument(
-        "--learners", default="plain;augmented;full", help="separated by semicolons; the goals are about the last"
-    )
+        "--learners", type=named("learner", LEARNERS, ";"), default=("plain", "augmented", "full"),
+        help="separated by semicolons; the goals are about the last",
+    )  # fmt: skip
     options.add_argument("--results", type=Path, help="file of measured cells, carried on")
     options.add_argument("--only", choices=VOLUMES, help="one volume")
     return options.parse_args()
@@ -211,7 +212,7 @@ def main() -> None:
     names = [chosen.only] if chosen.only else ["phantom"] if chosen.quick else list(VOLUMES)
     seconds = QUICK_SECONDS if chosen.quick else chosen.seconds
     for name in names:
-        report.sections.append(section(name, chosen.learners.split(";"), seconds, chosen.seeds, chosen.volumes, results))
+        report.sections.append(section(name, chosen.learners, seconds, chosen.seeds, chosen.volumes, results))
     report.tell(as_json=chosen.json)
 
 

@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from cells import Results
 from learner_cells import LEARNERS, VOLUMES, Cell, Volume
 from learner_report import compared, faster, plot, time_to
 from report import Report
-from sections import parser
+from sections import named, parser
 
 HERE = Path(__file__).resolve().parent
 SECONDS, QUICK_SECONDS = 120.0, 5.0
@@ -101,19 +101,6 @@ def planned(chosen: argparse.Namespace, pythons: Mapping[str, str | None]) -> It
 def held(results: Results) -> list[Cell]:
     """The cells that were measured, in their order."""
     return [Cell(learner, volume, seconds or 0.0, seed) for learner, volume, seconds, seed in results.rows]
-
-
-def named(kind: str, known: Mapping[str, Any]) -> Callable[[str], tuple[str, ...]]:
-    """A reader of names separated by commas, which knows those there are."""
-
-    def read(text: str) -> tuple[str, ...]:
-        names = tuple(text.split(","))
-        unknown = sorted(set(names) - known.keys())
-        if unknown:
-            raise argparse.ArgumentTypeError(f"no {kind} {', '.join(unknown)}; there are {', '.join(known)}")
-        return names
-
-    return read
 
 
 learners, volumes = named("learner", LEARNERS), named("volume", VOLUMES)

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,19 @@ def parser(description: str | None, quick: str) -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=int, default=1, help="repeat what is random with so many seeds")
     made.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     return made
+
+
+def named(kind: str, known: Iterable[str], separator: str = ",") -> Callable[[str], tuple[str, ...]]:
+    """A reader of names, which knows those there are."""
+
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(separator))
+        unknown = sorted(set(names).difference(known))
+        if unknown:
+            raise argparse.ArgumentTypeError(f"no {kind} {', '.join(unknown)}; there are {f'{separator} '.join(known)}")
+        return names
+
+    return read
 
 
 def _folder(text: str) -> Path:
