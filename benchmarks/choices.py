@@ -26,8 +26,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 
 import torch  # noqa: E402
 from cells import Results  # noqa: E402
-from one_thread import Slice, predictor, score, train  # noqa: E402
-from report import Report, Section, mean  # noqa: E402
+from one_thread import Slice, mean_dice, predictor, run, score, train  # noqa: E402
+from report import Section, mean  # noqa: E402
 from sections import named, parser  # noqa: E402
 
 from core.config import TrainConfig  # noqa: E402
@@ -120,13 +120,11 @@ def section(variant: str, choices: Sequence[str], seconds: float, seeds: int, re
     rows, usual = [], known(DEFAULTS)
     for choice in choices:
         cells = known(choice)
-        lost = [_mean_dice(default) - _mean_dice(cell) for default, cell in zip(usual, cells, strict=True)]
+        one_view, two_views = ([mean_dice(cell["dice"][views]) for cell in cells] for views in ("1", "2"))
+        lost = [mean_dice(default["dice"]["1"]) - own for default, own in zip(usual, one_view, strict=True)]
         by_class = [mean([cell["dice"]["1"][name] for cell in cells]) for name in CLASS_NAMES[1:]]
-        two_views = mean([_mean_dice(cell, "2") for cell in cells])
         steps = mean([cell["steps"] for cell in cells])
-        rows.append(
-            (choice, mean([_mean_dice(cell) for cell in cells]), *by_class, two_views, mean(lost), min(lost), max(lost), steps)
-        )
+        rows.append((choice, mean(one_view), *by_class, mean(two_views), mean(lost), min(lost), max(lost), steps))
     sentence = (
         f"mean Dice of all classes but the first on slices {SCORED}, painted {PAINTED}, {seconds:g} s of one thread, "
         f"{seeds} seed(s); lost against the defaults, seed by seed"
@@ -135,30 +133,15 @@ def section(variant: str, choices: Sequence[str], seconds: float, seeds: int, re
     return Section(variant, sentence, columns, tuple(rows))
 
 
-def _mean_dice(cell: Mapping[str, Any], views: str = "1") -> float:
-    return mean(list(cell["dice"][views].values())[1:]) or 0.0
-
-
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    options = parser(__doc__, f"{QUICK_SECONDS:g} s for each training, one volume; says so in its output")
-    options.add_argument("--seconds", type=float, default=SECONDS, help="processor seconds of a training")
-    options.add_argument("--choices", type=named("choice", CHOICES, ";"), default=tuple(CHOICES), help="separated by semicolons")
-    options.add_argument("--results", type=Path, help="file of measured cells, carried on")
-    options.add_argument("--only", choices=VARIANTS, help="one volume")
-    return options.parse_args()
-
-
 def main() -> None:
     """Measure the volumes asked for and print what was found."""
-    chosen = parse()
-    torch.set_num_threads(1)
-    report, results = Report(chosen.quick, chosen.seeds), Results(chosen.results)
-    names = [chosen.only] if chosen.only else ["fine"] if chosen.quick else list(VARIANTS)
-    seconds = QUICK_SECONDS if chosen.quick else chosen.seconds
-    for name in names:
-        report.sections.append(section(name, chosen.choices, seconds, chosen.seeds, results))
-    report.tell(as_json=chosen.json)
+    options = parser(__doc__, f"{QUICK_SECONDS:g} s for each training, one volume; says so in its output")
+    options.add_argument("--choices", type=named("choice", CHOICES, ";"), default=tuple(CHOICES), help="separated by semicolons")
+
+    def told(variant: str, seconds: float, chosen: argparse.Namespace, results: Results) -> Section:
+        return section(variant, chosen.choices, seconds, chosen.seeds, results)
+
+    run(options, tuple(VARIANTS), "fine", (SECONDS, QUICK_SECONDS), told)
 
 
 if __name__ == "__main__":

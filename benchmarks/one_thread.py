@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from cells import Results
 from numpy.typing import NDArray
+from report import Report, Section, mean
 from torch import Tensor, nn
 
 from core import normalisation
@@ -105,3 +109,40 @@ def score(predictor: Predictor, scored: Sequence[int], slices: Callable[[int], S
         one = slices(z)
         counts += confusion(predictor.labels(one.image())[0], one.truth, len(names))
     return dict(zip(names, dice(counts), strict=True))
+
+
+def mean_dice(by_class: Mapping[str, float | None]) -> float:
+    """Of all classes but the first, which is the background."""
+    return mean(list(by_class.values())[1:]) or 0.0
+
+
+Told = Callable[[str, float, argparse.Namespace, Results], Section]
+"""Measures a volume by its name with so many seconds for each training."""
+
+
+def run(options: argparse.ArgumentParser, volumes: Sequence[str], quick: str, seconds: tuple[float, float], told: Told) -> None:
+    """Read the command line, measure the volumes asked for in one thread, and print what was found.
+
+    Parameters
+    ----------
+    options
+        Those of the benchmark, to which the ones that all such have are added.
+    volumes
+        All there are.
+    quick
+        The one that ``--quick`` measures.
+    seconds
+        Of a training, by default and with ``--quick``.
+    told
+        Measures one volume.
+    """
+    usual, few = seconds
+    options.add_argument("--seconds", type=float, default=usual, help="processor seconds of a training")
+    options.add_argument("--results", type=Path, help="file of measured cells, carried on")
+    options.add_argument("--only", choices=volumes, help="one volume")
+    chosen = options.parse_args()
+    torch.set_num_threads(1)
+    report, results = Report(chosen.quick, chosen.seeds), Results(chosen.results)
+    for name in [chosen.only] if chosen.only else [quick] if chosen.quick else volumes:
+        report.sections.append(told(name, few if chosen.quick else chosen.seconds, chosen, results))
+    report.tell(as_json=chosen.json)

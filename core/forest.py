@@ -154,14 +154,16 @@ class Forest:
         trees = ExtraTreesClassifier(TREES, max_depth=DEPTH, max_features=FEATURES_TRIED, min_samples_leaf=LEAF,
                                      random_state=seed, n_jobs=threads())  # fmt: skip
         trees.fit(x, y, sample_weight=weights)
-        trees.set_params(n_jobs=1)  # prediction is spread over threads part by part
         return cls(trees, classes)
 
     def at(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Class probabilities of pixels by their features ``(n, F)``: float32 ``(n, K)``, rows sum to 1."""
         result = np.zeros((len(features), self.classes), np.float32)
         if len(features):
-            result[:, list(self.known)] = self._trees.predict_proba(features)
+            # Tree by tree: the whole forest's predict_proba sets and resets the process's warning filters in every thread.
+            contiguous = np.ascontiguousarray(features, np.float32)
+            each = (tree.predict_proba(contiguous, check_input=False) for tree in self._trees.estimators_)
+            result[:, list(self.known)] = sum(each) / len(self._trees)
         return result
 
     def probabilities(self, features: SliceFeatures, box: Box) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +75,16 @@ def test_skipping_pixels_between_agreeing_ones_changes_few(drawn):
     rows, columns = np.indices((160, 160)).reshape(2, -1)
     every = forest.at(features.at(rows, columns)).argmax(axis=1).reshape(160, 160)
     assert (forest.labels(features, BOX)[0] != every).mean() < 0.01
+
+
+def test_predicting_leaves_the_warning_filters_of_the_process_alone(drawn):
+    """They belong to every thread: scikit-learn's own loop over trees warns where another thread has reset them."""
+    features, _, label = drawn
+    forest = Forest.fit([take_sample(features, label)], 3)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.resetwarnings()
+        forest.labels(features, BOX)
+    assert said == []
 
 
 def test_a_class_that_nobody_painted_has_no_probability(drawn):
