@@ -185,7 +185,8 @@ class Patches(IterableDataset):
     """An endless stream of batches; batch ``n`` depends on the seed and on ``n`` alone.
 
     Half of the patches are drawn by labelled area, half by class, each class equally often, so that a class that fills
-    one pixel in two hundred is in every second batch. (Slices that outgrow the cache make the stream depend on what is held.)
+    one pixel in two hundred is in every second batch. Both obey the slices' weights: a class that is only in slices of a
+    tenth of the weight is drawn a tenth as often. (Slices that outgrow the cache make the stream depend on what is held.)
 
     Parameters
     ----------
@@ -241,6 +242,7 @@ class Patches(IterableDataset):
         areas = np.array([one.counts for one in self.index], float)  # (slices, K)
         self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
         self._totals = self._areas.sum(axis=0)
+        self._class_weights = self._totals / np.maximum(areas.sum(axis=0), 1)  # the mean over a class's labelled pixels
         self._since_read = 0
 
     @property
@@ -281,7 +283,7 @@ class Patches(IterableDataset):
         return self._cache.get(number).crop(int(y), int(x), self._side)
 
     def _class(self, rng: np.random.Generator) -> int:
-        weights = self._totals if rng.random() < 0.5 else (self._totals > 0).astype(float)
+        weights = self._totals if rng.random() < 0.5 else self._class_weights
         return int(rng.choice(len(weights), p=weights / weights.sum()))
 
     def _slice(self, rng: np.random.Generator, class_id: int) -> int:
@@ -291,8 +293,7 @@ class Patches(IterableDataset):
             return number
         self._since_read += 1
         held = [one for one in self._cache.held if weights[one] > 0]
-        full = self._since_read < PATCHES_PER_READ and bool(held) and self._cache.full
-        if full:
-            return int(rng.choice(held))
+        if self._since_read < PATCHES_PER_READ and held and self._cache.full:
+            return int(rng.choice(held, p=weights[held] / weights[held].sum()))
         self._since_read = 0
         return number

@@ -45,7 +45,7 @@ class Fitting:
 
     Parameters
     ----------
-    train, validation, class_names, in_channels, config, report, logs, network, begins_with, follower
+    train, validation, class_names, in_channels, config, report, logs, network, begins_with, number, follower
         As for :func:`core.train.fit`.
     state
         File of the resume state.
@@ -66,6 +66,7 @@ class Fitting:
         logs: Path | None,
         network: nn.Module | None,
         begins_with: Path | None,
+        number: int = 1,
         follower: Sequence[str] = (),
         rank: int = 0,
     ) -> None:
@@ -78,6 +79,8 @@ class Fitting:
         draws = config.seed
         if self.begins_with is not None:  # neither the patches nor the random weights of the round before again
             draws = zlib.crc32(f"{config.seed} {self.begins_with.name}".encode())
+        elif number > 1:
+            draws = zlib.crc32(f"{config.seed} round {number}".encode())
         if rank:  # nor the patches of another device; it is given the weights of rank 0
             draws = zlib.crc32(f"{draws} {rank}".encode())
         self.rank, self.ranks = rank, Ranks(config.devices, follower)
@@ -161,7 +164,7 @@ class Fitting:
         except SystemExit as stopped:  # what Lightning makes of SIGTERM and Ctrl-C
             signal.signal(signal.SIGINT, interrupt)  # Lightning leaves the key dead
             raise Cancelled("Training was stopped; it can be resumed.") from stopped
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) and not self.ranks.lack_memory():
                 raise
             for scalars in self.scalars:

@@ -147,7 +147,7 @@ class Forest:
             raise TrainingError(f"A first model needs two painted classes, there are {len(found)}; paint another one.")
         rng = np.random.default_rng(seed)
         share = MOST / max(MOST, sum(len(sample.classes) for sample in samples))
-        drawn = [_draw(sample.classes, int(share * len(sample.classes)), rng) for sample in samples]
+        drawn = [_draw(sample.classes, max(1, int(share * len(sample.classes))), rng) for sample in samples]
         x = np.concatenate([s.features[i] for s, i in zip(samples, drawn, strict=True)])
         y = np.concatenate([s.classes[i] for s, i in zip(samples, drawn, strict=True)])
         weights = np.concatenate([s.weight * _weights(s.classes[i], s.counts) for s, i in zip(samples, drawn, strict=True)])

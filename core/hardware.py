@@ -90,10 +90,25 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device.type))
 
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
+    "unable to find an engine",  # cuDNN, where there is no memory for any of its ways to convolve
+    "could not create a memory",  # oneDNN
+    "bad_alloc",
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device, or the processor's memory, does not hold what is to be computed."""
-    told = ("out of memory", "not enough memory", "can't allocate memory")  # MPS and the processor raise a plain RuntimeError
-    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in told))
+    """Whether an error says that a device, or the processor's memory, does not hold what is to be computed.
+
+    Only PyTorch's own allocator for GPUs has a class of error for that; who asks for memory beside it says so in words.
+    """
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(told in str(error) for told in _OUT_OF_MEMORY)
 
 
 def release_memory(device: torch.device) -> None:

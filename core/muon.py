@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from core.hardware import has_bfloat16
+
 MOMENTUM = 0.9
 WIDEST = 192
 """Weights with more output channels are left to AdamW: the iteration grows with their cube."""
@@ -35,10 +37,15 @@ def orthogonalised(gradients: Sequence[Tensor]) -> list[Tensor]:
     """
     flats = [gradient.T if _is_tall(gradient) else gradient for gradient in gradients]
     flats = [flat / (flat.norm() + 1e-7) for flat in flats]
-    shorts = [flat.to(torch.bfloat16) for flat in flats]
+    shorts = [flat.to(_dtype(flat)) for flat in flats]
     multipliers = _multipliers([(short @ short.T).float() for short in shorts])
-    found = [(one.to(torch.bfloat16) @ short).float() for one, short in zip(multipliers, shorts, strict=True)]
+    found = [(one.to(short.dtype) @ short).float() for one, short in zip(multipliers, shorts, strict=True)]
     return [one.T if _is_tall(gradient) else one for one, gradient in zip(found, gradients, strict=True)]
+
+
+def _dtype(matrix: Tensor) -> torch.dtype:
+    """Of the large products: bfloat16 where the hardware has it; elsewhere it would be emulated, and slower."""
+    return torch.bfloat16 if has_bfloat16(matrix.device.type) else torch.float32
 
 
 def _is_tall(matrix: Tensor) -> bool:

@@ -247,7 +247,7 @@ class Predictor:
                 with torch.inference_mode(), autocast(self.device):
                     parts = [self._averaged(part.to(self.device)) for part in batch.split(self._room.tiles)]
                     return parts[0] if len(parts) == 1 else torch.cat(parts)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 tried = min(self._room.tiles, len(batch))

@@ -211,6 +211,7 @@ def follow_round(store: Store, plan: Plan, place: Place) -> None:
         config=plan.config,
         folder=store.checkpoint_folder(plan.round),
         begins_with=_begins_with(store, plan),
+        number=plan.round,
     )
 
 
@@ -269,6 +270,7 @@ def _fit(
         network=network,
         watched=Watched(frame, image, store.moments.place(plan.round)),
         begins_with=_begins_with(store, plan),
+        number=plan.round,
         follower=["-m", "core.follower", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
 

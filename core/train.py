@@ -45,6 +45,7 @@ def fit(
     network: nn.Module | None = None,
     watched: Watched | None = None,
     begins_with: Path | None = None,
+    number: int = 1,
     follower: Sequence[str] = (),
 ) -> FitResult:
     """Train a network and store it.
@@ -77,6 +78,8 @@ def fit(
         Checkpoint whose weights training begins with, as ``config.initial_weights`` says; random ones if None. Where they cannot
         be used, training begins with random ones all the same; the card then says ``begins_with`` None and ``fresh_because``.
         A training that is carried on does not read it again.
+    number
+        Of the round: with one seed each draws random weights, patches and augmentation of its own.
     follower
         What Python is to run for each further device of ``config.devices``: it must call :func:`follow` with the same.
 
@@ -107,7 +110,8 @@ def fit(
         check_devices(config)
         run = Fitting(
             train, validation, class_names=tuple(class_names), in_channels=in_channels, config=config, state=partial / STATE,
-            report=report, logs=logs, network=network, begins_with=begins_with, follower=follower,
+            report=report, logs=logs, network=network, begins_with=begins_with, number=number,
+            follower=follower,
         )  # fmt: skip
         run.watch(watched, card)
         if state is None:  # only now: a call that is refused leaves what a resume needs
@@ -129,6 +133,7 @@ def follow(
     config: TrainConfig,
     folder: Path,
     begins_with: Path | None,
+    number: int = 1,
 ) -> None:
     """Train along on a further device, in a process of its own, which :func:`fit` has started and ends; writes nothing.
 
@@ -136,7 +141,7 @@ def follow(
     ----------
     place
         What the process was told.
-    train, class_names, in_channels, config, folder, begins_with
+    train, class_names, in_channels, config, folder, begins_with, number
         As for :func:`fit`.
     """
     with _quiet_lightning(), freed_memory_kept():
@@ -144,7 +149,8 @@ def follow(
 
         Fitting(
             train, (), class_names=tuple(class_names), in_channels=in_channels, config=config, state=_partial(folder) / STATE,
-            report=lambda progress: False, logs=None, network=None, begins_with=begins_with, rank=place.rank,
+            report=lambda progress: False, logs=None, network=None, begins_with=begins_with, number=number,
+            rank=place.rank,
         ).follow(place)  # fmt: skip
 
 

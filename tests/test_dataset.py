@@ -77,6 +77,25 @@ def test_a_slice_of_weight_0_is_never_drawn() -> None:
     assert (one.reads, other.reads) == (1, 0)
 
 
+def test_a_volume_of_little_weight_is_drawn_little_even_where_only_it_has_a_class() -> None:
+    """Half of the patches are drawn by class, and these obey the weight, too; that of both changes nothing."""
+    common, only_here = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
+    common[:, 32:] = only_here[:, 32:] = 1
+    only_here[:8, :8] = 2
+
+    def share(*weights: float) -> float:
+        """Of the patches that come from the second slice, which is the bright one."""
+        grey = (np.arange(64 * 64) % 2).astype(np.uint8).reshape(1, 64, 64)
+        slices = [Drawn(grey * brightness, mask, weight) for brightness, mask, weight in
+                  zip((1, 0), (common, only_here), weights, strict=True)]  # fmt: skip
+        images, _ = patches(*slices, batch=2000).draw(0)
+        return float((images.std(dim=(1, 2, 3)) == 0).float().mean())
+
+    assert share(1.0, 1.0) == share(4.0, 4.0) > 0.5
+    assert 0.02 < share(1.0, 0.05) < 0.08
+    assert share(1.0, 0.001) < 0.01
+
+
 def test_an_epoch_covers_the_labelled_blocks_once() -> None:
     """Two blocks of 32 x 32 with a label, whatever their classes, are two patches of that size, so half a batch of four."""
     stroked = np.full((96, 96), 255, np.uint8)
@@ -153,3 +172,16 @@ def test_slices_beyond_the_cache_are_read_seldom() -> None:
     reads = sum(one.reads for one in slices)
     assert 8 < reads < 100
     assert all(one.reads for one in slices)
+
+
+def test_slices_held_are_drawn_by_what_is_labelled_on_them() -> None:
+    """Slices with a few strokes are no more often drawn than they would be if all were held."""
+    whole, strokes = np.ones((64, 64), np.uint8), np.full((64, 64), 255, np.uint8)
+    strokes[:2, :2] = 1
+    slices = [Drawn(np.zeros((1, 64, 64), np.uint8), mask) for mask in (whole, whole, *[strokes] * 4)]
+    stream = patches(*slices, batch=30)
+    stream._cache = SliceCache(slices, limit=5 * load_slice(slices[0]).nbytes)
+    for number in range(6):  # all but the first stay
+        stream._cache.get(number)
+    labels = stream.draw(0)[1]
+    assert ((labels == 1).sum(dim=(1, 2)) > 4).all()

@@ -87,6 +87,15 @@ def test_predicting_leaves_the_warning_filters_of_the_process_alone(drawn):
     assert said == []
 
 
+def test_a_stroke_of_a_new_class_counts_beside_many_slices(drawn):
+    """Fifteen pixels, beside more slices than a forest has pixels for; they would be none of them by their share."""
+    features, truth, label = drawn
+    many = take_sample(features, np.where(truth < 2, truth, UNLABELLED).astype(np.uint8))
+    few = take_sample(features, np.where(label == 2, label, UNLABELLED).astype(np.uint8), most=15)
+    assert int(MOST / (70 * len(many.classes)) * len(few.classes)) == 0
+    assert Forest.fit([many] * 70 + [few], 3).known == (0, 1, 2)
+
+
 def test_a_class_that_nobody_painted_has_no_probability(drawn):
     """Its row is there and empty, so that ids stay ids."""
     features, truth, _ = drawn

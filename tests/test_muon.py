@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from core import muon
 from core.muon import WIDEST, Muon, orthogonalised, split
 
 
@@ -40,6 +41,18 @@ def test_all_directions_of_a_step_are_about_as_long(shape: tuple[int, int], scal
     assert float(left.diagonal().min()) > 0.5
     assert float(left.diagonal().max()) < 1.3
     assert float((left - left.diagonal().diag()).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize("hardware", [True, False])
+def test_large_products_are_bfloat16_only_where_the_hardware_has_it(hardware: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it is emulated; and the result is the same but for rounding."""
+    torch.manual_seed(1)
+    gradient = torch.randn(8, 30)
+    (usual,) = orthogonalised([gradient])
+    monkeypatch.setattr(muon, "has_bfloat16", lambda kind: hardware)
+    (turned,) = orthogonalised([gradient])
+    assert torch.equal(turned, turned.bfloat16().float()) is hardware
+    assert torch.allclose(turned, usual, atol=0.01)
 
 
 def test_no_gradient_is_no_step() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from torch import nn
 
 from core import callbacks, normalisation
 from core.checkpoints import Card
@@ -79,14 +80,19 @@ def test_every_architecture_learns_at_the_default_rate(
         assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.7
 
 
-def predictor(architecture: Architecture, tile: int, context: int) -> Predictor:
+def predictor(architecture: Architecture, tile: int, context: int | None, depth: int = 2) -> Predictor:
     """A network of random weights whose batch normalisation has seen some noise."""
     torch.manual_seed(0)
-    config = TrainConfig(architecture=architecture, neighbours=neighbours(architecture), patch=64, channels=4, depth=2)
+    config = TrainConfig(
+        architecture=architecture, neighbours=neighbours(architecture), patch=max(64, 4 * 2**depth), channels=4, depth=depth
+    )
     given = arguments(config, 1, 3)
     network = build(architecture, given)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # measured once is known
     with torch.no_grad():
-        network(torch.randn(4, given["in_channels"], 64, 64))
+        network(torch.randn(4, given["in_channels"], 128, 128))
     card = Card(architecture, given, ("a", "b", "c"), 1, normalisation.NAME, {}, 0, neighbours=config.neighbours)
     return Predictor(ready(network, CPU), card, PredictConfig(tile=tile, context=context))
 
@@ -98,6 +104,15 @@ def test_convolutions_leave_no_seams(architecture: Architecture) -> None:
     context, allowed = (32, 0.3) if architecture == Architecture.MONAI_UNETR else (96, 0.02)
     whole, cut = (predictor(architecture, tile, context).probabilities(image) for tile in (256, 64))
     assert abs(cut - whole).max() < allowed
+
+
+@pytest.mark.parametrize("architecture", [one for one in LIMITS if one != Architecture.MONAI_UNETR])
+def test_deeper_networks_see_further_and_leave_no_seams_either(architecture: Architecture) -> None:
+    """Tiles of 64 pixels with as much context as the network asks for give what one tile gives."""
+    channels = 2 * neighbours(architecture) + 1
+    image = np.random.default_rng(0).integers(0, 256, (channels, 700, 70), dtype=np.uint8)
+    whole, cut = (predictor(architecture, tile, None, depth=5).probabilities(image) for tile in (1024, 64))
+    assert abs(cut - whole).max() < 0.02
 
 
 @pytest.mark.timeout(180)

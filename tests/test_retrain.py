@@ -14,6 +14,7 @@ import pytest
 from core.checkpoints import CARD, WEIGHTS, load_card
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, TrainingError
+from core.fitting import Fitting
 from core.jobs import Handle
 from core.labels import Role
 from core.progress import Progress
@@ -123,6 +124,20 @@ def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -
 def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[str, str]) -> None:
     """Where that is chosen, and where the user's network has weights of its own."""
     assert make_plan(project.store, replace(TINY, **config)).begins_with is None
+
+
+def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that with one seed it draws other patches than the round before, whatever it begins with."""
+    told: list[int] = []
+
+    class Seen(Fitting):
+        def __init__(self, *given: Any, number: int = 1, **named: Any) -> None:
+            told.append(number)
+            super().__init__(*given, number=number, **named)
+
+    monkeypatch.setattr("core.fitting.Fitting", Seen)
+    project.train(replace(TINY, initial_weights="random"))
+    assert told == [2]
 
 
 def test_a_class_may_be_added_between_two_rounds(project: Project) -> None:

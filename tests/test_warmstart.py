@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ from tests.slices import Drawn, discs
 from tests.test_train import NAMES, QUICK, Payload, stopped, trained
 
 
-def fitting(folder: Path, begins_with: Path | None) -> Fitting:
+def fitting(folder: Path, begins_with: Path | None, **also: Any) -> Fitting:
     """A training put together and not begun."""
     return Fitting(
         [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**QUICK), state=folder / "last.ckpt",
-        report=lambda progress: False, logs=None, network=None, begins_with=begins_with,
+        report=lambda progress: False, logs=None, network=None, begins_with=begins_with, **also,
     )  # fmt: skip
 
 
@@ -257,6 +258,20 @@ def test_a_training_is_not_shown_the_patches_of_the_one_before(before: Path, tmp
 
     assert not torch.equal(patches(None), patches(before))
     assert torch.equal(patches(before), patches(before))
+
+
+def test_rounds_that_begin_with_random_weights_are_shown_other_patches_too(tmp_path: Path) -> None:
+    """One seed, three rounds: neither weights nor patches of one before, and the same if a round is trained again."""
+
+    def drawn(number: int) -> tuple[Tensor, Tensor]:
+        run = fitting(tmp_path, None, number=number)
+        return run.patches.draw(0)[0], run.segmenter.network.state_dict()["stem.first.conv.weight"]
+
+    rounds = [drawn(number) for number in (1, 2, 3)]
+    for one, other in combinations(rounds, 2):
+        assert not torch.equal(one[0], other[0])
+        assert not torch.equal(one[1], other[1])
+    assert torch.equal(drawn(2)[0], rounds[1][0])
 
 
 def test_random_weights_differ_from_round_to_round(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from monai.networks.nets import UNet as MonaiUNet
 from torch import Tensor, nn
 
 from core.config import Architecture
+from core.networks.unet import LEAST_REACH
 
 BASIC_LEVELS = 4
 """Levels of ``BasicUNet`` below the first, which cannot be chosen."""
@@ -26,11 +27,12 @@ OVERLAP = 0.5
 
 
 class OnGrid(nn.Module):
-    """A network whose images must be multiples of ``stride`` pixels."""
+    """A network whose images must be multiples of ``stride`` pixels, and which looks ``strides`` of these far around a place."""
 
-    def __init__(self, network: nn.Module, stride: int) -> None:
+    def __init__(self, network: nn.Module, stride: int, strides: int = 0) -> None:
         super().__init__()
         self.network, self.stride = network, stride
+        self.reach = max(LEAST_REACH, strides * stride)
 
     def forward(self, image: Tensor) -> Tensor:
         """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``."""
@@ -58,13 +60,13 @@ class InWindows(OnGrid):
 def basic_unet(in_channels: int, classes: int, channels: int) -> nn.Module:
     """``BasicUNet`` in its usual proportions; the first two levels are equally wide."""
     widths = (channels, *_widths(channels, BASIC_LEVELS - 1), channels)
-    return OnGrid(BasicUNet(2, in_channels, classes, widths, norm="batch", bias=False), 2**BASIC_LEVELS)
+    return OnGrid(BasicUNet(2, in_channels, classes, widths, norm="batch", bias=False), 2**BASIC_LEVELS, 6)
 
 
 def unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
     """``UNet`` with residual units; its first convolution halves the image already."""
     network = MonaiUNet(2, in_channels, classes, _widths(channels, depth), [2] * depth, num_res_units=2, norm="batch")
-    return OnGrid(network, 2**depth)
+    return OnGrid(network, 2**depth, 6)
 
 
 def dyn_unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
@@ -79,7 +81,7 @@ def dyn_unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Mo
         filters=_widths(channels, depth),
         norm_name="batch",
     )
-    return OnGrid(nn.Sequential(made.skip_layers, made.output_block), 2**depth)  # the rest of it names these weights again
+    return OnGrid(nn.Sequential(made.skip_layers, made.output_block), 2**depth, 5)  # the rest of it names these weights again
 
 
 def seg_res_net(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
@@ -93,13 +95,13 @@ def seg_res_net(in_channels: int, classes: int, channels: int, depth: int) -> nn
         blocks_down=(1, *[2] * (depth - 1), 4),
         blocks_up=(1,) * depth,
     )
-    return OnGrid(network, 2**depth)
+    return OnGrid(network, 2**depth, 16)
 
 
 def attention_unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
     """``AttentionUnet``, whose skips are gated by what comes from below."""
     network = AttentionUnet(2, in_channels, classes, _widths(channels, depth), [2] * depth)
-    return OnGrid(_batch_normalised(network), 2**depth)
+    return OnGrid(_batch_normalised(network), 2**depth, 4)
 
 
 def unetr(in_channels: int, classes: int, channels: int, window: int) -> nn.Module:

@@ -20,8 +20,8 @@ FOLD = 2
 """Pixels of the image along each side of a pixel of the first level."""
 
 LEAST_REACH = 96
-"""Pixels that a network looks at around a place, whatever its surroundings, and so does one that does not say how many; see
-``docs/experiments.md``, 2026-11-27, later."""
+"""Pixels that a network looks at around a place at least, and so does one that does not say how many; see
+``docs/experiments.md``, 2026-11-27, later. The convolutions of the U-Nets here reach five times their stride."""
 
 DROPPED = 2
 """Deepest levels of which channels may be dropped while training."""
@@ -131,7 +131,7 @@ class Decoded(nn.Module):
         """Height and width of an image are multiples of this."""
         self.grid = math.lcm(self.stride, max(1, local // CELLS))
         """Where an image that is cut out of a larger one may begin, in pixels: at the cells of levels and of the surroundings."""
-        self.reach = max(LEAST_REACH, 3 * local)
+        self.reach = max(LEAST_REACH, 5 * self.stride, 3 * local)
         """Pixels around a place beyond which next to nothing changes it."""
 
     def decoded(self, image: Tensor) -> list[Tensor]:
