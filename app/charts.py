@@ -68,7 +68,7 @@ def lines(
         .mark_line(point=points or len(rows) < _FEW, strokeWidth=2)
         .encode(
             x=alt.X(f"{x}:Q", title=x_title, axis=x_axis, scale=x_scale),
-            y=alt.Y("value:Q", title=y_title, scale=scale, axis=alt.Axis(format="~g", tickCount=5)),
+            y=alt.Y("value:Q", title=y_title, scale=scale, axis=alt.Axis(labelExpr="format(datum.value, '.3~g')", tickCount=5)),
             color=alt.Color("measure:N", title=None, scale=_scale(colors), legend=legend),
             tooltip=[
                 alt.Tooltip(f"{x}:Q", title=x_title),

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import fields, networks, session
-from core.config import Loss, TrainConfig, help_text, losses_named
+from core.config import Loss, TrainConfig, changed, help_text, losses_named
 
 _USUAL = TrainConfig()
 
@@ -25,26 +25,32 @@ def logs() -> bool:
     return bool(session.count("tensorboard"))
 
 
-def ask(*, first: bool) -> TrainConfig:
-    """The form; the settings as they stand in it now. ``first`` says that no round was trained yet."""
+def in_words(config: TrainConfig) -> str:
+    """The settings that are not the usual ones, but for the seconds; "" where all are."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed(config).items() if name != "seconds")
+
+
+def ask(form: fields.Form, *, first: bool) -> TrainConfig:
+    """The form; the settings as they were when all of them were allowed. ``first`` says that no round was trained yet."""
     before = chosen()
-    limits = {"min_value": 5, "max_value": 86_400, "value": int(before.seconds)}
-    seconds = st.number_input("Seconds of training", step=30, **fields.number("seconds", before, **limits))
+    limits: dict[str, Any] = {"least": 5, "most": 86_400, "value": int(before.seconds)}
+    seconds = form.setting("Seconds of training", "seconds", before, step=30, **limits)
     picked: dict[str, Any] = {"seconds": float(seconds)}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
-        picked |= networks.ask(before, first=first)
-        picked |= _step(before)
+        picked |= networks.ask(form, before, first=first)
+        picked |= _step(form, before)
         picked["loss"] = _loss(before)
-        picked |= _stop_rules(before)
+        picked |= _stop_rules(form, before)
         wanted = st.checkbox("Write logs for TensorBoard", value=logs(), key=fields.key("tensorboard"),
                              help="Losses, learning rate and Dice of each class, beside the checkpoint; needs the package "
                                   "tensorboard.")  # fmt: skip
         session.set_count("tensorboard", int(wanted))
-    session.set_choices({name: value for name, value in picked.items() if value != getattr(_USUAL, name)})
+    if form.allowed:
+        session.set_choices({name: value for name, value in picked.items() if value != getattr(_USUAL, name)})
     return chosen()
 
 
-def _step(before: TrainConfig) -> dict[str, Any]:
+def _step(form: fields.Form, before: TrainConfig) -> dict[str, Any]:
     """What a step of the training sees, and how far it goes."""
     patch, batch = st.columns(2)
     side = patch.selectbox(
@@ -54,23 +60,20 @@ def _step(before: TrainConfig) -> dict[str, Any]:
         key=fields.key("patch"),
         help=help_text(TrainConfig, "patch"),
     )
-    number = batch.number_input("Batch", step=1, **fields.number("batch", before))
-    peak = st.number_input("Peak learning rate", step=0.01, format="%g", **fields.number("learning_rate", before))
+    number = form.setting("Batch", "batch", before, batch, step=1)
+    peak = form.setting("Peak learning rate", "learning_rate", before, step=0.01, format="%g")
     return {"patch": side, "batch": number, "learning_rate": round(peak, 6)}  # stepping adds up to 0.06000000000000001
 
 
-def _stop_rules(before: TrainConfig) -> dict[str, Any]:
+def _stop_rules(form: fields.Form, before: TrainConfig) -> dict[str, Any]:
     """What may end the training before its seconds are used up; an empty field is a rule that is off."""
     st.caption("Training ends when its seconds are used up, or before, by the first of these that is set:")
     rules: dict[str, tuple[str, dict[str, Any]]] = {
         "epochs": ("Epochs", {"step": 1.0, "format": "%g"}),
-        "stop_loss": ("Loss to reach", {"min_value": 0.0, "step": 0.01, "format": "%g"}),
+        "stop_loss": ("Loss to reach", {"step": 0.01, "format": "%g"}),
         "patience": ("Validations without a lower loss", {"step": 1}),
     }
-    return {
-        name: st.number_input(label, placeholder="off", **fields.number(name, before, **own))
-        for name, (label, own) in rules.items()
-    }
+    return {name: form.setting(label, name, before, placeholder="off", **own) for name, (label, own) in rules.items()}
 
 
 def _loss(before: TrainConfig) -> str:

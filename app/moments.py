@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import figures, session
+from app.fields import Form
 from app.messages import plural, slice_name
 from app.routes import moment_url, picture_url
 from core.jobs import Job
@@ -32,15 +33,15 @@ def to_watch(project: Project) -> session.Place:
     return place if place is not None and there and place not in labelled else project.slice_to_watch()
 
 
-def choose_frame(project: Project) -> session.Place:
+def choose_frame(project: Project, form: Form) -> session.Place:
     """The input for that slice, and for its volume where there are several."""
     volume, z = to_watch(project)
     volumes = project.volumes
     if len(volumes) > 1:
         volume = int(st.selectbox("Volume to watch", range(len(volumes)), volume, format_func=lambda i: volumes[i].path.name))
     return volume, int(
-        st.number_input(
-            "Slice to watch", 0, volumes[volume].depth - 1, min(z, volumes[volume].depth - 1),
+        form.number(
+            "Slice to watch", least=0, most=volumes[volume].depth - 1, value=min(z, volumes[volume].depth - 1),
             help="Its prediction is drawn again and again while the round is trained. One that is not painted says most: "
                  "what the model makes of a place it has not seen.",
         )
@@ -133,14 +134,14 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
     source = f"the end of round {round_}" if seconds is None else f"round {round_} as it was after {_seconds(seconds)}"
     with st.popover(label, icon=":material/history:", disabled=active):
         st.markdown(
-            f"**Round {number} becomes {source}.** It is scored on the held-back pixels, predicts from then on, and looks "
-            "through the volume for new proposals. No label and no other round changes: you can go back to any of them."
+            f"**A new round {number} is made from {source}.** It is scored on the held-back pixels, predicts from then on, and "
+            "looks through the volume for new proposals. No label and no other round changes: you can go back to any of them."
         )
         if round_ == number or project.moments(number):
             st.markdown("The training that was stopped can then not be resumed.")
         if st.button("Go back", type="primary", key=f"back_{round_}_{seconds}"):
             project.start_restore(round_, seconds=seconds)
-            session.say(f"Round {number} becomes {source}.")
+            session.say(f"Round {number} is made from {source}.")
             st.rerun()
     if active:
         st.caption("One job works at a time; you can go back when it ends.")

@@ -31,27 +31,27 @@ _INITIAL_WEIGHTS = {
 }
 
 
-def ask(before: TrainConfig, *, first: bool) -> dict[str, Any]:
+def ask(form: fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any]:
     """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
     architecture = _one_of("Network", _NAMES, before, "architecture")
     flat = architecture != Architecture.UNET_3D
     least, most = (0, setting(TrainConfig, "neighbours", "at_most")) if flat else (1, TrainConfig.depth - 1)
-    limits = {"min_value": least, "max_value": most, "value": min(most, max(least, before.neighbours))}
-    neighbours = st.number_input("Neighbouring slices on each side", **fields.number("neighbours", before, **limits))
+    limits: dict[str, Any] = {"least": least, "most": most, "value": min(most, max(least, before.neighbours))}
+    own = f"{fields.key('neighbours')}_{least}_{most}"  # with other limits it begins anew
+    neighbours = form.setting("Neighbouring slices on each side", "neighbours", before, **limits, key=own)
     if architecture.startswith("monai") and find_spec("monai") is None:
         st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
     weights = before.initial_weights if first else _one_of("Begin with", _INITIAL_WEIGHTS, before, "initial_weights")
     asked = {"architecture": architecture, "neighbours": int(neighbours), "initial_weights": weights}
-    return {**asked, "devices": _devices(before)}
+    return {**asked, "devices": _devices(form, before)}
 
 
-def _devices(before: TrainConfig) -> int:
+def _devices(form: fields.Form, before: TrainConfig) -> int:
     """How many GPUs train together; asked only where there are several."""
     there = _gpus()
     if there < 2:
         return TrainConfig.devices
-    limits = {"max_value": there, "value": min(before.devices, there)}
-    return int(st.number_input("GPUs", **fields.number("devices", before, **limits)))
+    return int(form.setting("GPUs", "devices", before, most=there, value=min(before.devices, there)))
 
 
 def _gpus() -> int:

@@ -53,10 +53,10 @@ def project() -> Project | None:
 
 
 def choose(name: str) -> None:
-    """Open another project and forget the slices of the one before."""
+    """Open another project and forget the slices of the one before, and how its next round was to be trained."""
     st.session_state["project"] = name
     _last_opened()[str(workspace())] = name
-    for key in ("editing", "reviewing", "count_hot"):
+    for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard"):
         st.session_state.pop(key, None)
 
 

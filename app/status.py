@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import session
 from app.background import tasks
-from app.messages import duration, spoken
+from app.messages import duration, slice_name, spoken
 from app.routes import result_url
 from core.jobs import Job
 from core.project import Project, ValidationSummary
@@ -31,6 +31,7 @@ KIND_WORDS = {
 POLL_SECONDS = 2.0
 
 _PATIENCE_SECONDS = 0.3
+_NAMED = 4
 _COUNTING = ValidationSummary(0, 0, {}, "Counting what is held back for validation …")
 
 
@@ -78,6 +79,26 @@ def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> No
 def trained_but(round_: int, caution: str) -> str:
     """That a round is trained, and what speaks against it."""
     return f"Round {round_} is trained, but {caution}."
+
+
+def cautioned(project: Project) -> None:
+    """A warning where the newest round is to be trusted less than one before it; nothing where it is not."""
+    caution = project.caution()
+    if caution is not None:
+        st.warning(
+            f"{trained_but(project.rounds()[-1].round, caution)} It predicts all the same: look at what it predicts with care, "
+            "train again, or go back to a better moment on the Rounds page.",
+            icon=":material/warning:",
+        )
+
+
+def not_learnt_from(project: Project) -> None:
+    """Which slices have strokes that are not saved, so that a round learns nothing from them; nothing where none have."""
+    drafts = sorted(project.drafts())
+    if drafts:
+        names = [slice_name(*place, len(project.volumes)).lower() for place in drafts[:_NAMED]]
+        more = f" and {len(drafts) - _NAMED:,} more" if len(drafts) > _NAMED else ""
+        st.caption(f":orange[Strokes on {', '.join(names)}{more} are not saved, so a round does not learn from them.]")
 
 
 def show_end(project: Project, kind: str, key: str) -> None:

@@ -14,7 +14,8 @@ from learner_task import Task, answer, task
 from skimage.feature import multiscale_basic_features
 from sklearn.ensemble import RandomForestClassifier
 
-PIXELS_PER_CLASS = 20_000
+PIXELS = 100_000
+"""Learnt from, of all slices; three times as many change the mean Dice by 0.004."""
 TREES = 100
 
 
@@ -24,14 +25,18 @@ def features(grey: np.ndarray) -> np.ndarray:
 
 
 def fitted(given: Task) -> RandomForestClassifier:
-    """A forest of equally many pixels of each class, as far as there are."""
+    """A forest of pixels of each class in proportion to the root of how many there are.
+
+    Of equally many of each, it finds thin classes in too many places: on ``vnc`` 5, 11, 18 a mean Dice of 0.534 instead of 0.590.
+    """
     rng = np.random.default_rng(given.seed)
     samples, targets = [], []
     for z in given.painted:
         found, label = features(given.image[z]), given.labels[z]
-        for class_id in range(given.classes):
+        roots = np.sqrt(np.bincount(label[label < given.classes], minlength=given.classes))
+        for class_id, share in enumerate(roots / roots.sum()):
             pixels = np.flatnonzero(label == class_id)
-            pixels = rng.permutation(pixels)[: PIXELS_PER_CLASS // len(given.painted)]
+            pixels = rng.permutation(pixels)[: round(share * PIXELS / len(given.painted))]
             samples.append(found.reshape(-1, found.shape[-1])[pixels])
             targets.append(np.full(len(pixels), class_id))
     forest = RandomForestClassifier(TREES, max_depth=20, min_samples_leaf=2, n_jobs=-1, random_state=given.seed)

@@ -39,7 +39,7 @@ def _less_accurate(rounds: Sequence[Standing]) -> str | None:
     (was, now), earlier = max(compared, key=lambda one: one[0][0] - one[0][1])
     if was - now < WORSE_BY:
         return None
-    judged = f"mean Dice {now:.2f}, was {was:.2f}, on {rounds[-1].pixels:,} held-back pixels"
+    judged = f"mean Dice without the first class {now:.2f}, was {was:.2f}, on {rounds[-1].pixels:,} held-back pixels"
     return f"it is less accurate than round {earlier.round} ({judged})"
 
 

@@ -8,7 +8,7 @@ configuration that made a model is saved as JSON in that model's card. What chos
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -234,6 +234,17 @@ class TrainConfig(_Checked):
     def inherits(self) -> bool:
         """Whether training begins with weights of the round before; one's own network has its own to begin with."""
         return self.initial_weights != InitialWeights.RANDOM and self.architecture != Architecture.OWN
+
+
+def changed(config: TrainConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are not the defaults, by name; strengths of augmentation by theirs. A mapping is as JSON gives it."""
+    given = config if isinstance(config, Mapping) else asdict(config)
+    usual = _flat(asdict(TrainConfig()))
+    return {name: value for name, value in _flat(given).items() if name in usual and value != usual[name]}
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: value for name, value in config.items() if name != "augment"}, **config.get("augment", {})}
 
 
 EARLIER: Mapping[str, Any] = {"initial_weights": InitialWeights.RANDOM.value, "local": 0}

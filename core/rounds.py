@@ -6,10 +6,10 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from core.config import EARLIER, StopRule, TrainConfig
+from core.config import EARLIER, StopRule, TrainConfig, changed
 from core.geometry import Box
 from core.propose import Proposal, ScoredSlice
 from core.records import Records, to_json
@@ -31,7 +31,8 @@ class RoundRow:
     ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
     round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's; ``ended_by`` is
     the stop rule that ended it; ``network`` is the architecture, and how many neighbouring slices it sees. ``origin`` is
-    the moment that the round went back to, None where it was trained. ``counts`` are the validation pixels by true class
+    the moment that the round went back to, None where it was trained. ``changed`` are the settings of its training that are
+    not the defaults, by name, but for what the other fields say. ``counts`` are the validation pixels by true class
     (rows) and predicted class, None where they were not kept.
     """
 
@@ -50,6 +51,7 @@ class RoundRow:
     origin: Origin | None
     ended_by: StopRule = StopRule.SECONDS
     counts: tuple[tuple[int, ...], ...] | None = None
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -311,6 +313,7 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
         ended_by=StopRule(row["ended_by"] or StopRule.SECONDS),
         origin=None if row["origin"] is None else Origin(**json.loads(row["origin"])),
         network=_network(json.loads(row["config"])),
+        changed=_changed(json.loads(row["config"])),
         counts=None if row["counts"] is None else tuple(tuple(of_class) for of_class in json.loads(row["counts"])),
         **{name: row[name] for name in kept},
     )
@@ -322,6 +325,11 @@ def _network(config: Mapping[str, Any]) -> str:
     architecture = config.get("architecture", usual.architecture)
     neighbours = config.get("neighbours", usual.neighbours)
     return f"{architecture}, {neighbours} + 1 + {neighbours} slices" if neighbours else str(architecture)
+
+
+def _changed(config: Mapping[str, Any]) -> dict[str, Any]:
+    shown = ("seconds", "architecture", "neighbours")
+    return {name: value for name, value in changed({**EARLIER, **config}).items() if name not in shown}
 
 
 def _standing(row: sqlite3.Row, steps: int | None) -> Standing:

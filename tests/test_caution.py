@@ -38,14 +38,17 @@ def test_where_no_class_is_measured_for_both_nothing_is_said(rounds: list[Standi
 def test_a_worse_round_is_told_with_both_scores_and_what_they_were_measured_on() -> None:
     """Mean Dice over the classes measured for both, without the background, which has become better here."""
     worse = [standing(1, 0.90, 0.96, 0.92, 0.3), standing(2, 0.99, 0.70, 0.76, None)]
-    assert caution(worse) == "it is less accurate than round 1 (mean Dice 0.73, was 0.94, on 38,988 held-back pixels)"
+    assert (
+        caution(worse)
+        == "it is less accurate than round 1 (mean Dice without the first class 0.73, was 0.94, on 38,988 held-back pixels)"
+    )
 
 
 def test_the_best_round_before_is_named() -> None:
     """The newest may be better than the last one and worse than an older one."""
     said = caution([standing(1, 0.9, 0.8), standing(2, 0.9, 0.9), standing(3, 0.9, 0.5), standing(4, 0.9, 0.7)])
     assert said is not None
-    assert said.startswith("it is less accurate than round 2 (mean Dice 0.70, was 0.90")
+    assert said.startswith("it is less accurate than round 2 (mean Dice without the first class 0.70, was 0.90")
 
 
 @pytest.mark.parametrize(("now", "told"), [(0.95, False), (0.90, False), (0.89, False), (0.875, True)])

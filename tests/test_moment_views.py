@@ -102,7 +102,7 @@ def test_going_back_asks_and_starts_the_job(project: Project, monkeypatch: pytes
     monkeypatch.setattr(Project, "start_restore", lambda self, round_, *, seconds=None: asked.append((round_, seconds)))
     page, first = opened(), project.moments(1)[0]
     page.select_slider[0].set_value(0).run()
-    assert f"Round 2 becomes round 1 as it was after {first.seconds:.1f} s." in words(page)
+    assert f"A new round 2 is made from round 1 as it was after {first.seconds:.1f} s." in words(page)
     assert "cannot be resumed" not in words(page)
     next(button for button in page.button if button.label == "Go back").click().run()
     assert not page.exception
@@ -122,7 +122,7 @@ def test_after_going_back_the_page_says_where_the_round_came_from(project: Proje
     assert looked_at(page).value == 1
     assert list(page.dataframe[0].value["Went back to"]) == ["round 1 at 0 s", "–"]
     assert "Go back" in buttons(page)
-    assert "Round 3 becomes round 1 as it was after 20 s." in words(page)
+    assert "A new round 3 is made from round 1 as it was after 20 s." in words(page)
     page.select_slider[0].set_value(0).run()
     assert "This is the newest model" in words(page)
 
@@ -133,7 +133,7 @@ def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
         project.train(replace(TINY, seconds=60), report=lambda progress: bool(project.moments(2)))
     page = opened()
     assert "Round 2 as it learnt" in words(page)
-    assert "Round 2 becomes round 2 as it was after" in words(page)
+    assert "A new round 2 is made from round 2 as it was after" in words(page)
     assert "can then not be resumed" in words(page)
     assert "Resume where it stopped" in buttons(page)
 
@@ -145,7 +145,7 @@ def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None
     page = opened()
     looked_at(page).set_value(1).run()
     assert "No moments of round 1 are kept; its end is" in words(page)
-    assert "Round 3 becomes the end of round 1." in words(page)
+    assert "A new round 3 is made from the end of round 1." in words(page)
 
 
 def test_while_a_round_is_trained_the_newest_moment_is_shown(project: Project) -> None:

@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -483,6 +483,47 @@ def test_a_field_of_the_form_may_be_changed_twice_on_end(open_page, trained, mon
     assert not page.exception
 
 
+def test_a_number_that_is_not_allowed_is_said_to_be_so_and_starts_nothing(open_page, trained, monkeypatch):
+    """The button waits until it is mended; what was chosen before is still there."""
+    started = []
+    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    page = open_page(trained, "rounds")
+    field(page, "Batch").set_value(8).run()
+    for label, value, said in (
+        ("Seconds of training", -5, "Seconds of training: -5 is not allowed; give 5 to 86,400."),
+        ("Batch", 999999, "Batch: 999,999 is not allowed; give 1 to 256."),
+        ("Epochs", -4.0, "Epochs: -4.0 is not allowed; give 0.01 or more."),
+        ("Slice to watch", 9999, "Slice to watch: 9,999 is not allowed; give 0 to 11."),
+        ("Slices to propose afterwards", 0, "Slices to propose afterwards: 0 is not allowed; give 1 to 50."),
+    ):
+        before = field(page, label).value
+        field(page, label).set_value(value).run()
+        assert [error.value for error in page.error] == [said]
+        assert _button(page, "Start").disabled
+        assert "Mend what is marked above, then start." in words(page)
+        field(page, label).set_value(before).run()
+        assert not page.error
+    click(page, "Start")
+    assert started == [TrainConfig(batch=8)]
+
+
+def test_what_was_chosen_for_one_project_is_not_chosen_for_another(open_page, phantom_project, phantom_files):
+    """Nor how patches are changed; and where something was chosen, the page Annotate says so beside its button."""
+    page = open_page(phantom_project.workspace, "rounds")
+    field(page, "Peak learning rate").set_value(1.0).run()
+    page.switch_page("views/annotate.py").run()
+    assert "with what you chose on the Rounds page (learning rate 1.0), then" in words(page)
+    page.session_state["augmentation"] = {"curtain": 3.0}
+    assert "(learning rate 1.0, curtain 3.0)" in words(page.run())
+    Project.create(phantom_project.workspace, "fresh", volumes=[phantom_files.image], classes=phantom_files.classes)
+    _section(page.switch_page("views/project.py").run(), "Open or create another")
+    page.button(key="open_fresh").click().run()
+    assert page.session_state["project"] == "fresh"
+    page.switch_page("views/rounds.py").run()
+    assert "choices" not in page.session_state or page.session_state["choices"] == {}
+    assert "augmentation" not in page.session_state
+
+
 def field(page, label):
     """The number field of this name."""
     return next(one for one in page.number_input if one.label == label)
@@ -700,7 +741,10 @@ def test_a_window_opens_on_the_slice_in_the_address(monkeypatch, phantom_project
     assert page.number_input(key="any_slice").value == 4
 
 
-WORSE = "Round 2 is trained, but it is less accurate than round 1 (mean Dice 0.70, was 0.90, on 38,988 held-back pixels)."
+WORSE = (
+    "Round 2 is trained, but it is less accurate than round 1 (mean Dice without the first class 0.70, was 0.90, on 38,988 "
+    "held-back pixels)."
+)
 
 
 @pytest.fixture
@@ -712,12 +756,35 @@ def two_rounds(phantom_project):
     return phantom_project
 
 
+@pytest.mark.parametrize("name", ["rounds", "annotate", "review", "results"])
 @pytest.mark.parametrize(("second", "told"), [((0.9, 0.7, 0.7), True), ((0.9, 0.9, 0.9), False)])
-def test_a_round_that_is_worse_is_said_to_be_so_beside_the_scores(open_page, two_rounds, second, told):
-    """The page that compares rounds says in words what its numbers show; a round that is no worse has no warning."""
+def test_a_round_that_is_worse_is_said_to_be_so_wherever_its_prediction_is_offered(open_page, two_rounds, second, told, name):
+    """In words what the numbers show; a round that is no worse has no warning."""
     score(two_rounds, (0.9, 0.9, 0.9), second)
-    page = open_page(two_rounds.workspace, "rounds")
+    page = open_page(two_rounds.workspace, name)
     assert (WORSE in words(page)) == bool(page.warning) == told
+
+
+def test_the_table_of_rounds_names_the_settings_that_were_changed(open_page, phantom_project):
+    """Of each round, so that it can be told why one is worse; and a round that was gone back to did not use up its seconds."""
+    phantom_project.train(replace(TINY, learning_rate=0.5, augment=AugmentConfig(curtain=3)))
+    phantom_project.train(TINY)
+    phantom_project.restore(1)
+    table = open_page(phantom_project.workspace, "rounds").dataframe[0].value
+    usual = ", ".join(f"{name} {value}" for name, value in phantom_project.rounds()[1].changed.items())
+    assert "learning_rate 0.5" in table["Not the usual settings"][2]
+    assert "curtain 3" in table["Not the usual settings"][2]
+    assert "curtain" not in usual
+    assert list(table["Ended because"]) == ["it was gone back to", *["its seconds were used up"] * 2]
+
+
+@pytest.mark.parametrize("name", ["rounds", "annotate"])
+def test_strokes_that_a_round_does_not_learn_from_are_named_beside_its_button(open_page, phantom_project, name):
+    """A stroke is kept at once and is no label yet."""
+    assert "are not saved" not in words(open_page(phantom_project.workspace, name))
+    stroke(phantom_project, 3, 5)
+    said = "Strokes on slice 3, slice 5 are not saved, so a round does not learn from them."
+    assert said in words(open_page(phantom_project.workspace, name))
 
 
 def test_a_job_that_trained_a_worse_round_says_so(open_page, two_rounds):

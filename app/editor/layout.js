@@ -35,7 +35,8 @@ const TOP = `
     <div class="group">${button("preview", `${icon("preview")}Preview`)}${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next hot spot`)}</div>
     <div class="group" role="group" aria-label="Not now">${button("skipBox", "Skip place")}${button("skipSlice", "Skip slice")}</div>
     <span class="modeHint"></span>
-    <span class="chip" data-state="saved" role="status">saved</span>
+    <span class="chip" data-state="saved" role="status"
+      title="Every stroke is kept at once, also if you close the window. A round learns from strokes that are saved.">kept</span>
     ${button("sheet", "?", "icon", "All keys (?)")}
   </div>`;
 

@@ -6,7 +6,7 @@ import { layout } from "./layout.js";
 import { UNSURE_COLOR } from "./palette.js";
 import { UNSURE } from "./raster.js";
 
-const STATE_WORDS = { saved: "saved", saving: "saving…", retrying: "not saved, retrying", refused: "not saved" };
+const STATE_WORDS = { saved: "kept", saving: "keeping…", retrying: "not kept, retrying", refused: "not kept" };
 const MODE_HINTS = { correct: "", scribble: "Only strokes count" };
 const ENTER_WORDS = { polygon: "Close the polygon", box: "Box is right &amp; next", strokes: "Save strokes &amp; next" };
 /** The tool `fill` has the command `flood`, because `fill` is how a mask is drawn. */

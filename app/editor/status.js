@@ -19,7 +19,8 @@ const PROBE_MS = 60;
 /** @param {Seen} seen @returns {string} */
 export function statusText({ slice, z, place, scale, doubt, raw }) {
   const { raster, facts } = slice;
-  const origin = ORIGINS[facts.origin] ?? `prediction of round ${facts.round}`;
+  const below = ORIGINS[facts.origin] ?? `prediction of round ${facts.round}`;
+  const origin = raster.preview === null ? below : `preview of the quick first model over ${below}`;
   const here = placeText(raster, facts, place, raw) + sureText(raster, place, doubt);
   return [`z ${z}/${facts.depth - 1}`, here, `${Math.round(scale * 1000) / 10} %`, origin].join("   ");
 }

@@ -13,7 +13,7 @@ from app import choices, moments, session
 from app.editor.editor import PutOff, Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
-from app.status import POLL_SECONDS, held_back, scan_button, trained_but
+from app.status import POLL_SECONDS, held_back, not_learnt_from, scan_button, trained_but
 from core.config import ProposeConfig
 from core.jobs import Job
 from core.project import Project
@@ -144,8 +144,11 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
         listed, job = project.proposals(), project.job()
         rounds = len(project.rounds())
         state = _Work(rounds, bool(project.labelled_slices()), *_doing(job, rounds))
+        caution = project.caution()
         if rounds > rounds_at_opening and listed:
-            _announce(listed[0], state, project.caution())
+            _announce(listed[0], state, caution)
+        elif caution is not None:
+            st.warning(f"{trained_but(rounds, caution)}", icon=":material/warning:")
         st.markdown(f"**{_headline(state, bool(listed))}**")
         for proposal in listed:
             _card(project, proposal, rounds)
@@ -246,12 +249,15 @@ def _train(project: Project, state: _Work, *, primary: bool) -> None:
     if rounds and not project.scores():
         scan_button(project)
     config = choices.chosen()
+    not_learnt_from(project)
     kind: Emphasis = "primary" if primary else "secondary"
     if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):
         project.start_round(config, ProposeConfig(), frame=project.frame(*moments.to_watch(project)), tensorboard=choices.logs())
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()
-    st.caption(f"Trains for {duration(config.seconds)} in the background, then proposes what to correct.")
+    different = choices.in_words(config)
+    chosen = f", with what you chose on the Rounds page ({different})" if different else ""
+    st.caption(f"Trains for {duration(config.seconds)} in the background{chosen}, then proposes what to correct.")
 
 
 def _meanwhile(state: _Work) -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.quality import confusion_table, from_facts, scores_table
-from app.status import POLL_SECONDS, download, scores_note, show_end, show_job
+from app.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
 from core.across import Across
 from core.config import TOLERANCE
 from core.evaluate import class_scores
@@ -41,6 +41,7 @@ def show() -> None:
         )
         return
     st.markdown(f"**Round {rows[-1].round}** is the newest model. {_quality(rows[-1])} {scores_note(project, rows[-1])}")
+    cautioned(project)
     _segment(project, rows[-1])
     _scores(project, rows[-1])
     results = [r for r in project.results() if r.kind == "segmentation"]

@@ -14,7 +14,7 @@ from app.confidence import confidence_export
 from app.messages import empty_page, plural, slice_name
 from app.routes import picture_url
 from app.scanned import scanned_table
-from app.status import scan_button
+from app.status import cautioned, scan_button
 from core.geometry import Box
 from core.project import Project
 from core.propose import ScoredSlice
@@ -45,6 +45,7 @@ def show() -> None:
     st.html(figures.CSS)
     scores = project.scores()
     volume, z = _place(project, scores)
+    cautioned(project)
     _choice(project, scores, volume, z)
     _pictures(project, scores, volume, z)
     _below(project, scores, volume)

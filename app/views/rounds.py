@@ -8,8 +8,9 @@ import streamlit as st
 
 from app import charts, choices, figures, moments, session
 from app.augmentation import what_is_shown
+from app.fields import Form
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
-from app.status import POLL_SECONDS, held_back, scores_note, show_job, trained_but
+from app.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
 from core.config import AugmentConfig, ProposeConfig, help_text
 from core.jobs import Job
 from core.progress import ENDS
@@ -43,7 +44,7 @@ def show() -> None:
         _start(project, rows, job)
     with right:
         active = job is not None and job.active
-        st.fragment(run_every=POLL_SECONDS if active else None)(_latest)(project, active)
+        st.fragment(run_every=POLL_SECONDS if active else None)(_latest)(project, active, len(rows))
     what_is_shown(project)
     if rows:
         _across(project, rows)
@@ -57,27 +58,31 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     painting = f" ({duration(seconds)} of active painting)" if seconds else ""
     st.markdown(f"It learns from **{plural(len(painted), 'painted slice')}**{painting}.")
     held_back(project)
-    config = choices.ask(first=not rows)
-    number = st.number_input(
-        "Slices to propose afterwards", 1, 50, ProposeConfig().number, help=help_text(ProposeConfig, "number")
+    not_learnt_from(project)
+    form = Form()
+    config = choices.ask(form, first=not rows)
+    number = form.number(
+        "Slices to propose afterwards", least=1, most=50, value=ProposeConfig().number, help=help_text(ProposeConfig, "number")
     )
     if session.augmentation() != AugmentConfig():
         st.caption("It trains with what you chose under *What the model will be shown*.")
-    watched = moments.choose_frame(project)
-    busy = job is not None and job.active
-    if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy, width="stretch"):
+    watched = moments.choose_frame(project, form)
+    busy, forbidden = job is not None and job.active, not form.allowed
+    if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy or forbidden, width="stretch"):
         project.start_round(config, ProposeConfig(number=int(number)), frame=project.frame(*watched), tensorboard=choices.logs())
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
     if busy:
         st.caption("One job works at a time; this button is free again when it ends.")
+    elif forbidden:
+        st.caption("Mend what is marked above, then start.")
 
 
-def _latest(project: Project, was_active: bool) -> None:
-    """The running or last round: its state and its learning curve. Runs as a fragment."""
+def _latest(project: Project, was_active: bool, rounds_at_opening: int) -> None:
+    """The running or last round: its state and its learning curve. Runs as a fragment; a new round draws the page again."""
     with spoken():
         job = project.job()
-        if was_active and (job is None or not job.active):
+        if (was_active and (job is None or not job.active)) or len(project.rounds()) != rounds_at_opening:
             st.rerun()
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")
@@ -130,10 +135,7 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
     """Every round on the same validation pixels, and the work that went into it."""
     st.subheader("Round by round")
     st.caption(f"{_measured_on(rows)} {scores_note(project, rows[-1])}")
-    caution = project.caution()
-    if caution is not None:
-        st.warning(f"{trained_but(rows[-1].round, caution)} It predicts all the same: look at what it predicts with care, "
-                   "train again, or go back to a better moment above.", icon=":material/warning:")  # fmt: skip
+    cautioned(project)
     losses, dice = charts.round_rows(rows)
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)
@@ -178,16 +180,17 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
         made.append(
             {
                 "Round": r.round,
+                **({"Went back to": _origin(r)} if any(row.origin for row in rows) else {}),
                 "Network": r.network,
                 "Trained": datetime.fromtimestamp(r.created).strftime("%d %b %H:%M"),
                 "Painted slices": r.labelled_slices,
                 "Active painting": duration(r.active_seconds),
                 "Training": duration(r.seconds),
-                "Ended because": ENDS[r.ended_by],
+                "Ended because": ENDS[r.ended_by] if r.origin is None else "it was gone back to",
                 "Validation loss": "–" if r.validation_loss is None else f"{r.validation_loss:.3f}",
                 **scores,
                 "Measured on": plural(r.validation_pixels, "pixel"),
-                **({"Went back to": _origin(r)} if any(row.origin for row in rows) else {}),
+                "Not the usual settings": ", ".join(f"{name} {value}" for name, value in r.changed.items()) or "–",
             }
         )
     return made[::-1]

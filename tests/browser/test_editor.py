@@ -143,7 +143,7 @@ def test_a_server_that_does_not_answer_loses_no_stroke(opened: Page, project: Pr
     brush(opened, 3)
     opened.mouse.click(*on_screen(opened, 10, 10))
     opened.wait_for_selector(".chip[data-state=retrying]")
-    assert opened.locator(".chip").inner_text() == "not saved, retrying"
+    assert opened.locator(".chip").inner_text() == "not kept, retrying"
     opened.mouse.click(*on_screen(opened, 20, 20))
     assert not values(project, z).any()
     assert opened.evaluate("() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))")

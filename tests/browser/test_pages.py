@@ -279,7 +279,7 @@ def test_a_worse_round_is_announced_with_a_warning(
     add_round(project)
     project.store.rounds.propose(2, [Proposal(0, 4, 0.5, "unsure", ())], sought=True)
     score(project, (0.9, 0.9, 0.98), (0.9, 0.7, 0.76))
-    clause = "it is less accurate than round 1 (mean Dice 0.73, was 0.94, on 38,988 held-back pixels)"
+    clause = "it is less accurate than round 1 (mean Dice without the first class 0.73, was 0.94, on 38,988 held-back pixels)"
     sidebar = browser_page.get_by_test_id("stSidebar")
     sidebar.get_by_text(f"Round 2 is trained, but {clause}. New proposals are ready.").wait_for()
     sidebar.get_by_role("button", name="Open the first one").wait_for()

@@ -1,0 +1,22 @@
+/** The line below the picture says what is seen: the prediction, or a preview that lies over it. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Raster } from "../../app/editor/raster.js";
+import { statusText } from "../../app/editor/status.js";
+
+function line(preview) {
+  const raster = new Raster(4, 3);
+  raster.preview = preview;
+  const facts = { origin: "prediction", round: 5, depth: 9, classes: [{ id: 0, name: "matrix" }] };
+  return statusText({ slice: { raster, facts }, z: 2, place: null, scale: 1, doubt: null, raw: null });
+}
+
+test("a prediction is called by its round", () => {
+  assert.ok(line(null).endsWith("   prediction of round 5"));
+});
+
+test("a preview over it is called one", () => {
+  assert.ok(line(new Uint8Array(12)).endsWith("   preview of the quick first model over prediction of round 5"));
+});
