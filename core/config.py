@@ -187,6 +187,10 @@ class TrainConfig(_Checked):
     neighbours: int = _option(
         0, "Slices on each side that the network sees beside the slice itself; it labels that slice alone.", at_least=0, at_most=3
     )
+    flat: int | None = _option(
+        None, "Levels of unet-3d that look at each slice by itself; left out, by the size of a voxel, 2 where it is not known.",
+        at_least=1, at_most=6,
+    )  # fmt: skip
     local: int = _option(
         32, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
         at_least=0, at_most=256,
@@ -219,6 +223,11 @@ class TrainConfig(_Checked):
             raise ValueError(
                 f"neighbours is {self.neighbours}; with architecture {self.architecture} allowed is 1 or more, and fewer than "
                 f"depth, which is {self.depth}."
+            )
+        if self.architecture == Architecture.UNET_3D and (self.flat or 1) > self.depth + 1 - self.neighbours:
+            raise ValueError(
+                f"flat is {self.flat}; with depth {self.depth} and {self.neighbours} neighbours on each side allowed is 1 to "
+                f"{self.depth + 1 - self.neighbours}."
             )
         if self.local % LOCAL_STEP:
             raise ValueError(f"local is {self.local}; allowed are multiples of {LOCAL_STEP}, and 0.")

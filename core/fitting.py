@@ -115,6 +115,8 @@ class Fitting:
         apart = [*StopRule, "initial_weights"]  # what it is to begin with is told below, where there is something
         if self.config.devices == 1:  # as in states of earlier versions
             apart.append("devices")
+        if self.config.flat is None:
+            apart.append("flat")
         settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
         parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]

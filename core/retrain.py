@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from core.catalog import weight_of
-from core.config import EARLIER, StopRule, TrainConfig
+from core.config import EARLIER, Architecture, StopRule, TrainConfig
 from core.errors import (
     CheckpointError,
     JobError,
@@ -139,7 +141,17 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
         )
     number, revisions = store.rounds.following(), tuple(head.id for head in heads)
     begins_with = store.rounds.last() if config.inherits else None
+    config = _by_voxels(config, [volume.voxel_nm for volume in store.catalog.volumes])
     return Plan(number, revisions, config, frame or choose_frame(store), tensorboard, weights, begins_with)
+
+
+def _by_voxels(config: TrainConfig, voxels: Sequence[tuple[float, float, float] | None]) -> TrainConfig:
+    """Let ``unet-3d`` join slices where its pixels are about as wide as these are thick, unless the level was chosen."""
+    known = [voxel[0] / voxel[1] for voxel in voxels if voxel is not None]
+    if config.architecture != Architecture.UNET_3D or config.flat is not None or not known:
+        return config
+    wide = round(math.log2(median(known))) - 1  # the pixels of level n are 2 ** (n + 1) of the image
+    return replace(config, flat=min(max(wide, 1), config.depth + 1 - config.neighbours))
 
 
 def interrupted_plan(store: Store) -> Plan:

@@ -279,6 +279,7 @@ def test_rounds_are_listed(trained: Path) -> None:
     assert keys <= set(first)
     assert first["labelled_slices"] == 2
     assert first["validation_pixels"] > 0
+    assert first["changed"] == {}
     table = run("rounds", "toy", "--workspace", trained).out
     assert all(name in table for name in first["validation_dice"])
 

@@ -48,6 +48,8 @@ def test_a_network_in_3d_needs_neighbours():
     for neighbours, depth in ((0, 4), (3, 3)):
         with pytest.raises(ValueError, match=f"neighbours is {neighbours}; with architecture unet-3d allowed is 1 or more"):
             TrainConfig(architecture="unet-3d", neighbours=neighbours, depth=depth)
+    with pytest.raises(ValueError, match="flat is 3; with depth 3 and 2 neighbours on each side allowed is 1 to 2"):
+        TrainConfig(architecture="unet-3d", neighbours=2, flat=3)
 
 
 def test_the_patch_fits_a_network_of_fixed_depth():

@@ -12,7 +12,7 @@ from torch.nn import functional
 from core.config import Architecture, TrainConfig
 from core.errors import NetworkError
 from core.muon import split
-from core.networks import LIMITS, arguments, build
+from core.networks import LIMITS, arguments, build, completed
 from core.networks.unet import UNet
 from core.networks.unet3d import joined
 
@@ -145,6 +145,16 @@ def test_the_whole_stack_is_seen_and_the_middle_slice_labelled(slices: int) -> N
     assert (image.grad.unflatten(1, (slices, 2)).abs().sum(dim=(0, 2, 3, 4)) > 0).all()
 
 
+@pytest.mark.parametrize("flat", [1, 2, 3])
+def test_slices_are_joined_below_the_flat_levels(flat: int) -> None:
+    """One by one there, however many look at each slice by itself; an earlier card, which does not say, has two."""
+    network = build("unet-3d", {"in_channels": 3, "classes": 3, "channels": 4, "depth": 4, "slices": 3, "flat": flat})
+    blocks = enumerate(network.down)  # type: ignore[arg-type]
+    taken = [block.first.conv.in_channels // (4 * 2**level) for level, block in blocks]
+    assert taken == [3 if level == flat else 1 for level in range(1, 5)]
+    assert completed("unet-3d", {"slices": 3})["flat"] == 2
+
+
 def test_joining_three_slices_is_a_convolution_in_3d() -> None:
     """The same numbers as of PyTorch's own."""
     x, weight = torch.randn(2 * 5, 4, 9, 9), torch.randn(6, 4, 3, 3, 3)
@@ -159,7 +169,8 @@ def test_joining_three_slices_is_a_convolution_in_3d() -> None:
     [
         ({"slices": 4}, "slices is 4"),
         ({"slices": 5}, "slices is 5"),
-        ({"depth": 3}, "depth is 3; with 7 slices allowed is 4 or more"),
+        ({"flat": 3}, "depth is 4; with 7 slices and 3 flat levels allowed is 5 or more"),
+        ({"depth": 3}, "depth is 3; with 7 slices and 2 flat levels allowed is 4 or more"),
     ],
 )
 def test_stacks_that_do_not_fit_are_refused(changes: dict[str, int], message: str) -> None:

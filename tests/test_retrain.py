@@ -19,7 +19,7 @@ from core.jobs import Handle
 from core.labels import Role
 from core.progress import Progress
 from core.project import Project
-from core.retrain import Plan, _Reporter, make_plan, score_rounds
+from core.retrain import Plan, _by_voxels, _Reporter, make_plan, score_rounds
 from core.scores import Scores
 from core.work import _round
 from tests.conftest import Files
@@ -124,6 +124,38 @@ def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -
 def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[str, str]) -> None:
     """Where that is chosen, and where the user's network has weights of its own."""
     assert make_plan(project.store, replace(TINY, **config)).begins_with is None
+
+
+@pytest.mark.parametrize(
+    ("voxels", "changes", "flat"),
+    [
+        ([(5, 5, 5)], {}, 1),
+        ([(30, 8, 8)], {}, 1),
+        ([(45, 4.6, 4.6)], {}, 2),
+        ([(80, 5, 5)], {}, 3),
+        ([(80, 5, 5)], {"neighbours": 2}, 2),
+        ([None, (80, 5, 5), None], {}, 3),
+        ([None], {}, None),
+        ([(5, 5, 5)], {"flat": 2}, 2),
+        ([(5, 5, 5)], {"architecture": "unet", "neighbours": 0}, None),
+    ],
+)
+def test_slices_are_joined_where_pixels_are_as_wide_as_they_are_thick(
+    voxels: list[tuple[float, float, float] | None], changes: dict[str, Any], flat: int | None
+) -> None:
+    """By the size of a voxel where one is known, as far as the levels suffice, and as it was chosen where it was."""
+    settings: dict[str, Any] = {"architecture": "unet-3d", "neighbours": 1, **changes}
+    assert _by_voxels(TrainConfig(**settings), voxels).flat == flat
+
+
+def test_a_plan_settles_from_which_level_on_slices_are_joined(project: Project) -> None:
+    """So that card, table and resume know it."""
+    project.set_voxel_size(0, (8.0, 8.0, 8.0))
+    config = replace(TINY, architecture="unet-3d", neighbours=1, depth=3, patch=64)
+    done = project.train(config)
+    card = load_card(done.checkpoint)
+    assert (card.config["flat"], card.network["flat"]) == (1, 1)
+    assert project.rounds()[-1].changed["flat"] == 1
 
 
 def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -778,13 +778,17 @@ def test_the_table_of_rounds_names_the_settings_that_were_changed(open_page, pha
     assert list(table["Ended because"]) == ["it was gone back to", *["its seconds were used up"] * 2]
 
 
-@pytest.mark.parametrize("name", ["rounds", "annotate"])
-def test_strokes_that_a_round_does_not_learn_from_are_named_beside_its_button(open_page, phantom_project, name):
-    """A stroke is kept at once and is no label yet."""
-    assert "are not saved" not in words(open_page(phantom_project.workspace, name))
+def test_strokes_that_a_round_does_not_learn_from_are_named_beside_its_button(open_page, phantom_project):
+    """A stroke is kept at once and is no label yet; Annotate lists the other slices anyway."""
+    for name in ("rounds", "annotate"):
+        assert "are not saved" not in words(open_page(phantom_project.workspace, name))
     stroke(phantom_project, 3, 5)
     said = "Strokes on slice 3, slice 5 are not saved, so a round does not learn from them."
-    assert said in words(open_page(phantom_project.workspace, name))
+    assert said in words(open_page(phantom_project.workspace, "rounds"))
+    page = open_page(phantom_project.workspace, "annotate")
+    assert "are not saved" not in words(page)
+    page.session_state["editing"] = (0, 5)
+    assert "The strokes on this slice are not saved yet, so a round does not learn from them." in words(page.run())
 
 
 def test_a_job_that_trained_a_worse_round_says_so(open_page, two_rounds):

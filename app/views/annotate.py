@@ -13,7 +13,7 @@ from app import choices, moments, session
 from app.editor.editor import PutOff, Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
-from app.status import POLL_SECONDS, held_back, not_learnt_from, scan_button, trained_but
+from app.status import POLL_SECONDS, held_back, scan_button, trained_but
 from core.config import ProposeConfig
 from core.jobs import Job
 from core.project import Project
@@ -249,7 +249,8 @@ def _train(project: Project, state: _Work, *, primary: bool) -> None:
     if rounds and not project.scores():
         scan_button(project)
     config = choices.chosen()
-    not_learnt_from(project)
+    if session.editing() in project.drafts():  # the others are listed above
+        st.caption(":orange[The strokes on this slice are not saved yet, so a round does not learn from them.]")
     kind: Emphasis = "primary" if primary else "secondary"
     if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):
         project.start_round(config, ProposeConfig(), frame=project.frame(*moments.to_watch(project)), tensorboard=choices.logs())

@@ -44,7 +44,7 @@ def show() -> None:
         _start(project, rows, job)
     with right:
         active = job is not None and job.active
-        st.fragment(run_every=POLL_SECONDS if active else None)(_latest)(project, active, len(rows))
+        st.fragment(run_every=POLL_SECONDS if active else None)(_latest)(project, active, rows)
     what_is_shown(project)
     if rows:
         _across(project, rows)
@@ -78,11 +78,14 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
         st.caption("Mend what is marked above, then start.")
 
 
-def _latest(project: Project, was_active: bool, rounds_at_opening: int) -> None:
-    """The running or last round: its state and its learning curve. Runs as a fragment; a new round draws the page again."""
+def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
+    """The running or last round: its state and its learning curve. Runs as a fragment.
+
+    The page is drawn again when the job has ended, and before that as soon as there are other rounds or scores than it shows.
+    """
     with spoken():
         job = project.job()
-        if (was_active and (job is None or not job.active)) or len(project.rounds()) != rounds_at_opening:
+        if (was_active and (job is None or not job.active)) or project.rounds() != shown:
             st.rerun()
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")

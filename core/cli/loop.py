@@ -54,6 +54,7 @@ def train(
         int | None, typer.Option(help=help_text(TrainConfig, "channels"), show_default=f"{TrainConfig.channels}")
     ] = None,
     depth: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "depth"), show_default=f"{TrainConfig.depth}")] = None,
+    flat: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "flat"))] = None,
     local: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "local"), show_default=f"{TrainConfig.local}")] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help=help_text(TrainConfig, "learning_rate"), show_default=f"{TrainConfig.learning_rate:g}")
@@ -107,8 +108,8 @@ def train(
     asked = {
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
         "augment": augment, "architecture": architecture, "neighbours": neighbours, "patch": patch, "batch": batch,
-        "initial_weights": initial_weights, "devices": devices, "channels": channels, "depth": depth, "local": local,
-        "learning_rate": learning_rate,
+        "initial_weights": initial_weights, "devices": devices, "channels": channels, "depth": depth, "flat": flat,
+        "local": local, "learning_rate": learning_rate,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]

@@ -163,6 +163,7 @@ def rounds(
             "network": row.network,
             "checkpoint": row.checkpoint,
             "ended_by": row.ended_by,
+            "changed": dict(row.changed),
             "origin": None if row.origin is None else asdict(row.origin),
         }
         for row in rows

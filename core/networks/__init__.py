@@ -10,7 +10,7 @@ from core.config import EARLIER, OWN_NOT_GIVEN, Architecture, TrainConfig
 from core.errors import NetworkError
 from core.networks.own import prepared
 from core.networks.unet import UNet
-from core.networks.unet3d import UNet3D
+from core.networks.unet3d import FLAT, UNet3D
 
 Limits = Mapping[str, tuple[int, int]]
 """Lowest and highest value of every argument: a card is a file, and must not make the machine reserve all its memory."""
@@ -19,7 +19,7 @@ _SIZES: Limits = {"in_channels": (1, 64), "classes": (2, 255), "channels": (4, 2
 
 LIMITS: Mapping[str, Limits] = {
     Architecture.UNET: {**_SIZES, "depth": (1, 6), "local": (0, 256)},
-    Architecture.UNET_3D: {**_SIZES, "depth": (2, 6), "slices": (3, 7), "local": (0, 256)},
+    Architecture.UNET_3D: {**_SIZES, "depth": (2, 6), "slices": (3, 7), "local": (0, 256), "flat": (1, 6)},
     Architecture.MONAI_BASIC_UNET: _SIZES,
     Architecture.MONAI_UNET: {**_SIZES, "depth": (1, 6)},
     Architecture.MONAI_DYN_UNET: {**_SIZES, "depth": (2, 6)},
@@ -41,8 +41,9 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
     Parameters
     ----------
     config
-        Channels of the first level, ``depth`` levels below it, ``slices`` that are stacked, the deviation ``local`` of the
-        surroundings, and the side of a patch, which is the ``window`` of a network that takes images of one size only.
+        Channels of the first level, ``depth`` levels below it, ``slices`` that are stacked, ``flat`` levels that look at each of
+        them by itself, the deviation ``local`` of the surroundings, and the side of a patch, which is the ``window`` of a
+        network that takes images of one size only.
     in_channels
         Channels of one slice.
     classes
@@ -56,6 +57,7 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
         "window": config.patch,
         "slices": 2 * config.neighbours + 1,
         "local": config.local,
+        "flat": FLAT if config.flat is None else config.flat,
     }
     return {name: known[name] for name in LIMITS.get(config.architecture, _OWN)}
 
@@ -84,7 +86,8 @@ def chosen(config: TrainConfig, given: Mapping[str, int], own: nn.Module | None)
 
 def completed(architecture: str, given: Mapping[str, int]) -> dict[str, int]:
     """The arguments in a card, with those that cards of earlier versions lack."""
-    return {**{name: EARLIER[name] for name in LIMITS.get(architecture, ()) if name in EARLIER}, **given}
+    earlier = {**EARLIER, "flat": FLAT}
+    return {**{name: earlier[name] for name in LIMITS.get(architecture, ()) if name in earlier}, **given}
 
 
 def build(architecture: str, given: Mapping[str, int]) -> nn.Module:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from core.networks.unet import DROPPED, FOLD, Block, ChannelDropout, Decoded, Merge, Stem
 
 FLAT = 2
-"""Levels that look at each slice by itself."""
+"""Levels that look at each slice by itself, where nobody knows how thick slices are."""
 
 
 class UNet3D(Decoded):
@@ -36,6 +36,8 @@ class UNet3D(Decoded):
         An odd number of slices, 3 or more.
     local
         As for :class:`core.networks.unet.UNet`.
+    flat
+        Levels that look at each slice by itself, the first one included; those below join slices.
 
     Raises
     ------
@@ -43,16 +45,19 @@ class UNet3D(Decoded):
         If the slices are not odd, do not divide the channels, or are too many for the levels.
     """
 
-    def __init__(self, in_channels: int, classes: int, channels: int, depth: int, slices: int, local: int = 0) -> None:
+    def __init__(
+        self, in_channels: int, classes: int, channels: int, depth: int, slices: int, local: int = 0, flat: int = FLAT
+    ) -> None:
         super().__init__(depth, local)
         if slices % 2 == 0 or in_channels % slices:
             raise ValueError(f"slices is {slices}; allowed is an odd divisor of the {in_channels} channels")
-        if depth < FLAT - 1 + slices // 2:
-            raise ValueError(f"depth is {depth}; with {slices} slices allowed is {FLAT - 1 + slices // 2} or more")
+        least = flat - 1 + slices // 2
+        if depth < least:
+            raise ValueError(f"depth is {depth}; with {slices} slices and {flat} flat levels allowed is {least} or more")
         widths = [channels * 2**level for level in range(depth + 1)]
         self.widths = widths[:-1]
         self.slices = slices
-        self.joining = range(FLAT, FLAT + slices // 2)
+        self.joining = range(flat, flat + slices // 2)
         """Levels that join three slices."""
         self.stem = Stem(in_channels // slices, widths[0], local)
         self.down = nn.ModuleList(
