@@ -185,18 +185,22 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
                 "Round": r.round,
                 **({"Went back to": _origin(r)} if any(row.origin for row in rows) else {}),
                 "Network": r.network,
+                **({"Not the usual settings": _changed(r)} if any(row.changed for row in rows) else {}),
                 "Trained": datetime.fromtimestamp(r.created).strftime("%d %b %H:%M"),
                 "Painted slices": r.labelled_slices,
                 "Active painting": duration(r.active_seconds),
                 "Training": duration(r.seconds),
-                "Ended because": ENDS[r.ended_by] if r.origin is None else "it was gone back to",
+                "Ended because": ENDS[r.ended_by] if r.origin is None else "–",
                 "Validation loss": "–" if r.validation_loss is None else f"{r.validation_loss:.3f}",
                 **scores,
                 "Measured on": plural(r.validation_pixels, "pixel"),
-                "Not the usual settings": ", ".join(f"{name} {value}" for name, value in r.changed.items()) or "–",
             }
         )
     return made[::-1]
+
+
+def _changed(row: RoundRow) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.changed.items()) or "–"
 
 
 def _origin(row: RoundRow) -> str:
