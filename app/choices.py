@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import fields, networks, session
+from app.messages import settings_in_words
 from core.config import Loss, TrainConfig, changed, help_text, losses_named
 
 _USUAL = TrainConfig()
@@ -27,7 +28,7 @@ def logs() -> bool:
 
 def in_words(config: TrainConfig) -> str:
     """The settings that are not the usual ones, but for the seconds; "" where all are."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed(config).items() if name != "seconds")
+    return settings_in_words({name: value for name, value in changed(config).items() if name != "seconds"})
 
 
 def ask(form: fields.Form, *, first: bool) -> TrainConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 
@@ -42,6 +43,11 @@ def plural(number: int, noun: str) -> str:
 def scores_in_words(dice: Mapping[str, float | None]) -> str:
     """``pore 0.93, phase not measured``."""
     return ", ".join(f"{name} {NOT_MEASURED if v is None else format(v, '.2f')}" for name, v in dice.items())
+
+
+def settings_in_words(settings: Mapping[str, Any]) -> str:
+    """Settings and their values, "" where there are none."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
 
 
 def slice_name(volume: int, z: int, volumes: int) -> str:

@@ -148,12 +148,13 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
         if rounds > rounds_at_opening and listed:
             _announce(listed[0], state, caution)
         elif caution is not None:
-            st.warning(f"{trained_but(rounds, caution)}", icon=":material/warning:")
+            st.warning(trained_but(rounds, caution), icon=":material/warning:")
         st.markdown(f"**{_headline(state, bool(listed))}**")
         for proposal in listed:
             _card(project, proposal, rounds)
-        _unsaved(project)
-        _train(project, state, primary=not listed)
+        drafts = project.drafts()
+        _unsaved(project, drafts)
+        _train(project, state, drafts, primary=not listed)
 
 
 @dataclass(frozen=True)
@@ -220,9 +221,9 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         right.caption(f"Put off: {said}" if proposal.put_off else said)
 
 
-def _unsaved(project: Project) -> None:
+def _unsaved(project: Project, drafts: set[session.Place]) -> None:
     """The slices with strokes that no label has yet, but for the open one; a click opens one."""
-    others = sorted(project.drafts() - {session.editing()})
+    others = sorted(drafts - {session.editing()})
     if not others:
         return
     with st.container(key="unsaved", horizontal=True, vertical_alignment="center", gap="small"):
@@ -236,7 +237,7 @@ def _unsaved(project: Project) -> None:
             st.caption(f"and {len(others) - _UNSAVED_SHOWN:,} more", width="content")
 
 
-def _train(project: Project, state: _Work, *, primary: bool) -> None:
+def _train(project: Project, state: _Work, drafts: set[session.Place], *, primary: bool) -> None:
     """The button that starts the next round, or what stands in its way."""
     rounds = state.rounds
     job = project.job()
@@ -249,7 +250,7 @@ def _train(project: Project, state: _Work, *, primary: bool) -> None:
     if rounds and not project.scores():
         scan_button(project)
     config = choices.chosen()
-    if session.editing() in project.drafts():  # the others are listed above
+    if session.editing() in drafts:  # the others are listed above
         st.caption(":orange[The strokes on this slice are not saved yet, so a round does not learn from them.]")
     kind: Emphasis = "primary" if primary else "secondary"
     if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):

@@ -9,7 +9,7 @@ import streamlit as st
 from app import charts, choices, figures, moments, session
 from app.augmentation import what_is_shown
 from app.fields import Form
-from app.messages import duration, empty_page, plural, scores_in_words, spoken
+from app.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
 from app.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
 from core.config import AugmentConfig, ProposeConfig, help_text
 from core.jobs import Job
@@ -185,7 +185,7 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
                 "Round": r.round,
                 **({"Went back to": _origin(r)} if any(row.origin for row in rows) else {}),
                 "Network": r.network,
-                **({"Not the usual settings": _changed(r)} if any(row.changed for row in rows) else {}),
+                **({"Not the usual settings": settings_in_words(r.changed) or "–"} if any(row.changed for row in rows) else {}),
                 "Trained": datetime.fromtimestamp(r.created).strftime("%d %b %H:%M"),
                 "Painted slices": r.labelled_slices,
                 "Active painting": duration(r.active_seconds),
@@ -197,10 +197,6 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
             }
         )
     return made[::-1]
-
-
-def _changed(row: RoundRow) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.changed.items()) or "–"
 
 
 def _origin(row: RoundRow) -> str:
