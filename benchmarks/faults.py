@@ -73,7 +73,8 @@ LEARNERS = {
 
 @dataclass(frozen=True)
 class Volume:
-    """Slices to paint and to score; none of those that the other benchmarks report on."""
+    """Slices to paint and to score. On those of the two real volumes defaults were chosen, so that ``learner.py`` paints others,
+    and scores the rest by itself as well."""
 
     classes: tuple[str, ...]
     painted: tuple[int, ...]

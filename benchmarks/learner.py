@@ -72,18 +72,24 @@ def measure(cell: Cell, folder: Path, python: str, begun: Path | None = None) ->
         facts: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         found = scored(tifffile.imread(out), tifffile.imread(folder / "labels.tif"), volume, facts)
         if learner.one_class:
-            found["dice"] = {name: value if name == volume.target else None for name, value in found["dice"].items()}
+            for kind in ("dice", "dice_not_tuned_on"):
+                found[kind] = {name: value if name == volume.target else None for name, value in found[kind].items()}
         return {**facts, **found}
 
 
 def scored(masks: np.ndarray, truth: np.ndarray, volume: Volume, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Dice of every class over all slices that were not painted, and megapixels predicted per second."""
+    """Dice of every class over all slices that were not painted, and over those of them on which nothing was chosen either;
+    megapixels predicted per second."""
     from core.metrics import confusion, dice
 
     rest = [z for z in range(len(truth)) if z not in volume.painted]
-    counts = sum(confusion(masks[z], truth[z], len(volume.classes)) for z in rest)
+    counts = {z: confusion(masks[z], truth[z], len(volume.classes)) for z in rest}
     rate = len(rest) * truth[0].size / 1e6 / facts["predict_seconds"]
-    return {"dice": dict(zip(volume.classes, dice(counts), strict=True)), "megapixels_per_second": rate}
+    of_all, of_some = (
+        dict(zip(volume.classes, dice(np.sum([counts[z] for z in rest if z not in without], axis=0)), strict=True))
+        for without in ((), volume.tuned_on)
+    )
+    return {"dice": of_all, "dice_not_tuned_on": of_some, "megapixels_per_second": rate}
 
 
 def planned(chosen: argparse.Namespace, pythons: Mapping[str, str | None]) -> Iterator[Cell]:

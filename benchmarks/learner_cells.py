@@ -45,6 +45,8 @@ class Volume:
 
     classes: tuple[str, ...]
     painted: tuple[int, ...]
+    tuned_on: tuple[int, ...]
+    """Other slices, painted or scored where the defaults were chosen (``docs/experiments.md``): scored by themselves as well."""
     goals: Mapping[float, Mapping[str, float]]
     """Dice that Underpaint should reach, by seconds and class; ``mean`` is that of all classes but the first."""
     target: str = "mitochondria"
@@ -55,13 +57,17 @@ VOLUMES = {
     "vnc": Volume(
         ("intracellular", "membrane", "mitochondria", "synapse", "glia"),
         (2, 9, 16),
+        (1, 3, 5, 8, 11, 14, 15, 18),
         {
             120.0: {"mitochondria": 0.91, "membrane": 0.85, "synapse": 0.65, "glia": 0.82, "mean": 0.81},
             600.0: {"mean": 0.82},
         },
     ),
     "lucchi": Volume(
-        ("background", "mitochondria"), (20, 64, 108), {120.0: {"mitochondria": 0.935}, 600.0: {"mitochondria": 0.955}}
+        ("background", "mitochondria"),
+        (20, 64, 108),
+        (5, 15, 30, 50, 70, 85, 100, 120),
+        {120.0: {"mitochondria": 0.935}, 600.0: {"mitochondria": 0.955}},
     ),
 }
 

@@ -37,6 +37,8 @@ class Line:
         By class; None where it was not looked for.
     mean, spread
         Of the classes but the first, and how far apart the seeds are in it; None for a learner of one class.
+    not_tuned_on
+        That mean on the slices on which nothing was chosen; None where it was not measured.
     rate
         Megapixels predicted per second.
     """
@@ -48,6 +50,7 @@ class Line:
     dice: dict[str, float | None]
     mean: float | None
     spread: float | None
+    not_tuned_on: float | None
     rate: float
 
 
@@ -66,7 +69,9 @@ def lines(results: Results, cells: Sequence[Cell], volume: str) -> list[Line]:
         rate = mean([row["megapixels_per_second"] for row in rows]) or 0.0
         each = [] if LEARNERS[learner].one_class else [mean([row["dice"][name] for name in names]) or 0.0 for row in rows]
         spread = max(each) - min(each) if each else None
-        told.append(Line(learner, seconds or took, took, len(rows), dice, mean(each), spread, rate))
+        others = [row["dice_not_tuned_on"] for row in rows if "dice_not_tuned_on" in row]
+        untouched = None if LEARNERS[learner].one_class else mean([mean([one[name] for name in names]) for one in others])
+        told.append(Line(learner, seconds or took, took, len(rows), dice, mean(each), spread, untouched, rate))
     return told
 
 
@@ -75,15 +80,19 @@ def compared(results: Results, cells: Sequence[Cell], volume: str) -> Section:
     told = VOLUMES[volume]
     names, goals, rows = told.classes[1:], list[Goal](), list[tuple[Any, ...]]()
     for line in lines(results, cells, volume):
-        rows.append((line.learner, line.took, line.seeds, *line.dice.values(), line.mean, line.spread, line.rate))
+        means = (line.mean, line.spread, line.not_tuned_on)
+        rows.append((line.learner, line.took, line.seeds, *line.dice.values(), *means, line.rate))
         if line.learner == "underpaint":
             dice = {**line.dice, "mean": line.mean}
             goals += [
                 Goal(f"{volume}, {line.budget:g} s, {name} Dice >= {goal:g}", dice[name], (dice[name] or 0) >= goal)
                 for name, goal in told.goals.get(line.budget, {}).items()
             ]
-    sentence = f"Dice on all slices of {volume} but the painted {', '.join(map(str, told.painted))}, mean over seeds"
-    columns = ("learner", "seconds", "seeds", *names, "mean", "spread of mean", "megapixels/s")
+    sentence = (
+        f"Dice on all slices of {volume} but the painted {', '.join(map(str, told.painted))}, mean over seeds; 'not tuned on': "
+        f"without {', '.join(map(str, told.tuned_on))} as well, on which defaults were chosen"
+    )
+    columns = ("learner", "seconds", "seeds", *names, "mean", "spread of mean", "mean, not tuned on", "megapixels/s")
     return Section(volume, sentence, columns, tuple(rows), tuple(goals))
 
 

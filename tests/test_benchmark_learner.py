@@ -89,9 +89,18 @@ def test_painted_slices_are_not_scored() -> None:
     """Only the slice that was not painted counts, and so does its size for the rate."""
     truth = np.array([[[0, 1], [1, 1]], [[0, 0], [1, 1]]], np.uint8)
     masks = np.array([[[1, 0], [0, 0]], [[0, 1], [1, 1]]], np.uint8)
-    found = scored(masks, truth, Volume(("back", "fore"), (0,), {}), {"predict_seconds": 2.0})
+    found = scored(masks, truth, Volume(("back", "fore"), (0,), (), {}), {"predict_seconds": 2.0})
     assert found["dice"] == {"back": pytest.approx(2 / 3), "fore": pytest.approx(4 / 5)}
     assert found["megapixels_per_second"] == pytest.approx(4e-6 / 2)
+
+
+def test_slices_that_defaults_were_chosen_on_are_left_out_of_a_second_score() -> None:
+    """They count where all slices do."""
+    truth = np.array([[[0, 1]], [[0, 1]], [[0, 1]]], np.uint8)
+    masks = np.array([[[0, 0]], [[1, 1]], [[0, 1]]], np.uint8)
+    found = scored(masks, truth, Volume(("back", "fore"), (0,), (1,), {}), {"predict_seconds": 2.0})
+    assert found["dice"]["fore"] == pytest.approx(4 / 5)
+    assert found["dice_not_tuned_on"] == {"back": 1, "fore": 1}
 
 
 def test_the_table_says_whether_goals_are_reached() -> None:
@@ -99,7 +108,7 @@ def test_the_table_says_whether_goals_are_reached() -> None:
     results = Results(None)
     results.add(CELL.key, FACTS)
     section = compared(results, [CELL, Cell("underpaint", "vnc", 120.0, 1)], "vnc")
-    assert section.rows == (("underpaint", 120.5, 1, 0.8, 0.7, None, 0.9, pytest.approx(0.8), 0.0, 4.0),)
+    assert section.rows == (("underpaint", 120.5, 1, 0.8, 0.7, None, 0.9, pytest.approx(0.8), 0.0, None, 4.0),)
     assert [goal.reached for goal in section.goals] == [False, False, False, True, False]
 
 
