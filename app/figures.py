@@ -15,10 +15,6 @@ CSS = """
   .up-picture img.over { position: absolute; inset: 0; }
   .up-picture img.past { animation: up-past 0.4s ease-in forwards; }
   @keyframes up-past { to { opacity: 0; } }
-  .up-strip { display: flex; gap: 6px; }
-  .up-strip > div { flex: 1 1 0; min-width: 0; max-width: 7rem; text-align: center; font-size: 0.8rem; }
-  .up-strip > div.chosen { font-weight: 600; }
-  .up-strip > div.chosen .up-picture { outline: 2px solid #0b6e75; outline-offset: 1px; }
   .up-frame .up-picture { margin: 0; }
   .up-legend span { margin-right: 0.9em; font-size: 0.875rem; white-space: nowrap; }
   .up-legend i { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 2px; margin-right: 0.35em; }

@@ -19,6 +19,18 @@ from core.rounds import Origin
 _SIDE = 1024
 _THUMB_SIDE = 128
 _TALLEST = "44vh"
+_FEWEST = 8
+_CSS = """
+<style>
+  [class*="st-key-moment-"] { position: relative; gap: 0; text-align: center; }
+  [class*="st-key-moment-"] button { position: static; min-height: 0; padding: 0.2rem 0; }
+  [class*="st-key-moment-"] button:disabled { color: inherit; cursor: default; }
+  [class*="st-key-moment-"] button:not(:disabled)::after { content: ""; position: absolute; inset: 0; }
+  [class*="st-key-moment-"]:has(.chosen) button p { font-weight: 600; }
+  [class*="st-key-moment-"] .chosen .up-picture { outline: 2px solid #0b6e75; outline-offset: 1px; }
+</style>
+"""
+"""A button's words lie below its thumbnail; it takes clicks on both."""
 
 
 def to_watch(project: Project) -> session.Place:
@@ -63,13 +75,13 @@ def strip(project: Project, watched: int, job: Job | None) -> int:
     st.subheader(f"Round {round_} as it {'learns' if training else 'learnt'}")
     left, right = st.columns([1.5, 1], gap="medium")
     with right:
-        moment = moments[-1] if training else _chosen(moments, round_)
+        moment = moments[-1] if training else _chosen(moments)
         _facts(project, moment)
         if not training:
             _way_back(project, moment, active)
     before = moments[-2:-1] if training else []
     left.html(f'<div class="up-frame">{_picture(project, moment, before)}</div>')
-    st.html(_thumbnails(project, moments, moment))
+    _thumbnails(project, moments, moment, training=training)
     if not training:
         st.caption(_room(project))
     return round_
@@ -96,13 +108,14 @@ def _without_moments(project: Project, round_: int, training: bool, active: bool
         _confirm(project, round_, None, f"Go back to the end of round {round_}", active)
 
 
-def _chosen(moments: Sequence[Moment], round_: int) -> Moment:
-    """The moment on the slider, the last one at first."""
-    if len(moments) == 1:
-        return moments[0]
-    chosen = st.select_slider("Moment", range(len(moments)), len(moments) - 1, key=f"moment_{round_}_{len(moments)}",
-                              format_func=lambda number: _when(moments[number]))  # fmt: skip
-    return moments[chosen]
+def _chosen(moments: Sequence[Moment]) -> Moment:
+    """The moment whose thumbnail was clicked, the last one at first."""
+    return next((moment for moment in moments if st.session_state.get(_choice(moment)) == moment.step), moments[-1])
+
+
+def _choice(moment: Moment) -> str:
+    """Where the step is that was chosen of its training."""
+    return f"moment_of_{moment.round}"
 
 
 def _facts(project: Project, moment: Moment) -> None:
@@ -123,7 +136,7 @@ def _facts(project: Project, moment: Moment) -> None:
 def _way_back(project: Project, moment: Moment, active: bool) -> None:
     newest = project.rounds()[-1:]
     if any(moment.end if row.round == moment.round else row.origin == Origin(moment.round, moment.seconds) for row in newest):
-        st.caption("This is the newest model. Move the slider to another moment to go back to it.")
+        st.caption("This is the newest model. Click another moment below to look at it and go back to it.")
         return
     _confirm(project, moment.round, moment.seconds, "Go back to this moment", active)
 
@@ -159,10 +172,10 @@ def _picture(project: Project, moment: Moment, before: Sequence[Moment]) -> str:
     )
 
 
-def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment) -> str:
-    """All moments side by side, small, with their seconds; the chosen one framed."""
-    cells = []
-    for moment in moments:
+def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, training: bool) -> None:
+    """All moments side by side, small, with their seconds; the chosen one framed, the others to be clicked on."""
+    st.html(_CSS)
+    for column, moment in zip(st.columns(max(len(moments), _FEWEST), gap="xsmall"), moments, strict=False):
         frame = moment.frame
         picture = figures.picture(
             picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
@@ -172,8 +185,17 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment) -> 
             over=[moment_url(project, moment, side=_SIDE)],  # the large one, so that it is there when it is chosen,
         )
         kind = ' class="chosen"' if moment == chosen else ""
-        cells.append(f"<div{kind}>{picture}<span>{_when(moment)}</span></div>")
-    return f'<div class="up-strip">{"".join(cells)}</div>'
+        with column.container(key=f"moment-{moment.round}-{moment.step}"):
+            st.html(f"<div{kind}>{picture}</div>")
+            st.button(
+                _when(moment),
+                key=f"look_{moment.round}_{moment.step}",
+                type="tertiary",
+                width="stretch",
+                disabled=training,
+                on_click=st.session_state.update,
+                args=({_choice(moment): moment.step},),
+            )
 
 
 def _where(project: Project, frame: Frame) -> str:

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 import app
 from core.config import TrainConfig
 from core.errors import Cancelled
+from core.moments import Moment
 from core.project import Project
 from tests.conftest import Files
 from tests.planted import plant
@@ -86,11 +87,18 @@ def test_the_newest_model_is_not_gone_back_to(project: Project) -> None:
     assert "Go back" not in buttons(page)
 
 
-def test_the_slider_goes_through_the_moments(project: Project) -> None:
-    """Picture, seconds and loss are those of the moment chosen."""
-    page, first = opened(), project.moments(1)[0]
-    page.select_slider[0].set_value(0).run()
+def look_at(page: AppTest, moment: Moment) -> None:
+    """Click on its thumbnail."""
+    page.button(key=f"look_{moment.round}_{moment.step}").click().run()
     assert not page.exception
+
+
+def test_a_click_on_a_thumbnail_looks_at_its_moment(project: Project) -> None:
+    """Picture, seconds and loss are those of the moment chosen, and its thumbnail is framed."""
+    page, first = opened(), project.moments(1)[0]
+    look_at(page, first)
+    (framed,) = re.findall(r'class="chosen">.*?moments/1/(\d+)\.png', markup(page))
+    assert int(framed) == first.step
     assert markup(page).count(f"moments/1/{first.step}.png?side=1024") == 2
     assert f"After **{first.seconds:.1f} s**" in words(page)
     assert "not measured yet" in words(page)
@@ -101,7 +109,7 @@ def test_going_back_asks_and_starts_the_job(project: Project, monkeypatch: pytes
     asked: list[tuple[int, float | None]] = []
     monkeypatch.setattr(Project, "start_restore", lambda self, round_, *, seconds=None: asked.append((round_, seconds)))
     page, first = opened(), project.moments(1)[0]
-    page.select_slider[0].set_value(0).run()
+    look_at(page, first)
     assert f"A new round 2 is made from round 1 as it was after {first.seconds:.1f} s." in words(page)
     assert "cannot be resumed" not in words(page)
     next(button for button in page.button if button.label == "Go back").click().run()
@@ -123,7 +131,7 @@ def test_after_going_back_the_page_says_where_the_round_came_from(project: Proje
     assert list(page.dataframe[0].value["Went back to"]) == ["round 1 at 0 s", "–"]
     assert "Go back" in buttons(page)
     assert "A new round 3 is made from round 1 as it was after 20 s." in words(page)
-    page.select_slider[0].set_value(0).run()
+    look_at(page, first)
     assert "This is the newest model" in words(page)
 
 
@@ -149,13 +157,13 @@ def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None
 
 
 def test_while_a_round_is_trained_the_newest_moment_is_shown(project: Project) -> None:
-    """Without a slider, and without a way back until the training ends; the moment before lies below and fades."""
+    """None can be chosen, and there is no way back until the training ends; the moment before lies below and fades."""
     _, before, newest = plant(project, 2, ended=False)
     with project.store.jobs.here("round", {"plan": {"round": 2, "train": {"seconds": 2.0}}}):
         page = opened()
         again = opened()
     assert "Round 2 as it learns" in words(page)
-    assert not page.select_slider
+    assert all(button.disabled for button in page.button if str(button.key).startswith("look_"))
     assert "Go back" not in buttons(page)
     (large,) = re.findall('<div class="up-frame">.*?</div></div>', markup(page))
     large = re.findall(r'class="(over[a-z ]*)" src="\S*moments/2/(\d+)\.png\?side=1024', large)
