@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import platform
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -57,7 +58,16 @@ def has_bfloat16(kind: str) -> bool:
     """Whether a device of this kind computes bfloat16 in hardware, so that autocast saves time."""
     if kind == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return kind == "cpu" and bool(_cpu_flags() & {"avx512_bf16", "amx_bf16"})
+    if kind != "cpu":
+        return False
+    flags = _cpu_flags()
+    return "amx_bf16" in flags or ("avx512_bf16" in flags and not _made_by_intel())
+
+
+def _made_by_intel() -> bool:
+    """Whether it is an Intel processor, on which bf16 without AMX is slower than float32: ``docs/experiments.md``, 2026-11-28."""
+    cpuinfo = Path("/proc/cpuinfo")
+    return "GenuineIntel" in (cpuinfo.read_text() if cpuinfo.exists() else platform.processor())
 
 
 def _cpu_flags() -> set[str]:
