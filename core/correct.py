@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.caution import caution
 from core.config import UNLABELLED
 from core.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
-from core.errors import CheckpointError, LabelError
+from core.errors import CheckpointError, LabelError, NetworkError
 from core.labels import Claim, Revision, Role, Work
 from core.steps import Step, steps_of
 from core.store import Store
@@ -160,7 +160,7 @@ def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revi
     def base(round_: int | None) -> Base:
         try:
             return _overlay(store, volume, z, shape, before, round_)
-        except CheckpointError:  # the model that made it is missing; strokes and labels are not
+        except (CheckpointError, NetworkError):  # the model that made it is missing; strokes and labels are not
             return _overlay(store, volume, z, shape, before, None)
 
     saved = store.drafts.saved(head.id, lambda: base(head.round))
@@ -214,7 +214,7 @@ def submit(
         now.mask,
         claimed,
         claim,
-        validates=not store.rounds.was_sought(volume, z),
+        validates=not store.rounds.hold_sought(volume, z),
         inside=store.catalog.region_mask(volume),
         work=Work(seconds, changed, now.round),
         also=end,
@@ -230,6 +230,6 @@ def submit_mask(store: Store, volume: int, z: int, mask: NDArray[np.uint8], clai
     if wrong:
         raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
     claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
-    validates = not store.rounds.was_sought(volume, z)
+    validates = not store.rounds.hold_sought(volume, z)
     inside = store.catalog.region_mask(volume)
     return store.labels.claim(volume, z, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.drafts import Patch
-from core.errors import CheckpointError, LabelError
+from core.errors import CheckpointError, LabelError, NetworkError
 from core.labels import Claim, LabelStore
 from core.predictions import Predicted
 from core.project import Project
@@ -300,8 +300,14 @@ def test_a_save_that_is_taken_back_is_a_draft_again(rounds):
     assert rounds.active_seconds() == 4.0
 
 
-def test_a_save_can_be_taken_back_when_its_model_is_gone(rounds):
-    """The strokes come back over nothing."""
+@pytest.mark.parametrize("error", [CheckpointError, NetworkError])
+def test_a_save_can_be_taken_back_when_its_model_is_gone(rounds, monkeypatch, error):
+    """Its checkpoint, or what its network needs: the strokes come back over nothing."""
+
+    def gone(*_):
+        raise error("It is not here.")
+
+    monkeypatch.setattr(type(rounds.store), "predictor", gone)
     paint(rounds, 5, 1, (0, 1, 2 | 256), round=1)
     rounds.submit(0, 5, Claim.strokes())
     next(rounds.folder.glob("predictions/round-001/*/slice-00005.tif")).unlink()
