@@ -13,7 +13,7 @@ from core.config import Loss, TrainConfig, changed, help_text, losses_named
 _USUAL = TrainConfig()
 
 _PATCHES = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
-"""Sides to choose from, which fit every network of the form."""
+"""Sides to choose from, which fit every network of the form with the usual levels."""
 
 
 def chosen() -> TrainConfig:
@@ -47,8 +47,18 @@ def ask(form: fields.Form, *, first: bool) -> TrainConfig:
                                   "tensorboard.")  # fmt: skip
         session.set_count("tensorboard", int(wanted))
     if form.allowed:
+        _go_together(form, picked)
+    if form.allowed:
         session.set_choices({name: value for name, value in picked.items() if value != getattr(_USUAL, name)})
     return chosen()
+
+
+def _go_together(form: fields.Form, picked: dict[str, Any]) -> None:
+    """Refuse settings that are allowed one by one, but not together, such as a small patch for many levels."""
+    try:
+        TrainConfig(**picked)
+    except ValueError as error:
+        form.refuse(str(error))
 
 
 def _step(form: fields.Form, before: TrainConfig) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Form:
 
     def __init__(self) -> None:
         self.allowed = True
-        """Whether every number is within its limits."""
+        """Whether every number is within its limits, and all of them go together."""
 
     def setting(self, label: str, name: str, before: TrainConfig, place: DeltaGenerator | None = None, **own: Any) -> Any:
         """Ask for a setting of training; its value and limits, or the field's ``own``."""
@@ -37,7 +37,11 @@ class Form:
         value = into.number_input(label, **field)
         if value is None or (value >= least and (most is None or value <= most)):
             return value
-        self.allowed = False
         limits = f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
-        into.error(f"{label}: {value:,} is not allowed; give {limits}.")
+        self.refuse(f"{label}: {value:,} is not allowed; give {limits}.", place)
         return value
+
+    def refuse(self, sentence: str, place: DeltaGenerator | None = None) -> None:
+        """Say why what was chosen is not allowed."""
+        self.allowed = False
+        (place or st).error(sentence)

@@ -34,15 +34,17 @@ _INITIAL_WEIGHTS = {
 def ask(form: fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any]:
     """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
     architecture = _one_of("Network", _NAMES, before, "architecture")
+    asked_levels = form.setting("Levels below the first", "depth", before, step=1)
+    levels = asked_levels if form.allowed else before.depth
     flat = architecture != Architecture.UNET_3D
-    least, most = (0, setting(TrainConfig, "neighbours", "at_most")) if flat else (1, TrainConfig.depth - 1)
+    least, most = (0, setting(TrainConfig, "neighbours", "at_most")) if flat else (1, max(1, min(3, levels - 1)))
     limits: dict[str, Any] = {"least": least, "most": most, "value": min(most, max(least, before.neighbours))}
     own = f"{fields.key('neighbours')}_{least}_{most}"  # with other limits it begins anew
     neighbours = form.setting("Neighbouring slices on each side", "neighbours", before, **limits, key=own)
     if architecture.startswith("monai") and find_spec("monai") is None:
-        st.warning("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
+        form.refuse("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
     weights = before.initial_weights if first else _one_of("Begin with", _INITIAL_WEIGHTS, before, "initial_weights")
-    asked = {"architecture": architecture, "neighbours": int(neighbours), "initial_weights": weights}
+    asked = {"architecture": architecture, "depth": levels, "neighbours": int(neighbours), "initial_weights": weights}
     return {**asked, "devices": _devices(form, before)}
 
 
