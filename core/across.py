@@ -78,7 +78,10 @@ class Across:
         if self.dice is None or self.alone is None:
             return f"{said}."
         measured = f"On {self.pixels:,} held-back pixels the mean Dice is {self.dice:.3f} with them and {self.alone:.3f} without"
-        return f"{said}. {measured}; these lie on slices that it was trained on, where averaging gains less than on others."
+        return (
+            f"{said}. {measured}. They lie on slices that it was trained on, where averaging gains little or costs some; what it "
+            "is for are slices without a label."
+        )
 
 
 def best(
