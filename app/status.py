@@ -58,7 +58,7 @@ def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> No
     """A job in a few lines: what it does, how far it is, how to stop it, or how it ended (why, unless ``brief``)."""
     name = KIND_WORDS.get(job.kind, job.kind)
     if job.active:
-        st.progress(job.progress, text=f"{name}: {job.message or job.state}")
+        st.progress(job.progress, text=job.message[:1].upper() + job.message[1:] if job.message else f"{name}: {job.state}")
         if st.button("Cancel", key=f"cancel_{key}_{job.id}", icon=":material/stop_circle:", type="tertiary"):
             project.cancel(job.id)
             session.say("Asked the job to stop; it ends at the next safe moment.")
@@ -142,7 +142,7 @@ def scores_note(project: Project, newest: RoundRow) -> str:
     With the labels of the newest round, only another region holds back another number of pixels.
     """
     held = {head.id for head in project.labelled_slices() if head.validation_pixels}
-    same_labels = held <= set(newest.revisions) and len(held) == newest.validation_slices
+    same_labels = held == set(newest.validation_revisions)
     now = validation(project)
     if now is _COUNTING or not same_labels or now.pixels == newest.validation_pixels:
         return ""

@@ -1,9 +1,9 @@
 """Who draws the preview: the forest until a network is no worse than it on pixels that neither has learnt from.
 
 Both learn from the training pixels of the same label revisions, those of the network's round (the forest by the weights that
-their volumes have now), and both are scored on the validation pixels of these revisions. So the comparison is made once for a
-round and stays. (A network that began with the weights of an earlier round has learnt from that round's training pixels too,
-which are never validation pixels.)
+their volumes have now), and both are scored on the validation pixels that the round was scored on when it was entered. So the
+comparison is made once for a round and stays. (A network that began with the weights of an earlier round has learnt from that
+round's training pixels too, which are never validation pixels.)
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Handover:
         Held-back pixels that the forest was scored on.
     sentence
         All of it for the user.
+    settled
+        Whether it stays so until the next round; False while the round's scores are still to come.
     """
 
     round: int | None
@@ -57,6 +59,7 @@ class Handover:
     network: float | None
     pixels: int
     sentence: str
+    settled: bool = True
 
 
 NOT_TRAINED = Handover(None, False, None, None, 0, "The preview is drawn by a quick first model until a round is trained.")
@@ -72,7 +75,7 @@ def remembered(store: Store) -> Handover | None:
 
 
 def decide(store: Store, sample: Callable[[Revision], Sample | None], features: Callable[[int, int], SliceFeatures]) -> Handover:
-    """Decide who draws the preview now, and remember it.
+    """Decide who draws the preview now, and remember it, unless the newest round is not scored yet.
 
     Takes a second or two to fit and about 0.3 s for every labelled slice of 1024 x 1024, once for each round.
 
@@ -88,8 +91,10 @@ def decide(store: Store, sample: Callable[[Revision], Sample | None], features: 
         return known
     classes = store.catalog.classes
     row = store.rounds.rows([c.name for c in classes])[-1]
-    revisions = store.labels.revisions(row.revisions)
-    counts = _forest_counts(store, revisions, sample, features, len(classes))
+    if not store.rounds.is_scored(row.round):
+        return _not_scored(row.round)
+    learnt, held = (store.labels.revisions(identities) for identities in (row.revisions, row.validation_revisions))
+    counts = _forest_counts(store, learnt, held, sample, features, len(classes))
     made = _compared(row, counts) or _not_compared(row)
     store.records.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_key(row.round), to_json(asdict(made))))
     return made
@@ -101,19 +106,20 @@ def _key(round_: int) -> str:
 
 def _forest_counts(
     store: Store,
-    revisions: list[Revision],
+    learnt: list[Revision],
+    held: list[Revision],
     sample: Callable[[Revision], Sample | None],
     features: Callable[[int, int], SliceFeatures],
     classes: int,
 ) -> NDArray[np.int64]:
     """Confusion ``(K, K)`` of a forest that learnt what the network has; zeros where nothing can be learnt or scored."""
     counts = np.zeros((classes, classes), np.int64)
-    held = [revision for revision in revisions if store.held_back(revision).any()]
+    held = [revision for revision in held if store.held_back(revision).any()]
     if not held:
         return counts
-    step = -(-len(revisions) // SLICES_AT_MOST)
+    step = -(-len(learnt) // SLICES_AT_MOST)
     try:
-        forest = Forest.fit([s for s in map(sample, revisions[::step]) if s is not None], classes)
+        forest = Forest.fit([s for s in map(sample, learnt[::step]) if s is not None], classes)
     except TrainingError:
         return counts
     for revision in held:
@@ -148,10 +154,16 @@ def _compared(row: RoundRow, counts: NDArray[np.int64]) -> Handover | None:
     return Handover(row.round, wins, forest, network, pixels, sentence)
 
 
+def _not_scored(round_: int) -> Handover:
+    """Where the newest round is entered, but its scores are not shown: the others are still scored on the same pixels."""
+    sentence = f"The quick first model goes on drawing the preview until round {round_} is scored on the held-back pixels."
+    return Handover(round_, False, None, None, 0, sentence, settled=False)
+
+
 def _not_compared(row: RoundRow) -> Handover:
     """Where nothing is held back, nothing says that the network is better: a round of a few steps is worse than no round."""
     sentence = (
         f"The quick first model goes on drawing the preview: no held-back pixels say whether the network of round {row.round} is "
-        "better; save a slice or a large box as right, and the next round is compared."
+        "better; save a slice or a large box as right that was not proposed, and the next round is compared."
     )
     return Handover(row.round, False, None, None, 0, sentence)

@@ -151,11 +151,13 @@ class Previews:
         with self._lock:
             if last is None or last in self._asked:
                 return
-            self._asked[last] = _background().submit(self._decide_quietly)
+            self._asked[last] = _background().submit(self._decide_quietly, last)
 
-    def _decide_quietly(self) -> None:
+    def _decide_quietly(self, round_: int) -> None:
         try:
-            self.handover()
+            if not self.handover().settled:  # to be asked again
+                with self._lock:
+                    self._asked.pop(round_, None)
         except UnderpaintError:
             return  # a volume that has moved, a damaged record: the forest goes on, and the next round is compared anew
 

@@ -41,7 +41,7 @@ from core.propose import Proposal, ScoredSlice
 from core.quality import Evaluation, ValidationSummary
 from core.records import LabelClass, Records
 from core.restore import find, restore
-from core.retrain import RoundReport, interrupted_plan, make_plan, train_round
+from core.retrain import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
 from core.rounds import CurvePoint, RoundRow
 from core.scan import first_proposals, in_turn, open_proposals, propose, scan
 from core.segment import PredictReport, Report, Result
@@ -300,6 +300,11 @@ class Project:
         self.store.slice_shape(volume, z)
         self.store.rounds.seek([(volume, z)])
 
+    def validates(self, volume: int, z: int) -> bool:
+        """Whether labels of a slice that a person opens may validate: no model's doubt has led there, or proposes it now."""
+        self.store.slice_shape(volume, z)
+        return not self.store.rounds.hold_sought(volume, z)
+
     def submit_mask(
         self,
         volume: int,
@@ -535,6 +540,10 @@ class Project:
         plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, frame, tensorboard=tensorboard)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
             return train_round(self.store, handle, plan, resume=resume, report=report, network=network)
+
+    def interrupted(self) -> Interrupted | None:
+        """The training that was killed or cancelled and can go on (``resume``); one that is started instead gives it up."""
+        return interrupted(self.store)
 
     def has_network(self, round_: int) -> bool:
         """Whether a round can predict in this process: its network is built in, or your own and given."""

@@ -79,7 +79,10 @@ def validation_summary(store: Store) -> ValidationSummary:
     slices, pixels = len(held), int(np.sum(counts))
     by_name = {c.name: int(n) for c, n in zip(classes, counts, strict=True)}
     if not pixels:
-        sentence = "Nothing is held back for validation yet: save a slice or a large box as right, and part of it will be."
+        sentence = (
+            "Nothing is held back for validation yet: save a slice or a large box as right that no model proposed, and part of "
+            "it will be."
+        )
     else:
         places = "1 slice" if slices == 1 else f"{slices} slices"
         sentence = f"{pixels:,} labelled pixels on {places} are held back for validation and never trained on."

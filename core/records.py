@@ -93,6 +93,8 @@ MIGRATIONS: tuple[str, ...] = (
         round INTEGER NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, box TEXT NOT NULL, turn INTEGER NOT NULL,
         PRIMARY KEY (round, volume, z, box));
     """,
+    # Whether a model's doubt chose a proposal; 0 where chance did, or where what was proposed was noted as sought at once.
+    "ALTER TABLE proposals ADD COLUMN sought INTEGER NOT NULL DEFAULT 0",
 )
 """One script per schema version, applied in order; a script that has been released is never changed."""
 

@@ -19,6 +19,7 @@ from core.moments import Moment
 from core.retrain import RoundReport, entered, score_rounds, set_aside
 from core.rounds import Origin
 from core.store import Store
+from core.train import partial_of
 
 
 def restore(store: Store, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
@@ -28,8 +29,8 @@ def restore(store: Store, handle: Handle, round_: int, seconds: float | None) ->
     source = find(store, round_, seconds)
     card, state = load(source)
     origin = Origin(round_, float(card.training["seconds"]))
-    number, revisions = store.rounds.following(), _revisions(store, source, card)
-    validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
+    number, revisions, heads = store.rounds.following(), _revisions(store, source, card), store.labels.heads()
+    validation = [s for s in (store.frozen(head, Role.VALIDATION) for head in heads) if s.any()]
     handle.report(0.1, f"measuring round {round_} as it was after {origin.seconds:.0f} s on the held-back pixels")
     scores = score(store.load(source), validation, len(store.catalog.classes))
     folder = store.checkpoint_folder(number)
@@ -60,7 +61,7 @@ def restore(store: Store, handle: Handle, round_: int, seconds: float | None) ->
         origin=origin,
         ended_by=StopRule(card.training.get("ended_by", StopRule.SECONDS)),
     )
-    score_rounds(store, handle, revisions, validation, {number: scores})
+    score_rounds(store, handle, heads, validation, {number: scores})
     store.moments.sweep()
     return entered(store, number, folder)
 
@@ -104,6 +105,6 @@ def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:
 def _give_up_interrupted(store: Store, number: int, source: int) -> None:
     """A stopped training of the number now taken cannot be resumed; its moments stay if one of them was gone back to."""
     folder = store.checkpoint_folder(number)
-    shutil.rmtree(folder.with_name(f"{folder.name}.partial"), ignore_errors=True)
+    shutil.rmtree(partial_of(folder), ignore_errors=True)
     if source != number:
         store.moments.forget(number)

@@ -31,6 +31,7 @@ from core.moments import Frame
 from core.records import to_json
 from core.rounds import CurvePoint
 from core.store import FrozenSlice, Store
+from core.train import STATE, partial_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -171,6 +172,25 @@ def interrupted_plan(store: Store) -> Plan:
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 
 
+@dataclass(frozen=True)
+class Interrupted:
+    """A training that was stopped and can go on: its round, the seconds it was trained for, and those it was to be."""
+
+    round: int
+    seconds: float
+    budget: float
+
+
+def interrupted(store: Store) -> Interrupted | None:
+    """The training of the following round that was stopped and whose state is kept; None where there is none."""
+    number, job = store.rounds.following(), store.jobs.last()
+    at_work = job is not None and job.active
+    if at_work or not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
+        return None
+    plan, curve = interrupted_plan(store), store.rounds.curve(number)
+    return Interrupted(number, curve[-1].seconds if curve else 0.0, plan.config.seconds)
+
+
 def train_round(
     store: Store,
     handle: Handle,
@@ -260,7 +280,7 @@ def _fit(
 
     catalog, folder, frame = store.catalog, store.checkpoint_folder(plan.round), plan.frame
     image = store.image(frame.volume, frame.z, plan.config.neighbours)
-    resume = resume and folder.with_name(f"{folder.name}.partial").exists()
+    resume = resume and partial_of(folder).exists()
     set_aside(folder)
     return fit(
         training,
@@ -358,7 +378,7 @@ def score_rounds(
         except (CheckpointError, NetworkError, VolumeError, LabelError, ProjectError):
             continue
         store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels, scores.counts)
-    store.rounds.show_scores_on(key)
+    store.rounds.show_scores_on(key, [revision.id for revision in revisions])
 
 
 def _pixels_key(store: Store, revisions: Sequence[Revision]) -> str:

@@ -28,19 +28,19 @@ class RoundRow:
     """One trained round.
 
     ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
-    ``validation_pixels`` held-back pixels that all rounds are scored on; ``validation_slices`` had such pixels when the
-    round was trained; ``active_seconds`` is the person's work up to then, ``seconds`` the training's; ``ended_by`` is
-    the stop rule that ended it; ``network`` is the architecture, and how many neighbouring slices it sees. ``origin`` is
-    the moment that the round went back to, None where it was trained. ``changed`` are the settings of its training that are
-    not the defaults, by name, but for what the other fields say. ``counts`` are the validation pixels by true class
-    (rows) and predicted class, None where they were not kept.
+    ``validation_pixels`` held-back pixels of ``validation_revisions``, on which all rounds are scored; ``active_seconds`` is the
+    person's work up to then, ``seconds`` the training's; ``ended_by`` is the stop rule that ended it; ``network`` is the
+    architecture, how many neighbouring slices it sees and, of ``unet-3d``, after which level it joins them. ``origin`` is the
+    moment that the round went back to, None where it was trained. ``changed`` are the settings of its training that are not the
+    defaults, by name, but for what the other fields say. ``counts`` are the validation pixels by true class (rows) and predicted
+    class, None where they were not kept.
     """
 
     round: int
     validation_loss: float | None
     validation_dice: dict[str, float | None]
     validation_pixels: int
-    validation_slices: int
+    validation_revisions: tuple[int, ...]
     labelled_slices: int
     active_seconds: float
     created: float
@@ -149,18 +149,32 @@ class Rounds:
         return () if row is None else tuple(json.loads(row["revisions"]))
 
     def rows(self, class_names: Sequence[str]) -> list[RoundRow]:
-        """Every round, all scored on the same pixels: those that the newest training was scored on."""
-        key = self._records.meta("pixels_key")
+        """Every round, all scored on the same pixels: those that the newest round was scored on."""
+        key, scored_on = self._records.meta("pixels_key"), self._scored_on()
         rows = self._records.rows(
-            "SELECT rounds.*, loss, dice, pixels, counts, (SELECT COUNT(*) FROM revisions, json_each(rounds.revisions) one "
-            "WHERE revisions.id = one.value AND validation_pixels > 0) AS validation_slices FROM rounds "
+            "SELECT rounds.*, loss, dice, pixels, counts FROM rounds "
             "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
             (key,),
         )
-        return [_round_row(row, class_names) for row in rows]
+        return [_round_row(row, class_names, scored_on) for row in rows]
+
+    def is_scored(self, round_: int) -> bool:
+        """Whether :meth:`rows` gives a score of the round, be it one of no pixels; not yet, while others are scored before."""
+        sql = "SELECT 1 FROM round_scores WHERE round = ? AND pixels_key = ?"
+        return self._records.row(sql, (round_, self._records.meta("pixels_key"))) is not None
+
+    def _scored_on(self) -> tuple[int, ...]:
+        """The label revisions whose held-back pixels all rounds are scored on."""
+        kept = self._records.meta("scored_on")  # absent in earlier records: then those of the newest round
+        asked = to_json(self.trained_on(self.last() or 0)) if kept is None else kept
+        rows = self._records.rows(
+            "SELECT id FROM revisions WHERE validation_pixels > 0 AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (asked,),
+        )
+        return tuple(row["id"] for row in rows)
 
     def standings(self) -> list[Standing]:
-        """Every round, all scored on the pixels that the newest training was scored on; quick enough to be asked often."""
+        """Every round, all scored on the pixels that the newest round was scored on; quick enough to be asked often."""
         rows = self._records.rows(
             "SELECT rounds.round, seconds, config, dice, pixels FROM rounds "
             "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
@@ -198,9 +212,11 @@ class Rounds:
             (round_, pixels_key, loss, to_json(list(dice)), pixels, None if counts is None else to_json(counts)),
         )
 
-    def show_scores_on(self, pixels_key: str) -> None:
-        """From now on :meth:`rows` gives the scores on these pixels."""
-        self._records.write("INSERT OR REPLACE INTO meta VALUES ('pixels_key', ?)", (pixels_key,))
+    def show_scores_on(self, pixels_key: str, revisions: Iterable[int]) -> None:
+        """From now on :meth:`rows` gives the scores on these pixels, which are held back on these label revisions."""
+        facts = [("pixels_key", pixels_key), ("scored_on", to_json(sorted(revisions)))]
+        with self._records.transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
 
     def add_point(self, round_: int, point: CurvePoint) -> None:
         """Store one moment of a round's training."""
@@ -256,21 +272,41 @@ class Rounds:
             db.execute("DELETE FROM slice_scores WHERE volume = ?", (volume,))
             db.execute("DELETE FROM proposals")
 
-    def propose(self, round_: int, proposals: Sequence[Proposal], *, sought: bool) -> None:
-        """Replace a round's proposals, best first; ``sought`` says that the model's doubt chose them, not chance."""
-        if sought:
+    def propose(self, round_: int, proposals: Sequence[Proposal], *, sought: bool, settled: bool = True) -> None:
+        """Replace a round's proposals, best first.
+
+        Parameters
+        ----------
+        sought
+            Whether the model's doubt chose them, not chance.
+        settled
+            False while the volume is looked through and the list still changes: then a slice counts as sought for good only if
+            :meth:`hold_sought` is asked about it while it is listed.
+        """
+        if sought and settled:
             self.seek([(p.volume, p.z) for p in proposals])
         with self._records.transaction() as db:
             db.execute("DELETE FROM proposals WHERE round = ?", (round_,))
             db.executemany(
-                "INSERT INTO proposals VALUES (?, ?, ?)",
-                [(round_, rank, to_json(asdict(p))) for rank, p in enumerate(proposals)],
+                "INSERT INTO proposals VALUES (?, ?, ?, ?)",
+                [(round_, rank, to_json(asdict(p)), sought) for rank, p in enumerate(proposals)],
             )
 
     def seek(self, places: Iterable[tuple[int, int]]) -> None:
         """Note for good that a model's doubt led to these ``(volume, z)``."""
         with self._records.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO sought VALUES (?, ?)", list(places))
+
+    def hold_sought(self, volume: int, z: int) -> bool:
+        """As :meth:`was_sought`, of a slice that is opened or labelled: if it is listed by a model's doubt now, that stays."""
+        listed = self._records.row(
+            "SELECT 1 FROM proposals WHERE sought "
+            "AND json_extract(proposal, '$.volume') = ? AND json_extract(proposal, '$.z') = ?",
+            (volume, z),
+        )
+        if listed is not None:
+            self.seek([(volume, z)])
+        return self.was_sought(volume, z)
 
     def was_sought(self, volume: int, z: int) -> bool:
         """Whether a model's doubt has ever led to this slice, so that its labels cannot validate."""
@@ -301,14 +337,15 @@ def _with_boxes(facts: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "boxes": tuple(Box(**box) for box in facts["boxes"])}
 
 
-def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
+def _round_row(row: sqlite3.Row, class_names: Sequence[str], scored_on: tuple[int, ...]) -> RoundRow:
     dice = [] if row["dice"] is None else json.loads(row["dice"])
     by_name = {name: (dice[i] if i < len(dice) else None) for i, name in enumerate(class_names)}
-    kept = ("round", "validation_slices", "labelled_slices", "active_seconds", "created", "seconds", "checkpoint")
+    kept = ("round", "labelled_slices", "active_seconds", "created", "seconds", "checkpoint")
     return RoundRow(
         validation_loss=row["loss"],
         validation_dice=by_name,
         validation_pixels=row["pixels"] or 0,
+        validation_revisions=scored_on,
         revisions=tuple(json.loads(row["revisions"])),
         ended_by=StopRule(row["ended_by"] or StopRule.SECONDS),
         origin=None if row["origin"] is None else Origin(**json.loads(row["origin"])),
@@ -323,12 +360,13 @@ def _network(config: Mapping[str, Any]) -> str:
     """In a few words; a round from before there was a choice has none recorded."""
     usual = TrainConfig()
     architecture = config.get("architecture", usual.architecture)
-    neighbours = config.get("neighbours", usual.neighbours)
-    return f"{architecture}, {neighbours} + 1 + {neighbours} slices" if neighbours else str(architecture)
+    neighbours, flat = config.get("neighbours", usual.neighbours), config.get("flat")
+    slices = f", {neighbours} + 1 + {neighbours} slices" if neighbours else ""
+    return f"{architecture}{slices}{'' if flat is None else f' joined after level {flat}'}"
 
 
 def _changed(config: Mapping[str, Any]) -> dict[str, Any]:
-    shown = ("seconds", "architecture", "neighbours")
+    shown = ("seconds", "architecture", "neighbours", "flat")
     return {name: value for name, value in changed({**EARLIER, **config}).items() if name not in shown}
 
 

@@ -57,10 +57,10 @@ def scan(store: Store, config: ProposeConfig, exclude: Collection[Place], report
         fresh.append(found.scored(volume, z))
         if time.monotonic() - told > _REFRESH_SECONDS:
             told = time.monotonic()
-            _refresh(store, round_, config, fresh, exclude)
+            _refresh(store, round_, config, fresh, exclude, settled=False)
             if report((number + 1) / len(todo), f"looking through the volume: {number + 1} of {len(todo)} slices"):
                 raise Cancelled("Scanning was cancelled; the slices looked at so far are kept.")
-    _refresh(store, round_, config, fresh, exclude)
+    _refresh(store, round_, config, fresh, exclude, settled=True)
 
 
 def _all_places(store: Store) -> list[Place]:
@@ -76,16 +76,20 @@ def labelled_places(store: Store) -> set[Place]:
     return {(head.volume, head.z) for head in store.labels.heads()}
 
 
-def _refresh(store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[Place]) -> None:
+def _refresh(
+    store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[Place], *, settled: bool
+) -> None:
     store.rounds.add_scanned(round_, config.query, fresh)
     fresh.clear()
-    propose(store, round_, config, exclude)
+    propose(store, round_, config, exclude, settled=settled)
 
 
-def propose(store: Store, round_: int, config: ProposeConfig, exclude: Collection[Place]) -> list[Proposal]:
-    """Rank the slices scored so far and store the best as the round's proposals."""
+def propose(
+    store: Store, round_: int, config: ProposeConfig, exclude: Collection[Place], *, settled: bool = True
+) -> list[Proposal]:
+    """Rank the slices scored so far and store the best as the round's proposals, ``settled`` as for ``Rounds.propose``."""
     proposals = rank(store, round_, config, exclude)
-    store.rounds.propose(round_, proposals, sought=not is_random(query_named(config.query)))
+    store.rounds.propose(round_, proposals, sought=not is_random(query_named(config.query)), settled=settled)
     return proposals
 
 

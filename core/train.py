@@ -101,7 +101,7 @@ def fit(
         raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
     if config.devices > 1 and not follower:
         raise ValueError(f"devices is {config.devices}, so follower must say what is to be run for the others.")
-    partial = _partial(folder)
+    partial = partial_of(folder)
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
         from core.fitting import Fitting
@@ -148,13 +148,13 @@ def follow(
         from core.fitting import Fitting
 
         Fitting(
-            train, (), class_names=tuple(class_names), in_channels=in_channels, config=config, state=_partial(folder) / STATE,
+            train, (), class_names=tuple(class_names), in_channels=in_channels, config=config, state=partial_of(folder) / STATE,
             report=lambda progress: False, logs=None, network=None, begins_with=begins_with, number=number,
             rank=place.rank,
         ).follow(place)  # fmt: skip
 
 
-def _partial(folder: Path) -> Path:
+def partial_of(folder: Path) -> Path:
     """Where the resume state of a checkpoint in the making lies."""
     return folder.with_name(folder.name + ".partial")
 

@@ -23,7 +23,7 @@ def score(project: Project, *dice: Sequence[float | None], pixels: int = 38_988)
     """Enter what every round scored on the same held-back pixels, from the first round on; by class, background first."""
     for number, of_round in enumerate(dice, start=1):
         project.store.rounds.score(number, "held", 0.1, of_round, pixels)
-    project.store.rounds.show_scores_on("held")
+    project.store.rounds.show_scores_on("held", [head.id for head in project.labelled_slices()])
 
 
 def keep(project: Project, z: int, mask: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:

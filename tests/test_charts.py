@@ -3,7 +3,7 @@
 from app.charts import bars, curve_rows, lines, round_rows, scores_along_z, shares
 from core.rounds import CurvePoint, RoundRow
 
-ROUND = RoundRow(2, 0.5, {"pore": 0.9, "phase": None}, 100, 1, 3, 60.0, 0.0, 30.0, "c", (1,), "unet", None)
+ROUND = RoundRow(2, 0.5, {"pore": 0.9, "phase": None}, 100, (1,), 3, 60.0, 0.0, 30.0, "c", (1,), "unet", None)
 
 
 def test_a_curve_leaves_out_what_was_not_measured():

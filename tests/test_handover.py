@@ -21,9 +21,14 @@ def enter_round(project, scores):
     project.store.rounds.add(number, revisions=revisions, config={}, checkpoint="none", seconds=1.0,
                              labelled_slices=len(revisions), active_seconds=0.0, job=1)  # fmt: skip
     if scores is not None:
-        project.store.rounds.score(number, f"pixels-{number}", 0.1, scores, 100)
-        project.store.rounds.show_scores_on(f"pixels-{number}")
+        show_scores(project, number, scores)
     return number
+
+
+def show_scores(project, number, scores):
+    """What the round of this number scored on the pixels that are held back now."""
+    project.store.rounds.score(number, f"pixels-{number}", 0.1, scores, 100)
+    project.store.rounds.show_scores_on(f"pixels-{number}", [head.id for head in project.labelled_slices()])
 
 
 def forest_dice(project):
@@ -95,6 +100,23 @@ def test_it_is_decided_once_for_a_round_and_remembered(phantom_project):
     enter_round(phantom_project, (0.1, 0.1, 0.1))
     assert other.handover().to_network is False
     assert other.handover().round == 2
+
+
+def test_a_round_whose_scores_are_still_to_come_is_not_decided_about(phantom_project):
+    """Older rounds are scored on its pixels before its own scores are shown: what is asked meanwhile is not kept."""
+    enter_round(phantom_project, (0.1, 0.1, 0.1))
+    assert not phantom_project.handover().to_network
+    number = enter_round(phantom_project, None)
+    early = phantom_project.handover()
+    assert (early.round, early.to_network, early.settled) == (number, False, False)
+    assert "until round 2 is scored" in early.sentence
+    phantom_project.preview(0, 5)  # asks in the background, too
+    show_scores(phantom_project, number, (1.0, 1.0, 1.0))
+    deadline = time.monotonic() + 60
+    while (found := phantom_project.preview(0, 5).handover) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found.to_network
+    assert found.settled
 
 
 def test_a_preview_never_waits_for_the_decision(phantom_project):

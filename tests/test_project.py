@@ -488,6 +488,44 @@ def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(
     assert trained.validation_summary().pixels > before
 
 
+def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, monkeypatch):
+    """While the volume is looked through the list changes; slices that were on it in between stay free."""
+    monkeypatch.setattr("core.scan._REFRESH_SECONDS", 0.0)
+    listed = set()
+    found = trained.store.rounds.propose
+    monkeypatch.setattr(
+        trained.store.rounds,
+        "propose",
+        lambda round_, proposals, **more: listed.update(p.z for p in proposals) or found(round_, proposals, **more),
+    )
+    trained.scan(ProposeConfig(number=2))
+    last = {p.z for p in trained.proposals()}
+    assert listed > last
+    assert {z for z in range(12) if trained.store.rounds.was_sought(0, z)} == last
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_who_is_led_to_a_slice_while_the_list_still_changes_is_not_a_judge(trained, phantom_files, opened):
+    """It is noted when the slice is opened or labelled, and stays when the slice leaves the list."""
+    truth, rounds = tifffile.imread(phantom_files.truth), trained.store.rounds
+    rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", ())], sought=True, settled=False)
+    assert trained.validates(0, 6)
+    if opened:
+        assert not trained.validates(0, 5)
+    else:
+        trained.submit_mask(0, 5, truth[5], Claim.strokes())
+    rounds.propose(1, [Proposal(0, 7, 0.5, "unsure", ())], sought=True, settled=False)
+    before = trained.validation_summary().pixels
+    trained.submit_mask(0, 5, truth[5], Claim.slice())
+    assert trained.validation_summary().pixels == before
+
+
+def test_chance_bars_nothing_from_validating(trained):
+    """A slice that was picked at random is as good as any."""
+    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "at random", ())], sought=False)
+    assert trained.validates(0, 5)
+
+
 def test_an_imported_label_of_a_proposed_slice_does_not_validate(trained, phantom_files):
     """Nor does one that a person was led to on the Review page."""
     before = trained.validation_summary().pixels
@@ -598,7 +636,7 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     monkeypatch.setattr(catalog, "row", lambda _: row)
     monkeypatch.setattr(segment, "best", best)
     done = trained.predict(tmp_path / "out.tif")
-    assert "On 70 held-back pixels the mean Dice is 0.900 with them and 0.800 without;" in done.across.sentence
+    assert "On 70 held-back pixels the mean Dice is 0.900 with them and 0.800 without." in done.across.sentence
     assert trained.evaluate(phantom_files.truth).across == done.across
     trained.import_labels(phantom_files.truth, slices=[5])  # the model has not seen it yet
     assert trained.evaluate(phantom_files.truth).across == done.across

@@ -81,6 +81,19 @@ def test_its_loss_is_measured_on_the_pixels_of_all_rounds(project: Project) -> N
     assert load_card(done.checkpoint).scores["loss"] == pytest.approx(measured.loss)
 
 
+def test_all_rounds_are_scored_on_the_labels_as_they_are(project: Project, phantom_files: Files) -> None:
+    """Not on those that the round gone back to has learnt from: what was labelled or put right since then counts."""
+    project.import_labels(phantom_files.truth, slices=[10])
+    held = project.validation_summary().pixels
+    assert held > project.rounds()[0].validation_pixels
+    project.restore(1)
+    assert [row.validation_pixels for row in project.rounds()] == [held] * 3
+    validating = [head.id for head in project.labelled_slices() if head.validation_pixels]
+    assert sorted(project.rounds()[0].validation_revisions) == sorted(validating)
+    assert project.rounds()[2].revisions == project.rounds()[0].revisions
+    assert project.handover().pixels == held
+
+
 def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
     """Their checkpoints, scores, curves, proposals and moments are what they were; the end can be gone back to again."""
     before, curve = project.rounds(), project.curve(2)
@@ -119,7 +132,7 @@ def test_its_curve_ends_at_the_moment(project: Project) -> None:
 
 
 def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
-    """Its end is a moment like any other, also once its moments are swept; scores are on the labels it learnt from."""
+    """Its end is a moment like any other, also once its moments are swept; it keeps the labels it learnt from."""
     project.store.moments.forget(1)
     first = project.rounds()[0]
     done = project.restore(1)

@@ -413,6 +413,64 @@ def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phanto
     assert "Resume where it stopped" not in labels(open_page(phantom_project.workspace, "rounds"))
 
 
+@pytest.mark.parametrize(("page_name", "start"), [("rounds", "Start"), ("annotate", "Train round 2")])
+def test_a_stopped_round_is_not_given_up_unasked(open_page, tmp_path, phantom_files, monkeypatch, page_name, start):
+    """Also when another job was done since: it can go on, and to begin anew asks first."""
+    project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(TINY)
+    with pytest.raises(UnderpaintError):
+        project.train(replace(TINY, seconds=60), report=lambda progress: progress.step > 2)
+    with project.store.jobs.here("segment", {}):
+        assert project.interrupted() is None, "a job is at work"
+    stopped = project.interrupted()
+    assert (stopped.round, stopped.budget) == (2, 60)
+    asked = []
+    monkeypatch.setattr(Project, "start_round", lambda self, *args, **more: asked.append(more.get("resume", False)))
+    page = open_page(tmp_path, page_name)
+    assert "Round 2 was stopped after" in words(page)
+    assert "is given up" in words(page)
+    assert start not in labels(page)
+    click(page, "Resume where it stopped")
+    click(page, "Give it up and start")
+    assert asked == [True, False]
+    assert not page.exception
+
+
+def test_settings_that_do_not_go_together_wait(open_page, trained, monkeypatch):
+    """A patch too small for many levels is said to be so, and no round starts; mended, it does."""
+    started = []
+    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    page = open_page(trained, "rounds")
+    next(one for one in page.selectbox if one.label == "Patch, pixels").set_value(96).run()
+    field(page, "Levels below the first").set_value(5).run()
+    assert "with depth 5 allowed are multiples of 64" in words(page)
+    assert next(b for b in page.button if b.label == "Start").disabled
+    field(page, "Levels below the first").set_value(4).run()
+    click(page, "Start")
+    assert [(config.depth, config.patch) for config in started] == [(4, 96)]
+
+
+def test_a_network_that_is_not_installed_waits(open_page, trained, monkeypatch):
+    """Instead of a job that fails."""
+    monkeypatch.setattr("app.networks.find_spec", lambda name: None)
+    page = open_page(trained, "rounds")
+    next(one for one in page.selectbox if one.label == "Network").set_value(Architecture.MONAI_UNET).run()
+    assert "MONAI is not installed" in words(page)
+    assert next(b for b in page.button if b.label == "Start").disabled
+
+
+def test_patches_are_shown_as_large_as_they_will_be(open_page, trained, monkeypatch):
+    """Streaks, shadows and bends go by the size of a patch."""
+    sides = []
+    engine = Project.augmented
+    monkeypatch.setattr(Project, "augmented", lambda *args, **more: sides.append(more["side"]) or engine(*args, **more))
+    page = open_page(trained, "rounds")
+    next(one for one in page.selectbox if one.label == "Patch, pixels").set_value(128).run()
+    _shown(page)
+    assert sides[-1] == 128
+
+
 def test_the_results_page_shows_every_score_and_what_it_was_measured_on(open_page, tmp_path, phantom_files):
     """Of the newest round on held-back pixels, and of a scoring against a truth."""
     project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)

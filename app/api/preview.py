@@ -25,7 +25,8 @@ def preview(request: Request) -> Response:
     project, volume, z = place(request)
     if number(request, "handover", 0, 0, 1):
         decision = project.handover()
-        return binary(framed({"drawn": False, "ahead": not decision.to_network, "sentence": decision.sentence}, b""))
+        ahead = decision.settled and not decision.to_network
+        return binary(framed({"drawn": False, "ahead": ahead, "sentence": decision.sentence}, b""))
     height, width = project.volumes[volume].slice_shape
     y0, x0 = number(request, "y0", 0, 0, height - 1), number(request, "x0", 0, 0, width - 1)
     box = Box(y0, x0, number(request, "y1", height, y0 + 1, height), number(request, "x1", width, x0 + 1, width))

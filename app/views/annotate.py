@@ -13,7 +13,8 @@ from app import choices, moments, session
 from app.editor.editor import PutOff, Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
-from app.status import POLL_SECONDS, held_back, scan_button, trained_but
+from app.status import POLL_SECONDS, held_back, scan_button, trained_but, validation
+from app.stopped import resume_button, start_button
 from core.config import ProposeConfig
 from core.jobs import Job
 from core.project import Project
@@ -91,10 +92,14 @@ def _go() -> None:
 def _editor(project: Project, volume: int, z: int) -> None:
     chosen = next((s for s in project.proposals() if (s.volume, s.z) == (volume, z)), None)
     depth = project.volumes[volume].shape[0]
+    project.validates(volume, z)  # asked now, as what is listed may change before it is saved
 
     def saved(event: Saved) -> None:
         name = slice_name(event.volume, event.z, len(project.volumes)).lower()
         done = f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now."
+        seen = project.validates(event.volume, event.z)
+        if not seen and event.claim != "strokes" and not validation(project).pixels:
+            done += " None of it validates, as the model proposed it; save a slice as right that it did not propose."
         session.say(f"{done} {_go_on(project, (event.volume, event.z))}")
 
     def put_off(event: PutOff) -> None:
@@ -252,8 +257,10 @@ def _train(project: Project, state: _Work, drafts: set[session.Place], *, primar
     config = choices.chosen()
     if session.editing() in drafts:  # the others are listed above
         st.caption(":orange[The strokes on this slice are not saved yet, so a round does not learn from them.]")
-    kind: Emphasis = "primary" if primary else "secondary"
-    if st.button(f"Train round {rounds + 1}", type=kind, width="stretch", icon=":material/play_arrow:"):
+    stopped = project.interrupted()
+    if stopped is not None:
+        resume_button(project, stopped, "annotate")
+    if start_button(f"Train round {rounds + 1}", stopped, primary=primary):
         project.start_round(config, ProposeConfig(), frame=project.frame(*moments.to_watch(project)), tensorboard=choices.logs())
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()

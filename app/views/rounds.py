@@ -11,6 +11,7 @@ from app.augmentation import what_is_shown
 from app.fields import Form
 from app.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
 from app.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
+from app.stopped import resume_button, start_button
 from core.config import AugmentConfig, ProposeConfig, help_text
 from core.jobs import Job
 from core.progress import ENDS
@@ -67,8 +68,10 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     if session.augmentation() != AugmentConfig():
         st.caption("It trains with what you chose under *What the model will be shown*.")
     watched = moments.choose_frame(project, form)
-    busy, forbidden = job is not None and job.active, not form.allowed
-    if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=busy or forbidden, width="stretch"):
+    busy, forbidden, stopped = job is not None and job.active, not form.allowed, project.interrupted()
+    if stopped is not None:
+        resume_button(project, stopped, "rounds")
+    if start_button("Start", stopped, primary=True, disabled=busy or forbidden):
         project.start_round(config, ProposeConfig(number=int(number)), frame=project.frame(*watched), tensorboard=choices.logs())
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
@@ -89,7 +92,6 @@ def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
             st.rerun()
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")
-            _resume(project, job)
         _curve(project, moments.strip(project, _watched(project, job), job), job)
 
 
@@ -97,15 +99,6 @@ def _watched(project: Project, job: Job | None) -> int:
     """The round whose curve is shown: the one being trained, else the newest."""
     plan = None if job is None else job.arguments.get("plan")
     return int(plan["round"]) if plan else len(project.rounds())
-
-
-def _resume(project: Project, job: Job) -> None:
-    """Where a round was stopped before its end: go on with its own labels and settings."""
-    stopped = job.state in ("dead", "cancelled", "failed") and _watched(project, job) > len(project.rounds())
-    if stopped and st.button("Resume where it stopped", icon=":material/resume:"):
-        project.start_round(resume=True)
-        session.say("The round goes on where it stopped, with the labels and settings it began with.")
-        st.rerun()
 
 
 def _curve(project: Project, number: int, job: Job | None) -> None:
@@ -166,11 +159,11 @@ def _not_here(project: Project, rows: list[RoundRow]) -> None:
 def _measured_on(rows: list[RoundRow]) -> str:
     newest = rows[-1]
     if not newest.validation_pixels:
-        return ("Not measured: no labelled pixel is held back for validation yet. Save a whole slice or a checked region, "
-                "and the next round is scored.")  # fmt: skip
+        return ("Not measured: no labelled pixel is held back for validation yet. Save a whole slice or a checked region "
+                "that was not proposed by a model, and the next round is scored.")  # fmt: skip
     return (
         f"Validation scores of all rounds are measured on the same {newest.validation_pixels:,} held-back pixels of "
-        f"{plural(newest.validation_slices, 'slice')}, which no round was trained on; newest: "
+        f"{plural(len(newest.validation_revisions), 'slice')}, which no round was trained on; newest: "
         f"{scores_in_words(newest.validation_dice)}. Few pixels make a rough score: trust large differences only."
     )
 

@@ -120,6 +120,10 @@ def train(
 
     project = Project.open(workspace_folder(workspace), name)
     frame = None if watch is None else project.frame(volume_index, watch)
+    kept = None if resume else project.interrupted()
+    if kept is not None:
+        done_of = f"{kept.seconds:.0f} of {kept.budget:.0f} s"
+        say(f"Round {kept.round} was stopped after {done_of}; it begins anew. --resume would have gone on with it.")
     try:
         with working("Training") as report:
             done = project.train(
