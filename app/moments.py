@@ -23,6 +23,7 @@ _FEWEST = 8
 _CSS = """
 <style>
   [class*="st-key-moment-"] { position: relative; gap: 0; text-align: center; }
+  [class*="st-key-moment-"] [data-testid="stElementContainer"], [class*="st-key-moment-"] .stButton { position: static; }
   [class*="st-key-moment-"] button { position: static; min-height: 0; padding: 0.2rem 0; }
   [class*="st-key-moment-"] button:disabled { color: inherit; cursor: default; }
   [class*="st-key-moment-"] button:not(:disabled)::after { content: ""; position: absolute; inset: 0; }
@@ -75,7 +76,7 @@ def strip(project: Project, watched: int, job: Job | None) -> int:
     st.subheader(f"Round {round_} as it {'learns' if training else 'learnt'}")
     left, right = st.columns([1.5, 1], gap="medium")
     with right:
-        moment = moments[-1] if training else _chosen(moments)
+        moment = moments[-1] if training else _chosen(moments, round_)
         _facts(project, moment)
         if not training:
             _way_back(project, moment, active)
@@ -108,14 +109,10 @@ def _without_moments(project: Project, round_: int, training: bool, active: bool
         _confirm(project, round_, None, f"Go back to the end of round {round_}", active)
 
 
-def _chosen(moments: Sequence[Moment]) -> Moment:
-    """The moment whose thumbnail was clicked, the last one at first."""
-    return next((moment for moment in moments if st.session_state.get(_choice(moment)) == moment.step), moments[-1])
-
-
-def _choice(moment: Moment) -> str:
-    """Where the step is that was chosen of its training."""
-    return f"moment_of_{moment.round}"
+def _chosen(moments: Sequence[Moment], round_: int) -> Moment:
+    """The moment whose thumbnail was clicked; the last one at first, and again where others have come since."""
+    of_these, number = session.moment() or (None, 0)
+    return moments[number] if of_these == (round_, len(moments)) else moments[-1]
 
 
 def _facts(project: Project, moment: Moment) -> None:
@@ -150,7 +147,7 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
             f"**A new round {number} is made from {source}.** It is scored on the held-back pixels, predicts from then on, and "
             "looks through the volume for new proposals. No label and no other round changes: you can go back to any of them."
         )
-        if round_ == number or project.moments(number):
+        if round_ == number or project.moments(number) or project.interrupted() is not None:
             st.markdown("The training that was stopped can then not be resumed.")
         if st.button("Go back", type="primary", key=f"back_{round_}_{seconds}"):
             project.start_restore(round_, seconds=seconds)
@@ -175,7 +172,8 @@ def _picture(project: Project, moment: Moment, before: Sequence[Moment]) -> str:
 def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, training: bool) -> None:
     """All moments side by side, small, with their seconds; the chosen one framed, the others to be clicked on."""
     st.html(_CSS)
-    for column, moment in zip(st.columns(max(len(moments), _FEWEST), gap="xsmall"), moments, strict=False):
+    columns = st.columns(max(len(moments), _FEWEST), gap="xsmall")
+    for number, (column, moment) in enumerate(zip(columns, moments, strict=False)):
         frame = moment.frame
         picture = figures.picture(
             picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
@@ -193,8 +191,8 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, 
                 type="tertiary",
                 width="stretch",
                 disabled=training,
-                on_click=st.session_state.update,
-                args=({_choice(moment): moment.step},),
+                on_click=session.look_at_moment,
+                args=((moment.round, len(moments)), number),
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app import fields
-from core.config import Architecture, InitialWeights, TrainConfig, help_text, setting
+from core.config import FIXED_DEPTH, LEAST_DEPTH, Architecture, InitialWeights, TrainConfig, help_text, setting
 
 _NAMES = {
     Architecture.UNET: "U-Net (the default)",
@@ -34,18 +34,24 @@ _INITIAL_WEIGHTS = {
 def ask(form: fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any]:
     """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
     architecture = _one_of("Network", _NAMES, before, "architecture")
-    asked_levels = form.setting("Levels below the first", "depth", before, step=1)
-    levels = asked_levels if form.allowed else before.depth
-    flat = architecture != Architecture.UNET_3D
-    least, most = (0, setting(TrainConfig, "neighbours", "at_most")) if flat else (1, max(1, min(3, levels - 1)))
+    depth = before.depth if architecture in FIXED_DEPTH else _depth(form, before, architecture)
+    furthest = setting(TrainConfig, "neighbours", "at_most")
+    least, most = (1, min(furthest, depth - 1)) if architecture == Architecture.UNET_3D else (0, furthest)
     limits: dict[str, Any] = {"least": least, "most": most, "value": min(most, max(least, before.neighbours))}
     own = f"{fields.key('neighbours')}_{least}_{most}"  # with other limits it begins anew
     neighbours = form.setting("Neighbouring slices on each side", "neighbours", before, **limits, key=own)
     if architecture.startswith("monai") and find_spec("monai") is None:
         form.refuse("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
     weights = before.initial_weights if first else _one_of("Begin with", _INITIAL_WEIGHTS, before, "initial_weights")
-    asked = {"architecture": architecture, "depth": levels, "neighbours": int(neighbours), "initial_weights": weights}
+    asked = {"architecture": architecture, "depth": depth, "neighbours": int(neighbours), "initial_weights": weights}
     return {**asked, "devices": _devices(form, before)}
+
+
+def _depth(form: fields.Form, before: TrainConfig, architecture: str) -> int:
+    """How many levels; as many as before while a number is refused."""
+    least, most = LEAST_DEPTH.get(Architecture(architecture), 1), setting(TrainConfig, "depth", "at_most")
+    asked = form.setting("Depth: levels below the first", "depth", before, least=least, step=1)
+    return int(asked) if asked is not None and least <= asked <= most else max(least, before.depth)
 
 
 def _devices(form: fields.Form, before: TrainConfig) -> int:

@@ -56,7 +56,7 @@ def choose(name: str) -> None:
     """Open another project and forget the slices of the one before, and how its next round was to be trained."""
     st.session_state["project"] = name
     _last_opened()[str(workspace())] = name
-    for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard"):
+    for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard", "moment"):
         st.session_state.pop(key, None)
 
 
@@ -118,6 +118,16 @@ def reviewing() -> Place | None:
 def review(volume: int, z: int) -> None:
     """Choose the slice under review."""
     st.session_state["reviewing"] = (volume, z)
+
+
+def moment() -> tuple[tuple[int, int], int] | None:
+    """The kept moment that was chosen last: its round, how many there were of it, and which of these; None for none."""
+    return st.session_state.get("moment")
+
+
+def look_at_moment(of: tuple[int, int], number: int) -> None:
+    """Choose a kept moment, see :func:`moment`; good as a button's callback."""
+    st.session_state["moment"] = (of, number)
 
 
 def count(key: str, start: int = 0) -> int:

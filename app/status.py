@@ -139,7 +139,7 @@ def _held_back(project: Project, was_counting: bool) -> None:
 def scores_note(project: Project, newest: RoundRow) -> str:
     """Where a working region has changed since the rounds were scored: a sentence that says so; else nothing.
 
-    With the labels of the newest round, only another region holds back another number of pixels.
+    On the labels that they were scored on, only another region holds back another number of pixels.
     """
     held = {head.id for head in project.labelled_slices() if head.validation_pixels}
     same_labels = held == set(newest.validation_revisions)

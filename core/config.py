@@ -161,6 +161,13 @@ class InitialWeights(StrEnum):
     RANDOM = "random"
 
 
+FIXED_DEPTH = (Architecture.MONAI_BASIC_UNET, Architecture.MONAI_UNETR)
+"""Networks that have as many levels whatever ``TrainConfig.depth`` says."""
+
+LEAST_DEPTH = {Architecture.UNET_3D: 2, Architecture.MONAI_DYN_UNET: 2}
+"""Of the others, where one level below the first is too few."""
+
+
 OWN_NOT_GIVEN = "The round trains a network of your own, which only Python can give: call project.train(..., network=...)."
 
 
@@ -229,11 +236,16 @@ class TrainConfig(_Checked):
                 f"flat is {self.flat}; with depth {self.depth} and {self.neighbours} neighbours on each side allowed is 1 to "
                 f"{self.depth + 1 - self.neighbours}."
             )
+        least_depth, deepest = LEAST_DEPTH.get(Architecture(self.architecture), 1), setting(type(self), "depth", "at_most")
+        if self.depth < least_depth:
+            raise ValueError(
+                f"depth is {self.depth}; with architecture {self.architecture} allowed is {least_depth} to {deepest}."
+            )
         if self.local % LOCAL_STEP:
             raise ValueError(f"local is {self.local}; allowed are multiples of {LOCAL_STEP}, and 0.")
-        grid = 2 ** (self.depth + 1)
+        grid = 16 if self.architecture in FIXED_DEPTH else 2 ** (self.depth + 1)
         if self.architecture.startswith("monai"):
-            grid = max(grid, 16)  # of those whose depth is fixed
+            grid = max(grid, 16)
         if self.patch % grid or self.patch < 2 * grid:
             least, most = (setting(type(self), "patch", kind) for kind in ("at_least", "at_most"))
             allowed = f"multiples of {grid} from {max(2 * grid, least)} to {most}"

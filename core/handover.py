@@ -91,7 +91,7 @@ def decide(store: Store, sample: Callable[[Revision], Sample | None], features: 
         return known
     classes = store.catalog.classes
     row = store.rounds.rows([c.name for c in classes])[-1]
-    if not store.rounds.is_scored(row.round):
+    if not row.scored:
         return _not_scored(row.round)
     learnt, held = (store.labels.revisions(identities) for identities in (row.revisions, row.validation_revisions))
     counts = _forest_counts(store, learnt, held, sample, features, len(classes))
@@ -156,7 +156,7 @@ def _compared(row: RoundRow, counts: NDArray[np.int64]) -> Handover | None:
 
 def _not_scored(round_: int) -> Handover:
     """Where the newest round is entered, but its scores are not shown: the others are still scored on the same pixels."""
-    sentence = f"The quick first model goes on drawing the preview until round {round_} is scored on the held-back pixels."
+    sentence = f"Who draws the preview is decided when round {round_} is scored on the held-back pixels."
     return Handover(round_, False, None, None, 0, sentence, settled=False)
 
 

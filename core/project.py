@@ -300,10 +300,10 @@ class Project:
         self.store.slice_shape(volume, z)
         self.store.rounds.seek([(volume, z)])
 
-    def validates(self, volume: int, z: int) -> bool:
-        """Whether labels of a slice that a person opens may validate: no model's doubt has led there, or proposes it now."""
+    def may_validate(self, volume: int, z: int) -> bool:
+        """Whether labels of a slice may validate, as no model's doubt has led there."""
         self.store.slice_shape(volume, z)
-        return not self.store.rounds.hold_sought(volume, z)
+        return not self.store.rounds.was_sought(volume, z)
 
     def submit_mask(
         self,

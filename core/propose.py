@@ -108,7 +108,10 @@ class ScoredSlice:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A slice worth correcting next, why, and where to look first; ``put_off`` where the person does not want it now."""
+    """A slice worth correcting next, why, and where to look first.
+
+    ``put_off`` where the person does not want it now, ``by_doubt`` where a model's doubt chose it, not chance.
+    """
 
     volume: int
     z: int
@@ -116,6 +119,7 @@ class Proposal:
     reason: str
     boxes: tuple[Box, ...]
     put_off: bool = False
+    by_doubt: bool = False
 
 
 def scan_slice(

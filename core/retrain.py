@@ -163,9 +163,9 @@ def interrupted_plan(store: Store) -> Plan:
     JobError
         If there is nothing to resume.
     """
-    following = store.rounds.following()
-    jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: -job.id)
-    for job in jobs:
+    following, begun = store.rounds.following(), store.rounds.begun_by()
+    jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: (job.id != begun, -job.id))
+    for job in jobs:  # first the one whose state is kept: a later one may have been refused before it trained
         plan = job.arguments.get("plan")
         if plan is not None and plan["round"] == following and not job.active:
             return Plan.from_json(store, plan)
@@ -326,6 +326,8 @@ class _Reporter:
 
     def __call__(self, progress: Progress) -> bool:
         if not self._begun or progress.seconds < self._last:  # where memory was too small, training goes on from a stored state
+            if not self._begun:
+                self._store.rounds.begin(self._handle.id)
             self._begun, self._last = True, -self._apart
             self._store.rounds.cut_curve(self._plan.round, progress.seconds)
         validated = progress.validation_loss is not None and progress.validation_loss != self._validated
@@ -371,7 +373,7 @@ def score_rounds(
     from core.scores import score
 
     key = _pixels_key(store, revisions)
-    for round_ in store.rounds.unscored(key):
+    for round_ in sorted(store.rounds.unscored(key), key=lambda round_: round_ not in known):
         handle.report(1.0, f"scoring round {round_} on the held-back pixels")
         try:
             scores = known.get(round_) or score(store.predictor(round_), validation, len(store.catalog.classes))

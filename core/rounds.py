@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from core.config import EARLIER, StopRule, TrainConfig, changed
+from core.config import EARLIER, Architecture, StopRule, TrainConfig, changed
 from core.geometry import Box
 from core.propose import Proposal, ScoredSlice
 from core.records import Records, to_json
@@ -28,12 +28,12 @@ class RoundRow:
     """One trained round.
 
     ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
-    ``validation_pixels`` held-back pixels of ``validation_revisions``, on which all rounds are scored; ``active_seconds`` is the
-    person's work up to then, ``seconds`` the training's; ``ended_by`` is the stop rule that ended it; ``network`` is the
-    architecture, how many neighbouring slices it sees and, of ``unet-3d``, after which level it joins them. ``origin`` is the
-    moment that the round went back to, None where it was trained. ``changed`` are the settings of its training that are not the
-    defaults, by name, but for what the other fields say. ``counts`` are the validation pixels by true class (rows) and predicted
-    class, None where they were not kept.
+    ``validation_pixels`` held-back pixels of ``validation_revisions``, on which all rounds are scored; ``scored`` is False where
+    that is still to be done, or could not be. ``active_seconds`` is the person's work up to then, ``seconds`` the training's;
+    ``ended_by`` is the stop rule that ended it; ``network`` is the architecture, how many neighbouring slices it sees and, of
+    ``unet-3d``, after which level it joins them. ``origin`` is the moment that the round went back to, None where it was trained.
+    ``changed`` are the settings of its training that are not the defaults, by name, but for what the other fields say.
+    ``counts`` are the validation pixels by true class (rows) and predicted class, None where they were not kept.
     """
 
     round: int
@@ -52,6 +52,7 @@ class RoundRow:
     ended_by: StopRule = StopRule.SECONDS
     counts: tuple[tuple[int, ...], ...] | None = None
     changed: Mapping[str, Any] = field(default_factory=dict)
+    scored: bool = True
 
 
 @dataclass(frozen=True)
@@ -150,28 +151,16 @@ class Rounds:
 
     def rows(self, class_names: Sequence[str]) -> list[RoundRow]:
         """Every round, all scored on the same pixels: those that the newest round was scored on."""
-        key, scored_on = self._records.meta("pixels_key"), self._scored_on()
         rows = self._records.rows(
-            "SELECT rounds.*, loss, dice, pixels, counts FROM rounds "
-            "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
-            (key,),
+            "SELECT rounds.*, scores.round IS NOT NULL scored, loss, dice, pixels, counts, "
+            "(SELECT json_group_array(id) FROM revisions WHERE validation_pixels > 0 AND id IN (SELECT value FROM json_each("
+            # Records of earlier versions do not say on what was scored: that was what the newest round had learnt from.
+            "COALESCE((SELECT value FROM meta WHERE key = 'scored_on'), "
+            "(SELECT revisions FROM rounds ORDER BY round DESC LIMIT 1))))) AS scored_on "
+            "FROM rounds LEFT JOIN round_scores scores ON rounds.round = scores.round "
+            "AND pixels_key = (SELECT value FROM meta WHERE key = 'pixels_key') ORDER BY rounds.round"
         )
-        return [_round_row(row, class_names, scored_on) for row in rows]
-
-    def is_scored(self, round_: int) -> bool:
-        """Whether :meth:`rows` gives a score of the round, be it one of no pixels; not yet, while others are scored before."""
-        sql = "SELECT 1 FROM round_scores WHERE round = ? AND pixels_key = ?"
-        return self._records.row(sql, (round_, self._records.meta("pixels_key"))) is not None
-
-    def _scored_on(self) -> tuple[int, ...]:
-        """The label revisions whose held-back pixels all rounds are scored on."""
-        kept = self._records.meta("scored_on")  # absent in earlier records: then those of the newest round
-        asked = to_json(self.trained_on(self.last() or 0)) if kept is None else kept
-        rows = self._records.rows(
-            "SELECT id FROM revisions WHERE validation_pixels > 0 AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
-            (asked,),
-        )
-        return tuple(row["id"] for row in rows)
+        return [_round_row(row, class_names) for row in rows]
 
     def standings(self) -> list[Standing]:
         """Every round, all scored on the pixels that the newest round was scored on; quick enough to be asked often."""
@@ -225,6 +214,15 @@ class Rounds:
             "INSERT INTO curve VALUES (?, ?, ?, ?, ?, ?)",
             (round_, point.seconds, point.step, point.train_loss, point.validation_loss, dice),
         )
+
+    def begin(self, job: int) -> None:
+        """Note that a job trains by now, so that the state of an earlier training of its round is gone."""
+        self._records.write("INSERT OR REPLACE INTO meta VALUES ('training_job', ?)", (str(job),))
+
+    def begun_by(self) -> int | None:
+        """The job that trained last; None in records of earlier versions."""
+        kept = self._records.meta("training_job")
+        return None if kept is None else int(kept)
 
     def cut_curve(self, round_: int, seconds: float) -> None:
         """Forget the moments of a round's training from ``seconds`` on, which a resume or a fresh start does again."""
@@ -281,7 +279,7 @@ class Rounds:
             Whether the model's doubt chose them, not chance.
         settled
             False while the volume is looked through and the list still changes: then a slice counts as sought for good only if
-            :meth:`hold_sought` is asked about it while it is listed.
+            somebody opens it from the list (:meth:`seek`), or labels it while it is listed (:meth:`hold_sought`).
         """
         if sought and settled:
             self.seek([(p.volume, p.z) for p in proposals])
@@ -298,9 +296,9 @@ class Rounds:
             db.executemany("INSERT OR IGNORE INTO sought VALUES (?, ?)", list(places))
 
     def hold_sought(self, volume: int, z: int) -> bool:
-        """As :meth:`was_sought`, of a slice that is opened or labelled: if it is listed by a model's doubt now, that stays."""
+        """As :meth:`was_sought`, of a slice that is being labelled: if the newest model's doubt lists it now, that stays."""
         listed = self._records.row(
-            "SELECT 1 FROM proposals WHERE sought "
+            "SELECT 1 FROM proposals WHERE sought AND round = (SELECT MAX(round) FROM rounds) "
             "AND json_extract(proposal, '$.volume') = ? AND json_extract(proposal, '$.z') = ?",
             (volume, z),
         )
@@ -314,8 +312,8 @@ class Rounds:
 
     def proposals(self, round_: int) -> list[Proposal]:
         """A round's proposals, best first."""
-        rows = self._records.rows("SELECT proposal FROM proposals WHERE round = ? ORDER BY rank", (round_,))
-        return [Proposal(**_with_boxes(json.loads(row["proposal"]))) for row in rows]
+        rows = self._records.rows("SELECT proposal, sought FROM proposals WHERE round = ? ORDER BY rank", (round_,))
+        return [Proposal(**{**_with_boxes(json.loads(row["proposal"])), "by_doubt": bool(row["sought"])}) for row in rows]
 
     def put_off(self, round_: int, volume: int, z: int, box: Box | None) -> None:
         """Note that a person does not want a proposed slice, or only a box of it, now; ``round_`` is 0 before the first."""
@@ -337,7 +335,7 @@ def _with_boxes(facts: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "boxes": tuple(Box(**box) for box in facts["boxes"])}
 
 
-def _round_row(row: sqlite3.Row, class_names: Sequence[str], scored_on: tuple[int, ...]) -> RoundRow:
+def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
     dice = [] if row["dice"] is None else json.loads(row["dice"])
     by_name = {name: (dice[i] if i < len(dice) else None) for i, name in enumerate(class_names)}
     kept = ("round", "labelled_slices", "active_seconds", "created", "seconds", "checkpoint")
@@ -345,7 +343,8 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str], scored_on: tuple[in
         validation_loss=row["loss"],
         validation_dice=by_name,
         validation_pixels=row["pixels"] or 0,
-        validation_revisions=scored_on,
+        validation_revisions=tuple(json.loads(row["scored_on"])),
+        scored=bool(row["scored"]),
         revisions=tuple(json.loads(row["revisions"])),
         ended_by=StopRule(row["ended_by"] or StopRule.SECONDS),
         origin=None if row["origin"] is None else Origin(**json.loads(row["origin"])),
@@ -362,7 +361,8 @@ def _network(config: Mapping[str, Any]) -> str:
     architecture = config.get("architecture", usual.architecture)
     neighbours, flat = config.get("neighbours", usual.neighbours), config.get("flat")
     slices = f", {neighbours} + 1 + {neighbours} slices" if neighbours else ""
-    return f"{architecture}{slices}{'' if flat is None else f' joined after level {flat}'}"
+    joined = f" joined after level {flat}" if architecture == Architecture.UNET_3D and flat is not None else ""
+    return f"{architecture}{slices}{joined}"
 
 
 def _changed(config: Mapping[str, Any]) -> dict[str, Any]:

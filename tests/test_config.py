@@ -52,6 +52,14 @@ def test_a_network_in_3d_needs_neighbours():
         TrainConfig(architecture="unet-3d", neighbours=2, flat=3)
 
 
+def test_a_network_may_need_more_than_one_level():
+    """And is refused before a job is started; those of fixed depth take any."""
+    with pytest.raises(ValueError, match="depth is 1; with architecture monai-dynunet allowed is 2 to 6"):
+        TrainConfig(architecture="monai-dynunet", depth=1)
+    assert TrainConfig(architecture="monai-basicunet", depth=6, patch=80).patch == 80
+    assert TrainConfig(architecture="monai-unet", depth=1)
+
+
 def test_the_patch_fits_a_network_of_fixed_depth():
     """Whatever depth says."""
     with pytest.raises(ValueError, match="patch is 72; with depth 2 allowed are multiples of 16 from 64 to 1024"):

@@ -109,7 +109,7 @@ def test_a_round_whose_scores_are_still_to_come_is_not_decided_about(phantom_pro
     number = enter_round(phantom_project, None)
     early = phantom_project.handover()
     assert (early.round, early.to_network, early.settled) == (number, False, False)
-    assert "until round 2 is scored" in early.sentence
+    assert "when round 2 is scored" in early.sentence
     phantom_project.preview(0, 5)  # asks in the background, too
     show_scores(phantom_project, number, (1.0, 1.0, 1.0))
     deadline = time.monotonic() + 60

@@ -163,7 +163,8 @@ def test_while_a_round_is_trained_the_newest_moment_is_shown(project: Project) -
         page = opened()
         again = opened()
     assert "Round 2 as it learns" in words(page)
-    assert all(button.disabled for button in page.button if str(button.key).startswith("look_"))
+    thumbnails = [button.disabled for button in page.button if str(button.key).startswith("look_")]
+    assert thumbnails == [True] * 3
     assert "Go back" not in buttons(page)
     (large,) = re.findall('<div class="up-frame">.*?</div></div>', markup(page))
     large = re.findall(r'class="(over[a-z ]*)" src="\S*moments/2/(\d+)\.png\?side=1024', large)

@@ -8,16 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from torch import nn
 
 from core import segment
 from core.across import Across
 from core.config import ProposeConfig, TrainConfig
 from core.drafts import Patch
-from core.errors import Cancelled, CheckpointError, JobError, LabelError, ProjectError, TrainingError, UnderpaintError
+from core.errors import (
+    Cancelled,
+    CheckpointError,
+    JobError,
+    LabelError,
+    NetworkError,
+    ProjectError,
+    TrainingError,
+    UnderpaintError,
+)
 from core.geometry import Box
 from core.labels import Claim, Role
 from core.project import Project, list_projects, workspace_folder
 from core.propose import Proposal
+from tests.predicted import add_round
 
 TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=8, depth=2)
 
@@ -488,6 +499,22 @@ def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(
     assert trained.validation_summary().pixels > before
 
 
+def test_a_round_that_is_refused_leaves_the_stopped_one_to_be_resumed(trained):
+    """With its own settings, though the refused one was asked for later."""
+    with pytest.raises(Cancelled):
+        trained.train(replace(TINY, seconds=30, channels=4), report=lambda progress: progress.step > 2)
+    stopped = trained.interrupted()
+    assert stopped.budget == 30
+    with pytest.raises(NetworkError):
+        trained.train(replace(TINY, seconds=50), network=nn.Conv2d(9, 3, 1))
+    assert trained.interrupted() == stopped
+    done = []
+    with pytest.raises(Cancelled):
+        trained.train(resume=True, report=lambda progress: done.append(progress) or True)
+    assert done[0].seconds > 0
+    assert done[0].budget == 30
+
+
 def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, monkeypatch):
     """While the volume is looked through the list changes; slices that were on it in between stay free."""
     monkeypatch.setattr("core.scan._REFRESH_SECONDS", 0.0)
@@ -509,9 +536,10 @@ def test_who_is_led_to_a_slice_while_the_list_still_changes_is_not_a_judge(train
     """It is noted when the slice is opened or labelled, and stays when the slice leaves the list."""
     truth, rounds = tifffile.imread(phantom_files.truth), trained.store.rounds
     rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", ())], sought=True, settled=False)
-    assert trained.validates(0, 6)
+    assert [p.by_doubt for p in trained.proposals()] == [True]
+    assert trained.may_validate(0, 5), "as long as nobody has gone there"
     if opened:
-        assert not trained.validates(0, 5)
+        trained.seek(0, 5)
     else:
         trained.submit_mask(0, 5, truth[5], Claim.strokes())
     rounds.propose(1, [Proposal(0, 7, 0.5, "unsure", ())], sought=True, settled=False)
@@ -520,10 +548,22 @@ def test_who_is_led_to_a_slice_while_the_list_still_changes_is_not_a_judge(train
     assert trained.validation_summary().pixels == before
 
 
-def test_chance_bars_nothing_from_validating(trained):
+def test_chance_bars_nothing_from_validating(trained, phantom_files):
     """A slice that was picked at random is as good as any."""
     trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "at random", ())], sought=False)
-    assert trained.validates(0, 5)
+    truth = tifffile.imread(phantom_files.truth)
+    trained.submit_mask(0, 5, truth[5], Claim.slice())
+    assert trained.may_validate(0, 5)
+    assert trained.store.labels.head(0, 5).validation_pixels
+
+
+def test_a_list_that_was_left_unfinished_bars_nothing_once_there_is_a_newer_round(trained, phantom_files):
+    """As after a scan that was cancelled."""
+    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", ())], sought=True, settled=False)
+    add_round(trained)
+    truth = tifffile.imread(phantom_files.truth)
+    trained.submit_mask(0, 5, truth[5], Claim.slice())
+    assert trained.store.labels.head(0, 5).validation_pixels
 
 
 def test_an_imported_label_of_a_proposed_slice_does_not_validate(trained, phantom_files):

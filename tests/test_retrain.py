@@ -155,7 +155,8 @@ def test_a_plan_settles_from_which_level_on_slices_are_joined(project: Project) 
     done = project.train(config)
     card = load_card(done.checkpoint)
     assert (card.config["flat"], card.network["flat"]) == (1, 1)
-    assert project.rounds()[-1].changed["flat"] == 1
+    assert project.rounds()[-1].network == "unet-3d, 1 + 1 + 1 slices joined after level 1"
+    assert "flat" not in project.rounds()[-1].changed
 
 
 def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +271,7 @@ def test_the_curve_goes_back_with_the_training(project: Project) -> None:
     """Where memory was too small on one device, all go on from a stored state: what came after it is drawn anew."""
     store = project.store
     plan = replace(make_plan(store, TINY), round=2)
-    handle: Any = SimpleNamespace(report=lambda share, message: False)
+    handle: Any = SimpleNamespace(id=1, report=lambda share, message: False)
     reporter = _Reporter(store, handle, plan, None)
     for seconds in (0.1, 0.4, 0.7, 0.5, 0.8):
         reporter(Progress(seconds, 1.0, 1 + round(10 * seconds), 0.5, None, None, 0.05, seconds, 0.0, TINY.batch))
@@ -280,7 +281,7 @@ def test_the_curve_goes_back_with_the_training(project: Project) -> None:
 def test_a_step_of_fewer_patches_than_asked_for_is_told(project: Project) -> None:
     """While the training goes on, with the reason; a step of as many as asked for is not worth a word."""
     told = list[str]()
-    handle: Any = SimpleNamespace(report=lambda share, message: told.append(message) is not None)
+    handle: Any = SimpleNamespace(id=1, report=lambda share, message: told.append(message) is not None)
     plan = replace(make_plan(project.store, replace(TINY, batch=4)), round=2)
     reporter = _Reporter(project.store, handle, plan, None)
     for batch in (4, 2):

@@ -437,16 +437,29 @@ def test_a_stopped_round_is_not_given_up_unasked(open_page, tmp_path, phantom_fi
     assert not page.exception
 
 
+def test_a_slice_opened_from_the_list_does_not_validate(open_page, trained):
+    """Also when it has left the list by the time that it is saved; one that is opened by its number may."""
+    project = Project.open(trained, "toy")
+    rounds, listed = project.store.rounds, [Proposal(0, 4, 0.5, "unsure", ()), Proposal(0, 6, 0.4, "unsure", ())]
+    rounds.propose(1, listed, sought=True, settled=False)
+    page = open_page(trained, "annotate")
+    next(b for b in page.button if b.label.startswith("Slice 6")).click().run()
+    rounds.propose(1, [], sought=True, settled=False)
+    assert not project.may_validate(0, 6)
+    assert project.may_validate(0, 1)
+    assert not page.exception
+
+
 def test_settings_that_do_not_go_together_wait(open_page, trained, monkeypatch):
     """A patch too small for many levels is said to be so, and no round starts; mended, it does."""
     started = []
     monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
     page = open_page(trained, "rounds")
     next(one for one in page.selectbox if one.label == "Patch, pixels").set_value(96).run()
-    field(page, "Levels below the first").set_value(5).run()
+    field(page, "Depth: levels below the first").set_value(5).run()
     assert "with depth 5 allowed are multiples of 64" in words(page)
     assert next(b for b in page.button if b.label == "Start").disabled
-    field(page, "Levels below the first").set_value(4).run()
+    field(page, "Depth: levels below the first").set_value(4).run()
     click(page, "Start")
     assert [(config.depth, config.patch) for config in started] == [(4, 96)]
 

@@ -13,7 +13,7 @@ from app import choices, moments, session
 from app.editor.editor import PutOff, Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
-from app.status import POLL_SECONDS, held_back, scan_button, trained_but, validation
+from app.status import POLL_SECONDS, held_back, scan_button, trained_but
 from app.stopped import resume_button, start_button
 from core.config import ProposeConfig
 from core.jobs import Job
@@ -65,9 +65,18 @@ def _place(project: Project) -> session.Place:
     place = session.editing()
     if place is None or place[0] >= len(project.volumes) or place[1] >= project.volumes[place[0]].shape[0]:
         listed = project.proposals()
+        if listed:
+            _lead_to(project, listed[0])
         place = (listed[0].volume, listed[0].z) if listed else (0, project.volumes[0].shape[0] // 2)
     session.edit(*place)  # also what the address named: from here on the page leads and the address follows
     return place
+
+
+def _lead_to(project: Project, proposal: Proposal) -> None:
+    """Put a proposed slice into the editor; where the model's doubt chose it, its labels do not validate."""
+    if proposal.by_doubt:
+        project.seek(proposal.volume, proposal.z)
+    session.edit(proposal.volume, proposal.z)
 
 
 def _strip(project: Project, volume: int, z: int) -> DeltaGenerator:
@@ -92,13 +101,12 @@ def _go() -> None:
 def _editor(project: Project, volume: int, z: int) -> None:
     chosen = next((s for s in project.proposals() if (s.volume, s.z) == (volume, z)), None)
     depth = project.volumes[volume].shape[0]
-    project.validates(volume, z)  # asked now, as what is listed may change before it is saved
 
     def saved(event: Saved) -> None:
         name = slice_name(event.volume, event.z, len(project.volumes)).lower()
         done = f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now."
-        seen = project.validates(event.volume, event.z)
-        if not seen and event.claim != "strokes" and not validation(project).pixels:
+        any_validates = any(head.validation_pixels for head in project.labelled_slices())
+        if event.claim != "strokes" and not any_validates and not project.may_validate(event.volume, event.z):
             done += " None of it validates, as the model proposed it; save a slice as right that it did not propose."
         session.say(f"{done} {_go_on(project, (event.volume, event.z))}")
 
@@ -134,7 +142,7 @@ def _go_on(project: Project, here: session.Place) -> str:
         return "Nothing else is proposed."
     same = next((p for p in listed if (p.volume, p.z) == here), None)
     following = same if same is not None and not same.put_off else listed[0]
-    session.edit(following.volume, following.z)
+    _lead_to(project, following)
     if following is same:
         left = len(following.boxes)
         return f"{plural(left, 'place')} of this slice {'is' if left == 1 else 'are'} left to check." if left else ""
@@ -151,7 +159,7 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
         state = _Work(rounds, bool(project.labelled_slices()), *_doing(job, rounds))
         caution = project.caution()
         if rounds > rounds_at_opening and listed:
-            _announce(listed[0], state, caution)
+            _announce(project, listed[0], state, caution)
         elif caution is not None:
             st.warning(trained_but(rounds, caution), icon=":material/warning:")
         st.markdown(f"**{_headline(state, bool(listed))}**")
@@ -181,14 +189,14 @@ def _doing(job: Job | None, rounds: int) -> tuple[bool, bool]:
     return training, job.kind in ("round", "restore", "scan") and not training
 
 
-def _announce(first: Proposal, state: _Work, caution: str | None) -> None:
+def _announce(project: Project, first: Proposal, state: _Work, caution: str | None) -> None:
     news = "First proposals; still looking." if state.looking else "New proposals are ready."
     if caution is None:
         st.success(f"Round {state.rounds} is trained. {news}", icon=":material/notifications_active:")
     else:
         st.warning(f"{trained_but(state.rounds, caution)} {news}", icon=":material/warning:")
     if st.button("Open the first one", type="primary", width="stretch"):
-        session.edit(first.volume, first.z)
+        _lead_to(project, first)
         st.rerun()
 
 
@@ -219,7 +227,7 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         label = f"{name} · score {proposal.score:.2f}" if rounds else name
         help_ = "How unsure the model is here: higher = more worth correcting." if rounds else None
         if right.button(label, key=f"open_{place}", type=kind, width="stretch", help=help_):
-            session.edit(*place)
+            _lead_to(project, proposal)
             st.rerun()
         begun = rounds and any((head.volume, head.z) == place for head in project.labelled_slices())
         said = f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason

@@ -123,7 +123,7 @@ def train(
     kept = None if resume else project.interrupted()
     if kept is not None:
         done_of = f"{kept.seconds:.0f} of {kept.budget:.0f} s"
-        say(f"Round {kept.round} was stopped after {done_of}; it begins anew. --resume would have gone on with it.")
+        say(f"Round {kept.round} was stopped after {done_of}; to begin it anew gives that up, --resume goes on with it.")
     try:
         with working("Training") as report:
             done = project.train(

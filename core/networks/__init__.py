@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from core.config import EARLIER, OWN_NOT_GIVEN, Architecture, TrainConfig
+from core.config import EARLIER, LEAST_DEPTH, OWN_NOT_GIVEN, Architecture, TrainConfig
 from core.errors import NetworkError
 from core.networks.own import prepared
 from core.networks.unet import UNet
@@ -19,10 +19,16 @@ _SIZES: Limits = {"in_channels": (1, 64), "classes": (2, 255), "channels": (4, 2
 
 LIMITS: Mapping[str, Limits] = {
     Architecture.UNET: {**_SIZES, "depth": (1, 6), "local": (0, 256)},
-    Architecture.UNET_3D: {**_SIZES, "depth": (2, 6), "slices": (3, 7), "local": (0, 256), "flat": (1, 6)},
+    Architecture.UNET_3D: {
+        **_SIZES,
+        "depth": (LEAST_DEPTH[Architecture.UNET_3D], 6),
+        "slices": (3, 7),
+        "local": (0, 256),
+        "flat": (1, 6),
+    },
     Architecture.MONAI_BASIC_UNET: _SIZES,
     Architecture.MONAI_UNET: {**_SIZES, "depth": (1, 6)},
-    Architecture.MONAI_DYN_UNET: {**_SIZES, "depth": (2, 6)},
+    Architecture.MONAI_DYN_UNET: {**_SIZES, "depth": (LEAST_DEPTH[Architecture.MONAI_DYN_UNET], 6)},
     Architecture.MONAI_SEG_RES_NET: {**_SIZES, "depth": (1, 6)},
     Architecture.MONAI_ATTENTION_UNET: {**_SIZES, "depth": (1, 6)},
     Architecture.MONAI_UNETR: {**_SIZES, "channels": (4, 64), "window": (64, 1024)},

@@ -93,6 +93,20 @@ def test_no_page_asks_another_machine(browser_page: Page, shared_app: tuple[str,
     assert hosts - {None} == {"127.0.0.1"}
 
 
+def test_a_click_on_the_picture_of_a_moment_looks_at_it(
+    browser_page: Page, shared_app: tuple[str, Path], trained: Project
+) -> None:
+    """On the picture itself, not only on the words below it."""
+    page, moments = browser_page, trained.moments(1)
+    assert len(moments) > 1
+    go(page, shared_app, trained, "rounds")
+    page.get_by_text("– the end").wait_for()
+    page.locator(f".st-key-moment-1-{moments[0].step} .up-picture").click(force=True)  # a button lies over it
+    page.locator(f".st-key-moment-1-{moments[0].step} .chosen").wait_for()
+    assert page.get_by_text("– the end").count() == 0
+    page.get_by_text("Go back to this moment").wait_for()
+
+
 def test_a_proposal_opens_in_the_editor_and_saving_goes_on_to_the_next(
     browser_page: Page, shared_app: tuple[str, Path], phantom_files: Files
 ) -> None:
