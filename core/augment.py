@@ -53,7 +53,12 @@ def augment(
         float32 ``(B, C, side, side)`` and uint8 ``(B, side, side)``.
     """
     images, labels = warp(images, labels, generator, side, config)
-    return tone(faults.apply(images, generator, config), generator, config), labels
+    return change(images, generator, config), labels
+
+
+def change(images: Tensor, generator: Generator, config: AugmentConfig) -> Tensor:
+    """Put faults and tones on patches, which stay where they are: what comes after :func:`warp`."""
+    return tone(faults.apply(images, generator, config), generator, config)
 
 
 def warp(

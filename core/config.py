@@ -210,6 +210,11 @@ class TrainConfig(_Checked):
     )
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
     loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
+    unlabelled: float = _option(
+        1.0, "Weight of what the model is sure of where nothing is labelled, in slices of which less than a quarter is labelled; "
+        "0 to learn from labels alone.",
+        at_least=0, at_most=10,
+    )  # fmt: skip
     epochs: float | None = _option(
         None, "End after so many epochs; in one, as many patches are drawn as would cover the labelled area once.", at_least=0.01
     )
@@ -268,7 +273,7 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in config.items() if name != "augment"}, **config.get("augment", {})}
 
 
-EARLIER: Mapping[str, Any] = {"initial_weights": InitialWeights.RANDOM.value, "local": 0}
+EARLIER: Mapping[str, Any] = {"initial_weights": InitialWeights.RANDOM.value, "local": 0, "unlabelled": 0.0}
 """Settings that records of earlier versions lack, where what they were then is not the default now."""
 
 

@@ -6,6 +6,7 @@ and block of 32 x 32 pixels saying whether the class is there. So a patch finds 
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -255,6 +256,11 @@ class Patches(IterableDataset):
         drawn = [one for one, areas in zip(self.index, self._areas, strict=True) if areas.any()]
         area = sum(one.labelled_blocks for one in drawn) * BLOCK**2
         return area / self._inner**2 / self.batch / self._devices
+
+    @property
+    def labelled(self) -> float:
+        """Share of the pixels of all slices that are labelled."""
+        return float(self.counts.sum() / sum(math.prod(one.shape) for one in self.index))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         step = self.start

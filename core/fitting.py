@@ -88,7 +88,8 @@ class Fitting:
         self.network = arguments(config, in_channels, len(class_names))
         seed_everything(draws, verbose=False)
         self.own_class = "" if network is None else name_of(network)
-        self.segmenter = Segmenter(chosen(config, self.network, network), config, self.patches.counts, self.patches.epoch)
+        made = chosen(config, self.network, network)
+        self.segmenter = Segmenter(made, config, self.patches.counts, self.patches.epoch, self.patches.labelled)
         self.segmenter.draws = draws
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
@@ -117,6 +118,8 @@ class Fitting:
             apart.append("devices")
         if self.config.flat is None:
             apart.append("flat")
+        if not self.config.unlabelled:
+            apart.append("unlabelled")
         settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
         parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from core.augment import augment
-from core.config import TrainConfig
+from core.augment import change, warp
+from core.config import UNLABELLED, Loss, TrainConfig
 from core.errors import TrainingError
 from core.hardware import channels_last
 from core.losses import class_weights, masked_loss
 from core.muon import Muon
 from core.networks.unet import ChannelDropout, Decoded
+from core.pseudolabels import FEW, pseudo_labels, weight
 from core.supervision import CoarseHeads
 
 WARM_UP = 0.04
@@ -55,9 +56,18 @@ class Segmenter(LightningModule):
         Labelled pixels of each class, int64 ``(K,)``.
     epoch
         Steps in which as much is drawn as is labelled.
+    labelled
+        Share of the pixels of the slices that are labelled: where it is small, it learns from pseudo-labels as well.
     """
 
-    def __init__(self, network: nn.Module, config: TrainConfig, counts: NDArray[np.int64], epoch: float = math.inf) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        config: TrainConfig,
+        counts: NDArray[np.int64],
+        epoch: float = math.inf,
+        labelled: float = 1.0,
+    ) -> None:
         super().__init__()
         self.network = channels_last(network)
         self.average = AveragedModel(network, multi_avg_fn=_average, use_buffers=True)
@@ -66,6 +76,8 @@ class Segmenter(LightningModule):
         self.register_buffer("class_weights", class_weights(counts), persistent=False)
         self.coarse = CoarseHeads(network, len(counts)) if isinstance(network, Decoded) else None
         self.config, self.epoch = config, epoch
+        self.few = labelled < FEW and config.unlabelled > 0
+        """Whether it learns from pseudo-labels."""
         self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
         self.draws = config.seed
         """Seed of patches and augmentation."""
@@ -74,16 +86,19 @@ class Segmenter(LightningModule):
         self.facts: dict[str, Any] = {}
         """Stored with the resume state, to know the same training again."""
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Augmented images and labels, and the images before faults, noise and tones were put on them."""
         images, labels = batch
         generator = torch.Generator().manual_seed(self.draws * 1_000_003 + self.global_step)
-        return augment(images, labels, generator, self.config.patch, self.config.augment)
+        turned, labels = warp(images, labels, generator, self.config.patch, self.config.augment)
+        return change(turned, generator, self.config.augment), labels, turned
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        images, labels = batch  # (B, C, H, W), (B, H, W)
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> dict[str, Tensor]:
+        images, labels, *turned = batch  # (B, C, H, W), (B, H, W), (B, C, H, W) where pseudo-labels may be wanted
         images = images.contiguous(memory_format=torch.channels_last)
-        finest, coarse = self.losses(images, labels)
-        loss = finest + coarse
+        pseudo = self.pseudo_labels(turned[0], labels) if self.few and turned else None
+        finest, others = self.losses(images, labels, pseudo)
+        loss = finest + others
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The loss is {loss.item()} at step {self.global_step}; it must stay finite, so train with a lower learning "
@@ -91,13 +106,25 @@ class Segmenter(LightningModule):
             )
         return {"loss": loss, FINEST: finest.detach()}
 
-    def losses(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | float]:
-        """The loss of every pixel, and what the coarse levels of a network add to it that has them."""
+    def pseudo_labels(self, turned: Tensor, labels: Tensor) -> Tensor | None:
+        """See :mod:`core.pseudolabels`; None where they do not count yet, or every pixel is labelled."""
+        if weight(self.share_used) == 0 or not (labels == UNLABELLED).any():
+            return None
+        return pseudo_labels(self.average.module, turned, labels)
+
+    def losses(self, images: Tensor, labels: Tensor, pseudo: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
+        """The loss of every labelled pixel; and what coarse levels, in a network that has them, and pseudo-labels add to it."""
         network, given = self.network, (labels, self.class_weights, self.config.loss)
+        added: Tensor | float = 0.0
         if self.coarse is None or not isinstance(network, Decoded):
-            return masked_loss(network(images), *given), 0.0
-        finest, *coarse = network.decoded(images)
-        return masked_loss(network.scores(finest), *given), self.coarse.loss(coarse, *given)
+            scores = network(images)
+        else:
+            finest, *coarse = network.decoded(images)
+            scores, added = network.scores(finest), self.coarse.loss(coarse, *given)
+        if pseudo is not None:
+            share = self.config.unlabelled * weight(self.share_used)
+            added = added + share * masked_loss(scores, pseudo, torch.ones_like(self.class_weights), Loss.CROSS_ENTROPY)
+        return masked_loss(scores, *given), added
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self.set_rates(self.global_step)

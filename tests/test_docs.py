@@ -27,7 +27,7 @@ underpaint labels import --slices --role --volume-index
 underpaint labels export --volume-index
 underpaint train --seconds --seed --loss --augment --epochs --stop-loss --patience --tensorboard --watch --volume-index --resume
 underpaint train --architecture --neighbours --initial-weights --patch --batch --devices
-underpaint train --channels --depth --local --learning-rate
+underpaint train --channels --depth --local --learning-rate --unlabelled
 underpaint restore --round --moment
 underpaint propose -n --query
 underpaint predict --slices --probabilities --views --across --round --volume-index

@@ -73,6 +73,9 @@ def train(
     loss: Annotated[
         str | None, typer.Option(metavar="NAMES", help=help_text(TrainConfig, "loss"), show_default=TrainConfig.loss)
     ] = None,
+    unlabelled: Annotated[
+        float | None, typer.Option(help=help_text(TrainConfig, "unlabelled"), show_default=f"{TrainConfig.unlabelled:g}")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "epochs"))] = None,
     stop_loss: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "stop_loss"))] = None,
     patience: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "patience"))] = None,
@@ -109,7 +112,7 @@ def train(
         "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
         "augment": augment, "architecture": architecture, "neighbours": neighbours, "patch": patch, "batch": batch,
         "initial_weights": initial_weights, "devices": devices, "channels": channels, "depth": depth, "flat": flat,
-        "local": local, "learning_rate": learning_rate,
+        "local": local, "learning_rate": learning_rate, "unlabelled": unlabelled,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]
