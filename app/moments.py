@@ -111,8 +111,9 @@ def _without_moments(project: Project, round_: int, training: bool, active: bool
 
 def _chosen(moments: Sequence[Moment], round_: int) -> Moment:
     """The moment whose thumbnail was clicked; the last one at first, and again where others have come since."""
-    of_these, number = session.moment() or (None, 0)
-    return moments[number] if of_these == (round_, len(moments)) else moments[-1]
+    of_these, step = session.moment() or (None, 0)
+    chosen = [moment for moment in moments if moment.step == step and of_these == (round_, moments[-1].step)]
+    return chosen[0] if chosen else moments[-1]
 
 
 def _facts(project: Project, moment: Moment) -> None:
@@ -173,7 +174,7 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, 
     """All moments side by side, small, with their seconds; the chosen one framed, the others to be clicked on."""
     st.html(_CSS)
     columns = st.columns(max(len(moments), _FEWEST), gap="xsmall")
-    for number, (column, moment) in enumerate(zip(columns, moments, strict=False)):
+    for column, moment in zip(columns, moments, strict=False):
         frame = moment.frame
         picture = figures.picture(
             picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
@@ -192,7 +193,7 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, 
                 width="stretch",
                 disabled=training,
                 on_click=session.look_at_moment,
-                args=((moment.round, len(moments)), number),
+                args=((moment.round, moments[-1].step), moment.step),
             )
 
 

@@ -121,13 +121,13 @@ def review(volume: int, z: int) -> None:
 
 
 def moment() -> tuple[tuple[int, int], int] | None:
-    """The kept moment that was chosen last: its round, how many there were of it, and which of these; None for none."""
+    """The kept moment that was chosen last: its round with the last step that was kept then, and its own; None for none."""
     return st.session_state.get("moment")
 
 
-def look_at_moment(of: tuple[int, int], number: int) -> None:
+def look_at_moment(of: tuple[int, int], step: int) -> None:
     """Choose a kept moment, see :func:`moment`; good as a button's callback."""
-    st.session_state["moment"] = (of, number)
+    st.session_state["moment"] = (of, step)
 
 
 def count(key: str, start: int = 0) -> int:

@@ -211,8 +211,8 @@ class TrainConfig(_Checked):
     learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
     loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
     unlabelled: float = _option(
-        1.0, "Weight of what the model is sure of where nothing is labelled, in slices of which less than a quarter is labelled; "
-        "0 to learn from labels alone.",
+        1.0, "Weight of what the model is sure of where nothing is labelled, if less than a quarter of the labelled slices is; 0 "
+        "to learn from labels alone.",
         at_least=0, at_most=10,
     )  # fmt: skip
     epochs: float | None = _option(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -30,13 +30,22 @@ BLOCK = 32
 SURPLUS = 0.375
 """Patches are cut this share larger than they are trained, so that turned ones have filled corners."""
 
+FEW = 0.25
+"""Share of what could be labelled below which slices are labelled in small part; see ``docs/experiments.md``, 2026-11-28."""
+
+CLOSED = 254
+"""In a drawn label: a pixel that nothing may be learnt of, not even that the model is sure of it."""
+
 CACHE_BYTES = 1 << 30
 PATCHES_PER_READ = 16
 """When the labelled slices outgrow the cache, a new one is read only once in this many patches."""
 
 
 class LabelledSlice(Protocol):
-    """One slice as training sees it; both methods read anew at every call."""
+    """One slice as training sees it; its methods read anew at every call.
+
+    It may have a method ``closed``, too: bool ``(H, W)``, where nothing may be learnt though no label says anything.
+    """
 
     weight: float
     """How often its patches are drawn, relative to other slices; 1 is ordinary."""
@@ -138,8 +147,14 @@ def _picked(pixels: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
 class SliceCache:
     """Slices read on demand; the least lately used leave when their bytes exceed ``limit``."""
 
-    def __init__(self, slices: Sequence[LabelledSlice], neighbours: int = 0, limit: int = CACHE_BYTES) -> None:
-        self._slices, self._neighbours, self._limit = slices, neighbours, limit
+    def __init__(
+        self,
+        slices: Sequence[LabelledSlice],
+        neighbours: int = 0,
+        limit: int = CACHE_BYTES,
+        few: Collection[int] = (),
+    ) -> None:
+        self._slices, self._neighbours, self._limit, self._few = slices, neighbours, limit, few
         self._loaded: OrderedDict[int, LoadedSlice] = OrderedDict()
         self.full = False
         """Whether a slice has ever had to leave."""
@@ -155,12 +170,24 @@ class SliceCache:
     def get(self, number: int) -> LoadedSlice:
         """The slice, from memory if it is there."""
         if number not in self._loaded:
-            self._loaded[number] = load_slice(self._slices[number], self._neighbours)
+            self._loaded[number] = self._load(number)
             while len(self._loaded) > 1 and sum(one.nbytes for one in self._loaded.values()) > self._limit:
                 self._loaded.popitem(last=False)
                 self.full = True
         self._loaded.move_to_end(number)
         return self._loaded[number]
+
+    def _load(self, number: int) -> LoadedSlice:
+        """A slice; where some are labelled in small part, what is closed of these, and all that the others leave unlabelled."""
+        loaded = load_slice(self._slices[number], self._neighbours)
+        if not self._few:
+            return loaded
+        closed = _closed(self._slices[number]) if number in self._few else np.True_
+        return replace(loaded, label=np.where((loaded.label == UNLABELLED) & closed, np.uint8(CLOSED), loaded.label))
+
+
+def _closed(source: LabelledSlice) -> NDArray[np.bool_] | np.bool_:
+    return source.closed() if hasattr(source, "closed") else np.False_
 
 
 def load_slice(source: LabelledSlice, neighbours: int = 0) -> LoadedSlice:
@@ -239,7 +266,9 @@ class Patches(IterableDataset):
         self._devices = devices
         self.batch = batch
         """May be lowered between two batches."""
-        self._cache = SliceCache(slices, neighbours, CACHE_BYTES // devices)
+        self.few = self._labelled_in_small_part(slices)
+        """Numbers of the slices that are labelled in small part, if all together are; else none."""
+        self._cache = SliceCache(slices, neighbours, CACHE_BYTES // devices, self.few)
         areas = np.array([one.counts for one in self.index], float)  # (slices, K)
         self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
         self._totals = self._areas.sum(axis=0)
@@ -257,10 +286,13 @@ class Patches(IterableDataset):
         area = sum(one.labelled_blocks for one in drawn) * BLOCK**2
         return area / self._inner**2 / self.batch / self._devices
 
-    @property
-    def labelled(self) -> float:
-        """Share of the pixels of all slices that are labelled."""
-        return float(self.counts.sum() / sum(math.prod(one.shape) for one in self.index))
+    def _labelled_in_small_part(self, slices: Sequence[LabelledSlice]) -> frozenset[int]:
+        labelled = np.array([one.counts.sum() for one in self.index])
+        room = np.array([math.prod(one.shape) for one in self.index])
+        for number in np.flatnonzero(labelled < FEW * room).tolist():  # the others' rooms are smaller still
+            room[number] -= np.count_nonzero(np.broadcast_to(_closed(slices[number]), self.index[number].shape))
+        small = np.flatnonzero(labelled < FEW * room)
+        return frozenset(small.tolist()) if labelled.sum() < FEW * room.sum() else frozenset()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         step = self.start
@@ -269,7 +301,10 @@ class Patches(IterableDataset):
             step += 1
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``."""
+        """Batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``.
+
+        Labels are 255 where unlabelled, or :data:`CLOSED` where some slices are labelled in small part and nothing may be learnt.
+        """
         rng = np.random.default_rng([self.seed, step])
         images, labels = zip(*(self._patch(rng) for _ in range(self.batch)), strict=True)
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels))

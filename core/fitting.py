@@ -89,7 +89,7 @@ class Fitting:
         seed_everything(draws, verbose=False)
         self.own_class = "" if network is None else name_of(network)
         made = chosen(config, self.network, network)
-        self.segmenter = Segmenter(made, config, self.patches.counts, self.patches.epoch, self.patches.labelled)
+        self.segmenter = Segmenter(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
         self.segmenter.draws = draws
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
@@ -307,6 +307,7 @@ class Fitting:
             "batch": self.patches.batch,
             "epochs": round(self.clock.epochs_after(self.steps), 3),
             "ended_by": str(self.ended_by),
+            "pseudo_labels": self.segmenter.few,
             "labelled_pixels": dict(zip(self.class_names, self.patches.counts.tolist(), strict=True)),
         }
 

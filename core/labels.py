@@ -181,6 +181,11 @@ class LabelStore:
         _, near = self._held_back(volume, shape)
         return np.asarray((roles == Role.TRAIN) | ((roles == Role.NONE) & ~near))
 
+    def closed(self, revision: Revision, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Pixels that are never for training, labelled or not, bool ``(H, W)``: held back, or nobody can see what is there."""
+        unsure = self.stored(revision, shape) == np.uint8(_UNSURE)
+        return ~self.trainable(revision.volume, revision.z, shape) | unsure
+
     def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
         """A revision's label where pixels have ``role``, 255 elsewhere: all that a trainer or a score may look at."""
         label = _shown(self.stored(revision, shape))

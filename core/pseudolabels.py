@@ -19,9 +19,6 @@ SURE = 0.6
 FROM, FULL = 0.4, 0.6
 """Shares of the budget at which pseudo-labels begin to count, and from which they count in full: before, they are guesses."""
 
-FEW = 0.25
-"""Share of the pixels of the labelled slices below which these are said to be labelled in small part."""
-
 
 def weight(share_used: float) -> float:
     """How much pseudo-labels count, 0 to 1, by the share of the budget that is used up."""
@@ -34,19 +31,19 @@ def pseudo_labels(teacher: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     Parameters
     ----------
     teacher
-        The averaged network; it is put into evaluation mode, and asked about patches with unlabelled pixels only.
+        The averaged network; it is put into evaluation mode, and asked about patches alone that want some.
     images
         As they were drawn and turned, but otherwise unchanged, ``(B, C, H, W)``.
     labels
-        uint8 ``(B, H, W)``, 255 where unlabelled; not all of them labelled.
+        uint8 ``(B, H, W)``, 255 where a pseudo-label is wanted, which is so somewhere.
 
     Returns
     -------
     Tensor
-        uint8 ``(B, H, W)``, 255 where labelled or not sure.
+        uint8 ``(B, H, W)``, 255 where none is wanted, or it is not sure.
     """
     unknown = labels == UNLABELLED
-    asked = unknown.flatten(1).any(dim=1)  # patches of slices that are labelled wholly need no look
+    asked = unknown.flatten(1).any(dim=1)
     teacher.eval()
     with torch.no_grad():
         found = torch.as_tensor(teacher(images[asked].contiguous(memory_format=torch.channels_last))).float().softmax(dim=1)

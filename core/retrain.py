@@ -7,6 +7,7 @@ import importlib.util
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -168,7 +169,8 @@ def interrupted_plan(store: Store) -> Plan:
     for job in jobs:  # first the one whose state is kept: a later one may have been refused before it trained
         plan = job.arguments.get("plan")
         if plan is not None and plan["round"] == following and not job.active:
-            return Plan.from_json(store, plan)
+            with suppress(ValueError, TypeError):  # settings that an earlier version allowed, and then refused to train
+                return Plan.from_json(store, plan)
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 
 
@@ -187,7 +189,10 @@ def interrupted(store: Store) -> Interrupted | None:
     at_work = job is not None and job.active
     if at_work or not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
         return None
-    plan, curve = interrupted_plan(store), store.rounds.curve(number)
+    try:
+        plan, curve = interrupted_plan(store), store.rounds.curve(number)
+    except JobError:
+        return None
     return Interrupted(number, curve[-1].seconds if curve else 0.0, plan.config.seconds)
 
 
@@ -303,6 +308,7 @@ def _fit(
         watched=Watched(frame, image, store.moments.place(plan.round)),
         begins_with=_begins_with(store, plan),
         number=plan.round,
+        begun=lambda: store.rounds.begin(handle.id),
         follower=["-m", "core.follower", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
 
@@ -326,8 +332,6 @@ class _Reporter:
 
     def __call__(self, progress: Progress) -> bool:
         if not self._begun or progress.seconds < self._last:  # where memory was too small, training goes on from a stored state
-            if not self._begun:
-                self._store.rounds.begin(self._handle.id)
             self._begun, self._last = True, -self._apart
             self._store.rounds.cut_curve(self._plan.round, progress.seconds)
         validated = progress.validation_loss is not None and progress.validation_loss != self._validated

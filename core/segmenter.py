@@ -16,12 +16,13 @@ from torch.optim.swa_utils import AveragedModel
 
 from core.augment import change, warp
 from core.config import UNLABELLED, Loss, TrainConfig
+from core.dataset import CLOSED
 from core.errors import TrainingError
 from core.hardware import channels_last
 from core.losses import class_weights, masked_loss
 from core.muon import Muon
 from core.networks.unet import ChannelDropout, Decoded
-from core.pseudolabels import FEW, pseudo_labels, weight
+from core.pseudolabels import pseudo_labels, weight
 from core.supervision import CoarseHeads
 
 WARM_UP = 0.04
@@ -56,8 +57,8 @@ class Segmenter(LightningModule):
         Labelled pixels of each class, int64 ``(K,)``.
     epoch
         Steps in which as much is drawn as is labelled.
-    labelled
-        Share of the pixels of the slices that are labelled: where it is small, it learns from pseudo-labels as well.
+    few
+        Whether slices are labelled in small part, so that it learns from pseudo-labels as well.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class Segmenter(LightningModule):
         config: TrainConfig,
         counts: NDArray[np.int64],
         epoch: float = math.inf,
-        labelled: float = 1.0,
+        *,
+        few: bool = False,
     ) -> None:
         super().__init__()
         self.network = channels_last(network)
@@ -76,7 +78,7 @@ class Segmenter(LightningModule):
         self.register_buffer("class_weights", class_weights(counts), persistent=False)
         self.coarse = CoarseHeads(network, len(counts)) if isinstance(network, Decoded) else None
         self.config, self.epoch = config, epoch
-        self.few = labelled < FEW and config.unlabelled > 0
+        self.few = few and config.unlabelled > 0
         """Whether it learns from pseudo-labels."""
         self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
         self.draws = config.seed
@@ -87,7 +89,7 @@ class Segmenter(LightningModule):
         """Stored with the resume state, to know the same training again."""
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Augmented images and labels, and the images before faults, noise and tones were put on them."""
+        """Augmented images, their labels (perhaps ``CLOSED``), and the images before faults, noise and tones were put on them."""
         images, labels = batch
         generator = torch.Generator().manual_seed(self.draws * 1_000_003 + self.global_step)
         turned, labels = warp(images, labels, generator, self.config.patch, self.config.augment)
@@ -97,7 +99,7 @@ class Segmenter(LightningModule):
         images, labels, *turned = batch  # (B, C, H, W), (B, H, W), (B, C, H, W) where pseudo-labels may be wanted
         images = images.contiguous(memory_format=torch.channels_last)
         pseudo = self.pseudo_labels(turned[0], labels) if self.few and turned else None
-        finest, others = self.losses(images, labels, pseudo)
+        finest, others = self.losses(images, labels.masked_fill(labels == CLOSED, UNLABELLED), pseudo)
         loss = finest + others
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -107,7 +109,7 @@ class Segmenter(LightningModule):
         return {"loss": loss, FINEST: finest.detach()}
 
     def pseudo_labels(self, turned: Tensor, labels: Tensor) -> Tensor | None:
-        """See :mod:`core.pseudolabels`; None where they do not count yet, or every pixel is labelled."""
+        """See :mod:`core.pseudolabels`; None where they do not count yet, or none is wanted."""
         if weight(self.share_used) == 0 or not (labels == UNLABELLED).any():
             return None
         return pseudo_labels(self.average.module, turned, labels)

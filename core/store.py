@@ -240,6 +240,13 @@ class FrozenSlice:
             label[~region] = UNLABELLED
         return label
 
+    def closed(self) -> NDArray[np.bool_]:
+        """Pixels ``(H, W)`` that nothing may be learnt of: those of ``LabelStore.closed``, and outside the working region."""
+        catalog, revision = self._store.catalog, self._revision
+        closed = self._store.labels.closed(revision, catalog.row(revision.volume).slice_shape)
+        region = catalog.region_mask(revision.volume)
+        return closed if region is None else closed | ~region
+
     def any(self) -> bool:
         """Whether there is a pixel to look at."""
         return bool((self.label() != UNLABELLED).any())

@@ -47,6 +47,7 @@ def fit(
     begins_with: Path | None = None,
     number: int = 1,
     follower: Sequence[str] = (),
+    begun: Callable[[], object] = lambda: None,
 ) -> FitResult:
     """Train a network and store it.
 
@@ -82,6 +83,8 @@ def fit(
         Of the round: with one seed each draws random weights, patches and augmentation of its own.
     follower
         What Python is to run for each further device of ``config.devices``: it must call :func:`follow` with the same.
+    begun
+        Called when the state of an earlier training is given up, or carried on.
 
     Raises
     ------
@@ -118,6 +121,7 @@ def fit(
             _empty(partial)
             if logs is not None:
                 _empty(logs)
+        begun()
         run.carry_on(state)
         result = run.finish(folder, card)
     shutil.rmtree(partial, ignore_errors=True)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.config import UNLABELLED, Architecture, TrainConfig
-from core.dataset import Patches
+from core.config import UNLABELLED, Architecture, AugmentConfig, TrainConfig
+from core.dataset import CLOSED, Patches
+from core.drafts import Patch
+from core.labels import Claim, Role
 from core.losses import masked_loss
 from core.networks import arguments, build
+from core.project import Project
 from core.pseudolabels import FROM, FULL, SURE, pseudo_labels, weight
 from core.segmenter import FINEST, Segmenter
 from core.train import fit
-from tests.slices import discs
+from tests.slices import Drawn, discs
 
-FEW, MANY = 0.01, 0.9
+FEW, MANY = True, False
 SIDE = 64
 
 
@@ -31,11 +36,11 @@ class Teacher(nn.Module):
         return torch.cat([1 - image, image], dim=1).log()
 
 
-def segmenter(labelled: float, **settings: Any) -> Segmenter:
+def segmenter(few: bool, **settings: Any) -> Segmenter:
     """A small network of two classes, near the end of its budget."""
     config = TrainConfig(channels=4, depth=2, patch=SIDE, **settings)
     torch.manual_seed(0)
-    one = Segmenter(build(Architecture.UNET, arguments(config, 1, 2)), config, np.array([5, 5]), labelled=labelled)
+    one = Segmenter(build(Architecture.UNET, arguments(config, 1, 2)), config, np.array([5, 5]), few=few)
     one.share_used = 0.9
     return one
 
@@ -90,14 +95,14 @@ def test_they_add_to_the_loss_what_cross_entropy_says_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labelled", "settings", "share", "all_labelled"),
+    ("few", "settings", "share", "all_labelled"),
     [(MANY, {}, 0.9, False), (FEW, {"unlabelled": 0.0}, 0.9, False), (FEW, {}, FROM, False), (FEW, {}, 0.9, True)],
 )
 def test_the_teacher_is_not_asked_in_vain(
-    monkeypatch: pytest.MonkeyPatch, labelled: float, settings: dict[str, Any], share: float, all_labelled: bool
+    monkeypatch: pytest.MonkeyPatch, few: bool, settings: dict[str, Any], share: float, all_labelled: bool
 ) -> None:
     """Where much is labelled, it is switched off, it is early, or every pixel of the patches has a label."""
-    one = segmenter(labelled, **settings)
+    one = segmenter(few, **settings)
     one.share_used = share
     monkeypatch.setattr("core.segmenter.pseudo_labels", lambda *_: pytest.fail("it was asked"))
     images, labels = batch(all_labelled=all_labelled)
@@ -115,12 +120,95 @@ def test_it_sees_the_patch_where_the_network_sees_it_but_without_faults() -> Non
     assert np.corrcoef(changed.ravel(), turned.ravel())[0, 1] > 0.5
 
 
-def test_how_much_is_labelled_is_counted_over_whole_slices() -> None:
-    """Of all of them together."""
-    whole, half = discs(0), discs(1)
-    half.mask[: len(half.mask) // 2] = UNLABELLED
-    drawn = Patches([whole, half], 3, side=64, inner=64, batch=1, seed=0)
-    assert drawn.labelled == pytest.approx(0.75)
+@dataclass
+class Partly(Drawn):
+    """A slice with so many labelled rows from the top, and so many from the bottom that nothing may be learnt of."""
+
+    rows: int = 0
+    shut: int = 0
+
+    def label(self) -> NDArray[np.uint8]:
+        label = self.mask.copy()
+        label[self.rows :] = UNLABELLED
+        return label
+
+    def closed(self) -> NDArray[np.bool_]:
+        return np.indices(self.mask.shape)[0] >= len(self.mask) - self.shut
+
+
+def partly(seed: int, rows: int, shut: int = 0) -> Partly:
+    """Of 96 rows."""
+    one = discs(seed)
+    return Partly(one.pixels, one.mask, rows=rows, shut=shut)
+
+
+@pytest.mark.parametrize(
+    ("slices", "few"),
+    [
+        ([partly(0, 12)], {0}),
+        ([partly(0, 40)], set()),
+        ([partly(0, 12, shut=60)], set()),  # a third of what could be labelled
+        ([partly(0, 12, shut=20)], {0}),
+        ([partly(0, 96), *(partly(seed, 4) for seed in range(1, 8))], set(range(1, 8))),
+        ([partly(0, 96), partly(1, 4)], set()),  # all together are labelled by half
+        ([discs(0)], set()),
+    ],
+)
+def test_slices_are_labelled_in_small_part_by_what_could_be_labelled(slices: list[Drawn], few: set[int]) -> None:
+    """Not by what is held back or outside the working region; and only if all of them together are."""
+    assert Patches(slices, 3, side=64, inner=64, batch=1, seed=0).few == few
+
+
+def test_nothing_is_learnt_of_what_is_closed_nor_between_the_labels_of_other_slices() -> None:
+    """Neither is left 255 in a patch, where a pseudo-label would be wanted."""
+    rest = [partly(seed, 4) for seed in range(2, 9)]
+    cut = partly(0, 80)
+    patches = Patches([cut, partly(1, 4, shut=30), *rest], 3, side=96, inner=96, batch=1, seed=0)
+    first, second = (patches._cache.get(number).label for number in (0, 1))
+    assert set(np.unique(first[80:])) == {CLOSED}
+    assert (first[:80] < 3).all()
+    assert (second[-30:] == CLOSED).all()
+    assert (second[4:-30] == UNLABELLED).all()
+    assert (second[:4] < 3).all()
+
+
+def test_what_is_closed_counts_neither_for_the_labels_nor_for_the_teacher() -> None:
+    """As if it were not there."""
+    one, (images, labels) = segmenter(FEW), batch()
+    shut = labels.clone()
+    shut[labels == UNLABELLED] = CLOSED
+    assert one.pseudo_labels(images, shut) is None
+    given = segmenter(FEW).training_step((images, shut, images), 0)
+    assert given["loss"] == segmenter(MANY).training_step((images, labels, images), 0)["loss"]
+
+
+def test_what_is_closed_is_turned_with_the_patch() -> None:
+    """And comes out as it was."""
+    labels = torch.full((1, 96, 96), CLOSED, dtype=torch.uint8)
+    one = segmenter(FEW, augment=AugmentConfig(share=0.0))
+    _, turned, _ = one.on_after_batch_transfer((torch.zeros(1, 1, 96, 96), labels), 0)
+    assert set(turned.ravel().tolist()) == {CLOSED}
+
+
+def test_held_back_unsure_and_outside_pixels_of_a_project_are_closed(phantom_project: Project) -> None:
+    """By role, by what the person said, and by the working region; what nobody has touched is open."""
+    painted = np.full((160, 160), UNLABELLED, np.uint8)
+    painted[:8] = 1
+    phantom_project.submit_mask(0, 5, painted, Claim.strokes())
+    unsure = (10 * 160, 40, UNLABELLED | 1 << 8)  # touched, of no class
+    phantom_project.apply(0, 5, Patch(1, np.array([unsure], np.uint32), 10))
+    phantom_project.submit(0, 5, Claim.strokes())
+    phantom_project.set_region(0, [((0, 0), (0, 99), (159, 99), (159, 0))])
+    head = phantom_project.store.labels.head(0, 5)
+    assert head is not None
+    closed = phantom_project.store.frozen(head, Role.TRAIN).closed()
+    (tile,) = phantom_project.store.labels.tiles(0)
+    assert closed[tile.slices].all()
+    expected = ~phantom_project.store.labels.trainable(0, 5, (160, 160))
+    expected[10, :40] = True
+    expected |= ~phantom_project.region_mask(0)
+    assert np.array_equal(closed, expected)
+    assert 0.1 < closed[:, :90].mean() < 0.9
 
 
 @pytest.mark.parametrize("architecture", [Architecture.UNET, Architecture.UNET_3D])

@@ -97,8 +97,34 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
 def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
     """What its record lacks is as it was then, and a frame is chosen."""
     plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})
-    assert plan == Plan(2, (3,), TrainConfig(seconds=7, initial_weights="random", local=0), project.frame())
+    assert plan == Plan(2, (3,), TrainConfig(seconds=7, initial_weights="random", local=0, unlabelled=0), project.frame())
     assert Plan.from_json(project.store, plan.as_json()) == plan
+
+
+def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) -> None:
+    """Not when it was asked for: one that is stopped before its first step is the one that a resume goes on with."""
+    with pytest.raises(Cancelled):
+        project.train(replace(TINY, seconds=30), report=lambda progress: progress.step > 2)
+    with pytest.raises(Cancelled):
+        project.train(replace(TINY, seconds=40), report=lambda progress: True)
+    stopped = project.interrupted()
+    assert stopped is not None
+    assert stopped.budget == 40
+    assert project.store.rounds.begun_by() == project.job().id  # type: ignore[union-attr]
+
+
+def test_a_plan_that_is_no_longer_allowed_is_passed_over(project: Project) -> None:
+    """As one that an earlier version refused only when it built the network."""
+    with pytest.raises(Cancelled):
+        project.train(replace(TINY, seconds=30), report=lambda progress: progress.step > 2)
+    plan = make_plan(project.store, TINY).as_json()
+    plan["train"] |= {"architecture": "monai-dynunet", "depth": 1}
+    with project.store.jobs.here("train", {"plan": plan}):
+        pass
+    project.store.records.write("DELETE FROM meta WHERE key = 'training_job'")
+    stopped = project.interrupted()
+    assert stopped is not None
+    assert stopped.budget == 30
 
 
 def test_a_round_begins_with_the_one_before(project: Project) -> None:
@@ -271,7 +297,7 @@ def test_the_curve_goes_back_with_the_training(project: Project) -> None:
     """Where memory was too small on one device, all go on from a stored state: what came after it is drawn anew."""
     store = project.store
     plan = replace(make_plan(store, TINY), round=2)
-    handle: Any = SimpleNamespace(id=1, report=lambda share, message: False)
+    handle: Any = SimpleNamespace(report=lambda share, message: False)
     reporter = _Reporter(store, handle, plan, None)
     for seconds in (0.1, 0.4, 0.7, 0.5, 0.8):
         reporter(Progress(seconds, 1.0, 1 + round(10 * seconds), 0.5, None, None, 0.05, seconds, 0.0, TINY.batch))
@@ -281,7 +307,7 @@ def test_the_curve_goes_back_with_the_training(project: Project) -> None:
 def test_a_step_of_fewer_patches_than_asked_for_is_told(project: Project) -> None:
     """While the training goes on, with the reason; a step of as many as asked for is not worth a word."""
     told = list[str]()
-    handle: Any = SimpleNamespace(id=1, report=lambda share, message: told.append(message) is not None)
+    handle: Any = SimpleNamespace(report=lambda share, message: told.append(message) is not None)
     plan = replace(make_plan(project.store, replace(TINY, batch=4)), round=2)
     reporter = _Reporter(project.store, handle, plan, None)
     for batch in (4, 2):
