@@ -49,7 +49,7 @@ def ask(form: fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any
 
 def _depth(form: fields.Form, before: TrainConfig, architecture: str) -> int:
     """How many levels; as many as before while a number is refused."""
-    least, most = LEAST_DEPTH.get(Architecture(architecture), 1), setting(TrainConfig, "depth", "at_most")
+    least, most = LEAST_DEPTH.get(architecture, 1), setting(TrainConfig, "depth", "at_most")
     asked = form.setting("Depth: levels below the first", "depth", before, least=least, step=1)
     return int(asked) if asked is not None and least <= asked <= most else max(least, before.depth)
 

@@ -44,6 +44,10 @@ class Slice:
         """``(H, W)`` uint8."""
         return self.truth
 
+    def closed(self) -> NDArray[np.bool_]:
+        """``(H, W)``: nowhere."""
+        return np.zeros(self.truth.shape, bool)
+
 
 def train(
     painted: Sequence[Slice], classes: int, config: TrainConfig, begins_with: Mapping[str, Tensor] | None = None

@@ -164,7 +164,7 @@ class InitialWeights(StrEnum):
 FIXED_DEPTH = (Architecture.MONAI_BASIC_UNET, Architecture.MONAI_UNETR)
 """Networks that have as many levels whatever ``TrainConfig.depth`` says."""
 
-LEAST_DEPTH = {Architecture.UNET_3D: 2, Architecture.MONAI_DYN_UNET: 2}
+LEAST_DEPTH: Mapping[str, int] = {Architecture.UNET_3D: 2, Architecture.MONAI_DYN_UNET: 2}
 """Of the others, where one level below the first is too few."""
 
 
@@ -241,7 +241,7 @@ class TrainConfig(_Checked):
                 f"flat is {self.flat}; with depth {self.depth} and {self.neighbours} neighbours on each side allowed is 1 to "
                 f"{self.depth + 1 - self.neighbours}."
             )
-        least_depth, deepest = LEAST_DEPTH.get(Architecture(self.architecture), 1), setting(type(self), "depth", "at_most")
+        least_depth, deepest = LEAST_DEPTH.get(self.architecture, 1), setting(type(self), "depth", "at_most")
         if self.depth < least_depth:
             raise ValueError(
                 f"depth is {self.depth}; with architecture {self.architecture} allowed is {least_depth} to {deepest}."

@@ -42,10 +42,7 @@ PATCHES_PER_READ = 16
 
 
 class LabelledSlice(Protocol):
-    """One slice as training sees it; its methods read anew at every call.
-
-    It may have a method ``closed``, too: bool ``(H, W)``, where nothing may be learnt though no label says anything.
-    """
+    """One slice as training sees it; its methods read anew at every call."""
 
     weight: float
     """How often its patches are drawn, relative to other slices; 1 is ordinary."""
@@ -55,6 +52,9 @@ class LabelledSlice(Protocol):
 
     def label(self) -> NDArray:
         """``(H, W)`` uint8 class ids; 255 where a pixel is not used."""
+
+    def closed(self) -> NDArray[np.bool_]:
+        """``(H, W)``: where nothing may be learnt, not even that a model is sure of it; such pixels are not labelled."""
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,8 @@ class SliceCache:
         loaded = load_slice(self._slices[number], self._neighbours)
         if not self._few:
             return loaded
-        closed = _closed(self._slices[number]) if number in self._few else np.True_
+        closed = self._slices[number].closed() if number in self._few else np.True_
         return replace(loaded, label=np.where((loaded.label == UNLABELLED) & closed, np.uint8(CLOSED), loaded.label))
-
-
-def _closed(source: LabelledSlice) -> NDArray[np.bool_] | np.bool_:
-    return source.closed() if hasattr(source, "closed") else np.False_
 
 
 def load_slice(source: LabelledSlice, neighbours: int = 0) -> LoadedSlice:
@@ -290,7 +286,7 @@ class Patches(IterableDataset):
         labelled = np.array([one.counts.sum() for one in self.index])
         room = np.array([math.prod(one.shape) for one in self.index])
         for number in np.flatnonzero(labelled < FEW * room).tolist():  # the others' rooms are smaller still
-            room[number] -= np.count_nonzero(np.broadcast_to(_closed(slices[number]), self.index[number].shape))
+            room[number] -= np.count_nonzero(slices[number].closed())
         small = np.flatnonzero(labelled < FEW * room)
         return frozenset(small.tolist()) if labelled.sum() < FEW * room.sum() else frozenset()
 

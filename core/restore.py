@@ -14,9 +14,9 @@ from core.checkpoints import Card, load, now, save
 from core.config import StopRule
 from core.errors import CheckpointError, ProjectError
 from core.jobs import Handle
-from core.labels import Revision, Role
+from core.labels import Revision
 from core.moments import Moment
-from core.retrain import RoundReport, entered, score_rounds, set_aside
+from core.retrain import RoundReport, entered, held_back, score_rounds, set_aside
 from core.rounds import Origin
 from core.store import Store
 from core.train import partial_of
@@ -30,7 +30,7 @@ def restore(store: Store, handle: Handle, round_: int, seconds: float | None) ->
     card, state = load(source)
     origin = Origin(round_, float(card.training["seconds"]))
     number, revisions, heads = store.rounds.following(), _revisions(store, source, card), store.labels.heads()
-    validation = [s for s in (store.frozen(head, Role.VALIDATION) for head in heads) if s.any()]
+    validation = held_back(store, heads)
     handle.report(0.1, f"measuring round {round_} as it was after {origin.seconds:.0f} s on the held-back pixels")
     scores = score(store.load(source), validation, len(store.catalog.classes))
     folder = store.checkpoint_folder(number)

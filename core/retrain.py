@@ -212,7 +212,7 @@ def train_round(
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = store.labels.revisions(plan.revisions)
     training = _training(store, plan, revisions)
-    validation = [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
+    validation = held_back(store, revisions)
     fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report, network=network)
     store.rounds.add(
         plan.round,
@@ -233,6 +233,11 @@ def train_round(
         begins_with=None if fitted.fresh_because else plan.begins_with,
         fresh_because=fitted.fresh_because or None,
     )
+
+
+def held_back(store: Store, revisions: Sequence[Revision]) -> list[FrozenSlice]:
+    """What rounds are scored on."""
+    return [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
 
 
 def follow_round(store: Store, plan: Plan, place: Place) -> None:

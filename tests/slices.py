@@ -24,6 +24,9 @@ class Drawn:
     def label(self) -> NDArray[np.uint8]:
         return self.mask
 
+    def closed(self) -> NDArray[np.bool_]:
+        return np.zeros(self.mask.shape, bool)
+
 
 def discs(seed: int, shape: tuple[int, int] = (96, 112), *, noise: float = 8.0) -> Drawn:
     """Bright discs (class 1) and dark squares (class 2) on grey (class 0), uint8."""

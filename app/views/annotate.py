@@ -14,7 +14,7 @@ from app.editor.editor import PutOff, Saved, editor
 from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
 from app.status import POLL_SECONDS, held_back, scan_button, trained_but
-from app.stopped import resume_button, start_button
+from app.stopped import start_button
 from core.config import ProposeConfig
 from core.jobs import Job
 from core.project import Project
@@ -66,17 +66,19 @@ def _place(project: Project) -> session.Place:
     if place is None or place[0] >= len(project.volumes) or place[1] >= project.volumes[place[0]].shape[0]:
         listed = project.proposals()
         if listed:
-            _lead_to(project, listed[0])
-        place = (listed[0].volume, listed[0].z) if listed else (0, project.volumes[0].shape[0] // 2)
+            return _lead_to(project, listed[0])
+        place = (0, project.volumes[0].shape[0] // 2)
     session.edit(*place)  # also what the address named: from here on the page leads and the address follows
     return place
 
 
-def _lead_to(project: Project, proposal: Proposal) -> None:
+def _lead_to(project: Project, proposal: Proposal) -> session.Place:
     """Put a proposed slice into the editor; where the model's doubt chose it, its labels do not validate."""
+    place = proposal.volume, proposal.z
     if proposal.by_doubt:
-        project.seek(proposal.volume, proposal.z)
-    session.edit(proposal.volume, proposal.z)
+        project.seek(*place)
+    session.edit(*place)
+    return place
 
 
 def _strip(project: Project, volume: int, z: int) -> DeltaGenerator:
@@ -265,10 +267,7 @@ def _train(project: Project, state: _Work, drafts: set[session.Place], *, primar
     config = choices.chosen()
     if session.editing() in drafts:  # the others are listed above
         st.caption(":orange[The strokes on this slice are not saved yet, so a round does not learn from them.]")
-    stopped = project.interrupted()
-    if stopped is not None:
-        resume_button(project, stopped, "annotate")
-    if start_button(f"Train round {rounds + 1}", stopped, primary=primary):
+    if start_button(project, f"Train round {rounds + 1}", primary=primary):
         project.start_round(config, ProposeConfig(), frame=project.frame(*moments.to_watch(project)), tensorboard=choices.logs())
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()

@@ -11,7 +11,7 @@ from app.augmentation import what_is_shown
 from app.fields import Form
 from app.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
 from app.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
-from app.stopped import resume_button, start_button
+from app.stopped import start_button
 from core.config import AugmentConfig, ProposeConfig, help_text
 from core.jobs import Job
 from core.progress import ENDS
@@ -68,10 +68,8 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     if session.augmentation() != AugmentConfig():
         st.caption("It trains with what you chose under *What the model will be shown*.")
     watched = moments.choose_frame(project, form)
-    busy, forbidden, stopped = job is not None and job.active, not form.allowed, project.interrupted()
-    if stopped is not None:
-        resume_button(project, stopped, "rounds")
-    if start_button("Start", stopped, primary=True, disabled=busy or forbidden):
+    busy, forbidden = job is not None and job.active, not form.allowed
+    if start_button(project, "Start", primary=True, disabled=busy or forbidden):
         project.start_round(config, ProposeConfig(number=int(number)), frame=project.frame(*watched), tensorboard=choices.logs())
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
