@@ -144,9 +144,9 @@ def confidence_colors(confidence: NDArray[np.uint8], classes: int) -> NDArray[np
 
     The brightest colour stands for a guess, a largest probability of ``1 / classes``; ``classes`` is 2 or more.
     """
-    doubt = (255 - np.arange(256)) / (255 * (1 - 1 / classes))
+    uncertainty = (255 - np.arange(256)) / (255 * (1 - 1 / classes))
     anchors = np.stack([rgb(color) for color in _SURE_TO_UNSURE])
-    position = np.clip(doubt, 0, 1) * (len(anchors) - 1)
+    position = np.clip(uncertainty, 0, 1) * (len(anchors) - 1)
     table = np.stack([np.interp(position, np.arange(len(anchors)), anchors[:, i]) for i in range(3)], axis=1)
     return np.rint(table).astype(np.uint8)[confidence]
 

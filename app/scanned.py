@@ -7,7 +7,7 @@ import streamlit as st
 from app import session
 from app.charts import Row
 from core.project import Project
-from core.propose import ScoredSlice
+from core.storage.proposals import ScoredSlice
 
 
 def scanned_table(project: Project, scores: list[ScoredSlice]) -> None:

@@ -214,7 +214,7 @@ def submit(
         now.mask,
         claimed,
         claim,
-        validates=not store.rounds.hold_sought(volume, z),
+        validates=not store.proposals.settle_model_selected(volume, z),
         inside=store.catalog.region_mask(volume),
         work=Work(seconds, changed, now.round),
         also=end,
@@ -230,6 +230,6 @@ def submit_mask(store: Store, volume: int, z: int, mask: NDArray[np.uint8], clai
     if wrong:
         raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
     claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
-    validates = not store.rounds.hold_sought(volume, z)
+    validates = not store.proposals.settle_model_selected(volume, z)
     inside = store.catalog.region_mask(volume)
     return store.labels.claim(volume, z, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)

@@ -57,7 +57,7 @@ def _import_page(store: Store, file: LabelFile, page: int, volume: int, z: int, 
         mask != UNLABELLED,
         Claim.slice(),
         role=role,
-        validates=not store.rounds.hold_sought(volume, z),
+        validates=not store.proposals.settle_model_selected(volume, z),
         inside=store.catalog.region_mask(volume),
         work=Work(author="import"),
     )

@@ -254,7 +254,7 @@ class LabelStore:
             ``TRAIN`` also makes validation, by itself; ``VALIDATION`` and ``AUDIT`` give the role to every claimed
             pixel.
         validates
-            False for a slice that a model's doubt has chosen: such slices are harder than most, so what they hold back
+            False for a slice that a model's uncertainty has chosen: such slices are harder than most, so what they hold back
             is neither trained on nor scored.
         inside
             The working region, bool ``(H, W)``, where validation tiles are placed; None is the whole slice.

@@ -37,7 +37,6 @@ from core.labels import Claim, Revision, Role, Work
 from core.moments import Frame, Moment
 from core.predictions import Predicted
 from core.preview import Preview, Previews
-from core.propose import Proposal, ScoredSlice
 from core.quality import Evaluation, ValidationSummary
 from core.records import LabelClass, Records
 from core.restore import find, restore
@@ -46,6 +45,7 @@ from core.rounds import CurvePoint, RoundRow
 from core.scan import first_proposals, in_turn, open_proposals, propose, scan
 from core.segment import PredictReport, Report, Result
 from core.steps import Step
+from core.storage.proposals import Proposal, ScoredSlice
 from core.store import RECORDS_FILE, Store, data_folder
 from core.suggest import Suggestion
 from core.volumes import Volume
@@ -170,7 +170,7 @@ class Project:
     def set_region(self, index: int, polygons: Sequence[Polygon]) -> None:
         """Limit training, scanning and measuring to polygons of ``(y, x)`` pixels; none for the whole slice."""
         self.store.catalog.set_region(index, polygons)
-        self.store.rounds.forget_scan(index)
+        self.store.proposals.forget_scan(index)
 
     def region_mask(self, index: int) -> NDArray[np.bool_] | None:
         """The working region, bool ``(H, W)``; None where it is the whole slice."""
@@ -296,14 +296,14 @@ class Project:
         return self.store.labels.active_seconds()
 
     def seek(self, volume: int, z: int) -> None:
-        """Note that the model's doubt led a person to this slice, so that its labels do not validate."""
+        """Note that the model's uncertainty led a person to this slice, so that its labels do not validate."""
         self.store.slice_shape(volume, z)
-        self.store.rounds.seek([(volume, z)])
+        self.store.proposals.mark_model_selected([(volume, z)])
 
     def may_validate(self, volume: int, z: int) -> bool:
-        """Whether labels of a slice may validate, as no model's doubt has led there."""
+        """Whether labels of a slice may validate: no model's uncertainty has led there."""
         self.store.slice_shape(volume, z)
-        return not self.store.rounds.was_sought(volume, z)
+        return not self.store.proposals.is_model_selected(volume, z)
 
     def submit_mask(
         self,
@@ -490,18 +490,18 @@ class Project:
         last = self.store.rounds.last()
         if last is None:
             first = first_proposals(self.store, ProposeConfig().number, (), fill=False)
-            return in_turn(first, self.store.rounds.turns(0))
+            return in_turn(first, self.store.proposals.turns(0))
         return open_proposals(self.store, last)
 
     def put_off(self, volume: int, z: int, box: Box | None = None) -> None:
         """Ask later about a proposed slice, or about a box of it: it goes to the end of :meth:`proposals`."""
         self.store.slice_shape(volume, z)
-        self.store.rounds.put_off(self.store.rounds.last() or 0, volume, z, box)
+        self.store.proposals.put_off(self.store.rounds.last() or 0, volume, z, box)
 
     def scores(self, round_: int | None = None) -> list[ScoredSlice]:
         """The scanned slices of the newest (or that) round, in order of volume and z."""
         chosen = round_ or self.store.rounds.last()
-        return [] if chosen is None else self.store.rounds.scanned(chosen)
+        return [] if chosen is None else self.store.proposals.scanned(chosen)
 
     # ---- train
 

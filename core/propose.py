@@ -6,15 +6,15 @@ ranks slices and says why, in a microscopist's words. Both are pure: tiles and n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Box
 from core.hotspots import BlockMeans, hottest_boxes, hottest_mean
+from core.storage.proposals import Proposal, ScoredSlice
 from core.uncertainty import Query, name_of
 
 UNSURE_BELOW = 0.75
@@ -74,52 +74,6 @@ class SliceScan:
             self.query,
             self.in_region,
         )
-
-
-@dataclass(frozen=True)
-class ScoredSlice:
-    """The scan of slice ``z`` of a volume without its rasters; fields as in ``SliceScan``, all fit for JSON."""
-
-    volume: int
-    z: int
-    score: float
-    boxes: tuple[Box, ...]
-    class_confidence: tuple[float | None, ...]
-    class_fraction: tuple[float, ...]
-    unsure_classes: tuple[int, int] | None = None
-    unsure_fraction: float = 0.0
-    query: str = ""
-    in_region: bool = False
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> ScoredSlice:
-        """The slice again from what ``dataclasses.asdict`` and JSON made of it."""
-        unsure = stored["unsure_classes"]
-        return cls(
-            **{
-                **stored,
-                "boxes": tuple(Box(**box) for box in stored["boxes"]),
-                "class_confidence": tuple(stored["class_confidence"]),
-                "class_fraction": tuple(stored["class_fraction"]),
-                "unsure_classes": (unsure[0], unsure[1]) if unsure else None,
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A slice worth correcting next, why, and where to look first.
-
-    ``put_off`` where the person does not want it now, ``by_doubt`` where a model's doubt chose it, not chance.
-    """
-
-    volume: int
-    z: int
-    score: float
-    reason: str
-    boxes: tuple[Box, ...]
-    put_off: bool = False
-    by_doubt: bool = False
 
 
 def scan_slice(

@@ -1,4 +1,4 @@
-"""The records of rounds: what each was trained on, its curve, its scores, its scan and its proposals."""
+"""The records of rounds: what each was trained on, its curve and its scores."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.config import EARLIER, Architecture, StopRule, TrainConfig, changed
-from core.geometry import Box
-from core.propose import Proposal, ScoredSlice
 from core.records import Records, to_json
 
 
@@ -243,96 +241,6 @@ class Rounds:
         """The moments of a round's training, in order."""
         rows = self._records.rows("SELECT * FROM curve WHERE round = ? ORDER BY seconds", (round_,))
         return [_point(row) for row in rows]
-
-    def add_scanned(self, round_: int, query: str, scores: Iterable[ScoredSlice]) -> None:
-        """Store the scores of scanned slices."""
-        with self._records.transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO slice_scores VALUES (?, ?, ?, ?, ?)",
-                [(round_, query, s.volume, s.z, to_json(asdict(s))) for s in scores],
-            )
-
-    def scanned(self, round_: int, query: str | None = None) -> list[ScoredSlice]:
-        """The scanned slices of a round, in order of volume and z; of any one query unless one is named."""
-        if query is None:
-            row = self._records.row(
-                "SELECT query FROM slice_scores WHERE round = ? GROUP BY query ORDER BY COUNT(*) DESC", (round_,)
-            )
-            query = None if row is None else row["query"]
-        rows = self._records.rows(
-            "SELECT score FROM slice_scores WHERE round = ? AND query = ? ORDER BY volume, z", (round_, query)
-        )
-        return [ScoredSlice.from_json(json.loads(row["score"])) for row in rows]
-
-    def forget_scan(self, volume: int) -> None:
-        """Forget every score and proposal of a volume, as when its working region changes."""
-        with self._records.transaction() as db:
-            db.execute("DELETE FROM slice_scores WHERE volume = ?", (volume,))
-            db.execute("DELETE FROM proposals")
-
-    def propose(self, round_: int, proposals: Sequence[Proposal], *, sought: bool, settled: bool = True) -> None:
-        """Replace a round's proposals, best first.
-
-        Parameters
-        ----------
-        sought
-            Whether the model's doubt chose them, not chance.
-        settled
-            False while the volume is looked through and the list still changes: then a slice counts as sought for good only if
-            somebody opens it from the list (:meth:`seek`), or labels it while it is listed (:meth:`hold_sought`).
-        """
-        if sought and settled:
-            self.seek([(p.volume, p.z) for p in proposals])
-        with self._records.transaction() as db:
-            db.execute("DELETE FROM proposals WHERE round = ?", (round_,))
-            db.executemany(
-                "INSERT INTO proposals VALUES (?, ?, ?, ?)",
-                [(round_, rank, to_json(asdict(p)), sought) for rank, p in enumerate(proposals)],
-            )
-
-    def seek(self, places: Iterable[tuple[int, int]]) -> None:
-        """Note for good that a model's doubt led to these ``(volume, z)``."""
-        with self._records.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO sought VALUES (?, ?)", list(places))
-
-    def hold_sought(self, volume: int, z: int) -> bool:
-        """As :meth:`was_sought`, of a slice that is being labelled: if the newest model's doubt lists it now, that stays."""
-        listed = self._records.row(
-            "SELECT 1 FROM proposals WHERE sought AND round = (SELECT MAX(round) FROM rounds) "
-            "AND json_extract(proposal, '$.volume') = ? AND json_extract(proposal, '$.z') = ?",
-            (volume, z),
-        )
-        if listed is not None:
-            self.seek([(volume, z)])
-        return self.was_sought(volume, z)
-
-    def was_sought(self, volume: int, z: int) -> bool:
-        """Whether a model's doubt has ever led to this slice, so that its labels cannot validate."""
-        return self._records.row("SELECT 1 FROM sought WHERE volume = ? AND z = ?", (volume, z)) is not None
-
-    def proposals(self, round_: int) -> list[Proposal]:
-        """A round's proposals, best first."""
-        rows = self._records.rows("SELECT proposal, sought FROM proposals WHERE round = ? ORDER BY rank", (round_,))
-        return [Proposal(**{**_with_boxes(json.loads(row["proposal"])), "by_doubt": bool(row["sought"])}) for row in rows]
-
-    def put_off(self, round_: int, volume: int, z: int, box: Box | None) -> None:
-        """Note that a person does not want a proposed slice, or only a box of it, now; ``round_`` is 0 before the first."""
-        with self._records.transaction() as db:
-            (turn,) = db.execute("SELECT COALESCE(MAX(turn), 0) + 1 FROM put_off").fetchone()
-            text = "" if box is None else to_json([box.y0, box.x0, box.y1, box.x1])
-            db.execute("INSERT OR REPLACE INTO put_off VALUES (?, ?, ?, ?, ?)", (round_, volume, z, text, turn))
-
-    def turns(self, round_: int) -> dict[tuple[int, int], dict[Box | None, int]]:
-        """When slices ``(volume, z)`` and their boxes were put off, None for the whole slice: 1, 2, 3 and so on."""
-        found: dict[tuple[int, int], dict[Box | None, int]] = {}
-        for row in self._records.rows("SELECT volume, z, box, turn FROM put_off WHERE round = ?", (round_,)):
-            box = Box(*json.loads(row["box"])) if row["box"] else None
-            found.setdefault((row["volume"], row["z"]), {})[box] = row["turn"]
-        return found
-
-
-def _with_boxes(facts: dict[str, Any]) -> dict[str, Any]:
-    return {**facts, "boxes": tuple(Box(**box) for box in facts["boxes"])}
 
 
 def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:

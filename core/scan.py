@@ -12,7 +12,8 @@ from core.errors import Cancelled
 from core.geometry import Box
 from core.memory import freed_memory_kept
 from core.predictions import Predicted
-from core.propose import Proposal, ScoredSlice, choose, scan_order, scan_slice
+from core.propose import choose, scan_order, scan_slice
+from core.storage.proposals import Proposal, ScoredSlice
 from core.store import Store
 from core.uncertainty import is_random, query_named
 
@@ -44,7 +45,7 @@ def scan(store: Store, config: ProposeConfig, exclude: Collection[Place], report
     if round_ is None:
         return
     started = told = time.monotonic()
-    done = {(s.volume, s.z) for s in store.rounds.scanned(round_, config.query)} | set(exclude)
+    done = {(s.volume, s.z) for s in store.proposals.scanned(round_, config.query)} | set(exclude)
     todo = [place for place in _all_places(store) if place not in done]
     predictor, fresh = store.predictor(round_), list[ScoredSlice]()
     for number, (volume, z) in enumerate(todo):
@@ -79,7 +80,7 @@ def labelled_places(store: Store) -> set[Place]:
 def _refresh(
     store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[Place], *, settled: bool
 ) -> None:
-    store.rounds.add_scanned(round_, config.query, fresh)
+    store.proposals.add_scanned(round_, config.query, fresh)
     fresh.clear()
     propose(store, round_, config, exclude, settled=settled)
 
@@ -89,13 +90,13 @@ def propose(
 ) -> list[Proposal]:
     """Rank the slices scored so far and store the best as the round's proposals, ``settled`` as for ``Rounds.propose``."""
     proposals = rank(store, round_, config, exclude)
-    store.rounds.propose(round_, proposals, sought=not is_random(query_named(config.query)), settled=settled)
+    store.proposals.replace(round_, proposals, model_selected=not is_random(query_named(config.query)), settled=settled)
     return proposals
 
 
 def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[Place]) -> list[Proposal]:
     """The best proposals from the slices scored so far."""
-    scores = [s for s in store.rounds.scanned(round_, config.query) if (s.volume, s.z) not in exclude]
+    scores = [s for s in store.proposals.scanned(round_, config.query) if (s.volume, s.z) not in exclude]
     names = [c.name for c in store.catalog.classes]
     depths = [v.depth for v in store.catalog.volumes]
     return choose(scores, labelled_places(store), depths, names, config.number)
@@ -108,12 +109,12 @@ def open_proposals(store: Store, round_: int) -> list[Proposal]:
     """
     heads = {(head.volume, head.z): head for head in store.labels.heads()}
     left = []
-    for proposal in store.rounds.proposals(round_):
+    for proposal in store.proposals.of(round_):
         head = heads.get((proposal.volume, proposal.z))
         boxes = proposal.boxes if head is None else store.unchecked(head, proposal.boxes)
         if head is None or boxes:
             left.append(replace(proposal, boxes=boxes, reason=_counted(proposal, len(boxes))))
-    return in_turn(left, store.rounds.turns(round_))
+    return in_turn(left, store.proposals.turns(round_))
 
 
 def _counted(proposal: Proposal, left: int) -> str:

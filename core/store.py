@@ -21,6 +21,7 @@ from core.moments import MomentStore
 from core.predictions import Predicted, PredictionStore
 from core.records import Records
 from core.rounds import Rounds
+from core.storage.proposals import Proposals
 from core.volumes.neighbourhood import Neighbourhood
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
@@ -53,6 +54,7 @@ class Store:
         self.labels = LabelStore(self.records)
         self.drafts = Drafts(self.records)
         self.rounds = Rounds(self.records)
+        self.proposals = Proposals(self.records)
         self.jobs = Jobs(self.records)
         self.predictions = PredictionStore(self.folder / "predictions")
         self.moments = MomentStore(workspace / "checkpoints" / name)

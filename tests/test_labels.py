@@ -125,7 +125,7 @@ def test_strokes_never_validate_but_a_later_slice_claim_may(store):
     assert set(np.unique(store.roles(0, 9, SHAPE)[tile.slices])) == {Role.VALIDATION}
 
 
-def test_a_slice_chosen_by_doubt_never_validates(store):
+def test_a_model_selected_slice_never_validates(store):
     """What the model sought out is harder than most: its tile is held back, but not scored."""
     store.claim(0, 5, *everything(), Claim.slice())
     store.claim(0, 9, *everything(), Claim.slice(), validates=False)

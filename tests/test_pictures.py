@@ -25,7 +25,7 @@ from app.pictures import (
 )
 
 
-def test_a_heat_map_is_the_mean_doubt_of_blocks() -> None:
+def test_a_heat_map_is_the_mean_uncertainty_of_blocks() -> None:
     """Sure is 0; a slice larger than the limit comes in blocks, those at the far edge cut short."""
     assert heat_map(np.full((4, 5), 255, np.uint8)).tolist() == [[0] * 5] * 4
     wide = np.full((2, 2 * HEAT_SIDE - 1), 255, np.uint8)

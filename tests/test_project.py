@@ -27,7 +27,7 @@ from core.errors import (
 from core.geometry import Box
 from core.labels import Claim, Role
 from core.project import Project, list_projects, workspace_folder
-from core.propose import Proposal
+from core.storage.proposals import Proposal
 from tests.predicted import add_round
 
 TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=8, depth=2)
@@ -424,7 +424,9 @@ def test_a_proposal_goes_once_its_slice_is_labelled(trained):
 def test_a_proposal_stays_until_the_last_of_its_boxes_is_checked(trained):
     """Who vouches for one box goes on to the next of the same slice; undo brings the box back."""
     boxes = (Box(0, 0, 16, 16), Box(20, 8, 36, 24), Box(40, 0, 56, 16))
-    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", boxes), Proposal(0, 7, 0.4, "unsure", boxes)], sought=True)
+    trained.store.proposals.replace(
+        1, [Proposal(0, 5, 0.5, "unsure", boxes), Proposal(0, 7, 0.4, "unsure", boxes)], model_selected=True
+    )
 
     def left() -> list:
         return [(p.z, p.boxes) for p in trained.proposals()]
@@ -443,7 +445,7 @@ def test_a_proposal_stays_until_the_last_of_its_boxes_is_checked(trained):
 def test_saved_strokes_answer_only_for_the_boxes_they_lie_in(trained):
     """Strokes elsewhere on the slice leave every box to check; what one save has answered stays so after another."""
     boxes = (Box(0, 0, 16, 16), Box(20, 8, 36, 24))
-    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", boxes)], sought=True)
+    trained.store.proposals.replace(1, [Proposal(0, 5, 0.5, "unsure", boxes)], model_selected=True)
 
     def painted(start: int) -> list:
         trained.apply(0, 5, Patch(trained.news(0, 5).sequence + 1, runs((start, 9, 1 | 256))))
@@ -462,7 +464,7 @@ def test_saved_strokes_answer_only_for_the_boxes_they_lie_in(trained):
 def test_what_is_put_off_is_asked_again_at_the_end(trained):
     """Boxes go behind the others of their slice, a slice with none but such behind the other slices, round after round."""
     boxes = (Box(0, 0, 16, 16), Box(20, 8, 36, 24))
-    trained.store.rounds.propose(1, [Proposal(0, z, 0.5, "unsure", boxes) for z in (5, 7, 9)], sought=True)
+    trained.store.proposals.replace(1, [Proposal(0, z, 0.5, "unsure", boxes) for z in (5, 7, 9)], model_selected=True)
 
     def left() -> list:
         return [(p.z, [boxes.index(box) for box in p.boxes], p.put_off) for p in trained.proposals()]
@@ -494,7 +496,7 @@ def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(
     truth = tifffile.imread(phantom_files.truth)
     trained.submit_mask(0, sought, truth[sought], Claim.slice())
     assert trained.validation_summary().pixels == before
-    own = next(z for z in range(12) if z not in (2, 8) and not trained.store.rounds.was_sought(0, z))
+    own = next(z for z in range(12) if z not in (2, 8) and not trained.store.proposals.is_model_selected(0, z))
     trained.submit_mask(0, own, truth[own], Claim.slice())
     assert trained.validation_summary().pixels > before
 
@@ -519,7 +521,7 @@ def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, mon
     """While the volume is looked through the list changes; slices that were on it in between stay free."""
     monkeypatch.setattr("core.scan._REFRESH_SECONDS", 0.0)
     listed = set()
-    found = trained.store.rounds.propose
+    found = trained.store.proposals.replace
     monkeypatch.setattr(
         trained.store.rounds,
         "propose",
@@ -528,21 +530,21 @@ def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, mon
     trained.scan(ProposeConfig(number=2))
     last = {p.z for p in trained.proposals()}
     assert listed > last
-    assert {z for z in range(12) if trained.store.rounds.was_sought(0, z)} == last
+    assert {z for z in range(12) if trained.store.proposals.is_model_selected(0, z)} == last
 
 
 @pytest.mark.parametrize("opened", [True, False])
 def test_who_is_led_to_a_slice_while_the_list_still_changes_is_not_a_judge(trained, phantom_files, opened):
     """It is noted when the slice is opened or labelled, and stays when the slice leaves the list."""
-    truth, rounds = tifffile.imread(phantom_files.truth), trained.store.rounds
-    rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", ())], sought=True, settled=False)
-    assert [p.by_doubt for p in trained.proposals()] == [True]
+    truth, proposals = tifffile.imread(phantom_files.truth), trained.store.proposals
+    proposals.replace(1, [Proposal(0, 5, 0.5, "unsure", ())], model_selected=True, settled=False)
+    assert [p.model_selected for p in trained.proposals()] == [True]
     assert trained.may_validate(0, 5), "as long as nobody has gone there"
     if opened:
         trained.seek(0, 5)
     else:
         trained.submit_mask(0, 5, truth[5], Claim.strokes())
-    rounds.propose(1, [Proposal(0, 7, 0.5, "unsure", ())], sought=True, settled=False)
+    proposals.replace(1, [Proposal(0, 7, 0.5, "unsure", ())], model_selected=True, settled=False)
     before = trained.validation_summary().pixels
     trained.submit_mask(0, 5, truth[5], Claim.slice())
     assert trained.validation_summary().pixels == before
@@ -550,7 +552,7 @@ def test_who_is_led_to_a_slice_while_the_list_still_changes_is_not_a_judge(train
 
 def test_chance_bars_nothing_from_validating(trained, phantom_files):
     """A slice that was picked at random is as good as any."""
-    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "at random", ())], sought=False)
+    trained.store.proposals.replace(1, [Proposal(0, 5, 0.5, "at random", ())], model_selected=False)
     truth = tifffile.imread(phantom_files.truth)
     trained.submit_mask(0, 5, truth[5], Claim.slice())
     assert trained.may_validate(0, 5)
@@ -559,7 +561,7 @@ def test_chance_bars_nothing_from_validating(trained, phantom_files):
 
 def test_a_list_that_was_left_unfinished_bars_nothing_once_there_is_a_newer_round(trained, phantom_files):
     """As after a scan that was cancelled."""
-    trained.store.rounds.propose(1, [Proposal(0, 5, 0.5, "unsure", ())], sought=True, settled=False)
+    trained.store.proposals.replace(1, [Proposal(0, 5, 0.5, "unsure", ())], model_selected=True, settled=False)
     add_round(trained)
     truth = tifffile.imread(phantom_files.truth)
     trained.submit_mask(0, 5, truth[5], Claim.slice())

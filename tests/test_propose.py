@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from core.errors import CheckpointError
 from core.geometry import Box, tile_boxes
-from core.propose import ScoredSlice, choose, reason, scan_order, scan_slice
+from core.propose import choose, reason, scan_order, scan_slice
+from core.storage.proposals import ScoredSlice
 from core.uncertainty import foreground_random, least_confidence, random
 
 NAMES = ("matrix", "pore", "phase")

@@ -97,10 +97,10 @@ def test_all_rounds_are_scored_on_the_labels_as_they_are(project: Project, phant
 def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
     """Their checkpoints, scores, curves, proposals and moments are what they were; the end can be gone back to again."""
     before, curve = project.rounds(), project.curve(2)
-    proposals, moments = project.store.rounds.proposals(2), project.moments(2)
+    proposals, moments = project.store.proposals.of(2), project.moments(2)
     project.restore(2, seconds=moments[0].seconds)
     assert project.rounds()[:2] == before
-    assert (project.curve(2), project.store.rounds.proposals(2), project.moments(2)) == (curve, proposals, moments)
+    assert (project.curve(2), project.store.proposals.of(2), project.moments(2)) == (curve, proposals, moments)
     again = project.restore(2)
     assert again.round == 4
     assert again.validation_loss == pytest.approx(before[1].validation_loss)

@@ -18,8 +18,8 @@ from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
-from core.propose import Proposal
 from core.segment import enter_result
+from core.storage.proposals import Proposal
 from tests.predicted import add_round, keep, score
 
 MAIN = Path(app.__file__).parent / "main.py"
@@ -440,11 +440,11 @@ def test_a_stopped_round_is_not_given_up_unasked(open_page, tmp_path, phantom_fi
 def test_a_slice_opened_from_the_list_does_not_validate(open_page, trained):
     """Also when it has left the list by the time that it is saved; one that is opened by its number may."""
     project = Project.open(trained, "toy")
-    rounds, listed = project.store.rounds, [Proposal(0, 4, 0.5, "unsure", ()), Proposal(0, 6, 0.4, "unsure", ())]
-    rounds.propose(1, listed, sought=True, settled=False)
+    proposals, listed = project.store.proposals, [Proposal(0, 4, 0.5, "unsure", ()), Proposal(0, 6, 0.4, "unsure", ())]
+    proposals.replace(1, listed, model_selected=True, settled=False)
     page = open_page(trained, "annotate")
     next(b for b in page.button if b.label.startswith("Slice 6")).click().run()
-    rounds.propose(1, [], sought=True, settled=False)
+    proposals.replace(1, [], model_selected=True, settled=False)
     assert not project.may_validate(0, 6)
     assert project.may_validate(0, 1)
     assert not page.exception
@@ -748,7 +748,7 @@ def test_the_headline_says_that_the_model_still_looks(headline, phantom_project)
     round_ = {"plan": {"round": 1}}
     add_round(phantom_project)
     assert headline(phantom_project, "round", round_) == "New proposals are on their way"
-    phantom_project.store.rounds.propose(1, [Proposal(0, 6, 0.5, "unsure", ())], sought=True)
+    phantom_project.store.proposals.replace(1, [Proposal(0, 6, 0.5, "unsure", ())], model_selected=True)
     assert headline(phantom_project, "round", round_) == "First proposals; still looking"
     assert headline(phantom_project, "scan") == "First proposals; still looking"
     assert headline(phantom_project, "segment") == "Correct these next"
@@ -823,7 +823,7 @@ def two_rounds(phantom_project):
     """A project whose second round is to be scored, with a proposal of it."""
     add_round(phantom_project)
     add_round(phantom_project)
-    phantom_project.store.rounds.propose(2, [Proposal(0, 6, 0.5, "unsure", ())], sought=True)
+    phantom_project.store.proposals.replace(2, [Proposal(0, 6, 0.5, "unsure", ())], model_selected=True)
     return phantom_project
 
 

@@ -64,9 +64,9 @@ def heat(request: Request) -> Response:
     predicted = project.predict_slice(volume, z)
     if predicted is None:
         raise Refusal(404, "No model yet: paint, save strokes and train a round to see where it is unsure.")
-    doubt = heat_map(predicted.confidence)
-    facts = {"height": doubt.shape[0], "width": doubt.shape[1], "round": predicted.round}
-    return binary(framed(facts, doubt.tobytes()))
+    heat = heat_map(predicted.confidence)
+    facts = {"height": heat.shape[0], "width": heat.shape[1], "round": predicted.round}
+    return binary(framed(facts, heat.tobytes()))
 
 
 def raw(here: Place) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from app.stopped import start_button
 from core.config import ProposeConfig
 from core.jobs import Job
 from core.project import Project
-from core.propose import Proposal
+from core.storage.proposals import Proposal
 
 _CLAIM_WORDS = {"strokes": "Strokes", "region": "Box", "slice": "Whole slice"}
 _FIRST = "Paint two or three of these first, some of every class"
@@ -73,9 +73,9 @@ def _place(project: Project) -> session.Place:
 
 
 def _lead_to(project: Project, proposal: Proposal) -> session.Place:
-    """Put a proposed slice into the editor; where the model's doubt chose it, its labels do not validate."""
+    """Put a proposed slice into the editor; where the model's uncertainty chose it, its labels do not validate."""
     place = proposal.volume, proposal.z
-    if proposal.by_doubt:
+    if proposal.model_selected:
         project.seek(*place)
     session.edit(*place)
     return place

@@ -17,7 +17,7 @@ from app.scanned import scanned_table
 from app.status import cautioned, scan_button
 from core.geometry import Box
 from core.project import Project
-from core.propose import ScoredSlice
+from core.storage.proposals import ScoredSlice
 
 _SHOWN_SIDE = 900
 _CROP_SIDE = 192
@@ -68,7 +68,7 @@ def _below(project: Project, scores: list[ScoredSlice], volume: int) -> None:
 
 
 def _edit(project: Project, volume: int, z: int) -> None:
-    """Open a slice in the editor; whoever comes from here may have been led by the model's doubt."""
+    """Open a slice in the editor; whoever comes from here may have been led by the model's uncertainty."""
     if project.scores():
         project.seek(volume, z)
     session.open_in_editor(volume, z)

@@ -10,7 +10,7 @@ import pytest
 
 from core.geometry import Box
 from core.project import Project
-from core.propose import Proposal
+from core.storage.proposals import Proposal
 from tests.browser.painting import SIDE, paint, place, place_or_none, until
 from tests.predicted import keep
 
@@ -27,7 +27,7 @@ def led(project: Project, browser_page: Page, shared_app: tuple[str, Path]) -> P
     for z in (1, 2):
         keep(project, z, mask, sure)
     proposals = [Proposal(0, 2, 0.5, "unsure here", BOXES), Proposal(0, 1, 0.4, "and here", BOXES[:1])]
-    project.store.rounds.propose(1, proposals, sought=True)
+    project.store.proposals.replace(1, proposals, model_selected=True)
     browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
     browser_page.wait_for_selector(".editor[data-loaded='0/2']")
     return browser_page

@@ -18,7 +18,7 @@ import tifffile
 from core.config import ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.project import Project
-from core.propose import Proposal
+from core.storage.proposals import Proposal
 from tests.predicted import add_round, keep, score
 from tests.serving import free_port, serving
 
@@ -291,7 +291,7 @@ def test_a_worse_round_is_announced_with_a_warning(
     browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
     browser_page.wait_for_selector(".editor[data-loaded='0/6']")
     add_round(project)
-    project.store.rounds.propose(2, [Proposal(0, 4, 0.5, "unsure", ())], sought=True)
+    project.store.proposals.replace(2, [Proposal(0, 4, 0.5, "unsure", ())], model_selected=True)
     score(project, (0.9, 0.9, 0.98), (0.9, 0.7, 0.76))
     clause = "it is less accurate than round 1 (mean Dice without the first class 0.73, was 0.94, on 38,988 held-back pixels)"
     sidebar = browser_page.get_by_test_id("stSidebar")

@@ -1,0 +1,157 @@
+"""The records of what a model proposes: scanned slices, proposals, and which slices a model has led to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.geometry import Box
+from core.records import Records, to_json
+
+
+@dataclass(frozen=True)
+class ScoredSlice:
+    """The scan of slice ``z`` of a volume without its rasters; fields as in :class:`core.propose.SliceScan`, all fit for JSON."""
+
+    volume: int
+    z: int
+    score: float
+    boxes: tuple[Box, ...]
+    class_confidence: tuple[float | None, ...]
+    class_fraction: tuple[float, ...]
+    unsure_classes: tuple[int, int] | None = None
+    unsure_fraction: float = 0.0
+    query: str = ""
+    in_region: bool = False
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ScoredSlice:
+        """The slice again from what ``dataclasses.asdict`` and JSON made of it."""
+        unsure = stored["unsure_classes"]
+        return cls(
+            **{
+                **stored,
+                "boxes": tuple(Box(**box) for box in stored["boxes"]),
+                "class_confidence": tuple(stored["class_confidence"]),
+                "class_fraction": tuple(stored["class_fraction"]),
+                "unsure_classes": (unsure[0], unsure[1]) if unsure else None,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A slice worth correcting next, why, and where to look first.
+
+    ``put_off`` where the person does not want it now; ``model_selected`` where a model's uncertainty chose it, not chance.
+    """
+
+    volume: int
+    z: int
+    score: float
+    reason: str
+    boxes: tuple[Box, ...]
+    put_off: bool = False
+    model_selected: bool = False
+
+
+class Proposals:
+    """The scanned slices and the proposals of one project."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def add_scanned(self, round_: int, query: str, scores: Iterable[ScoredSlice]) -> None:
+        """Store the scores of scanned slices."""
+        with self._records.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO slice_scores VALUES (?, ?, ?, ?, ?)",
+                [(round_, query, s.volume, s.z, to_json(asdict(s))) for s in scores],
+            )
+
+    def scanned(self, round_: int, query: str | None = None) -> list[ScoredSlice]:
+        """The scanned slices of a round, in order of volume and z; of any one query unless one is named."""
+        if query is None:
+            row = self._records.row(
+                "SELECT query FROM slice_scores WHERE round = ? GROUP BY query ORDER BY COUNT(*) DESC", (round_,)
+            )
+            query = None if row is None else row["query"]
+        rows = self._records.rows(
+            "SELECT score FROM slice_scores WHERE round = ? AND query = ? ORDER BY volume, z", (round_, query)
+        )
+        return [ScoredSlice.from_json(json.loads(row["score"])) for row in rows]
+
+    def forget_scan(self, volume: int) -> None:
+        """Forget every score and proposal of a volume, as when its working region changes."""
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM slice_scores WHERE volume = ?", (volume,))
+            db.execute("DELETE FROM proposals")
+
+    def replace(self, round_: int, proposals: Sequence[Proposal], *, model_selected: bool, settled: bool = True) -> None:
+        """Replace a round's proposals, best first.
+
+        Parameters
+        ----------
+        model_selected
+            Whether the model's uncertainty chose them, not chance.
+        settled
+            False while the volume is scanned and the list still changes: then a slice counts as model-selected for good only if
+            somebody opens it from the list (:meth:`mark_model_selected`) or labels it while it is listed
+            (:meth:`settle_model_selected`).
+        """
+        if model_selected and settled:
+            self.mark_model_selected([(p.volume, p.z) for p in proposals])
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM proposals WHERE round = ?", (round_,))
+            db.executemany(
+                "INSERT INTO proposals VALUES (?, ?, ?, ?)",
+                [(round_, rank, to_json(asdict(p)), model_selected) for rank, p in enumerate(proposals)],
+            )
+
+    def mark_model_selected(self, slices: Iterable[tuple[int, int]]) -> None:
+        """Note for good that a model's uncertainty led to these ``(volume, z)``."""
+        with self._records.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO sought VALUES (?, ?)", list(slices))
+
+    def settle_model_selected(self, volume: int, z: int) -> bool:
+        """As :meth:`is_model_selected`, for a slice being labelled: if the newest model lists it now, that stays."""
+        listed = self._records.row(
+            "SELECT 1 FROM proposals WHERE sought AND round = (SELECT MAX(round) FROM rounds) "
+            "AND json_extract(proposal, '$.volume') = ? AND json_extract(proposal, '$.z') = ?",
+            (volume, z),
+        )
+        if listed is not None:
+            self.mark_model_selected([(volume, z)])
+        return self.is_model_selected(volume, z)
+
+    def is_model_selected(self, volume: int, z: int) -> bool:
+        """Whether a model's uncertainty has ever led to this slice, so that its labels cannot validate."""
+        return self._records.row("SELECT 1 FROM sought WHERE volume = ? AND z = ?", (volume, z)) is not None
+
+    def of(self, round_: int) -> list[Proposal]:
+        """A round's proposals, best first."""
+        rows = self._records.rows("SELECT proposal, sought FROM proposals WHERE round = ? ORDER BY rank", (round_,))
+        return [_proposal(json.loads(row["proposal"]), model_selected=bool(row["sought"])) for row in rows]
+
+    def put_off(self, round_: int, volume: int, z: int, box: Box | None) -> None:
+        """Note that a person does not want a proposed slice, or only a box of it, now; ``round_`` is 0 before the first."""
+        with self._records.transaction() as db:
+            (turn,) = db.execute("SELECT COALESCE(MAX(turn), 0) + 1 FROM put_off").fetchone()
+            text = "" if box is None else to_json([box.y0, box.x0, box.y1, box.x1])
+            db.execute("INSERT OR REPLACE INTO put_off VALUES (?, ?, ?, ?, ?)", (round_, volume, z, text, turn))
+
+    def turns(self, round_: int) -> dict[tuple[int, int], dict[Box | None, int]]:
+        """When slices ``(volume, z)`` and their boxes were put off, None for the whole slice: 1, 2, 3 and so on."""
+        found: dict[tuple[int, int], dict[Box | None, int]] = {}
+        for row in self._records.rows("SELECT volume, z, box, turn FROM put_off WHERE round = ?", (round_,)):
+            box = Box(*json.loads(row["box"])) if row["box"] else None
+            found.setdefault((row["volume"], row["z"]), {})[box] = row["turn"]
+        return found
+
+
+def _proposal(stored: Mapping[str, Any], *, model_selected: bool) -> Proposal:
+    """The proposal again from what ``dataclasses.asdict`` and JSON made of it, in this version or an earlier one."""
+    boxes = tuple(Box(**box) for box in stored["boxes"])
+    return Proposal(stored["volume"], stored["z"], stored["score"], stored["reason"], boxes, model_selected=model_selected)
