@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from core.errors import ProjectError, VolumeError
 from core.geometry import Polygon, polygons_to_mask
 from core.records import LabelClass, Records, to_json
 from core.volumes import Volume, content_digest, fingerprint, glance, open_volume
+from core.volumes.neighbourhood import Neighbourhood
 from core.volumes.scale import checked_voxel_size
 from core.volumes.watched import Watched
 
@@ -284,6 +286,10 @@ class Catalog:
         """The working region, bool ``(H, W)``, read-only; None where it is the whole slice."""
         row = self.row(index)
         return _filled(row.region, row.slice_shape) if row.region else None
+
+    def image(self, volume: int, z: int, neighbours: int = 0) -> NDArray[Any]:
+        """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
+        return Neighbourhood(self.volume(volume), neighbours)(z)
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,6 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from core.config import UNLABELLED
 from core.errors import LabelError, TrainingError
 from core.geometry import mirrored
 from core.normalisation import GreyRange, measure
+from core.storage.labelled_slice import LabelledSlice
 
 BLOCK = 32
 """Side in pixels of the blocks of the class index."""
@@ -39,22 +39,6 @@ CLOSED = 254
 CACHE_BYTES = 1 << 30
 PATCHES_PER_READ = 16
 """When the labelled slices outgrow the cache, a new one is read only once in this many patches."""
-
-
-class LabelledSlice(Protocol):
-    """One slice as training sees it; its methods read anew at every call."""
-
-    weight: float
-    """How often its patches are drawn, relative to other slices; 1 is ordinary."""
-
-    def image(self, neighbours: int = 0) -> NDArray:
-        """``(C, H, W)`` in the stored dtype; with neighbours ``(C * (2 * neighbours + 1), H, W)``, the lowest slice first."""
-
-    def label(self) -> NDArray:
-        """``(H, W)`` uint8 class ids; 255 where a pixel is not used."""
-
-    def closed(self) -> NDArray[np.bool_]:
-        """``(H, W)``: where nothing may be learnt, not even that a model is sure of it; such pixels are not labelled."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from core import callbacks, normalisation
 from core.checkpoints import Card, library_versions, now, save
 from core.config import StopRule, TrainConfig
-from core.dataset import LabelledSlice, Patches, drawn_side
+from core.dataset import Patches, drawn_side
 from core.errors import Cancelled, TrainingError
 from core.feedback import Feedback, Model, Watched
 from core.hardware import choose_device, is_out_of_memory, precision, release_memory
@@ -30,6 +30,7 @@ from core.progress import FitResult, Progress
 from core.ranks import Follow, Lead, Place, Ranked, Ranks, join
 from core.scores import Scores, score
 from core.segmenter import OPTIMISER, Segmenter
+from core.storage.labelled_slice import LabelledSlice
 from core.threads import Threads
 from core.warmstart import inherit
 

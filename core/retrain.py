@@ -31,7 +31,8 @@ from core.labels import Revision, Role
 from core.moments import Frame
 from core.records import to_json
 from core.rounds import CurvePoint
-from core.store import FrozenSlice, Store
+from core.storage.labelled_slice import FrozenSlice
+from core.store import Store
 from core.train import STATE, partial_of
 
 if TYPE_CHECKING:

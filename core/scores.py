@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from core import normalisation
 from core.config import UNLABELLED
-from core.dataset import LabelledSlice
 from core.geometry import Box, bounds, tile_boxes
 from core.memory import freed_memory_kept
 from core.metrics import confusion, dice
 from core.predict import Predictor
+from core.storage.labelled_slice import LabelledSlice
 
 SCORED_TILE = 512
 """Held-back pixels lie scattered: boxes around them are cut no larger than this."""

@@ -21,6 +21,7 @@ from core.moments import MomentStore
 from core.predictions import Predicted, PredictionStore
 from core.records import Records
 from core.rounds import Rounds
+from core.storage.labelled_slice import FrozenSlice
 from core.storage.proposals import Proposals
 from core.volumes.neighbourhood import Neighbourhood
 
@@ -80,7 +81,7 @@ class Store:
 
     def image(self, volume: int, z: int, neighbours: int = 0) -> NDArray[Any]:
         """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
-        return Neighbourhood(self.catalog.volume(volume), neighbours)(z)
+        return self.catalog.image(volume, z, neighbours)
 
     def seen_by(self, round_: int, volume: int) -> Neighbourhood:
         """What a round's model is given of each slice of a volume; for one thread, best asked for in order.
@@ -219,36 +220,4 @@ class Store:
 
     def frozen(self, revision: Revision, role: Role, weight: float = 1.0) -> FrozenSlice:
         """One revision's pixels of a role, as training and scoring look at them."""
-        return FrozenSlice(self, revision, role, weight)
-
-
-class FrozenSlice:
-    """The pixels of one role in one revision, within the working region; read anew at every call."""
-
-    def __init__(self, store: Store, revision: Revision, role: Role, weight: float) -> None:
-        self._store, self._revision, self._role = store, revision, role
-        self.weight = weight
-
-    def image(self, neighbours: int = 0) -> NDArray[Any]:
-        """``(C, H, W)`` in the stored dtype; with neighbours on each side, these as channels too."""
-        return self._store.image(self._revision.volume, self._revision.z, neighbours)
-
-    def label(self) -> NDArray[np.uint8]:
-        """``(H, W)`` uint8 class ids, 255 where the pixel has another role or lies outside the working region."""
-        catalog, revision = self._store.catalog, self._revision
-        label = self._store.labels.part(revision, catalog.row(revision.volume).slice_shape, self._role)
-        region = catalog.region_mask(revision.volume)
-        if region is not None:
-            label[~region] = UNLABELLED
-        return label
-
-    def closed(self) -> NDArray[np.bool_]:
-        """Pixels ``(H, W)`` that nothing may be learnt of: those of ``LabelStore.closed``, and outside the working region."""
-        catalog, revision = self._store.catalog, self._revision
-        closed = self._store.labels.closed(revision, catalog.row(revision.volume).slice_shape)
-        region = catalog.region_mask(revision.volume)
-        return closed if region is None else closed | ~region
-
-    def any(self) -> bool:
-        """Whether there is a pixel to look at."""
-        return bool((self.label() != UNLABELLED).any())
+        return FrozenSlice(self.catalog, self.labels, revision, role, weight)

@@ -19,9 +19,9 @@ from core.progress import FitResult, Progress
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.dataset import LabelledSlice
     from core.feedback import Watched
     from core.ranks import Place
+    from core.storage.labelled_slice import LabelledSlice
 
 # Lightning takes seconds to import, so it is imported where training starts: the command line's help stays quick.
 
