@@ -17,11 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import normalisation
-from core.config import UNLABELLED
+from core.catalog import weight_of
+from core.config import UNLABELLED, PredictConfig
+from core.errors import Cancelled
 from core.geometry import Box
+from core.labels import Revision, Role
+from core.loaded import LoadedModels
 from core.metrics import confusion, dice, mean_dice
+from core.progress import Report
+from core.store import Store
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import
+    from core.averaged import Seen
     from core.predict import Predictor
 
 TRIED = (1, 2, 3, 4, 6)
@@ -45,8 +52,8 @@ HOPELESS = 0.01
 MOST_PIXELS = 6.0
 """Pixels of a slice that the slices averaged may lie away, where the size of a voxel is known; the next slice always may."""
 
-Seen = Callable[[int], NDArray]
-"""Gives what the model takes for a slice, raw ``(C, H, W)``."""
+MOST_SLICES = 8
+"""No more slices with painted pixels than this are asked whether to average across slices, nor with held-back ones."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,51 @@ class Across:
             f"{said}. {measured}. They lie on slices that it was trained on, where averaging gains little or costs some; what it "
             "is for are slices without a label."
         )
+
+
+def across_slices(models: LoadedModels, round_: int, volume: int, across: int | None, report: Report) -> Across:
+    """How many slices of a volume to average for a round: as many as asked for, else as its labels say.
+
+    Raises
+    ------
+    ValueError
+        If more or fewer are asked for than ``core.config.PredictConfig`` allows.
+    Cancelled
+        If ``report`` asked to stop.
+    """
+    asked = PredictConfig(across=across).across
+    if asked is not None:
+        return Across(asked)
+
+    def go_on() -> None:
+        if report(0.0, "finding out how many slices to average"):
+            raise Cancelled("It was cancelled; nothing was written.")
+
+    go_on()
+    store = models.store
+    row, classes = store.catalog.row(volume), len(store.catalog.classes)
+    held = _some(store, [head for head in store.labels.heads() if head.validation_pixels], volume, Role.VALIDATION, go_on)
+    predictor = models.predictor(round_)
+    trained = weight_of(volume, predictor.card.extra.get("volume_weights", ()))
+    revisions = store.labels.revisions(store.rounds.trained_on(round_) if trained else ())
+    painted = _some(store, revisions, volume, Role.TRAIN, go_on)
+    return best(predictor, models.seen_by(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
+
+
+def _some(
+    store: Store, revisions: Iterable[Revision], volume: int, role: Role, go_on: Callable[[], None]
+) -> dict[int, NDArray[np.uint8]]:
+    """Class ids of a role's pixels by slice, 255 elsewhere: of some slices of a volume, drawn from all, always the same."""
+    there = [revision for revision in revisions if revision.volume == volume]
+    found: dict[int, NDArray[np.uint8]] = {}
+    for number in np.random.default_rng(0).permutation(len(there)):
+        go_on()
+        label = store.frozen(there[number], role).label()
+        if (label != UNLABELLED).any():
+            found[there[number].z] = label
+        if len(found) == MOST_SLICES:
+            break
+    return found
 
 
 def best(

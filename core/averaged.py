@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import DTypeLike, NDArray
 
-from core.across import Seen
 from core.errors import storage_errors
 from core.geometry import Box, tile_boxes
 from core.predict import Predictor, winners
+
+Seen = Callable[[int], NDArray]
+"""Gives what the model takes for a slice, raw ``(C, H, W)``."""
 
 
 class Averaged:

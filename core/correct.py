@@ -14,6 +14,7 @@ from core.config import UNLABELLED
 from core.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.errors import CheckpointError, LabelError, NetworkError
 from core.labels import Claim, Revision, Role, Work
+from core.loaded import LoadedModels
 from core.steps import Step, steps_of
 from core.store import Store
 
@@ -25,7 +26,7 @@ MOST_STEPS = 200
 class News:
     """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id.
 
-    ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.store.Store.can_show`.
+    ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.loaded.LoadedModels.can_show`.
     ``caution`` is what speaks against the newest round, None where nothing does; see :func:`core.caution.caution`.
     """
 
@@ -35,16 +36,17 @@ class News:
     caution: str | None
 
 
-def news(store: Store, volume: int, z: int) -> News:
+def news(models: LoadedModels, volume: int, z: int) -> News:
     """What a window must know to see that it is out of date; reads no raster."""
+    store = models.store
     store.slice_shape(volume, z)
     head = store.labels.head(volume, z)
     rounds = store.rounds.standings()
-    last = rounds[-1].round if rounds and store.can_show(rounds[-1].round, volume, z) else None
+    last = rounds[-1].round if rounds and models.can_show(rounds[-1].round, volume, z) else None
     return News(last, store.drafts.sequence(volume, z), None if head is None else head.id, caution(rounds))
 
 
-def editing(store: Store, volume: int, z: int, round_: int | None = None) -> Editing:
+def editing(models: LoadedModels, volume: int, z: int, round_: int | None = None) -> Editing:
     """A slice to correct: its draft if there is one, else stored label over prediction over background.
 
     Parameters
@@ -52,31 +54,37 @@ def editing(store: Store, volume: int, z: int, round_: int | None = None) -> Edi
     round_
         Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
     """
+    store = models.store
     shape = store.slice_shape(volume, z)
     draft = store.drafts.get(volume, z, shape)
     if draft is not None:
         return draft
     sequence = store.drafts.sequence(volume, z)  # before the base: an action that comes between makes it out of date
-    base = _start(store, volume, z, shape, round_)
+    base = _start(models, volume, z, shape, round_)
     return Editing(base.mask.copy(), np.zeros(shape, np.uint8), base.mask, sequence, base.origin, base.round)
 
 
-def _start(store: Store, volume: int, z: int, shape: tuple[int, int], round_: int | None) -> Base:
+def _start(models: LoadedModels, volume: int, z: int, shape: tuple[int, int], round_: int | None) -> Base:
     """What a slice without a draft starts from, kept for its first stroke."""
+    store = models.store
     head = store.labels.head(volume, z)
-    under = _newest(store, volume, z) if round_ is None else round_ or None
-    return store.drafts.base((volume, z, head, under), lambda: _overlay(store, volume, z, shape, head, under))
+    under = _newest(models, volume, z) if round_ is None else round_ or None
+    return store.drafts.base((volume, z, head, under), lambda: _overlay(models, volume, z, shape, head, under))
 
 
-def _newest(store: Store, volume: int, z: int) -> int | None:
+def _newest(models: LoadedModels, volume: int, z: int) -> int | None:
     """The newest round, if its prediction of the slice can be had."""
+    store = models.store
     last = store.rounds.last()
-    return last if last is not None and store.can_show(last, volume, z) else None
+    return last if last is not None and models.can_show(last, volume, z) else None
 
 
-def _overlay(store: Store, volume: int, z: int, shape: tuple[int, int], head: Revision | None, round_: int | None) -> Base:
+def _overlay(
+    models: LoadedModels, volume: int, z: int, shape: tuple[int, int], head: Revision | None, round_: int | None
+) -> Base:
     """A revision over a round's prediction over background."""
-    mask = np.zeros(shape, np.uint8) if round_ is None else store.predicted(volume, z, round_).mask.copy()
+    store = models.store
+    mask = np.zeros(shape, np.uint8) if round_ is None else models.predicted(volume, z, round_).mask.copy()
     if head is not None:
         store.labels.lay_over(mask, head)
     return Base.of(mask, "label" if head is not None else "empty" if round_ is None else "prediction", round_)
@@ -90,18 +98,19 @@ def steps(store: Store, volume: int, z: int, sequence: int, most: int = MOST_STE
     return found if draft is not None and draft.sequence == sequence == store.drafts.sequence(volume, z) else []
 
 
-def apply(store: Store, volume: int, z: int, patch: Patch) -> int:
+def apply(models: LoadedModels, volume: int, z: int, patch: Patch) -> int:
     """Store one action durably; returns the sequence number acknowledged."""
+    store = models.store
     shape = store.slice_shape(volume, z)
     ids = frozenset(c.id for c in store.catalog.classes)
 
     def start() -> Base:
-        return _start(store, volume, z, shape, patch.round)
+        return _start(models, volume, z, shape, patch.round)
 
     return store.drafts.apply(volume, z, patch, shape=shape, class_ids=ids, start=start)
 
 
-def rebase(store: Store, volume: int, z: int, round_: int, sequence: int) -> int:
+def rebase(models: LoadedModels, volume: int, z: int, round_: int, sequence: int) -> int:
     """Put the prediction of another round under the strokes of a slice; what was painted stays.
 
     Parameters
@@ -124,18 +133,19 @@ def rebase(store: Store, volume: int, z: int, round_: int, sequence: int) -> int
     CheckpointError
         If there is no such round, or its model is missing.
     """
+    store = models.store
     shape, head = store.slice_shape(volume, z), store.labels.head(volume, z)
     draft, last = store.drafts.get(volume, z, shape), store.drafts.sequence(volume, z)
     if sequence != last or (draft is not None and draft.sequence != last):
         raise LabelError(f"Slice {z} was changed in another window; reload it before its prediction is changed.")
-    base = _start(store, volume, z, shape, round_)
+    base = _start(models, volume, z, shape, round_)
     with store.records.transaction() as db:
         if store.labels.head(volume, z) != head:
             raise LabelError(f"Slice {z} was saved in another window at the same moment; reload it and try again.")
         return next_number(db, volume, z, last) if draft is None else move_draft(db, volume, z, base, draft, after=last)
 
 
-def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revision | None:
+def undo(models: LoadedModels, volume: int, z: int, revision: int | None = None) -> Revision | None:
     """Take back the newest saved label, if it is ``revision`` or that is None.
 
     The strokes that became it are a draft again, in the same transaction, with strokes painted since then over them. It
@@ -151,6 +161,7 @@ def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revi
     LabelError
         If there is no label to take back, or another one by now.
     """
+    store = models.store
     shape, last, head = store.slice_shape(volume, z), store.drafts.sequence(volume, z), store.labels.head(volume, z)
     if head is None:
         return store.labels.undo(volume, z, revision=revision)
@@ -159,9 +170,9 @@ def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revi
     @cache
     def base(round_: int | None) -> Base:
         try:
-            return _overlay(store, volume, z, shape, before, round_)
+            return _overlay(models, volume, z, shape, before, round_)
         except (CheckpointError, NetworkError):  # the model that made it is missing; strokes and labels are not
-            return _overlay(store, volume, z, shape, before, None)
+            return _overlay(models, volume, z, shape, before, None)
 
     saved = store.drafts.saved(head.id, lambda: base(head.round))
     draft = store.drafts.get(volume, z, shape)
@@ -179,7 +190,7 @@ def undo(store: Store, volume: int, z: int, revision: int | None = None) -> Revi
 
 
 def submit(
-    store: Store,
+    models: LoadedModels,
     volume: int,
     z: int,
     claim: Claim,
@@ -196,7 +207,8 @@ def submit(
     LabelError
         If nothing is claimed, or ``sequence`` is given and not the last action.
     """
-    now = editing(store, volume, z, round_)
+    store = models.store
+    now = editing(models, volume, z, round_)
     if sequence not in (None, now.sequence):
         raise LabelError(f"Slice {z} was changed in another window; look at it as it is stored now, and save it again.")
     claimed = claim.pixels(now.touched)

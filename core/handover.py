@@ -96,7 +96,7 @@ def decide(store: Store, sample: Callable[[Revision], Sample | None], features: 
     learnt, held = (store.labels.revisions(identities) for identities in (row.revisions, row.validation_revisions))
     counts = _forest_counts(store, learnt, held, sample, features, len(classes))
     made = _compared(row, counts) or _not_compared(row)
-    store.records.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_key(row.round), to_json(asdict(made))))
+    store.records.set_meta(_key(row.round), to_json(asdict(made)))
     return made
 
 

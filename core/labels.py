@@ -175,6 +175,10 @@ class LabelStore:
         row = self._records.row("SELECT roles FROM roles WHERE volume = ? AND z = ?", (volume, z))
         return np.zeros(shape, np.uint8) if row is None else unpack(row["roles"], np.uint8, shape)
 
+    def slices_with_roles(self, volume: int) -> set[int]:
+        """The slices of a volume that have ever had a labelled pixel of any role."""
+        return {row["z"] for row in self._records.rows("SELECT z FROM roles WHERE volume = ?", (volume,))}
+
     def trainable(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Pixels that train or would train if they were labelled, bool ``(H, W)``: what nothing holds back."""
         roles = self.roles(volume, z, shape)

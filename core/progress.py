@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import StopRule
+
+Report = Callable[[float, str], bool]
+"""Called with the share done (0 to 1) and a sentence; returns True to ask the work to stop."""
 
 ENDS = {
     StopRule.SECONDS: "its seconds were used up",

@@ -34,18 +34,21 @@ from core.geometry import Box, Polygon
 from core.handover import Handover
 from core.jobs import Job
 from core.labels import Claim, Revision, Role, Work
+from core.loaded import LoadedModels
 from core.moments import Frame, Moment
 from core.predictions import Predicted
 from core.preview import Preview, Previews
+from core.progress import Report
 from core.quality import Evaluation, ValidationSummary
 from core.records import LabelClass, Records
 from core.restore import find, restore
 from core.retrain import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
 from core.rounds import CurvePoint, RoundRow
 from core.scan import first_proposals, in_turn, open_proposals, propose, scan
-from core.segment import PredictReport, Report, Result
+from core.segment import PredictReport
 from core.steps import Step
 from core.storage.proposals import Proposal, ScoredSlice
+from core.storage.results import Result
 from core.store import RECORDS_FILE, Store, data_folder
 from core.suggest import Suggestion
 from core.volumes import Volume
@@ -76,6 +79,7 @@ class Project:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.workspace, self.name, self.folder = store.workspace, store.name, store.folder
+        self._loaded = LoadedModels(store)
         self._previews = Previews(store)
 
     @classmethod
@@ -115,7 +119,7 @@ class Project:
             store.catalog.set_classes(checked)
             for path in volumes:
                 store.catalog.add_volume(path, axes=axes, voxel_nm=voxel_nm)
-            store.records.write("INSERT INTO meta VALUES ('created', ?)", (str(time.time()),))
+            store.records.set_meta("created", str(time.time()))
             store.records.close()
             with storage_errors(folder):
                 temporary.rename(folder)
@@ -223,7 +227,7 @@ class Project:
         round_
             Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
         """
-        return correct.editing(self.store, volume, z, round_)
+        return correct.editing(self._loaded, volume, z, round_)
 
     def claimed(self, volume: int, z: int) -> NDArray[np.bool_]:
         """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
@@ -231,11 +235,11 @@ class Project:
 
     def news(self, volume: int, z: int) -> News:
         """What a window must know to see that it is out of date; reads no raster."""
-        return correct.news(self.store, volume, z)
+        return correct.news(self._loaded, volume, z)
 
     def apply(self, volume: int, z: int, patch: Patch) -> int:
         """Store one action of the editor durably; returns the sequence number acknowledged."""
-        return correct.apply(self.store, volume, z, patch)
+        return correct.apply(self._loaded, volume, z, patch)
 
     def steps(self, volume: int, z: int, *, sequence: int) -> list[Step]:
         """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
@@ -274,7 +278,7 @@ class Project:
             The last action that the person has seen, if it matters.
         """
         return correct.submit(
-            self.store,
+            self._loaded,
             volume,
             z,
             claim,
@@ -289,7 +293,7 @@ class Project:
 
         ``sequence`` is the last action that the person has seen; returns the number of this one.
         """
-        return correct.rebase(self.store, volume, z, round_, sequence)
+        return correct.rebase(self._loaded, volume, z, round_, sequence)
 
     def active_seconds(self) -> float:
         """Seconds of work behind all saved labels."""
@@ -320,7 +324,7 @@ class Project:
 
     def suggest_from(self, volume: int, z: int, neighbour: int) -> Suggestion:
         """A mask for a slice: that of another one as the editor shows it, its draft or stored label over prediction."""
-        return suggest.from_neighbour(self.store, volume, z, neighbour)
+        return suggest.from_neighbour(self._loaded, volume, z, neighbour)
 
     def suggest_between(self, volume: int, z: int) -> Suggestion:
         """A mask for a slice: interpolated between the nearest painted slices below and above."""
@@ -331,17 +335,16 @@ class Project:
 
         Returns the label before, which counts again; None where the slice is unlabelled now.
         """
-        return correct.undo(self.store, volume, z, revision)
+        return correct.undo(self._loaded, volume, z, revision)
 
     def look(self, volume: int, z: int, looked: bool = True) -> None:
         """Mark a slice as looked at, which is never a label."""
         self.store.slice_shape(volume, z)
-        sql = "INSERT OR IGNORE INTO looked VALUES (?, ?)" if looked else "DELETE FROM looked WHERE volume = ? AND z = ?"
-        self.store.records.write(sql, (volume, z))
+        self.store.proposals.look(volume, z, looked)
 
     def looked(self) -> set[tuple[int, int]]:
         """``(volume, z)`` of every slice marked as looked at."""
-        return {(row["volume"], row["z"]) for row in self.store.records.rows("SELECT volume, z FROM looked")}
+        return self.store.proposals.looked()
 
     # ---- preview
 
@@ -384,7 +387,7 @@ class Project:
         """A slice as the newest model (or that of ``round_``) sees it; None before the first round."""
         self.store.slice_shape(volume, z)
         chosen = round_ or self.store.rounds.last()
-        return None if chosen is None else self.store.predicted(volume, z, chosen)
+        return None if chosen is None else self._loaded.predicted(volume, z, chosen)
 
     def cached_prediction(self, volume: int, z: int) -> Predicted | None:
         """The newest model's prediction if it is kept on disk; never computes."""
@@ -419,7 +422,7 @@ class Project:
             pixels allow; see :func:`core.across.best`.
         """
         return segment.predict(
-            self.store,
+            self._loaded,
             out,
             slices=slices,
             probabilities=probabilities,
@@ -447,7 +450,7 @@ class Project:
         views, across
             As for :meth:`predict`: given the same, it is the confidence of what was segmented.
         """
-        segment.export_confidence(self.store, out, volume=volume, round_=round_, views=views, across=across, report=report)
+        segment.export_confidence(self._loaded, out, volume=volume, round_=round_, views=views, across=across, report=report)
 
     # ---- propose
 
@@ -459,7 +462,7 @@ class Project:
         report: Report = _go_on,
     ) -> None:
         """Score slices with the newest model, coarse first, until all are done or the time is up."""
-        scan(self.store, config, exclude, report)
+        scan(self._loaded, config, exclude, report)
 
     def propose(
         self,
@@ -536,10 +539,10 @@ class Project:
         """
         if network is not None:
             config = replace(config, architecture=Architecture.OWN.value)
-            self.store.use(network)
+            self._loaded.use(network)
         plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, frame, tensorboard=tensorboard)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
-            return train_round(self.store, handle, plan, resume=resume, report=report, network=network)
+            return train_round(self._loaded, handle, plan, resume=resume, report=report, network=network)
 
     def interrupted(self) -> Interrupted | None:
         """The training that was killed or cancelled and can go on (``resume``); one that is started instead gives it up."""
@@ -547,7 +550,7 @@ class Project:
 
     def has_network(self, round_: int) -> bool:
         """Whether a round can predict in this process: its network is built in, or your own and given."""
-        return self.store.has_network(round_)
+        return self._loaded.has_network(round_)
 
     def use(self, network: nn.Module) -> None:
         """Give a network of your own again, built as it was when rounds were trained with it; for all rounds of its class.
@@ -555,7 +558,7 @@ class Project:
         Needed in every process that predicts, proposes, scores or exports with such a round: its card says the name of the
         class, which is never imported.
         """
-        self.store.use(network)
+        self._loaded.use(network)
 
     def augmented(
         self,
@@ -618,7 +621,7 @@ class Project:
             Of training at that moment, as :meth:`moments` gives them, to the second; the end of the round if None.
         """
         with self.store.jobs.here("restore", {"round": round_, "seconds": seconds}) as handle:
-            return restore(self.store, handle, round_, seconds)
+            return restore(self._loaded, handle, round_, seconds)
 
     def rounds(self) -> list[RoundRow]:
         """Every round, all scored on the same held-back pixels."""
@@ -662,7 +665,7 @@ class Project:
             How it would segment; as for :meth:`predict`.
         """
         return quality.evaluate_against(
-            self.store,
+            self._loaded,
             truth,
             round_=round_,
             volume=volume,
@@ -677,7 +680,7 @@ class Project:
 
     def results(self) -> list[Result]:
         """The files made for the user that are still there, newest first."""
-        return segment.results(self.store)
+        return self.store.results.all()
 
     def job(self) -> Job | None:
         """The job at work, or the last one; None where there never was one."""
@@ -709,7 +712,7 @@ class Project:
 
     def start_scan(self, propose: ProposeConfig = ProposeConfig()) -> Job:
         """Look through the volume in a process of its own."""
-        segment.chosen_round(self.store, None)
+        self.store.rounds.chosen(None)
         return self._start_job("scan", {"propose": asdict(propose)})
 
     def start_segment(
@@ -723,17 +726,17 @@ class Project:
             If ``core.config.PredictConfig`` does not allow one of them.
         """
         asked = PredictConfig(views=views, across=across)
-        round_ = segment.chosen_round(self.store, None)
+        round_ = self.store.rounds.chosen(None)
         return self._start_job("segment", {"volume": volume, "round": round_, "views": asked.views, "across": asked.across})
 
     def start_confidence_export(self, volume: int = 0, suffix: str = ".tif") -> Job:
         """Write a volume's confidence into the results as ``.tif`` or ``.zarr``, in a process of its own."""
-        round_ = segment.chosen_round(self.store, None)
+        round_ = self.store.rounds.chosen(None)
         return self._start_job("confidence", {"volume": volume, "round": round_, "suffix": suffix})
 
     def start_evaluate(self, truth: Path, volume: int = 0, *, tolerance: float | None = TOLERANCE) -> Job:
         """Score the newest round against a truth into the results, in a process of its own; see :meth:`evaluate`."""
-        round_ = segment.chosen_round(self.store, None)
+        round_ = self.store.rounds.chosen(None)
         quality.check_truth(self.store, truth, volume)
         arguments = {"truth": str(truth.expanduser().resolve()), "volume": volume, "round": round_, "tolerance": tolerance}
         return self._start_job("evaluate", arguments)
@@ -743,7 +746,7 @@ class Project:
 
     def run_job(self, job_id: int) -> None:
         """Do an entered job in this process; for ``core.worker``."""
-        run_job(self.store, job_id)
+        run_job(self._loaded, job_id)
 
 
 def _both(one: Report, other: Report) -> Report:

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from core.across import Across
+from core.across import Across, across_slices
 from core.config import PredictConfig
 from core.durable import replace_whole
 from core.errors import LabelError, storage_errors
 from core.evaluate import ClassScore, class_scores, evaluate
 from core.label_files import LabelFile
+from core.loaded import LoadedModels
 from core.memory import freed_memory_kept
-from core.segment import Report, across_slices, averaged, chosen_round
+from core.progress import Report
 from core.store import Store
 
 
@@ -103,7 +104,7 @@ def check_truth(store: Store, truth: Path, volume: int) -> None:
 
 @freed_memory_kept()
 def evaluate_against(
-    store: Store,
+    models: LoadedModels,
     truth: Path,
     *,
     round_: int | None,
@@ -121,15 +122,16 @@ def evaluate_against(
     LabelError
         If every slice has a label.
     """
-    row, classes, chosen = store.catalog.row(volume), store.catalog.classes, chosen_round(store, round_)
+    store = models.store
+    row, classes, chosen = store.catalog.row(volume), store.catalog.classes, store.rounds.chosen(round_)
     file = LabelFile(truth.expanduser(), row.slice_shape, len(classes))
     pages = {z: page for page, z in file.pages_for(None, row.depth)}
-    labelled = {r["z"] for r in store.records.rows("SELECT z FROM roles WHERE volume = ?", (volume,))}
+    labelled = store.labels.slices_with_roles(volume)
     scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]
     if not scored:
         raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
-    found = across_slices(store, chosen, volume, across, report)
-    with averaged(store, chosen, volume, found, views) as model:
+    found = across_slices(models, chosen, volume, across, report)
+    with models.z_averaged(chosen, volume, found.slices, views) as model:
         agreement = evaluate(
             lambda z: model.labels(z)[0],
             lambda z: file.read(pages[z]),

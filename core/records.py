@@ -202,6 +202,10 @@ class Records:
         row = self.row("SELECT value FROM meta WHERE key = ?", (key,))
         return None if row is None else str(row["value"])
 
+    def set_meta(self, key: str, value: str) -> None:
+        """Store one fact about the project under a name, in place of the one before."""
+        self.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
     def close(self) -> None:
         """Close this thread's connection; the next call opens a new one."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

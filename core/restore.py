@@ -15,6 +15,7 @@ from core.config import StopRule
 from core.errors import CheckpointError, ProjectError
 from core.jobs import Handle
 from core.labels import Revision
+from core.loaded import LoadedModels
 from core.moments import Moment
 from core.retrain import RoundReport, entered, held_back, score_rounds, set_aside
 from core.rounds import Origin
@@ -22,17 +23,18 @@ from core.store import Store
 from core.train import partial_of
 
 
-def restore(store: Store, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
+def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
     """Enter a moment as the newest round; see :meth:`core.project.Project.restore`."""
     from core.scores import score
 
+    store = models.store
     source = find(store, round_, seconds)
     card, state = load(source)
     origin = Origin(round_, float(card.training["seconds"]))
     number, revisions, heads = store.rounds.following(), _revisions(store, source, card), store.labels.heads()
     validation = held_back(store, heads)
     handle.report(0.1, f"measuring round {round_} as it was after {origin.seconds:.0f} s on the held-back pixels")
-    scores = score(store.load(source), validation, len(store.catalog.classes))
+    scores = score(models.load(source), validation, len(store.catalog.classes))
     folder = store.checkpoint_folder(number)
     set_aside(folder)
     dice = dict(zip((c.name for c in store.catalog.classes), scores.dice, strict=True))
@@ -61,7 +63,7 @@ def restore(store: Store, handle: Handle, round_: int, seconds: float | None) ->
         origin=origin,
         ended_by=StopRule(card.training.get("ended_by", StopRule.SECONDS)),
     )
-    score_rounds(store, handle, heads, validation, {number: scores})
+    score_rounds(models, handle, heads, validation, {number: scores})
     store.moments.sweep()
     return entered(store, number, folder)
 

@@ -28,6 +28,7 @@ from core.errors import (
 from core.frames import choose_frame
 from core.jobs import Handle
 from core.labels import Revision, Role
+from core.loaded import LoadedModels
 from core.moments import Frame
 from core.records import to_json
 from core.rounds import CurvePoint
@@ -198,7 +199,7 @@ def interrupted(store: Store) -> Interrupted | None:
 
 
 def train_round(
-    store: Store,
+    models: LoadedModels,
     handle: Handle,
     plan: Plan,
     *,
@@ -209,6 +210,7 @@ def train_round(
     """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
     from core.scores import Scores
 
+    store = models.store
     if store.rounds.following() != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = store.labels.revisions(plan.revisions)
@@ -227,7 +229,7 @@ def train_round(
         ended_by=fitted.ended_by,
     )
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
-    score_rounds(store, handle, revisions, validation, {plan.round: scores})
+    score_rounds(models, handle, revisions, validation, {plan.round: scores})
     store.moments.sweep()
     return replace(
         entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed),
@@ -363,7 +365,7 @@ class _Reporter:
 
 
 def score_rounds(
-    store: Store,
+    models: LoadedModels,
     handle: Handle,
     revisions: Sequence[Revision],
     validation: Sequence[FrozenSlice],
@@ -382,11 +384,12 @@ def score_rounds(
     """
     from core.scores import score
 
+    store = models.store
     key = _pixels_key(store, revisions)
     for round_ in sorted(store.rounds.unscored(key), key=lambda round_: round_ not in known):
         handle.report(1.0, f"scoring round {round_} on the held-back pixels")
         try:
-            scores = known.get(round_) or score(store.predictor(round_), validation, len(store.catalog.classes))
+            scores = known.get(round_) or score(models.predictor(round_), validation, len(store.catalog.classes))
         except (CheckpointError, NetworkError, VolumeError, LabelError, ProjectError):
             continue
         store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels, scores.counts)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.config import EARLIER, Architecture, StopRule, TrainConfig, changed
+from core.errors import CheckpointError
 from core.records import Records, to_json
 
 
@@ -100,6 +101,19 @@ class Rounds:
         """The newest round's number, or None before the first."""
         row = self._records.row("SELECT MAX(round) r FROM rounds")
         return None if row is None else row["r"]
+
+    def chosen(self, round_: int | None) -> int:
+        """The round asked for, or the newest.
+
+        Raises
+        ------
+        CheckpointError
+            If none is asked for and none is trained yet.
+        """
+        chosen = self.last() if round_ is None else round_
+        if chosen is None:
+            raise CheckpointError("No model is trained yet; label a slice and train a round first.")
+        return chosen
 
     def following(self) -> int:
         """The number of the round that is entered next."""
@@ -215,7 +229,7 @@ class Rounds:
 
     def begin(self, job: int) -> None:
         """Note that a job trains by now, so that the state of an earlier training of its round is gone."""
-        self._records.write("INSERT OR REPLACE INTO meta VALUES ('training_job', ?)", (str(job),))
+        self._records.set_meta("training_job", str(job))
 
     def begun_by(self) -> int | None:
         """The job that trained last; None in records of earlier versions."""

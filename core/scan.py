@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
 from core.config import ProposeConfig
 from core.errors import Cancelled
 from core.geometry import Box
+from core.loaded import LoadedModels
 from core.memory import freed_memory_kept
 from core.predictions import Predicted
+from core.progress import Report
 from core.propose import choose, scan_order, scan_slice
 from core.storage.proposals import Proposal, ScoredSlice
 from core.store import Store
@@ -24,7 +26,7 @@ _REFRESH_SECONDS = 1.0
 
 
 @freed_memory_kept()
-def scan(store: Store, config: ProposeConfig, exclude: Collection[Place], report: Callable[[float, str], bool]) -> None:
+def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[Place], report: Report) -> None:
     """Score slices with the newest model until all are done or the time is up; proposals are stored as they change.
 
     Slices scored before (same round, same query) are not looked at again.
@@ -41,18 +43,19 @@ def scan(store: Store, config: ProposeConfig, exclude: Collection[Place], report
     Cancelled
         If ``report`` said so.
     """
+    store = models.store
     round_, query = store.rounds.last(), query_named(config.query)
     if round_ is None:
         return
     started = told = time.monotonic()
     done = {(s.volume, s.z) for s in store.proposals.scanned(round_, config.query)} | set(exclude)
     todo = [place for place in _all_places(store) if place not in done]
-    predictor, fresh = store.predictor(round_), list[ScoredSlice]()
+    predictor, fresh = models.predictor(round_), list[ScoredSlice]()
     for number, (volume, z) in enumerate(todo):
         if time.monotonic() - started > config.scan_seconds and number > 0:
             break
         inside = store.catalog.region_mask(volume)
-        image = store.seen_by(round_, volume)(z)
+        image = models.seen_by(round_, volume)(z)
         found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
         store.predictions.save(volume, z, Predicted(found.mask, found.confidence, round_))
         fresh.append(found.scored(volume, z))

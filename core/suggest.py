@@ -11,6 +11,7 @@ from core.config import UNLABELLED
 from core.correct import editing
 from core.errors import LabelError
 from core.interpolate import interpolate
+from core.loaded import LoadedModels
 from core.store import Store
 
 
@@ -22,7 +23,7 @@ class Suggestion:
     slices: tuple[int, ...]
 
 
-def from_neighbour(store: Store, volume: int, z: int, neighbour: int) -> Suggestion:
+def from_neighbour(models: LoadedModels, volume: int, z: int, neighbour: int) -> Suggestion:
     """The mask of another slice as the editor shows it: its draft, or stored label over prediction.
 
     Raises
@@ -32,7 +33,7 @@ def from_neighbour(store: Store, volume: int, z: int, neighbour: int) -> Suggest
     """
     if neighbour == z:
         raise LabelError(f"Slice {z} cannot suggest a mask to itself; name another slice.")
-    shown = editing(store, volume, neighbour)
+    shown = editing(models, volume, neighbour)
     if shown.origin == "empty":
         raise LabelError(f"Slice {neighbour} is neither painted nor predicted yet, so it has no mask to take over.")
     return Suggestion(shown.mask, (neighbour,))

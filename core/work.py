@@ -11,17 +11,17 @@ from core.caution import caution
 from core.config import ProposeConfig
 from core.errors import Cancelled, JobError
 from core.jobs import Handle
+from core.loaded import LoadedModels
 from core.quality import evaluate_against, write_scores
 from core.restore import restore
 from core.retrain import Plan, train_round
 from core.scan import scan
-from core.segment import enter_result, export_confidence, predict, result_path
-from core.store import Store
+from core.segment import export_confidence, predict
 
 Arguments = dict[str, Any]
 
 
-def run_job(store: Store, job_id: int) -> None:
+def run_job(models: LoadedModels, job_id: int) -> None:
     """Do an entered job in this process, and record how it ends.
 
     Raises
@@ -29,37 +29,37 @@ def run_job(store: Store, job_id: int) -> None:
     UnderpaintError
         What stopped it, after it was recorded.
     """
-    job = store.jobs.get(job_id)
+    job = models.store.jobs.get(job_id)
     work = _KINDS.get(job.kind)
     if work is None:
         raise JobError(f"There is no job of the kind {job.kind!r}; update Underpaint.")
-    with store.jobs.running(job.id) as handle:
-        work(store, handle, job.arguments)
+    with models.store.jobs.running(job.id) as handle:
+        work(models, handle, job.arguments)
 
 
-def _round(store: Store, handle: Handle, arguments: Arguments) -> None:
-    plan = Plan.from_json(store, arguments["plan"])
-    done = train_round(store, handle, plan, resume=arguments["resume"], report=None)
-    reservations = done.reservations(caution(store.rounds.standings()))
+def _round(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    plan = Plan.from_json(models.store, arguments["plan"])
+    done = train_round(models, handle, plan, resume=arguments["resume"], report=None)
+    reservations = done.reservations(caution(models.store.rounds.standings()))
     handle.result = {"round": done.round, "seconds": done.seconds, "caution": reservations}
-    _scan(store, handle, arguments)
+    _scan(models, handle, arguments)
 
 
-def _restore(store: Store, handle: Handle, arguments: Arguments) -> None:
-    done = restore(store, handle, arguments["round"], arguments["seconds"])
-    handle.result = {"round": done.round, "caution": caution(store.rounds.standings())}
-    _scan(store, handle, arguments)
+def _restore(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    done = restore(models, handle, arguments["round"], arguments["seconds"])
+    handle.result = {"round": done.round, "caution": caution(models.store.rounds.standings())}
+    _scan(models, handle, arguments)
 
 
-def _scan(store: Store, handle: Handle, arguments: Arguments) -> None:
-    scan(store, ProposeConfig(**arguments["propose"]), (), handle.report)
+def _scan(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    scan(models, ProposeConfig(**arguments["propose"]), (), handle.report)
 
 
-def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
+def _segment(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
-    out = result_path(store, "segmentation", round_, volume, ".tif")
+    out = models.store.results.path("segmentation", round_, volume, ".tif")
     done = predict(
-        store,
+        models,
         out,
         slices=None,
         probabilities=False,
@@ -70,7 +70,7 @@ def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
         report=handle.report,
     )
     amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
-    region = store.catalog.row(volume).region
+    region = models.store.catalog.row(volume).region
     facts = {
         "amounts": amounts,
         "seconds": done.seconds,
@@ -79,17 +79,17 @@ def _segment(store: Store, handle: Handle, arguments: Arguments) -> None:
         "in_region": bool(region),
         "region": region,
     }
-    enter_result(store, "segmentation", out, round_, volume, facts)
+    models.store.results.enter("segmentation", out, round_, volume, facts)
 
 
-def _confidence(store: Store, handle: Handle, arguments: Arguments) -> None:
+def _confidence(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
-    out = result_path(store, "confidence", round_, volume, arguments["suffix"])
-    export_confidence(store, out, volume=volume, round_=round_, views=None, across=None, report=handle.report)
-    enter_result(store, "confidence", out, round_, volume, {})
+    out = models.store.results.path("confidence", round_, volume, arguments["suffix"])
+    export_confidence(models, out, volume=volume, round_=round_, views=None, across=None, report=handle.report)
+    models.store.results.enter("confidence", out, round_, volume, {})
 
 
-def _evaluate(store: Store, handle: Handle, arguments: Arguments) -> None:
+def _evaluate(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
     def report(share: float, message: str) -> bool:
         if handle.report(share, message):
             raise Cancelled("The evaluation was cancelled; nothing was written.")
@@ -97,9 +97,9 @@ def _evaluate(store: Store, handle: Handle, arguments: Arguments) -> None:
 
     round_, volume, truth = arguments["round"], arguments["volume"], Path(arguments["truth"])
     found = evaluate_against(
-        store, truth, round_=round_, volume=volume, slices=None, tolerance=arguments["tolerance"], report=report
+        models, truth, round_=round_, volume=volume, slices=None, tolerance=arguments["tolerance"], report=report
     )
-    out = result_path(store, "scores", round_, volume, ".csv")
+    out = models.store.results.path("scores", round_, volume, ".csv")
     write_scores(out, found)
     facts = {
         "truth": str(truth),
@@ -110,10 +110,10 @@ def _evaluate(store: Store, handle: Handle, arguments: Arguments) -> None:
         "classes": [[name, asdict(score)] for name, score in found.classes.items()],  # keys would be sorted
         "confusion": found.confusion,
     }
-    enter_result(store, "scores", out, round_, volume, facts)
+    models.store.results.enter("scores", out, round_, volume, facts)
 
 
-_KINDS: dict[str, Callable[[Store, Handle, Arguments], None]] = {
+_KINDS: dict[str, Callable[[LoadedModels, Handle, Arguments], None]] = {
     "round": _round,
     "restore": _restore,
     "scan": _scan,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.drafts import Patch
 from core.errors import CheckpointError, LabelError, NetworkError
 from core.labels import Claim, LabelStore
+from core.loaded import LoadedModels
 from core.predictions import Predicted
 from core.project import Project
 from core.rounds import CurvePoint
@@ -307,7 +308,7 @@ def test_a_save_can_be_taken_back_when_its_model_is_gone(rounds, monkeypatch, er
     def gone(*_):
         raise error("It is not here.")
 
-    monkeypatch.setattr(type(rounds.store), "predictor", gone)
+    monkeypatch.setattr(LoadedModels, "predictor", gone)
     paint(rounds, 5, 1, (0, 1, 2 | 256), round=1)
     rounds.submit(0, 5, Claim.strokes())
     next(rounds.folder.glob("predictions/round-001/*/slice-00005.tif")).unlink()

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from torch import nn
 
-from core import segment
+from core import across as z_average_search
 from core.across import Across
 from core.config import ProposeConfig, TrainConfig
 from core.drafts import Patch
@@ -523,8 +523,8 @@ def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, mon
     listed = set()
     found = trained.store.proposals.replace
     monkeypatch.setattr(
-        trained.store.rounds,
-        "propose",
+        trained.store.proposals,
+        "replace",
         lambda round_, proposals, **more: listed.update(p.z for p in proposals) or found(round_, proposals, **more),
     )
     trained.scan(ProposeConfig(number=2))
@@ -633,7 +633,7 @@ def test_slices_out_of_range_are_told(trained, tmp_path):
 
 def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
     """Classes, probabilities and confidence alike, and the report says so; a part of the volume as in all of it."""
-    single = [trained.store.predictor(1).in_turn(z).probabilities(trained.store.image(0, z)) for z in range(1, 6)]
+    single = [trained._loaded.predictor(1).in_turn(z).probabilities(trained.store.image(0, z)) for z in range(1, 6)]
     expected = np.mean(single, axis=0)
     done = trained.predict(tmp_path / "part.tif", slices=range(3, 5), probabilities=True, across=2)
     assert done.across == Across(2)
@@ -676,7 +676,7 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     catalog, size = trained.store.catalog, (10.0, 5.0, 5.0)
     row = replace(catalog.row(0), voxel_nm=size)
     monkeypatch.setattr(catalog, "row", lambda _: row)
-    monkeypatch.setattr(segment, "best", best)
+    monkeypatch.setattr(z_average_search, "best", best)
     done = trained.predict(tmp_path / "out.tif")
     assert "On 70 held-back pixels the mean Dice is 0.900 with them and 0.800 without." in done.across.sentence
     assert trained.evaluate(phantom_files.truth).across == done.across
@@ -687,7 +687,7 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     painted = {head.z: int((trained.store.frozen(head, Role.TRAIN).label() != 255).sum()) for head in heads if head.z != 5}
     assert asked[:2] == [[12, 3, size, {z: number for z, number in held.items() if z != 5}, painted]] * 2
     assert asked[2] == [12, 3, size, held, painted]
-    trained.store.predictor(1).card.extra["volume_weights"] = [0]  # the model was trained on other volumes alone
+    trained._loaded.predictor(1).card.extra["volume_weights"] = [0]  # the model was trained on other volumes alone
     trained.evaluate(phantom_files.truth)
     assert asked[3] == [12, 3, size, held, {}]
     assert min(held.values()) > 0

@@ -18,7 +18,6 @@ from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.drafts import Patch
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
-from core.segment import enter_result
 from core.storage.proposals import Proposal
 from tests.predicted import add_round, keep, score
 
@@ -277,7 +276,7 @@ def test_an_exported_zarr_can_be_downloaded(open_page, phantom_project):
     add_round(phantom_project)
     folder = phantom_project.folder / "results" / "c.zarr"
     folder.mkdir(parents=True)
-    enter_result(phantom_project.store, "confidence", folder, 1, 0, {})
+    phantom_project.store.results.enter("confidence", folder, 1, 0, {})
     page = open_page(phantom_project.workspace, "review")
     page.session_state["review_tab"] = "Export confidence"
     page.run()
@@ -301,7 +300,7 @@ def test_a_result_says_how_slices_were_averaged(open_page, phantom_project, acro
     out.touch()
     amounts = {"pore": {"pixels": 5, "fraction": 0.5, "volume_um3": None}}
     facts = {"amounts": amounts} if across is None else {"amounts": amounts, "across": asdict(across)}
-    enter_result(phantom_project.store, "segmentation", out, 1, 0, facts)
+    phantom_project.store.results.enter("segmentation", out, 1, 0, facts)
     shown = words(open_page(phantom_project.workspace, "results"))
     assert words_of_it in shown
     assert ("Each slice is the mean" in shown) == bool(words_of_it)

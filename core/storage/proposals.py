@@ -150,6 +150,15 @@ class Proposals:
             found.setdefault((row["volume"], row["z"]), {})[box] = row["turn"]
         return found
 
+    def look(self, volume: int, z: int, looked: bool) -> None:
+        """Mark a slice as looked at, or take the mark away."""
+        sql = "INSERT OR IGNORE INTO looked VALUES (?, ?)" if looked else "DELETE FROM looked WHERE volume = ? AND z = ?"
+        self._records.write(sql, (volume, z))
+
+    def looked(self) -> set[tuple[int, int]]:
+        """``(volume, z)`` of every slice marked as looked at."""
+        return {(row["volume"], row["z"]) for row in self._records.rows("SELECT volume, z FROM looked")}
+
 
 def _proposal(stored: Mapping[str, Any], *, model_selected: bool) -> Proposal:
     """The proposal again from what ``dataclasses.asdict`` and JSON made of it, in this version or an earlier one."""

@@ -1,0 +1,154 @@
+"""The models of a project, loaded and ready to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock, RLock
+from typing import TYPE_CHECKING
+
+from core.checkpoints import load_card
+from core.errors import CheckpointError
+from core.predictions import Predicted
+from core.store import Store
+from core.volumes.neighbourhood import Neighbourhood
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
+    from torch import nn
+
+    from core.averaged import Averaged
+    from core.predict import Predictor
+
+
+class LoadedModels:
+    """The models of one project; safe to use from several threads.
+
+    Parameters
+    ----------
+    store
+        What is stored of the project.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._loading = RLock()
+        self._predictor: tuple[int, Predictor] | None = None
+        self._own: dict[str, nn.Module] = {}
+        self._own_classes: dict[int, str] = {}
+        self._locks: dict[tuple[int, int, int], tuple[Lock, int]] = {}
+        self._counting = Lock()
+
+    def predictor(self, round_: int) -> Predictor:
+        """Return a round's model, ready to predict; the last one asked for stays loaded.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such round, or its checkpoint is missing or damaged.
+        NetworkError
+            If its network cannot be built here, or is the user's own and was not given.
+        """
+        with self._loading:
+            if self._predictor is None or self._predictor[0] != round_:
+                self._predictor = (round_, self.load(self.store.checkpoint(round_)))
+            return self._predictor[1]
+
+    def load(self, folder: Path) -> Predictor:
+        """Load a checkpoint or training snapshot, also one of the user's own network if given; raises as :meth:`predictor`."""
+        from core.predict import Predictor
+
+        return Predictor.load(folder, own=self._own)
+
+    def use(self, network: nn.Module) -> None:
+        """Take a user's own network for the rounds trained with one of its class, until another of the class is given."""
+        from core.networks.own import name_of
+
+        with self._loading:
+            self._own[name_of(network)] = network
+            self._predictor = None
+
+    def has_network(self, round_: int) -> bool:
+        """Return whether a round's network is built in, or the user's own and given; fast enough to call often."""
+        name = self._own_classes.get(round_)
+        if name is None:
+            name = self._own_classes[round_] = self._own_class(round_)
+        return not name or name in self._own
+
+    def can_show(self, round_: int, volume: int, z: int) -> bool:
+        """Return whether a round's prediction of a slice is available: its network is here, or the prediction is cached."""
+        return self.has_network(round_) or self.store.predictions.stamp(round_, volume, z) is not None
+
+    def _own_class(self, round_: int) -> str:
+        """Class name of a round's own network; "" for a built-in one, or a damaged checkpoint, whose loading says so."""
+        try:
+            return load_card(self.store.checkpoint(round_)).own_class
+        except CheckpointError:
+            return ""
+
+    def seen_by(self, round_: int, volume: int) -> Neighbourhood:
+        """Return what a round's model is given of each slice of a volume; for one thread, fastest in order of z.
+
+        Raises
+        ------
+        CheckpointError, NetworkError
+            As :meth:`predictor`.
+        """
+        return Neighbourhood(self.store.catalog.volume(volume), self.predictor(round_).card.neighbours)
+
+    def predicted(self, volume: int, z: int, round_: int) -> Predicted:
+        """Return a slice as a round's model sees it, from the cache or computed and cached.
+
+        Threads that ask for the same slice wait for one of them to compute it; other slices are not held up.
+
+        Raises
+        ------
+        CheckpointError, NetworkError
+            As :meth:`predictor`.
+        """
+        cache = self.store.predictions
+        kept = cache.load(round_, volume, z)
+        if kept is not None:
+            return kept
+        with self._computing((round_, volume, z)):
+            kept = cache.load(round_, volume, z)  # another thread may have computed it meanwhile
+            if kept is not None:
+                return kept
+            image = self.seen_by(round_, volume)(z)
+            mask, confidence = self.predictor(round_).labels(image)
+            made = Predicted(mask, confidence, round_)
+            cache.save(volume, z, made)
+            return made
+
+    @contextmanager
+    def _computing(self, key: tuple[int, int, int]) -> Iterator[None]:
+        """Hold the lock of one slice, which exists as long as somebody wants it."""
+        with self._counting:
+            lock, users = self._locks.get(key, (Lock(), 0))
+            self._locks[key] = lock, users + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._counting:
+                lock, users = self._locks.pop(key)
+                if users > 1:
+                    self._locks[key] = lock, users - 1
+
+    def z_averaged(self, round_: int, volume: int, slices: int, views: int | None) -> Averaged:
+        """Return the slices of a volume as a round's model sees them, each averaged with ``slices`` on each side.
+
+        Parameters
+        ----------
+        views
+            As ``core.config.PredictConfig.views``.
+
+        Raises
+        ------
+        CheckpointError, NetworkError
+            As :meth:`predictor`.
+        """
+        from core.averaged import Averaged
+
+        row, predictor = self.store.catalog.row(volume), self.predictor(round_).with_views(views)
+        return Averaged(predictor, self.seen_by(round_, volume), (row.depth, *row.slice_shape), slices, self.store.folder)

@@ -1,0 +1,70 @@
+"""The records of files made for the user: segmentations, confidence maps and tables of scores."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import storage_errors
+from core.records import Records, to_json
+
+
+@dataclass(frozen=True)
+class Result:
+    """A file made for the user: its kind (``segmentation``, ``confidence`` or ``scores``), where, of which round and volume."""
+
+    kind: str
+    round: int
+    volume: int
+    path: Path
+    facts: dict[str, Any]
+    created: float
+
+
+class Results:
+    """The files made for the user of one project, which lie in the ``results`` folder of its data.
+
+    Parameters
+    ----------
+    folder
+        The project's data folder.
+    """
+
+    def __init__(self, records: Records, folder: Path) -> None:
+        self._records, self._folder = records, folder
+
+    def path(self, kind: str, round_: int, volume: int, suffix: str) -> Path:
+        """Return where a new file goes; its folder is made if need be.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full or may not be written.
+        """
+        folder = self._folder / "results"
+        with storage_errors(folder):
+            folder.mkdir(exist_ok=True)
+        return folder / f"{self._folder.name}-{kind}-volume-{volume}-round-{round_:03d}{suffix}"
+
+    def enter(self, kind: str, out: Path, round_: int, volume: int, facts: Mapping[str, Any]) -> None:
+        """Enter a file that is in place; an earlier entry of the same file goes."""
+        place = out.relative_to(self._folder).as_posix()
+        with self._records.transaction() as db:
+            db.execute("DELETE FROM results WHERE path = ?", (place,))
+            db.execute(
+                "INSERT INTO results (kind, round, volume, path, facts, created) VALUES (?, ?, ?, ?, ?, ?)",
+                (kind, round_, volume, place, to_json(dict(facts)), time.time()),
+            )
+
+    def all(self) -> list[Result]:
+        """Return the files that are still there, newest first."""
+        rows = self._records.rows("SELECT * FROM results ORDER BY id DESC")
+        found = [
+            Result(r["kind"], r["round"], r["volume"], self._folder / r["path"], json.loads(r["facts"]), r["created"])
+            for r in rows
+        ]
+        return [result for result in found if result.path.exists()]
