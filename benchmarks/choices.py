@@ -31,7 +31,7 @@ from report import Section, mean  # noqa: E402
 from sections import named, parser  # noqa: E402
 
 from core.config import TrainConfig  # noqa: E402
-from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
+from core.volumes.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
 
 SECONDS, QUICK_SECONDS = 75.0, 3.0
 PAINTED, SCORED = (10, 30, 50), (5, 15, 20, 25, 35, 40, 45, 55, 60)

@@ -6,7 +6,7 @@
 
 Three slices of a volume are painted whole, a network is trained on them, and other slices are scored. The same volume is
 taken clean and with a shadow down to 30 % of the light and brightness jumps between slices, which come from
-``core.phantom`` and share nothing with the augmentation.
+``core.volumes.phantom`` and share nothing with the augmentation.
 
 Seconds are those of one processor thread, so that a busy machine does not matter. One training is a *cell*: cells are
 appended to the results file as they are measured, and those found there are not measured again.
@@ -34,7 +34,7 @@ from scipy.ndimage import gaussian_filter  # noqa: E402
 from sections import named, parser  # noqa: E402
 
 from core.config import AugmentConfig, TrainConfig  # noqa: E402
-from core.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
+from core.volumes.phantom import CLASS_NAMES, Phantom, PhantomConfig  # noqa: E402
 
 SECONDS, QUICK_SECONDS = 240.0, 5.0
 """Of one thread: 240 are what two minutes on two cores give."""

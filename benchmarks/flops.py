@@ -35,9 +35,9 @@ from core.memory import freed_memory_kept  # noqa: E402
 from core.muon import Muon  # noqa: E402
 from core.networks import arguments  # noqa: E402
 from core.networks.unet import UNet  # noqa: E402
-from core.phantom import Phantom, PhantomConfig  # noqa: E402
 from core.predict import ready, winners  # noqa: E402
 from core.supervision import CoarseHeads  # noqa: E402
+from core.volumes.phantom import Phantom, PhantomConfig  # noqa: E402
 
 SIDES = {"cpu": 2048, "cuda": 8192}
 """Of the matrices: large enough to fill a device."""

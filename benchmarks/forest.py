@@ -32,9 +32,9 @@ from core.geometry import Box
 from core.labels import Claim
 from core.metrics import confusion, dice, mean_dice
 from core.normalisation import measure
-from core.phantom import CLASS_NAMES, PhantomConfig, phantom_slices
 from core.project import Project
 from core.runs import stroke_runs
+from core.volumes.phantom import CLASS_NAMES, PhantomConfig, phantom_slices
 
 VNC = ("intracellular", "membrane", "mitochondria", "synapse", "glia")
 PAINTED, SCORED = (5, 11, 18), (2, 8, 14)

@@ -121,7 +121,7 @@ PHANTOM_CLASSES = ("matrix", "pore", "phase")
 
 def write_phantom(folder: Path, side: int, *, repeats: int, depth: int = 20, seed: int = 0) -> None:
     """``image.tif`` and ``labels.tif`` of a generated volume, its slices ``repeats`` times over."""
-    from core.phantom import PhantomConfig, phantom_slices
+    from core.volumes.phantom import PhantomConfig, phantom_slices
 
     folder.mkdir()
     pairs = list(phantom_slices(PhantomConfig(depth=depth, height=side, width=side, seed=seed)))

@@ -66,8 +66,8 @@ def page(scratch: Path, quick: bool) -> Section:
 def large_project(scratch: Path, seconds: float, *, side: int = SIDE, depth: int = 3) -> None:
     """Slices of ``side`` x ``side`` (a phantom laid side by side), one painted, one short round, all predicted."""
     from core.config import ProposeConfig, TrainConfig
-    from core.phantom import CLASS_NAMES, PhantomConfig, make_phantom
     from core.project import Project
+    from core.volumes.phantom import CLASS_NAMES, PhantomConfig, make_phantom
 
     image, truth = make_phantom(PhantomConfig(depth=depth, height=512, width=512))
     repeats = -(-side // 512)

@@ -1,7 +1,7 @@
 """Patches made to differ as other slices would: turned, stretched, bent, brighter, noisier, with the instrument's faults.
 
 Everything works on a batch of tensors on the training device. The ranges are the learner's own and are not those of
-``core.phantom``: otherwise robustness would prove itself.
+``core.volumes.phantom``: otherwise robustness would prove itself.
 """
 
 from __future__ import annotations

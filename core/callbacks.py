@@ -17,8 +17,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from core.atomic import sync
 from core.config import StopRule, TrainConfig
-from core.durable import sync
 from core.errors import storage_errors
 from core.hardware import is_out_of_memory
 from core.progress import Progress

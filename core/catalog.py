@@ -18,9 +18,9 @@ from core.errors import ProjectError, VolumeError
 from core.geometry import Polygon, polygons_to_mask
 from core.records import LabelClass, Records, to_json
 from core.volumes import Volume, content_digest, fingerprint, glance, open_volume
-from core.volumes.neighbourhood import Neighbourhood
-from core.volumes.scale import checked_voxel_size
-from core.volumes.watched import Watched
+from core.volumes.slice_stack import Neighbourhood
+from core.volumes.voxel_size import checked_voxel_size
+from core.volumes.watch import Watched
 
 PALETTE = (
     *("#808080", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"),

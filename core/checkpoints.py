@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.durable import sync
+from core.atomic import sync
 from core.errors import CheckpointError, storage_errors
 
 if TYPE_CHECKING:

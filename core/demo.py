@@ -10,9 +10,9 @@ import numpy as np
 
 from core.config import ProposeConfig, TrainConfig
 from core.errors import storage_errors
-from core.export import open_stack
-from core.phantom import CLASS_NAMES, Phantom, PhantomConfig
 from core.project import Project, list_projects
+from core.volumes.phantom import CLASS_NAMES, Phantom, PhantomConfig
+from core.volumes.writers import open_stack
 
 NAME = "demo"
 PHANTOM = PhantomConfig(depth=64, height=512, width=512)

@@ -9,10 +9,10 @@ import numpy as np
 
 from core.config import UNLABELLED
 from core.errors import LabelError
-from core.export import open_stack
-from core.label_files import LabelFile
 from core.labels import Claim, Role, Work
 from core.store import Store
+from core.volumes.label_files import LabelFile
+from core.volumes.writers import open_stack
 
 _ROLES = {role.name.lower(): role for role in (Role.TRAIN, Role.VALIDATION, Role.AUDIT)}
 

@@ -7,7 +7,7 @@ What reaches a network has been normalised slice by slice, which takes a jump in
 the noise and to saturated greys. A shadow stays, and it scales greys about *black*: the grey value without any light. Where
 black lies in a normalised patch depends on the microscope's settings, so it is drawn at random.
 
-Nothing here is shared with ``core.phantom``, neither code nor the form of a fault: else robustness would prove itself.
+Nothing here is shared with ``core.volumes.phantom``, neither code nor the form of a fault: else robustness would prove itself.
 """
 
 from __future__ import annotations

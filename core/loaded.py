@@ -12,7 +12,7 @@ from core.checkpoints import load_card
 from core.errors import CheckpointError
 from core.predictions import Predicted
 from core.store import Store
-from core.volumes.neighbourhood import Neighbourhood
+from core.volumes.slice_stack import Neighbourhood
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
     from torch import nn

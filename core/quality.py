@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from core.across import Across, across_slices
+from core.atomic import replace_whole
 from core.config import PredictConfig
-from core.durable import replace_whole
 from core.errors import LabelError, storage_errors
 from core.evaluate import ClassScore, class_scores, evaluate
-from core.label_files import LabelFile
 from core.loaded import LoadedModels
 from core.memory import freed_memory_kept
 from core.progress import Report
 from core.store import Store
+from core.volumes.label_files import LabelFile
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 
 from core.across import Across, across_slices
 from core.errors import Cancelled, ProjectError
-from core.export import open_stack
 from core.loaded import LoadedModels
 from core.measure import Amount, Counter
 from core.memory import freed_memory_kept, peak_memory_mb
 from core.progress import Report
+from core.volumes.writers import open_stack
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from core.annotator import Effort, effort
 from core.config import ProposeConfig, SimulateConfig
 from core.errors import ProjectError, UnderpaintError
-from core.label_files import LabelFile
 from core.labels import Claim, Work
 from core.progress import Progress
 from core.project import Project, list_projects
 from core.uncertainty import query_named
+from core.volumes.label_files import LabelFile
 
 Report = Callable[[float, str], bool]
 """Called with the share done (0 to 1) and a few words; answers True when the work should stop."""

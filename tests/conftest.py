@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.phantom import CLASS_NAMES, PhantomConfig, make_phantom
+from core.volumes.phantom import CLASS_NAMES, PhantomConfig, make_phantom
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

@@ -16,9 +16,9 @@ import tifffile
 
 from core.config import TrainConfig
 from core.demo import NAME, PHANTOM, open_or_create, painted, start_first_round, volume_files
-from core.phantom import PhantomConfig
 from core.processes import process_lives
 from core.project import Project
+from core.volumes.phantom import PhantomConfig
 from tests.shell import run, start
 
 WEBSOCKET = (

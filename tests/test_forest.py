@@ -14,7 +14,7 @@ from core.features import TILE, SliceFeatures
 from core.forest import MOST, Forest, take_sample
 from core.geometry import Box
 from core.metrics import confusion, dice
-from core.phantom import PhantomConfig, make_phantom
+from core.volumes.phantom import PhantomConfig, make_phantom
 
 BOX = Box(0, 0, 160, 160)
 

@@ -13,8 +13,8 @@ import pytest
 import tifffile
 
 from core.config import SimulateConfig, TrainConfig
-from core.phantom import CLASS_NAMES, PhantomConfig, make_phantom
 from core.project import Project
+from core.volumes.phantom import CLASS_NAMES, PhantomConfig, make_phantom
 from tests.shell import run, run_apart, start
 
 HARD = PhantomConfig(

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from app.quality import confusion_html, from_facts
+from core.atomic import replace_whole
 from core.boundaries import BoundaryScore
 from core.config import TrainConfig
-from core.durable import replace_whole
 from core.errors import VolumeError
 from core.evaluate import class_scores
 from core.project import Project

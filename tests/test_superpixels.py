@@ -5,9 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label
 
-from core.phantom import PhantomConfig, make_phantom
 from core.superpixels import SIZE, superpixels
 from core.volumes.display import display_window
+from core.volumes.phantom import PhantomConfig, make_phantom
 
 
 def best_dice(ids, truth):

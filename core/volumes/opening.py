@@ -7,9 +7,9 @@ from pathlib import Path
 from core.errors import VolumeError
 from core.volumes.axes import flat_image
 from core.volumes.base import Volume
-from core.volumes.folder import FolderVolume, image_shape
-from core.volumes.scale import VoxelSize, checked_voxel_size
-from core.volumes.tiff import TiffVolume
+from core.volumes.formats.folder import FolderVolume, image_shape
+from core.volumes.formats.tiff import TiffVolume
+from core.volumes.voxel_size import VoxelSize, checked_voxel_size
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _FLAT_SUFFIXES = {".png", ".jpg", ".jpeg"}
@@ -54,7 +54,7 @@ def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | No
 
 def _open_folder(path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> Volume:
     if any((path / name).exists() for name in _ZARR_FILES):
-        from core.volumes.omezarr import (
+        from core.volumes.formats.ome_zarr import (
             ZarrVolume,
         )  # zarr takes half a second to import, which most starts need not pay
 

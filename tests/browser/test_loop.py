@@ -14,8 +14,8 @@ import tifffile
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from core.phantom import CLASS_NAMES, MATRIX, PHASE, PORE, PhantomConfig, make_phantom
 from core.project import UNLABELLED, Project
+from core.volumes.phantom import CLASS_NAMES, MATRIX, PHASE, PORE, PhantomConfig, make_phantom
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from tifffile import TiffFile
 
-from core.volumes.scale import VoxelSize, nanometres_per, voxel_size
+from core.volumes.voxel_size import VoxelSize, nanometres_per, voxel_size
 
 
 def stored_voxel_size(tif: TiffFile) -> VoxelSize | None:

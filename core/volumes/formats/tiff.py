@@ -19,8 +19,8 @@ from tifffile import TiffFile, TiffFileError, TiffFrame, TiffPage
 from core.errors import VolumeError
 from core.volumes.axes import name_axes, to_cyx, to_zcyx
 from core.volumes.base import Volume, VolumeInfo, readable_dtype
-from core.volumes.scale import VoxelSize
-from core.volumes.tiffinfo import channel_names, stored_voxel_size
+from core.volumes.formats.tiff_metadata import channel_names, stored_voxel_size
+from core.volumes.voxel_size import VoxelSize
 
 Page = TiffPage | TiffFrame
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from core.phantom import CLASS_NAMES, MATRIX, PHASE, PORE, Phantom, PhantomConfig, make_phantom, phantom_slices
+from core.volumes.phantom import CLASS_NAMES, MATRIX, PHASE, PORE, Phantom, PhantomConfig, make_phantom, phantom_slices
 
 SMALL = PhantomConfig(depth=12, height=128, width=160)
 CLEAN = {"shine_through": 0, "curtain": 0, "shadow": 0, "jumps": 0, "poisson": 0, "gaussian": 0}

@@ -14,8 +14,8 @@ from tifffile import TiffFile
 from core.errors import VolumeError
 from core.volumes.axes import colour_image
 from core.volumes.base import Volume, VolumeInfo, readable_dtype
-from core.volumes.scale import VoxelSize
-from core.volumes.tiff import DAMAGE
+from core.volumes.formats.tiff import DAMAGE
+from core.volumes.voxel_size import VoxelSize
 
 _TIFF = {".tif", ".tiff"}
 _SUFFIXES = _TIFF | {".png", ".jpg", ".jpeg"}

@@ -22,7 +22,7 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from tifffile import TiffFile, TiffWriter
 
-from core.durable import sync
+from core.atomic import sync
 from core.errors import ProjectError, storage_errors
 from core.processes import process_lives
 

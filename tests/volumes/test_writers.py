@@ -12,8 +12,8 @@ import tifffile
 import zarr
 
 from core.errors import ProjectError, StorageError
-from core.export import open_stack
 from core.volumes import open_volume
+from core.volumes.writers import open_stack
 
 RNG = np.random.default_rng(0)
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from core.volumes import glance, open_volume, watched
-from core.volumes.watched import Watched
+from core.volumes.watch import Watched
 
 STACK = np.zeros((3, 8, 10), np.uint8)
 

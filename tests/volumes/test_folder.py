@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.errors import VolumeError
 from core.volumes import open_volume
-from core.volumes.folder import natural_key
+from core.volumes.formats.folder import natural_key
 
 PAGE = np.arange(30, dtype=np.uint8).reshape(5, 6)
 

@@ -6,7 +6,7 @@ import tifffile
 import zarr
 
 from core.errors import LabelError, UnderpaintError
-from core.label_files import LabelFile
+from core.volumes.label_files import LabelFile
 
 SHAPE = (8, 10)
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.volumes.base import Volume, VolumeInfo
-from core.volumes.neighbourhood import Neighbourhood
+from core.volumes.slice_stack import Neighbourhood
 
 
 class Numbered(Volume):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from core.errors import VolumeError
 from core.volumes.axes import name_axes, to_cyx, to_zcyx
 from core.volumes.base import Volume, VolumeInfo, readable_dtype
-from core.volumes.scale import VoxelSize, voxel_size
-from core.volumes.tiffinfo import numbered_names
+from core.volumes.formats.tiff_metadata import numbered_names
+from core.volumes.voxel_size import VoxelSize, voxel_size
 
 _UNNAMED = {2: "YX", 3: "ZYX"}  # the only orders that are safe to suppose
 
