@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from core.rounds import CurvePoint, RoundRow
+from core.storage.rounds import CurvePoint, RoundRow
 
 Row = dict[str, Any]
 

@@ -10,9 +10,9 @@ from streamlit_drawable_canvas import st_canvas
 from app import regions, session
 from app.routes import picture_url
 from app.status import scores_note
-from core.catalog import VolumeRow
 from core.geometry import Polygon
 from core.project import Project
+from core.storage.catalog import VolumeRow
 
 _CANVAS_SIDE = 620
 _REGION_COLOR = "#d55e00"

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pictures import ByteCache
-from core.predictions import Predicted
 from core.project import Project
+from core.storage.prediction_cache import Predicted
 
 __all__ = ["Predicted", "predicted", "stamp"]
 

@@ -11,10 +11,10 @@ from app import figures, session
 from app.fields import Form
 from app.messages import plural, slice_name
 from app.routes import moment_url, picture_url
-from core.jobs import Job
-from core.moments import KEPT_ROUNDS, Frame, Moment
 from core.project import Project
-from core.rounds import Origin
+from core.storage.jobs import Job
+from core.storage.rounds import Origin
+from core.storage.snapshots import KEPT_ROUNDS, Frame, Moment
 
 _SIDE = 1024
 _THUMB_SIDE = 128

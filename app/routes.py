@@ -42,8 +42,8 @@ from app.api.thumbnails import Layer, version
 from app.guard import Refusal, check_host, check_origin, check_site, check_token, issue_token, read_body
 from core.errors import CheckpointError, JobError, LabelError, StorageError, UnderpaintError, VolumeError
 from core.geometry import Box
-from core.moments import Moment
 from core.project import Project
+from core.storage.snapshots import Moment
 
 __all__ = ["issue_token", "module_url", "moment_url", "open_project", "picture_url", "result_url", "routes"]
 

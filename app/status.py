@@ -13,9 +13,9 @@ from app import session
 from app.background import tasks
 from app.messages import duration, slice_name, spoken
 from app.routes import result_url
-from core.jobs import Job
 from core.project import Project, ValidationSummary
-from core.rounds import RoundRow
+from core.storage.jobs import Job
+from core.storage.rounds import RoundRow
 
 KIND_WORDS = {
     "round": "Training and scanning",

@@ -25,15 +25,15 @@ from sections import Setting, run
 
 from core.annotator import Effort
 from core.config import UNLABELLED, AnnotatorConfig, TrainConfig
-from core.drafts import Patch
 from core.features import SliceFeatures, threads
 from core.forest import MOST, Forest, Sample, take_sample
 from core.geometry import Box
-from core.labels import Claim
 from core.metrics import confusion, dice, mean_dice
 from core.normalisation import measure
 from core.project import Project
-from core.runs import stroke_runs
+from core.storage.drafts import Patch
+from core.storage.labels import Claim
+from core.storage.rle import stroke_runs
 from core.volumes.phantom import CLASS_NAMES, PhantomConfig, phantom_slices
 
 VNC = ("intracellular", "membrane", "mitochondria", "synapse", "glia")

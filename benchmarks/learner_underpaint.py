@@ -20,9 +20,9 @@ from typing import Any
 from learner_task import answer, task
 
 from core import hardware
-from core.checkpoints import load_card
 from core.cli import main as cli
 from core.config import AugmentConfig
+from core.storage.checkpoints import load_card
 
 
 def underpaint(workspace: str, *words: object) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from core import normalisation
 from core.augment import augment
-from core.checkpoints import Card
 from core.config import Architecture, TrainConfig
 from core.dataset import Patches, drawn_side
 from core.hardware import autocast
@@ -26,6 +25,7 @@ from core.metrics import confusion, dice
 from core.networks import arguments, build
 from core.predict import Predictor, ready
 from core.segmenter import Segmenter
+from core.storage.checkpoints import Card
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import normalisation
-from core.catalog import weight_of
 from core.config import UNLABELLED, PredictConfig
 from core.errors import Cancelled
 from core.geometry import Box
-from core.labels import Revision, Role
 from core.loaded import LoadedModels
 from core.metrics import confusion, dice, mean_dice
 from core.progress import Report
-from core.store import Store
+from core.storage.catalog import weight_of
+from core.storage.labels import Revision, Role
+from core.storage.store import Store
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import
     from core.averaged import Seen

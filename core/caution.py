@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.rounds import Standing
+from core.storage.rounds import Standing
 
 WORSE_BY = 0.02
 """Mean Dice that a round must lose to be called less accurate; held-back pixels are few, and smaller losses say little."""

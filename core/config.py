@@ -310,7 +310,7 @@ class ProposeConfig(_Checked):
 
 @dataclass(frozen=True)
 class ValidationConfig(_Checked):
-    """How pixels are held back from training; see ``core.labels``."""
+    """How pixels are held back from training; see ``core.storage.labels``."""
 
     fraction: float = _option(0.05, "Share of a slice held back for validation.", at_least=0.01, at_most=0.5)
     margin: int = _option(48, "Pixels around a held-back tile that are never trained on.", at_least=0)

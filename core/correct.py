@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from core.caution import caution
 from core.config import UNLABELLED
-from core.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.errors import CheckpointError, LabelError, NetworkError
-from core.labels import Claim, Revision, Role, Work
 from core.loaded import LoadedModels
 from core.steps import Step, steps_of
-from core.store import Store
+from core.storage.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
+from core.storage.labels import Claim, Revision, Role, Work
+from core.storage.store import Store
 
 MOST_STEPS = 200
 """As many steps as the editor keeps."""

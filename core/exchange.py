@@ -9,8 +9,8 @@ import numpy as np
 
 from core.config import UNLABELLED
 from core.errors import LabelError
-from core.labels import Claim, Role, Work
-from core.store import Store
+from core.storage.labels import Claim, Role, Work
+from core.storage.store import Store
 from core.volumes.label_files import LabelFile
 from core.volumes.writers import open_stack
 

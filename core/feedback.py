@@ -15,11 +15,11 @@ from torch import Tensor
 
 from core import normalisation
 from core.callbacks import VALIDATION_SHARE, Clock, Validation
-from core.checkpoints import Card
 from core.geometry import Box
-from core.moments import Frame, cut, keep, moment_facts, step_folder
 from core.predict import Predictor
 from core.scores import Scores
+from core.storage.checkpoints import Card
+from core.storage.snapshots import Frame, cut, keep, moment_facts, step_folder
 
 MOMENTS = 10
 """Moments of a training at most, its end among them."""

@@ -16,7 +16,6 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from torch.utils.data import DataLoader
 
 from core import callbacks, normalisation
-from core.checkpoints import Card, library_versions, now, save
 from core.config import StopRule, TrainConfig
 from core.dataset import Patches, drawn_side
 from core.errors import Cancelled, TrainingError
@@ -30,6 +29,7 @@ from core.progress import FitResult, Progress
 from core.ranks import Follow, Lead, Place, Ranked, Ranks, join
 from core.scores import Scores, score
 from core.segmenter import OPTIMISER, Segmenter
+from core.storage.checkpoints import Card, library_versions, now, save
 from core.storage.labelled_slice import LabelledSlice
 from core.threads import Threads
 from core.warmstart import inherit

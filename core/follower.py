@@ -15,7 +15,7 @@ from core.hardware import is_out_of_memory
 from core.processes import end_with_parent
 from core.ranks import OUT_OF_MEMORY, TOLD, Place
 from core.retrain import Plan, follow_round
-from core.store import Store
+from core.storage.store import Store
 
 
 def main(arguments: list[str]) -> int:

@@ -6,9 +6,9 @@ import numpy as np
 
 from core.config import UNLABELLED
 from core.geometry import Box
-from core.labels import Revision
-from core.moments import FRAME_SIDE, Frame
-from core.store import Store
+from core.storage.labels import Revision
+from core.storage.snapshots import FRAME_SIDE, Frame
+from core.storage.store import Store
 
 
 def choose_frame(store: Store, volume: int | None = None, z: int | None = None) -> Frame:

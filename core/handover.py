@@ -19,11 +19,11 @@ from core.config import UNLABELLED
 from core.errors import TrainingError
 from core.features import SliceFeatures
 from core.forest import Forest, Sample
-from core.labels import Revision, Role
 from core.metrics import confusion, dice
-from core.records import to_json
-from core.rounds import RoundRow
-from core.store import Store
+from core.storage.database import to_json
+from core.storage.labels import Revision, Role
+from core.storage.rounds import RoundRow
+from core.storage.store import Store
 
 SCORED_PER_SLICE = 40_000
 """Held-back pixels of one slice that the forest is scored on; where there are more, as many drawn at random."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
-from core.checkpoints import load_card
 from core.errors import CheckpointError
-from core.predictions import Predicted
-from core.store import Store
+from core.storage.checkpoints import load_card
+from core.storage.prediction_cache import Predicted
+from core.storage.store import Store
 from core.volumes.slice_stack import Neighbourhood
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import normalisation
-from core.checkpoints import Card, load
 from core.config import Architecture, PredictConfig
 from core.errors import CheckpointError, NetworkError, VolumeError
 from core.geometry import Box, tile_boxes
@@ -29,6 +28,7 @@ from core.memory import freed_memory_kept
 from core.networks import build
 from core.networks.own import loaded
 from core.networks.unet import LEAST_REACH, Decoded
+from core.storage.checkpoints import Card, load
 from core.windows import Window, Windows
 
 TILES_AT_ONCE = {"cuda": 8}

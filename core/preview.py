@@ -24,7 +24,7 @@ from core.forest import Forest
 from core.geometry import Box
 from core.handover import SLICES_AT_MOST, Handover
 from core.sources import Ground, Sources
-from core.store import Store
+from core.storage.store import Store
 
 _FORESTS_KEPT = 2
 _READ_AT_ONCE = 2  # saved labels of other slices that one preview reads: about 0.3 s each with 1024 x 1024 pixels

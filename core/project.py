@@ -22,39 +22,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import correct, exchange, quality, segment, suggest
-from core.catalog import VolumeRow, check_classes
 from core.caution import caution
 from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
 from core.config import UNLABELLED as UNLABELLED
 from core.correct import News
-from core.drafts import Editing, Patch
 from core.errors import NetworkError, ProjectError, storage_errors
 from core.frames import choose_frame, choose_slice
 from core.geometry import Box, Polygon
 from core.handover import Handover
-from core.jobs import Job
-from core.labels import Claim, Revision, Role, Work
 from core.loaded import LoadedModels
-from core.moments import Frame, Moment
-from core.predictions import Predicted
 from core.preview import Preview, Previews
 from core.progress import Report
 from core.quality import Evaluation, ValidationSummary
-from core.records import LabelClass, Records
 from core.restore import find, restore
 from core.retrain import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
-from core.rounds import CurvePoint, RoundRow
 from core.scan import first_proposals, in_turn, open_proposals, propose, scan
 from core.segment import PredictReport
 from core.steps import Step
+from core.storage.catalog import VolumeRow, check_classes
+from core.storage.database import LabelClass, Records
+from core.storage.drafts import Editing, Patch
+from core.storage.jobs import Job
+from core.storage.labels import Claim, Revision, Role, Work
+from core.storage.prediction_cache import Predicted
 from core.storage.proposals import Proposal, ScoredSlice
 from core.storage.results import Result
-from core.store import RECORDS_FILE, Store, data_folder
+from core.storage.rounds import CurvePoint, RoundRow
+from core.storage.snapshots import Frame, Moment
+from core.storage.store import RECORDS_FILE, Store, data_folder
+from core.storage.workspace import check_name, check_new_name, list_projects
+from core.storage.workspace import workspace_folder as workspace_folder
 from core.suggest import Suggestion
 from core.volumes import Volume
 from core.work import run_job
-from core.workspace import check_name, check_new_name, list_projects
-from core.workspace import workspace_folder as workspace_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -196,7 +196,7 @@ class Project:
         return self.store.labels.label(volume, z, self.store.slice_shape(volume, z))
 
     def roles(self, volume: int, z: int) -> NDArray[np.uint8]:
-        """What each labelled pixel is for, uint8 ``(H, W)`` of :class:`core.labels.Role`."""
+        """What each labelled pixel is for, uint8 ``(H, W)`` of :class:`core.storage.labels.Role`."""
         return self.store.labels.roles(volume, z, self.store.slice_shape(volume, z))
 
     def labelled_slices(self) -> list[Revision]:

@@ -18,7 +18,7 @@ from core.evaluate import ClassScore, class_scores, evaluate
 from core.loaded import LoadedModels
 from core.memory import freed_memory_kept
 from core.progress import Report
-from core.store import Store
+from core.storage.store import Store
 from core.volumes.label_files import LabelFile
 
 

@@ -10,16 +10,16 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from core.checkpoints import Card, load, now, save
 from core.config import StopRule
 from core.errors import CheckpointError, ProjectError
-from core.jobs import Handle
-from core.labels import Revision
 from core.loaded import LoadedModels
-from core.moments import Moment
 from core.retrain import RoundReport, entered, held_back, score_rounds, set_aside
-from core.rounds import Origin
-from core.store import Store
+from core.storage.checkpoints import Card, load, now, save
+from core.storage.jobs import Handle
+from core.storage.labels import Revision
+from core.storage.rounds import Origin
+from core.storage.snapshots import Moment
+from core.storage.store import Store
 from core.train import partial_of
 
 

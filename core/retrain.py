@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from core.catalog import weight_of
 from core.config import EARLIER, Architecture, StopRule, TrainConfig
 from core.errors import (
     CheckpointError,
@@ -26,14 +25,15 @@ from core.errors import (
     storage_errors,
 )
 from core.frames import choose_frame
-from core.jobs import Handle
-from core.labels import Revision, Role
 from core.loaded import LoadedModels
-from core.moments import Frame
-from core.records import to_json
-from core.rounds import CurvePoint
+from core.storage.catalog import weight_of
+from core.storage.database import to_json
+from core.storage.jobs import Handle
 from core.storage.labelled_slice import FrozenSlice
-from core.store import Store
+from core.storage.labels import Revision, Role
+from core.storage.rounds import CurvePoint
+from core.storage.snapshots import Frame
+from core.storage.store import Store
 from core.train import STATE, partial_of
 
 if TYPE_CHECKING:

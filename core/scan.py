@@ -12,11 +12,11 @@ from core.errors import Cancelled
 from core.geometry import Box
 from core.loaded import LoadedModels
 from core.memory import freed_memory_kept
-from core.predictions import Predicted
 from core.progress import Report
 from core.propose import choose, scan_order, scan_slice
+from core.storage.prediction_cache import Predicted
 from core.storage.proposals import Proposal, ScoredSlice
-from core.store import Store
+from core.storage.store import Store
 from core.uncertainty import is_random, query_named
 
 Place = tuple[int, int]

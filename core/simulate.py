@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from core.annotator import Effort, effort
 from core.config import ProposeConfig, SimulateConfig
 from core.errors import ProjectError, UnderpaintError
-from core.labels import Claim, Work
 from core.progress import Progress
 from core.project import Project, list_projects
+from core.storage.labels import Claim, Work
 from core.uncertainty import query_named
 from core.volumes.label_files import LabelFile
 

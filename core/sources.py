@@ -15,8 +15,8 @@ from core.config import UNLABELLED
 from core.features import SliceFeatures
 from core.forest import Sample, take_sample
 from core.handover import SLICES_AT_MOST
-from core.labels import Revision, Role
-from core.store import Store
+from core.storage.labels import Revision, Role
+from core.storage.store import Store
 
 FEATURE_BYTES = 512 << 20
 """Features of the slices painted last are kept up to this, but always those of one slice."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs import apply_runs, inverse_runs
+from core.storage.rle import apply_runs, inverse_runs
 
 Runs = NDArray[np.uint32]
 

@@ -12,7 +12,7 @@ from core.correct import editing
 from core.errors import LabelError
 from core.interpolate import interpolate
 from core.loaded import LoadedModels
-from core.store import Store
+from core.storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from core import normalisation
-from core.checkpoints import load
 from core.config import InitialWeights, TrainConfig
 from core.errors import CheckpointError
 from core.networks import completed
+from core.storage.checkpoints import load
 
 KEPT = 0.5
 """Share of the old weights that shrink and perturb keeps; the rest is drawn at random."""

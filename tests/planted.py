@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.checkpoints import load
-from core.moments import Moment, keep, moment_facts, step_folder
 from core.project import Project
+from core.storage.checkpoints import load
+from core.storage.snapshots import Moment, keep, moment_facts, step_folder
 
 WHEN = (0.5, 5.0, 20.0)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.predictions import Predicted
 from core.project import Project
+from core.storage.prediction_cache import Predicted
 
 
 def add_round(project: Project) -> int:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from core import normalisation
 from core.across import TRIED, Across, best
-from core.checkpoints import Card
 from core.config import UNLABELLED
 from core.predict import Predictor, ready
+from core.storage.checkpoints import Card
 
 CARD = Card("own", {}, ("dark", "bright", "white"), 1, normalisation.NAME, {}, 0)
 DEPTH, SIDE = 25, 96

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from core import normalisation
 from core.averaged import Averaged
-from core.checkpoints import Card
 from core.config import PredictConfig
 from core.errors import StorageError
 from core.networks import build
 from core.predict import Predictor, ready
+from core.storage.checkpoints import Card
 
 NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}
 CARD = Card("unet", NETWORK, ("a", "b", "c"), 1, normalisation.NAME, {}, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.caution import caution
-from core.rounds import Standing
+from core.storage.rounds import Standing
 
 
 def standing(

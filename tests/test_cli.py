@@ -14,9 +14,9 @@ import pytest
 import tifffile
 import typer
 
-from core.checkpoints import load_card
 from core.cli.options import parse_range, parse_slices, parse_voxel
 from core.config import AugmentConfig, TrainConfig
+from core.storage.checkpoints import load_card
 from tests.conftest import Files
 from tests.shell import run, run_apart
 

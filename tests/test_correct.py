@@ -8,13 +8,13 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.drafts import Patch
 from core.errors import CheckpointError, LabelError, NetworkError
-from core.labels import Claim, LabelStore
 from core.loaded import LoadedModels
-from core.predictions import Predicted
 from core.project import Project
-from core.rounds import CurvePoint
+from core.storage.drafts import Patch
+from core.storage.labels import Claim, LabelStore
+from core.storage.prediction_cache import Predicted
+from core.storage.rounds import CurvePoint
 from tests.predicted import add_round, score
 
 SHAPE, DEPTH = (3, 5), 2000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -107,17 +106,6 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
         if not link.startswith(("http://", "https://")):
             assert (page.parent / link).exists(), link
-
-
-def test_the_floors_are_documented() -> None:
-    """Every module on a floor in pyproject.toml is in the table of docs/architecture.md, from top to bottom."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    layers = next(c["layers"] for c in contracts if c["id"] == "floors")
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    table = page[page.index("| floor |") :]
-    for layer in layers:
-        for module in re.split(r"\s*[|:]\s*", layer):
-            assert f"`{module}`" in table, f"{module} has no floor in docs/architecture.md"
 
 
 def test_nothing_names_another_machine() -> None:

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from core.callbacks import VALIDATION_SHARE, Clock, Validation
-from core.checkpoints import load, load_card
 from core.config import TrainConfig
 from core.errors import Cancelled
 from core.feedback import MOMENTS, Feedback, Watched, affordable, due
 from core.geometry import Box
-from core.moments import Frame, Moment, MomentStore, picture
 from core.predict import Predictor
 from core.progress import Progress
 from core.scores import Scores
+from core.storage.checkpoints import load, load_card
+from core.storage.snapshots import Frame, Moment, MomentStore, picture
 from core.train import FitResult, fit
 from tests.slices import discs
 

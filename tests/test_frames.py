@@ -11,8 +11,8 @@ import tifffile
 from core.config import UNLABELLED
 from core.errors import ProjectError
 from core.geometry import Box
-from core.labels import Claim
 from core.project import Project
+from core.storage.labels import Claim
 
 DEPTH, HEIGHT, WIDTH = 7, 1100, 1300
 

@@ -8,9 +8,9 @@ import pytest
 from core.config import UNLABELLED
 from core.features import SliceFeatures
 from core.forest import Forest, take_sample
-from core.labels import Claim, Role
 from core.metrics import confusion, dice
 from core.project import Project
+from core.storage.labels import Claim, Role
 from tests.predicted import add_round
 
 

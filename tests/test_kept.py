@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app import kept
-from core.predictions import PredictionStore
+from core.storage.prediction_cache import PredictionStore
 from tests.predicted import add_round, keep
 
 if TYPE_CHECKING:

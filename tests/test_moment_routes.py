@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 
 from app.pictures import overlay, rgb, tint
 from app.routes import moment_url
-from core.checkpoints import Card
 from core.geometry import Box
-from core.moments import Frame, Moment, keep, moment_facts, step_folder
 from core.project import LabelClass, Project
+from core.storage.checkpoints import Card
+from core.storage.snapshots import Frame, Moment, keep, moment_facts, step_folder
 from tests.toy import HEIGHT, WIDTH, browser, make_toy
 
 MASK = (np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) // 5) % 2

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 import app
 from core.config import TrainConfig
 from core.errors import Cancelled
-from core.moments import Moment
 from core.project import Project
+from core.storage.snapshots import Moment
 from tests.conftest import Files
 from tests.planted import plant
 from tests.predicted import add_round

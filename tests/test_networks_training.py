@@ -12,10 +12,10 @@ from lightning.pytorch import Trainer
 from torch import nn
 
 from core import callbacks, normalisation
-from core.checkpoints import Card
 from core.config import Architecture, PredictConfig, TrainConfig
 from core.networks import LIMITS, arguments, build
 from core.predict import Predictor, ready
+from core.storage.checkpoints import Card
 from core.train import fit
 from tests.slices import discs
 

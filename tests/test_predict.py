@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import normalisation
-from core.checkpoints import CARD, save
 from core.config import AugmentConfig, PredictConfig, TrainConfig
 from core.errors import CheckpointError, VolumeError
 from core.geometry import Box, mirrored
@@ -21,6 +20,7 @@ from core.networks import build
 from core.networks.local import Surroundings
 from core.networks.unet import FOLD, Decoded
 from core.predict import Predictor, ready, winners
+from core.storage.checkpoints import CARD, save
 from tests.thresholding import CARD_OF_2, NETWORK, noise, threshold
 
 CPU = torch.device("cpu")

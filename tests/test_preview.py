@@ -9,14 +9,14 @@ import pytest
 import tifffile
 
 from core.config import UNLABELLED
-from core.drafts import Patch
 from core.errors import ProjectError
 from core.geometry import Box
-from core.labels import Claim, Role
 from core.metrics import confusion, dice
 from core.project import Project
-from core.runs import stroke_runs
 from core.sources import Sources
+from core.storage.drafts import Patch
+from core.storage.labels import Claim, Role
+from core.storage.rle import stroke_runs
 
 Z = 5
 SHAPE = (160, 160)

@@ -13,7 +13,6 @@ from torch import nn
 from core import across as z_average_search
 from core.across import Across
 from core.config import ProposeConfig, TrainConfig
-from core.drafts import Patch
 from core.errors import (
     Cancelled,
     CheckpointError,
@@ -25,8 +24,9 @@ from core.errors import (
     UnderpaintError,
 )
 from core.geometry import Box
-from core.labels import Claim, Role
 from core.project import Project, list_projects, workspace_folder
+from core.storage.drafts import Patch
+from core.storage.labels import Claim, Role
 from core.storage.proposals import Proposal
 from tests.predicted import add_round
 

@@ -12,11 +12,11 @@ import tifffile
 import torch
 from torch import Tensor, nn
 
-from core.checkpoints import load_card
 from core.config import TrainConfig
 from core.errors import Cancelled, NetworkError
 from core.predict import Predictor
 from core.project import Project
+from core.storage.checkpoints import load_card
 from tests.conftest import Files
 
 TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)

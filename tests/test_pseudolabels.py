@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from core.config import UNLABELLED, Architecture, AugmentConfig, TrainConfig
 from core.dataset import CLOSED, Patches
-from core.drafts import Patch
-from core.labels import Claim, Role
 from core.losses import masked_loss
 from core.networks import arguments, build
 from core.project import Project
 from core.pseudolabels import FROM, FULL, SURE, pseudo_labels, weight
 from core.segmenter import FINEST, Segmenter
+from core.storage.drafts import Patch
+from core.storage.labels import Claim, Role
 from core.train import fit
 from tests.slices import Drawn, discs
 

@@ -21,13 +21,13 @@ import torch
 from lightning.pytorch import seed_everything
 
 from core import hardware, ranks
-from core.checkpoints import load_card
 from core.config import StopRule, TrainConfig
 from core.dataset import Patches
 from core.errors import Cancelled, TrainingError
 from core.processes import process_lives
 from core.project import Project
 from core.segmenter import Segmenter
+from core.storage.checkpoints import load_card
 from core.train import STATE, FitResult, Progress, fit, follow
 from tests.slices import discs
 from tests.test_processes import ROOT, ends

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoints import load, load_card
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, CheckpointError, JobError, ProjectError
-from core.labels import Role
 from core.predict import Predictor
 from core.project import Project
 from core.restore import nearest
-from core.rounds import Origin
 from core.scores import score
+from core.storage.checkpoints import load, load_card
+from core.storage.labels import Role
+from core.storage.rounds import Origin
 from tests.conftest import Files
 from tests.planted import plant
 

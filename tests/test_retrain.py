@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from core.checkpoints import CARD, WEIGHTS, load_card
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, TrainingError
 from core.fitting import Fitting
-from core.jobs import Handle
-from core.labels import Role
 from core.progress import Progress
 from core.project import Project
 from core.retrain import Plan, _by_voxels, _Reporter, make_plan, score_rounds
 from core.scores import Scores
+from core.storage.checkpoints import CARD, WEIGHTS, load_card
+from core.storage.jobs import Handle
+from core.storage.labels import Role
 from core.work import _round
 from tests.conftest import Files
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from core.checkpoints import load_card
 from core.config import AnnotatorConfig, SimulateConfig, TrainConfig
 from core.errors import Cancelled, LabelError, ProjectError
 from core.project import Project, list_projects
@@ -25,6 +24,7 @@ from core.simulate import (
     simulate,
     start_slices,
 )
+from core.storage.checkpoints import load_card
 
 CLASS_NAMES = ("matrix", "grain", "pore")
 GREYS = np.array([120, 200, 40], dtype=np.uint8)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from core.drafts import Patch
 from core.errors import LabelError, ProjectError
-from core.labels import Claim
-from core.predictions import Predicted
 from core.project import Project
+from core.storage.drafts import Patch
+from core.storage.labels import Claim
+from core.storage.prediction_cache import Predicted
 from tests.predicted import add_round
 
 SHAPE = (6, 12)

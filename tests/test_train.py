@@ -19,13 +19,13 @@ import torch
 from torch import nn
 
 from core.callbacks import SMOOTHED_OVER, Clock, StopRules, Validation
-from core.checkpoints import CARD, load_card
 from core.config import StopRule, TrainConfig
 from core.errors import CheckpointError, TrainingError, UnderpaintError
 from core.fitting import Fitting
 from core.predict import Predictor
 from core.scores import Scores
 from core.segmenter import FINEST
+from core.storage.checkpoints import CARD, load_card
 from core.threads import Threads
 from core.train import STATE, Cancelled, FitResult, Progress, fit
 from tests.slices import Drawn, discs

@@ -15,9 +15,9 @@ from torch import nn
 import app
 from core.across import Across
 from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
-from core.drafts import Patch
 from core.errors import StorageError, UnderpaintError
 from core.project import Project
+from core.storage.drafts import Patch
 from core.storage.proposals import Proposal
 from tests.predicted import add_round, keep, score
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.checkpoints import CARD, WEIGHTS, load, load_card, save
 from core.config import InitialWeights, TrainConfig
 from core.errors import TrainingError
 from core.fitting import Fitting
@@ -22,6 +21,7 @@ from core.hardware import choose_device
 from core.metrics import confusion, dice
 from core.networks import arguments, build
 from core.predict import Predictor
+from core.storage.checkpoints import CARD, WEIGHTS, load, load_card, save
 from core.warmstart import inherit
 from tests.slices import Drawn, discs
 from tests.test_train import NAMES, QUICK, Payload, stopped, trained

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import normalisation
-from core.checkpoints import Card
 from core.config import PredictConfig
 from core.predict import Predictor, ready
+from core.storage.checkpoints import Card
 
 NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}
 CARD_OF_2 = Card("unet", NETWORK, ("dark", "bright"), 1, normalisation.NAME, {}, 0)

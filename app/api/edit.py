@@ -16,8 +16,8 @@ from app.pictures import framed
 from app.presence import Presence
 from app.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
 from core.project import Patch, Project
-from core.runs import slice_numbers
 from core.steps import packed
+from core.storage.rle import slice_numbers
 
 _answers = Once()
 _presence = Presence()

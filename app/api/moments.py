@@ -10,8 +10,8 @@ from app.api.place import picture as answered
 from app.guard import Refusal
 from app.pictures import resized, tint
 from app.wire import number
-from core.moments import FRAME_SIDE, Moment, picture
 from core.project import Project
+from core.storage.snapshots import FRAME_SIDE, Moment, picture
 
 
 def prediction(request: Request) -> Response:

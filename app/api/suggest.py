@@ -14,7 +14,7 @@ from app.pictures import ByteCache, framed
 from app.wire import number
 from core.geometry import Box
 from core.project import UNLABELLED
-from core.runs import slice_runs
+from core.storage.rle import slice_runs
 from core.superpixels import TILE
 from core.superpixels import superpixels as cut
 from core.volumes.display import display_window

@@ -16,8 +16,8 @@ from app.routes import picture_url
 from app.status import POLL_SECONDS, held_back, scan_button, trained_but
 from app.stopped import start_button
 from core.config import ProposeConfig
-from core.jobs import Job
 from core.project import Project
+from core.storage.jobs import Job
 from core.storage.proposals import Proposal
 
 _CLAIM_WORDS = {"strokes": "Strokes", "region": "Box", "slice": "Whole slice"}

@@ -13,11 +13,11 @@ from app.messages import duration, plural, scores_in_words, spoken
 from app.regions import share
 from app.routes import picture_url
 from app.status import held_back, scores_note
-from core.catalog import HIGHEST_WEIGHT, PALETTE, VolumeRow
-from core.labels import Revision
 from core.project import Project, list_projects
-from core.records import LabelClass
-from core.rounds import RoundRow
+from core.storage.catalog import HIGHEST_WEIGHT, PALETTE, VolumeRow
+from core.storage.database import LabelClass
+from core.storage.labels import Revision
+from core.storage.rounds import RoundRow
 
 _FIRST_CLASSES = ("background", "", "")
 _CARD_SIDE = 800

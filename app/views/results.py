@@ -18,7 +18,7 @@ from core.config import TOLERANCE
 from core.evaluate import class_scores
 from core.geometry import Polygon
 from core.project import Project, Result
-from core.rounds import RoundRow
+from core.storage.rounds import RoundRow
 
 VIEWS = 8
 """Mirrored and turned views that are averaged where somebody asks to segment carefully."""

@@ -13,10 +13,10 @@ from app.messages import duration, empty_page, plural, scores_in_words, settings
 from app.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
 from app.stopped import start_button
 from core.config import AugmentConfig, ProposeConfig, help_text
-from core.jobs import Job
 from core.progress import ENDS
 from core.project import Project
-from core.rounds import RoundRow
+from core.storage.jobs import Job
+from core.storage.rounds import RoundRow
 
 _TRAINING = ("round", "train", "restore")
 _FIRST_TEXT = """

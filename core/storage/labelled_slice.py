@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalog import Catalog
 from core.config import UNLABELLED
-from core.labels import LabelStore, Revision, Role
+from core.storage.catalog import Catalog
+from core.storage.labels import LabelStore, Revision, Role
 
 
 class LabelledSlice(Protocol):

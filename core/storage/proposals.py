@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.geometry import Box
-from core.records import Records, to_json
+from core.storage.database import Records, to_json
 
 
 @dataclass(frozen=True)

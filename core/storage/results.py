@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import storage_errors
-from core.records import Records, to_json
+from core.storage.database import Records, to_json
 
 
 @dataclass(frozen=True)

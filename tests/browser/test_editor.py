@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from core.drafts import Patch
 from core.project import Project
+from core.storage.drafts import Patch
 from tests.browser.painting import SIDE, brush, on_screen, paint, place, place_or_none, stored, until, values
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import pytest
 import tifffile
 
 from core.config import ProposeConfig, TrainConfig
-from core.drafts import Patch
 from core.project import Project
+from core.storage.drafts import Patch
 from core.storage.proposals import Proposal
 from tests.predicted import add_round, keep, score
 from tests.serving import free_port, serving

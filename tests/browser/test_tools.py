@@ -232,7 +232,7 @@ def test_undo_works_on_a_slice_that_was_left(opened: Page, project: Project) -> 
 
 def labelled(project: Project, z: int, mask: NDArray[np.uint8]) -> None:
     """Save a whole slice from the shell's side."""
-    from core.labels import Claim
+    from core.storage.labels import Claim
 
     project.store.labels.claim(0, z, mask, np.ones(mask.shape, bool), Claim.slice())
 

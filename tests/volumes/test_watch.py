@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from core.volumes import glance, open_volume, watched
+from core.volumes import glance, open_volume, watch
 from core.volumes.watch import Watched
 
 STACK = np.zeros((3, 8, 10), np.uint8)
@@ -33,17 +33,17 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         time.sleep(0.02)
         return glance(path)
 
-    monkeypatch.setattr(watched, "glance", slow_glance)
+    monkeypatch.setattr(watch, "glance", slow_glance)
     return seen
 
 
-def watch(path: Path) -> Watched:
+def opened(path: Path) -> Watched:
     return Watched(open_volume(path), glance(path))
 
 
 def test_a_volume_that_stays_is_current(path: Path) -> None:
     """However often it is looked at."""
-    one = watch(path)
+    one = opened(path)
     for _ in range(3):
         one._next = 0.0
         assert one.is_current()
@@ -52,7 +52,7 @@ def test_a_volume_that_stays_is_current(path: Path) -> None:
 @pytest.mark.parametrize("change", ["written to", "replaced", "removed"])
 def test_a_volume_that_changes_is_not_current(path: Path, change: str) -> None:
     """Other bytes in the same file, another file of the same size under its name, or none at all."""
-    one = watch(path)
+    one = opened(path)
     other = path.with_name("other.tif")
     other.write_bytes(path.read_bytes())
     if change == "written to":
@@ -68,7 +68,7 @@ def test_a_volume_that_changes_is_not_current(path: Path, change: str) -> None:
 
 def test_a_thousand_questions_are_one_look(path: Path, looks: list[Path]) -> None:
     """Reading slice after slice does not look at the files for each of them."""
-    one = watch(path)
+    one = opened(path)
     one._next = 0.0
     assert all(one.is_current() for _ in range(1000))
     assert looks == [path], "a look of 20 ms is the only one for two seconds"

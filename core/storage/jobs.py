@@ -20,7 +20,7 @@ from typing import Any
 
 from core.errors import Cancelled, JobError, UnderpaintError, storage_errors
 from core.processes import engine_environment, process_lives
-from core.records import Records, to_json
+from core.storage.database import Records, to_json
 
 _BEAT_SECONDS = 1.0
 _SILENT_SECONDS = 60.0

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalog import Catalog
 from core.config import UNLABELLED
-from core.drafts import Drafts
 from core.errors import CheckpointError, ProjectError
 from core.geometry import Box
-from core.jobs import Jobs
-from core.labels import LabelStore, Revision, Role
-from core.moments import MomentStore
-from core.predictions import PredictionStore
-from core.records import Records
-from core.rounds import Rounds
+from core.storage.catalog import Catalog
+from core.storage.database import Records
+from core.storage.drafts import Drafts
+from core.storage.jobs import Jobs
 from core.storage.labelled_slice import FrozenSlice
+from core.storage.labels import LabelStore, Revision, Role
+from core.storage.prediction_cache import PredictionStore
 from core.storage.proposals import Proposals
 from core.storage.results import Results
+from core.storage.rounds import Rounds
+from core.storage.snapshots import MomentStore
 
 RECORDS_FILE = "project.sqlite"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import checkpoints
-from core.checkpoints import CARD, WEIGHTS, Card, load, load_card, save
 from core.errors import CheckpointError, StorageError
+from core.storage import checkpoints
+from core.storage.checkpoints import CARD, WEIGHTS, Card, load, load_card, save
 
 STATE = {"a": torch.arange(6.0).reshape(2, 3), "n": torch.tensor(3)}
 SAMPLE = Card(

@@ -6,8 +6,8 @@ import pytest
 from core.config import ValidationConfig
 from core.errors import LabelError
 from core.geometry import Box
-from core.labels import Claim, LabelStore, Role, Work, choose_tile
-from core.records import Records
+from core.storage.database import Records
+from core.storage.labels import Claim, LabelStore, Role, Work, choose_tile
 
 SHAPE = (256, 256)
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from core.config import UNLABELLED, ValidationConfig
 from core.errors import LabelError
 from core.geometry import Box
-from core.records import Records, pack, to_json, unpack
+from core.storage.database import Records, pack, to_json, unpack
 
 _CLASS_COUNTS_FROM = 20
 _SMALLEST_TILE = 32

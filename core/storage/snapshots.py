@@ -1,7 +1,7 @@
 """Moments of a training, kept on disk: the weights of then, and how they saw one frame.
 
-A moment is a checkpoint of its own (:mod:`core.checkpoints`) with a third file beside weights and card: the frame's mask and
-confidence as a TIFF of two pages, which any viewer reads. Those of round 3 lie in ``round-003.moments/step-0000120/``.
+A moment is a checkpoint of its own (:mod:`core.storage.checkpoints`) with a third file beside weights and card: the frame's
+mask and confidence as a TIFF of two pages, which any viewer reads. Those of round 3 lie in ``round-003.moments/step-0000120/``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from core.checkpoints import Card, load_card, save
 from core.errors import CheckpointError
 from core.geometry import Box
+from core.storage.checkpoints import Card, load_card, save
 
 if TYPE_CHECKING:
     from torch import Tensor

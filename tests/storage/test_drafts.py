@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from core.drafts import Base, Drafts, Patch, save_draft
 from core.errors import LabelError
-from core.records import Records, pack
+from core.storage.database import Records, pack
+from core.storage.drafts import Base, Drafts, Patch, save_draft
 
 SHAPE = (3, 4)
 IDS = frozenset({0, 1, 2})

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.config import EARLIER, Architecture, StopRule, TrainConfig, changed
 from core.errors import CheckpointError
-from core.records import Records, to_json
+from core.storage.database import Records, to_json
 
 
 @dataclass(frozen=True)

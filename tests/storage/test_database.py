@@ -7,11 +7,11 @@ import threading
 import numpy as np
 import pytest
 
-from core.catalog import Catalog
 from core.config import StopRule
 from core.errors import ProjectError, StorageError
-from core.records import MIGRATIONS, Records, pack, unpack
-from core.rounds import Rounds
+from core.storage.catalog import Catalog
+from core.storage.database import MIGRATIONS, Records, pack, unpack
+from core.storage.rounds import Rounds
 
 
 @pytest.fixture

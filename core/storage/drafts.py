@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LabelError
-from core.records import Records, pack, unpack
-from core.runs import apply_runs, check_runs, stroke_runs
+from core.storage.database import Records, pack, unpack
+from core.storage.rle import apply_runs, check_runs, stroke_runs
 
 _DRAFTS_IN_MEMORY = 4
 _BASES_IN_MEMORY = 3

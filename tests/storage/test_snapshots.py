@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoints import CARD, Card, load
 from core.errors import CheckpointError, StorageError
 from core.geometry import Box
-from core.moments import FRAME, KEPT_ROUNDS, Frame, MomentStore, cut, keep, moment_facts, picture, step_folder
+from core.storage.checkpoints import CARD, Card, load
+from core.storage.snapshots import FRAME, KEPT_ROUNDS, Frame, MomentStore, cut, keep, moment_facts, picture, step_folder
 
 HERE = Frame(0, 5, Box(0, 0, 2, 3))
 MASK = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_no_half_moment(store: MomentStore, monkeypatch: pyte
     def full(source: object, target: object) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr("core.checkpoints.os.replace", full)
+    monkeypatch.setattr("core.storage.checkpoints.os.replace", full)
     with pytest.raises(StorageError, match="the disk is full"):
         kept(store, 1, 1.0)
     assert list(store.place(1).iterdir()) == []

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.errors import ProjectError, VolumeError
 from core.geometry import Polygon, polygons_to_mask
-from core.records import LabelClass, Records, to_json
+from core.storage.database import LabelClass, Records, to_json
 from core.volumes import Volume, content_digest, fingerprint, glance, open_volume
 from core.volumes.slice_stack import Neighbourhood
 from core.volumes.voxel_size import checked_voxel_size

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from core.errors import Cancelled, JobError, TrainingError
-from core.jobs import Jobs
-from core.records import Records
+from core.storage.database import Records
+from core.storage.jobs import Jobs
 
 
 @pytest.fixture

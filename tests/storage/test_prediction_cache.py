@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from core.predictions import Predicted, PredictionStore
+from core.storage.prediction_cache import Predicted, PredictionStore
 
 
 def predicted(round_=1, value=3):

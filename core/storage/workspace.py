@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from core.errors import ProjectError
-from core.store import RECORDS_FILE
+from core.storage.store import RECORDS_FILE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.errors import LabelError
-from core.runs import apply_runs, check_runs, slice_numbers, slice_runs, stroke_runs
+from core.storage.rle import apply_runs, check_runs, slice_numbers, slice_runs, stroke_runs
 
 SHAPE = (3, 4)
 IDS = frozenset({0, 1, 2})

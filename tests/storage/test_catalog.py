@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from skimage.color import rgb2lab
 
-from core.catalog import PALETTE, Catalog, check_classes
 from core.errors import ProjectError, VolumeError
-from core.records import MIGRATIONS, LabelClass, Records
+from core.storage.catalog import PALETTE, Catalog, check_classes
+from core.storage.database import MIGRATIONS, LabelClass, Records
 from core.volumes import fingerprint
 
 
