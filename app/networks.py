@@ -66,7 +66,7 @@ def _gpus() -> int:
     """How many there are; PyTorch takes seconds to import and is asked only where a driver is installed."""
     if not any(map(which, ("nvidia-smi", "rocm-smi"))):
         return 0
-    from core.hardware import gpus
+    from core.models.device import gpus
 
     return gpus()
 

@@ -29,13 +29,13 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from core.augment import augment  # noqa: E402
 from core.config import PredictConfig, TrainConfig  # noqa: E402
 from core.dataset import Patches, drawn_side  # noqa: E402
-from core.hardware import autocast, choose_device, has_bfloat16  # noqa: E402
 from core.losses import class_weights, masked_loss  # noqa: E402
-from core.memory import freed_memory_kept  # noqa: E402
+from core.models.device import autocast, choose_device, has_bfloat16  # noqa: E402
+from core.models.memory import freed_memory_kept  # noqa: E402
+from core.models.networks import arguments  # noqa: E402
+from core.models.networks.unet import UNet  # noqa: E402
+from core.models.predictor import ready, winners  # noqa: E402
 from core.muon import Muon  # noqa: E402
-from core.networks import arguments  # noqa: E402
-from core.networks.unet import UNet  # noqa: E402
-from core.predict import ready, winners  # noqa: E402
 from core.supervision import CoarseHeads  # noqa: E402
 from core.volumes.phantom import Phantom, PhantomConfig  # noqa: E402
 

@@ -25,11 +25,11 @@ from sections import Setting, run
 
 from core.annotator import Effort
 from core.config import UNLABELLED, AnnotatorConfig, TrainConfig
-from core.features import SliceFeatures, threads
-from core.forest import MOST, Forest, Sample, take_sample
 from core.geometry import Box
 from core.metrics import confusion, dice, mean_dice
-from core.normalisation import measure
+from core.models.features import SliceFeatures, threads
+from core.models.forest import MOST, Forest, Sample, take_sample
+from core.models.normalisation import measure
 from core.project import Project
 from core.storage.drafts import Patch
 from core.storage.labels import Claim

@@ -19,9 +19,9 @@ from typing import Any
 
 from learner_task import answer, task
 
-from core import hardware
 from core.cli import main as cli
 from core.config import AugmentConfig
+from core.models import device
 from core.storage.checkpoints import load_card
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     augment = ("--augment", off) if "plain" in words else ()
     local = ("--local", 0) if "bare" in words else ()
     if "fp32" in words:
-        hardware.has_bfloat16 = lambda kind: False  # type: ignore[assignment]
+        device.has_bfloat16 = lambda kind: False  # type: ignore[assignment]
     names = ",".join(f"class {n}" for n in range(given.classes))
     painted = ",".join(map(str, given.painted))
     with tempfile.TemporaryDirectory(prefix="underpaint-benchmark-") as workspace:

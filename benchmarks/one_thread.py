@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from report import Report, Section, mean
 from torch import Tensor, nn
 
-from core import normalisation
 from core.augment import augment
 from core.config import Architecture, TrainConfig
 from core.dataset import Patches, drawn_side
-from core.hardware import autocast
 from core.metrics import confusion, dice
-from core.networks import arguments, build
-from core.predict import Predictor, ready
+from core.models import normalisation
+from core.models.device import autocast
+from core.models.networks import arguments, build
+from core.models.predictor import Predictor, ready
 from core.segmenter import Segmenter
 from core.storage.checkpoints import Card
 

@@ -92,7 +92,7 @@ def machine() -> dict[str, Any]:
     """Processor, cores this process may use, bfloat16 and GPU."""
     import torch
 
-    from core.hardware import has_bfloat16
+    from core.models.device import has_bfloat16
 
     affinity = getattr(os, "sched_getaffinity", None)
     return {

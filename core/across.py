@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core import normalisation
 from core.config import UNLABELLED, PredictConfig
 from core.errors import Cancelled
 from core.geometry import Box
-from core.loaded import LoadedModels
 from core.metrics import confusion, dice, mean_dice
+from core.models import normalisation
+from core.models.loaded import LoadedModels
 from core.progress import Report
 from core.storage.catalog import weight_of
 from core.storage.labels import Revision, Role
 from core.storage.store import Store
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import
-    from core.averaged import Seen
-    from core.predict import Predictor
+    from core.models.predictor import Predictor
+    from core.models.z_average import Seen
 
 TRIED = (1, 2, 3, 4, 6)
 """Slices on each side that are tried; see ``docs/experiments.md``, 2026-11-26."""
@@ -252,7 +252,7 @@ class _Place:
 
     def __init__(self, z: int, box: Box, label: NDArray[np.uint8], depth: int) -> None:
         self.z, self.box, self.label = z, box, label
-        self.reach = min(z, depth - 1 - z)  # as core.averaged does near the ends
+        self.reach = min(z, depth - 1 - z)  # as core.models.z_average does near the ends
         self.pixels = int((label != UNLABELLED).sum())
         self.total: NDArray[np.float32] | int = 0
         self.alone = np.zeros((1, 1), np.int64)

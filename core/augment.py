@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from core import faults
 from core.config import UNLABELLED, AugmentConfig
-from core.normalisation import LIMIT
+from core.models.normalisation import LIMIT
 
 # What strength 1 means; grey values in standard deviations of their slice.
 STRETCH = 0.2

@@ -20,7 +20,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from core.atomic import sync
 from core.config import StopRule, TrainConfig
 from core.errors import storage_errors
-from core.hardware import is_out_of_memory
+from core.models.device import is_out_of_memory
 from core.progress import Progress
 from core.scores import Scores
 from core.segmenter import FINEST

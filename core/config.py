@@ -137,7 +137,7 @@ LOCAL_STEP = 8
 
 
 class Architecture(StrEnum):
-    """Networks that a round may train; see ``core.networks``.
+    """Networks that a round may train; see ``core.models.networks``.
 
     Those of MONAI need the extra ``underpaint[monai]``; ``own`` is a module that only Python can give.
     """

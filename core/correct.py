@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.caution import caution
 from core.config import UNLABELLED
 from core.errors import CheckpointError, LabelError, NetworkError
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.steps import Step, steps_of
 from core.storage.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.storage.labels import Claim, Revision, Role, Work
@@ -26,7 +26,7 @@ MOST_STEPS = 200
 class News:
     """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id.
 
-    ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.loaded.LoadedModels.can_show`.
+    ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.models.loaded.LoadedModels.can_show`.
     ``caution`` is what speaks against the newest round, None where nothing does; see :func:`core.caution.caution`.
     """
 

@@ -21,7 +21,7 @@ from torch.utils.data import IterableDataset
 from core.config import UNLABELLED
 from core.errors import LabelError, TrainingError
 from core.geometry import mirrored
-from core.normalisation import GreyRange, measure
+from core.models.normalisation import GreyRange, measure
 from core.storage.labelled_slice import LabelledSlice
 
 BLOCK = 32

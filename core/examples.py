@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.augment import augment
 from core.config import UNLABELLED, AugmentConfig
 from core.dataset import LoadedSlice, drawn_side
-from core.normalisation import measure
+from core.models.normalisation import measure
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from core.config import AugmentConfig
-from core.normalisation import LIMIT
+from core.models.normalisation import LIMIT
 
 BLACK = (-4.5, -1.5)
 """Where the grey value without light is drawn from."""

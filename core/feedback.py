@@ -13,10 +13,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import normalisation
 from core.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.geometry import Box
-from core.predict import Predictor
+from core.models import normalisation
+from core.models.predictor import Predictor
 from core.scores import Scores
 from core.storage.checkpoints import Card
 from core.storage.snapshots import Frame, cut, keep, moment_facts, step_folder

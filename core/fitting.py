@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import Callback, Trainer, seed_everything
 from torch.utils.data import DataLoader
 
-from core import callbacks, normalisation
+from core import callbacks
 from core.config import StopRule, TrainConfig
 from core.dataset import Patches, drawn_side
 from core.errors import Cancelled, TrainingError
 from core.feedback import Feedback, Model, Watched
-from core.hardware import choose_device, is_out_of_memory, precision, release_memory
 from core.logs import Scalars
-from core.networks import arguments, chosen
-from core.networks.own import name_of
-from core.predict import Predictor, ready
+from core.models import normalisation
+from core.models.device import choose_device, is_out_of_memory, precision, release_memory
+from core.models.networks import arguments, chosen
+from core.models.networks.own import name_of
+from core.models.predictor import Predictor, ready
 from core.progress import FitResult, Progress
 from core.ranks import Follow, Lead, Place, Ranked, Ranks, join
 from core.scores import Scores, score

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import UnderpaintError
-from core.hardware import is_out_of_memory
+from core.models.device import is_out_of_memory
 from core.processes import end_with_parent
 from core.ranks import OUT_OF_MEMORY, TOLD, Place
 from core.retrain import Plan, follow_round

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED
 from core.errors import TrainingError
-from core.features import SliceFeatures
-from core.forest import Forest, Sample
 from core.metrics import confusion, dice
+from core.models.features import SliceFeatures
+from core.models.forest import Forest, Sample
 from core.storage.database import to_json
 from core.storage.labels import Revision, Role
 from core.storage.rounds import RoundRow

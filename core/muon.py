@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from core.hardware import has_bfloat16
+from core.models.device import has_bfloat16
 
 MOMENTUM = 0.9
 WIDEST = 192

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from core import handover
 from core.errors import ProjectError, UnderpaintError
-from core.forest import Forest
 from core.geometry import Box
 from core.handover import SLICES_AT_MOST, Handover
+from core.models.forest import Forest
 from core.sources import Ground, Sources
 from core.storage.store import Store
 

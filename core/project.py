@@ -30,7 +30,7 @@ from core.errors import NetworkError, ProjectError, storage_errors
 from core.frames import choose_frame, choose_slice
 from core.geometry import Box, Polygon
 from core.handover import Handover
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.preview import Preview, Previews
 from core.progress import Report
 from core.quality import Evaluation, ValidationSummary

@@ -15,8 +15,8 @@ from core.atomic import replace_whole
 from core.config import PredictConfig
 from core.errors import LabelError, storage_errors
 from core.evaluate import ClassScore, class_scores, evaluate
-from core.loaded import LoadedModels
-from core.memory import freed_memory_kept
+from core.models.loaded import LoadedModels
+from core.models.memory import freed_memory_kept
 from core.progress import Report
 from core.storage.store import Store
 from core.volumes.label_files import LabelFile

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.config import StopRule
 from core.errors import CheckpointError, ProjectError
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.retrain import RoundReport, entered, held_back, score_rounds, set_aside
 from core.storage.checkpoints import Card, load, now, save
 from core.storage.jobs import Handle

@@ -25,7 +25,7 @@ from core.errors import (
     storage_errors,
 )
 from core.frames import choose_frame
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.storage.catalog import weight_of
 from core.storage.database import to_json
 from core.storage.jobs import Handle
@@ -121,7 +121,7 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
         If no pixel is labelled for training, there are not as many devices, or logs are wanted that cannot be written.
     """
     if config.devices > 1:
-        from core.hardware import check_devices
+        from core.models.device import check_devices
 
         check_devices(config)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:

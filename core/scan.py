@@ -10,8 +10,8 @@ from itertools import zip_longest
 from core.config import ProposeConfig
 from core.errors import Cancelled
 from core.geometry import Box
-from core.loaded import LoadedModels
-from core.memory import freed_memory_kept
+from core.models.loaded import LoadedModels
+from core.models.memory import freed_memory_kept
 from core.progress import Report
 from core.propose import choose, scan_order, scan_slice
 from core.storage.prediction_cache import Predicted

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core import normalisation
 from core.config import UNLABELLED
 from core.geometry import Box, bounds, tile_boxes
-from core.memory import freed_memory_kept
 from core.metrics import confusion, dice
-from core.predict import Predictor
+from core.models import normalisation
+from core.models.memory import freed_memory_kept
+from core.models.predictor import Predictor
 from core.storage.labelled_slice import LabelledSlice
 
 SCORED_TILE = 512

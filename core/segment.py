@@ -10,9 +10,9 @@ import numpy as np
 
 from core.across import Across, across_slices
 from core.errors import Cancelled, ProjectError
-from core.loaded import LoadedModels
 from core.measure import Amount, Counter
-from core.memory import freed_memory_kept, peak_memory_mb
+from core.models.loaded import LoadedModels
+from core.models.memory import freed_memory_kept, peak_memory_mb
 from core.progress import Report
 from core.volumes.writers import open_stack
 

@@ -18,10 +18,10 @@ from core.augment import change, warp
 from core.config import UNLABELLED, Loss, TrainConfig
 from core.dataset import CLOSED
 from core.errors import TrainingError
-from core.hardware import channels_last
 from core.losses import class_weights, masked_loss
+from core.models.device import channels_last
+from core.models.networks.unet import ChannelDropout, Decoded
 from core.muon import Muon
-from core.networks.unet import ChannelDropout, Decoded
 from core.pseudolabels import pseudo_labels, weight
 from core.supervision import CoarseHeads
 

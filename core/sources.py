@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED
-from core.features import SliceFeatures
-from core.forest import Sample, take_sample
 from core.handover import SLICES_AT_MOST
+from core.models.features import SliceFeatures
+from core.models.forest import Sample, take_sample
 from core.storage.labels import Revision, Role
 from core.storage.store import Store
 

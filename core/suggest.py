@@ -11,7 +11,7 @@ from core.config import UNLABELLED
 from core.correct import editing
 from core.errors import LabelError
 from core.interpolate import interpolate
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.storage.store import Store
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.losses import masked_loss
-from core.networks.unet import Decoded
+from core.models.networks.unet import Decoded
 
 WEIGHT = 0.3
 """Of the loss of each coarse level beside that of every pixel; see ``docs/experiments.md``, 2026-11-26."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import TrainConfig
 from core.errors import Cancelled, CheckpointError, storage_errors
-from core.memory import freed_memory_kept
+from core.models.memory import freed_memory_kept
 from core.progress import FitResult, Progress
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def fit(
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
         from core.fitting import Fitting
-        from core.hardware import check_devices
+        from core.models.device import check_devices
 
         check_devices(config)
         run = Fitting(

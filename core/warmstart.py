@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from core import normalisation
 from core.config import InitialWeights, TrainConfig
 from core.errors import CheckpointError
-from core.networks import completed
+from core.models import normalisation
+from core.models.networks import completed
 from core.storage.checkpoints import load
 
 KEPT = 0.5

@@ -10,7 +10,7 @@ from typing import Any
 from core.caution import caution
 from core.config import ProposeConfig
 from core.errors import Cancelled, JobError
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.quality import evaluate_against, write_scores
 from core.restore import restore
 from core.retrain import Plan, train_round

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import normalisation
 from core.across import TRIED, Across, best
 from core.config import UNLABELLED
-from core.predict import Predictor, ready
+from core.models import normalisation
+from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card
 
 CARD = Card("own", {}, ("dark", "bright", "white"), 1, normalisation.NAME, {}, 0)

@@ -10,7 +10,7 @@ import torch
 
 from core.augment import augment, tone, warp
 from core.config import AugmentConfig
-from core.normalisation import LIMIT
+from core.models.normalisation import LIMIT
 
 STILL = AugmentConfig(**dict.fromkeys(AugmentConfig.kinds(), 0.0))
 TURNED = replace(STILL, flips=1.0)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import CheckpointError, LabelError, NetworkError
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.project import Project
 from core.storage.drafts import Patch
 from core.storage.labels import Claim, LabelStore

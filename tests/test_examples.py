@@ -10,7 +10,7 @@ import pytest
 from core.config import AugmentConfig
 from core.errors import ProjectError
 from core.examples import make_examples
-from core.normalisation import LIMIT
+from core.models.normalisation import LIMIT
 from core.project import Project
 
 OFF = AugmentConfig(**dict.fromkeys(AugmentConfig.kinds(), 0.0))

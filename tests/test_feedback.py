@@ -15,7 +15,7 @@ from core.config import TrainConfig
 from core.errors import Cancelled
 from core.feedback import MOMENTS, Feedback, Watched, affordable, due
 from core.geometry import Box
-from core.predict import Predictor
+from core.models.predictor import Predictor
 from core.progress import Progress
 from core.scores import Scores
 from core.storage.checkpoints import load, load_card

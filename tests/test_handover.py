@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.config import UNLABELLED
-from core.features import SliceFeatures
-from core.forest import Forest, take_sample
 from core.metrics import confusion, dice
+from core.models.features import SliceFeatures
+from core.models.forest import Forest, take_sample
 from core.project import Project
 from core.storage.labels import Claim, Role
 from tests.predicted import add_round

@@ -11,10 +11,11 @@ import torch
 from lightning.pytorch import Trainer
 from torch import nn
 
-from core import callbacks, normalisation
+from core import callbacks
 from core.config import Architecture, PredictConfig, TrainConfig
-from core.networks import LIMITS, arguments, build
-from core.predict import Predictor, ready
+from core.models import normalisation
+from core.models.networks import LIMITS, arguments, build
+from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card
 from core.train import fit
 from tests.slices import discs

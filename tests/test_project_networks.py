@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.config import TrainConfig
 from core.errors import Cancelled, NetworkError
-from core.predict import Predictor
+from core.models.predictor import Predictor
 from core.project import Project
 from core.storage.checkpoints import load_card
 from tests.conftest import Files

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from core.config import UNLABELLED, Architecture, AugmentConfig, TrainConfig
 from core.dataset import CLOSED, Patches
 from core.losses import masked_loss
-from core.networks import arguments, build
+from core.models.networks import arguments, build
 from core.project import Project
 from core.pseudolabels import FROM, FULL, SURE, pseudo_labels, weight
 from core.segmenter import FINEST, Segmenter

@@ -20,10 +20,11 @@ import pytest
 import torch
 from lightning.pytorch import seed_everything
 
-from core import hardware, ranks
+from core import ranks
 from core.config import StopRule, TrainConfig
 from core.dataset import Patches
 from core.errors import Cancelled, TrainingError
+from core.models import device
 from core.processes import process_lives
 from core.project import Project
 from core.segmenter import Segmenter
@@ -57,7 +58,7 @@ Segmenter.training_step = step
 
 @pytest.fixture(autouse=True)
 def _two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "gpus", lambda: 2)
+    monkeypatch.setattr(device, "gpus", lambda: 2)
 
 
 def trained(folder: Path, change: str = "", *, report: Any = lambda progress: False, resume: bool = False) -> FitResult:
@@ -185,7 +186,7 @@ def test_a_killed_training_leaves_no_process_behind(tmp_path: Path) -> None:
     change = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
     code = (
         "from pathlib import Path; from core import hardware; from tests.test_ranks import trained; import time\n"
-        f"hardware.gpus = lambda: 2; trained(Path({str(tmp_path / 'r')!r}), {change!r}, report=lambda now: time.sleep(60))"
+        f"device.gpus = lambda: 2; trained(Path({str(tmp_path / 'r')!r}), {change!r}, report=lambda now: time.sleep(60))"
     )
     first = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     try:
@@ -230,7 +231,7 @@ def test_a_project_trains_on_two_devices_stops_and_goes_on(phantom_project: Proj
     assert len(heard) >= 2
     assert set(heard) == {"0100007F"}
     with monkeypatch.context() as missing, pytest.raises(TrainingError, match="that PyTorch finds here is 1"):
-        missing.setattr(hardware, "gpus", lambda: 1)
+        missing.setattr(device, "gpus", lambda: 1)
         phantom_project.train(resume=True)
     done = phantom_project.train(resume=True)
     assert set(children()) <= set(before)
@@ -263,7 +264,7 @@ def test_more_devices_than_there_are_are_refused(phantom_project: Project, monke
     with pytest.raises(TrainingError, match="a network of your own cannot go to the processes of other devices"):
         phantom_project.train(PAIR, network=torch.nn.Conv2d(1, 3, 1))
     monkeypatch.undo()
-    monkeypatch.setattr(hardware, "gpus", lambda: 0)
+    monkeypatch.setattr(device, "gpus", lambda: 0)
     with pytest.raises(TrainingError, match="that PyTorch finds here is 0, and only these can train together"):
         phantom_project.train(PAIR)
     assert phantom_project.store.jobs.last() is None

@@ -12,7 +12,7 @@ import torch
 
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, CheckpointError, JobError, ProjectError
-from core.predict import Predictor
+from core.models.predictor import Predictor
 from core.project import Project
 from core.restore import nearest
 from core.scores import score

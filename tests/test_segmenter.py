@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.config import TrainConfig
-from core.networks import arguments, build
+from core.models.networks import arguments, build
 from core.segmenter import DROPOUT, Segmenter, _average, dropout, schedule
 
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from core.config import UNLABELLED, Architecture, TrainConfig
 from core.losses import masked_loss
-from core.networks import arguments, build
-from core.networks.unet import Decoded
+from core.models.networks import arguments, build
+from core.models.networks.unet import Decoded
 from core.segmenter import FINEST, Segmenter
 from core.supervision import WEIGHT, CoarseHeads, thinned
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from core.config import InitialWeights, TrainConfig
 from core.errors import TrainingError
 from core.fitting import Fitting
-from core.hardware import choose_device
 from core.metrics import confusion, dice
-from core.networks import arguments, build
-from core.predict import Predictor
+from core.models.device import choose_device
+from core.models.networks import arguments, build
+from core.models.predictor import Predictor
 from core.storage.checkpoints import CARD, WEIGHTS, load, load_card, save
 from core.warmstart import inherit
 from tests.slices import Drawn, discs

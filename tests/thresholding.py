@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import normalisation
 from core.config import PredictConfig
-from core.predict import Predictor, ready
+from core.models import normalisation
+from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card
 
 NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}

@@ -1,7 +1,7 @@
 """A trained network on disk: one folder with ``weights.safetensors`` and a readable ``card.json``.
 
 Loading runs no code: the weights are safetensors, the card is JSON, and the architecture it names comes from the closed
-list in ``core.networks``. A folder is written under a temporary name, synced and renamed, so it is whole or absent.
+list in ``core.models.networks``. A folder is written under a temporary name, synced and renamed, so it is whole or absent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Card:
     Attributes
     ----------
     architecture
-        A name from the closed list of ``core.networks``, or ``own``.
+        A name from the closed list of ``core.models.networks``, or ``own``.
     network
         Whole-number arguments of that architecture; of a user's own only its channels and classes.
     class_names
@@ -44,7 +44,7 @@ class Card:
     in_channels
         Channels of one slice.
     normalisation
-        Name of the grey-value normalisation, see ``core.normalisation``.
+        Name of the grey-value normalisation, see ``core.models.normalisation``.
     config
         The ``TrainConfig`` as a dictionary.
     seed

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from core.errors import storage_errors
 from core.geometry import Box, tile_boxes
-from core.predict import Predictor, winners
+from core.models.predictor import Predictor, winners
 
 Seen = Callable[[int], NDArray]
 """Gives what the model takes for a slice, raw ``(C, H, W)``."""

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from core import normalisation
 from core.config import LOCAL_STEP, PredictConfig, TrainConfig
-from core.networks import arguments, build
-from core.networks.local import CELLS, Surroundings
-from core.networks.unet import FOLD, Stem
-from core.networks.unet3d import UNet3D
-from core.predict import Predictor, ready
+from core.models import normalisation
+from core.models.networks import arguments, build
+from core.models.networks.local import CELLS, Surroundings
+from core.models.networks.unet import FOLD, Stem
+from core.models.networks.unet3d import UNet3D
+from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card
 
 SIDE = 160

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from core import hardware
+from core.models import device
 
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
     """What was found out on this machine is asked again, before and after."""
-    for found_once in (hardware.choose_device, hardware.has_bfloat16):
+    for found_once in (device.choose_device, device.has_bfloat16):
         found_once.cache_clear()
     yield
-    for found_once in (hardware.choose_device, hardware.has_bfloat16):
+    for found_once in (device.choose_device, device.has_bfloat16):
         found_once.cache_clear()
 
 
@@ -25,7 +25,7 @@ def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch, cuda: boo
     """CUDA before MPS before the processor."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert hardware.choose_device().type == expected
+    assert device.choose_device().type == expected
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch, cuda: boo
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], expected: str) -> None:
     """By its instruction sets; training, autocast and card agree."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
-    monkeypatch.setattr(hardware, "_made_by_intel", lambda: False)
+    monkeypatch.setattr(device, "_made_by_intel", lambda: False)
     cpu = torch.device("cpu")
-    assert hardware.precision(cpu) == expected
-    with hardware.autocast(cpu):
+    assert device.precision(cpu) == expected
+    with device.autocast(cpu):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert (product.dtype == torch.bfloat16) == (expected == "bf16-mixed")
 
@@ -61,10 +61,10 @@ def test_an_intel_processor_needs_amx(
 ) -> None:
     """Its AVX-512 alone is slower in bf16 than in float32; who made it is asked of Linux, or of the system."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
-    monkeypatch.setattr(hardware.Path, "exists", lambda path: linux)
-    monkeypatch.setattr(hardware.Path, "read_text", lambda path: f"vendor_id : {maker}\nflags : fpu")
-    monkeypatch.setattr(hardware.platform, "processor", lambda: f"Family 6 Model 143 Stepping 8, {maker}")
-    assert hardware.has_bfloat16("cpu") == expected
+    monkeypatch.setattr(device.Path, "exists", lambda path: linux)
+    monkeypatch.setattr(device.Path, "read_text", lambda path: f"vendor_id : {maker}\nflags : fpu")
+    monkeypatch.setattr(device.platform, "processor", lambda: f"Family 6 Model 143 Stepping 8, {maker}")
+    assert device.has_bfloat16("cpu") == expected
 
 
 def test_an_older_pytorch_reads_the_instruction_sets_from_linux(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,12 +74,12 @@ def test_an_older_pytorch_reads_the_instruction_sets_from_linux(monkeypatch: pyt
         raise AttributeError("get_capabilities")
 
     monkeypatch.setattr(torch.cpu, "get_capabilities", untold, raising=False)
-    monkeypatch.setattr(hardware.Path, "exists", lambda path: True)
-    monkeypatch.setattr(hardware.Path, "read_text", lambda path: "flags : fpu avx2 amx_bf16 amx_tile")
-    assert hardware.has_bfloat16("cpu")
-    hardware.has_bfloat16.cache_clear()
-    monkeypatch.setattr(hardware.Path, "exists", lambda path: False)
-    assert not hardware.has_bfloat16("cpu")
+    monkeypatch.setattr(device.Path, "exists", lambda path: True)
+    monkeypatch.setattr(device.Path, "read_text", lambda path: "flags : fpu avx2 amx_bf16 amx_tile")
+    assert device.has_bfloat16("cpu")
+    device.has_bfloat16.cache_clear()
+    monkeypatch.setattr(device.Path, "exists", lambda path: False)
+    assert not device.has_bfloat16("cpu")
 
 
 def test_no_bfloat16_on_apples_gpus_nor_where_a_gpu_only_emulates_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,9 +88,9 @@ def test_no_bfloat16_on_apples_gpus_nor_where_a_gpu_only_emulates_it(monkeypatch
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda *, including_emulation: asked.append(including_emulation) or False
     )
-    assert not hardware.has_bfloat16("cuda")
+    assert not device.has_bfloat16("cuda")
     assert asked == [False]
-    assert not hardware.has_bfloat16("mps")
+    assert not device.has_bfloat16("mps")
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_no_bfloat16_on_apples_gpus_nor_where_a_gpu_only_emulates_it(monkeypatch
 )
 def test_what_running_out_of_memory_looks_like(error: Exception, expected: bool) -> None:
     """Each device has words of its own; other errors are not answered by a smaller batch."""
-    assert hardware.is_out_of_memory(error) is expected
+    assert device.is_out_of_memory(error) is expected

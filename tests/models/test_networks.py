@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from core.config import Architecture, TrainConfig
 from core.errors import NetworkError
+from core.models.networks import LIMITS, arguments, build, completed
+from core.models.networks.unet import UNet
+from core.models.networks.unet3d import joined
 from core.muon import split
-from core.networks import LIMITS, arguments, build, completed
-from core.networks.unet import UNet
-from core.networks.unet3d import joined
 
 SMALL = {"in_channels": 2, "classes": 3, "channels": 4, "depth": 2}
 
@@ -71,8 +71,8 @@ def test_most_of_a_network_is_in_muons_hands(architecture: str) -> None:
 
 def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence names it and how to install it."""
-    monkeypatch.setitem(sys.modules, "core.networks.monai_nets", None)
-    monkeypatch.delattr("core.networks.monai_nets", raising=False)
+    monkeypatch.setitem(sys.modules, "core.models.networks.monai_nets", None)
+    monkeypatch.delattr("core.models.networks.monai_nets", raising=False)
     with pytest.raises(NetworkError, match=r"monai-unet needs .* not installed; install it with .*underpaint\[monai\]"):
         build("monai-unet", SMALL)
 

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import resource, threading
-from core.memory import freed_memory_kept
+from core.models.memory import freed_memory_kept
 import numpy as np
 
 def faults():

@@ -1,4 +1,4 @@
-"""The U-Net of ``core.networks.unet`` over a stack of slices, for volumes whose slices are thicker than their pixels.
+"""The U-Net of ``core.models.networks.unet`` over a stack of slices, for volumes whose slices are thicker than their pixels.
 
 Fine levels look at every slice by itself. Coarse ones, whose pixels are as wide as the slices are apart, join three
 slices with 3 x 3 x 3 convolutions, each of which takes one slice from both ends of the stack, until the middle one is
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.networks.unet import DROPPED, FOLD, Block, ChannelDropout, Decoded, Merge, Stem
+from core.models.networks.unet import DROPPED, FOLD, Block, ChannelDropout, Decoded, Merge, Stem
 
 FLAT = 2
 """Levels that look at each slice by itself, where nobody knows how thick slices are."""
@@ -35,7 +35,7 @@ class UNet3D(Decoded):
     slices
         An odd number of slices, 3 or more.
     local
-        As for :class:`core.networks.unet.UNet`.
+        As for :class:`core.models.networks.unet.UNet`.
     flat
         Levels that look at each slice by itself, the first one included; those below join slices.
 
@@ -69,7 +69,7 @@ class UNet3D(Decoded):
         self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
 
     def decoded(self, image: Tensor) -> list[Tensor]:
-        """As :class:`core.networks.unet.Decoded` says, of the middle slice."""
+        """As :class:`core.models.networks.unet.Decoded` says, of the middle slice."""
         slices = self.slices
         x = image.reshape(len(image) * slices, -1, *image.shape[2:])  # (B * slices, C, H, W)
         x = self.stem(x)

@@ -8,9 +8,9 @@ from torch import nn
 
 from core.config import EARLIER, LEAST_DEPTH, OWN_NOT_GIVEN, Architecture, TrainConfig
 from core.errors import NetworkError
-from core.networks.own import prepared
-from core.networks.unet import UNet
-from core.networks.unet3d import FLAT, UNet3D
+from core.models.networks.own import prepared
+from core.models.networks.unet import UNet
+from core.models.networks.unet3d import FLAT, UNet3D
 
 Limits = Mapping[str, tuple[int, int]]
 """Lowest and highest value of every argument: a card is a file, and must not make the machine reserve all its memory."""
@@ -124,7 +124,7 @@ def _maker(architecture: str) -> Callable[..., nn.Module]:
     if architecture in _BUILT_IN:
         return _BUILT_IN[architecture]
     try:
-        from core.networks import monai_nets  # takes seconds, and is needed by few
+        from core.models.networks import monai_nets  # takes seconds, and is needed by few
     except ImportError as error:
         raise NetworkError(
             f"The network {architecture} needs {error.name}, which is not installed; install it with "

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from core.geometry import Box, tile_boxes
-from core.normalisation import measure
+from core.models.normalisation import measure
 
 TILE = 512
 """Pixels: side of the tiles that the fine levels are computed in; some 50 ms each and channel."""

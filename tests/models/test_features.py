@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from core.features import TILE, SliceFeatures, halved
 from core.geometry import Box
+from core.models.features import TILE, SliceFeatures, halved
 
 
 def everything(features):

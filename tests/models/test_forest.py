@@ -10,10 +10,10 @@ import pytest
 
 from core.config import UNLABELLED
 from core.errors import TrainingError
-from core.features import TILE, SliceFeatures
-from core.forest import MOST, Forest, take_sample
 from core.geometry import Box
 from core.metrics import confusion, dice
+from core.models.features import TILE, SliceFeatures
+from core.models.forest import MOST, Forest, take_sample
 from core.volumes.phantom import PhantomConfig, make_phantom
 
 BOX = Box(0, 0, 160, 160)

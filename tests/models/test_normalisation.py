@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.normalisation import LIMIT, measure
+from core.models.normalisation import LIMIT, measure
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.normal(100, 20, (1, 64, 64)).clip(0, 255)

@@ -19,17 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import normalisation
 from core.config import Architecture, PredictConfig
 from core.errors import CheckpointError, NetworkError, VolumeError
 from core.geometry import Box, tile_boxes
-from core.hardware import autocast, channels_last, choose_device, is_out_of_memory, release_memory
-from core.memory import freed_memory_kept
-from core.networks import build
-from core.networks.own import loaded
-from core.networks.unet import LEAST_REACH, Decoded
+from core.models import normalisation
+from core.models.device import autocast, channels_last, choose_device, is_out_of_memory, release_memory
+from core.models.memory import freed_memory_kept
+from core.models.networks import build
+from core.models.networks.own import loaded
+from core.models.networks.unet import LEAST_REACH, Decoded
+from core.models.tiling import Window, Windows
 from core.storage.checkpoints import Card, load
-from core.windows import Window, Windows
 
 TILES_AT_ONCE = {"cuda": 8}
 """Tiles per pass; more than one only pays where there are many cores to feed."""
@@ -117,7 +117,7 @@ class Predictor:
         Parameters
         ----------
         own
-            The user's own networks, by what :func:`core.networks.own.name_of` calls them.
+            The user's own networks, by what :func:`core.models.networks.own.name_of` calls them.
 
         Raises
         ------

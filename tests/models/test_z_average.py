@@ -11,12 +11,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core import normalisation
-from core.averaged import Averaged
 from core.config import PredictConfig
 from core.errors import StorageError
-from core.networks import build
-from core.predict import Predictor, ready
+from core.models import normalisation
+from core.models.networks import build
+from core.models.predictor import Predictor, ready
+from core.models.z_average import Averaged
 from core.storage.checkpoints import Card
 
 NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}

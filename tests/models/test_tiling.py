@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.geometry import Box
-from core.windows import Window, Windows
+from core.models.tiling import Window, Windows
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.loaded import LoadedModels
+from core.models.loaded import LoadedModels
 from core.project import Project
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED
 from core.errors import TrainingError
-from core.features import TILE, SliceFeatures, spread, threads
 from core.geometry import Box, tile_boxes
+from core.models.features import TILE, SliceFeatures, spread, threads
 
 if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesClassifier

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core import normalisation
 from core.config import AugmentConfig, PredictConfig, TrainConfig
 from core.errors import CheckpointError, VolumeError
 from core.geometry import Box, mirrored
-from core.networks import build
-from core.networks.local import Surroundings
-from core.networks.unet import FOLD, Decoded
-from core.predict import Predictor, ready, winners
+from core.models import normalisation
+from core.models.networks import build
+from core.models.networks.local import Surroundings
+from core.models.networks.unet import FOLD, Decoded
+from core.models.predictor import Predictor, ready, winners
 from core.storage.checkpoints import CARD, save
 from tests.thresholding import CARD_OF_2, NETWORK, noise, threshold
 
@@ -159,7 +159,7 @@ def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     """Several tiles at once, as on a GPU, change nothing."""
     image = noise((200, 230))
     alone = random_unet(tile=64, context=16).probabilities(image)
-    monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 3})
+    monkeypatch.setattr("core.models.predictor.TILES_AT_ONCE", {"cpu": 3})
     np.testing.assert_allclose(random_unet(tile=64, context=16).probabilities(image), alone, atol=0.02)
 
 
@@ -260,7 +260,7 @@ class Small(nn.Module):
 
 def test_a_full_gpu_is_given_fewer_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is the same, and what did not fit is not tried again."""
-    monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 8})
+    monkeypatch.setattr("core.models.predictor.TILES_AT_ONCE", {"cpu": 8})
     image, config = noise((256, 320)), PredictConfig(tile=64, context=16)  # 6 of 20 tiles do not touch the border
     network = nn.Sequential(nn.Conv2d(1, 2, 1)).eval()
     small = Small(network, 3)
@@ -272,7 +272,7 @@ def test_a_full_gpu_is_given_fewer_tiles(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_memory_holds_is_known_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
     """What did not fit for one slice is not tried again for the next, which is seen in another view."""
-    monkeypatch.setattr("core.predict.TILES_AT_ONCE", {"cpu": 8})
+    monkeypatch.setattr("core.models.predictor.TILES_AT_ONCE", {"cpu": 8})
     small = Small(nn.Sequential(nn.Conv2d(1, 2, 1)).eval(), 2)
     one = Predictor(small, CARD_OF_2, PredictConfig(tile=64, context=16))
     one.in_turn(1).probabilities(noise((256, 256)))

@@ -15,7 +15,7 @@ from monai.networks.nets import UNet as MonaiUNet
 from torch import Tensor, nn
 
 from core.config import Architecture
-from core.networks.unet import LEAST_REACH
+from core.models.networks.unet import LEAST_REACH
 
 BASIC_LEVELS = 4
 """Levels of ``BasicUNet`` below the first, which cannot be chosen."""

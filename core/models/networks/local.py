@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.normalisation import LIMIT
+from core.models.normalisation import LIMIT
 
 CELLS = 4
 """The surroundings are measured in cells, so many to their deviation."""

@@ -17,8 +17,8 @@ from core.volumes.slice_stack import Neighbourhood
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
     from torch import nn
 
-    from core.averaged import Averaged
-    from core.predict import Predictor
+    from core.models.predictor import Predictor
+    from core.models.z_average import Averaged
 
 
 class LoadedModels:
@@ -56,13 +56,13 @@ class LoadedModels:
 
     def load(self, folder: Path) -> Predictor:
         """Load a checkpoint or training snapshot, also one of the user's own network if given; raises as :meth:`predictor`."""
-        from core.predict import Predictor
+        from core.models.predictor import Predictor
 
         return Predictor.load(folder, own=self._own)
 
     def use(self, network: nn.Module) -> None:
         """Take a user's own network for the rounds trained with one of its class, until another of the class is given."""
-        from core.networks.own import name_of
+        from core.models.networks.own import name_of
 
         with self._loading:
             self._own[name_of(network)] = network
@@ -148,7 +148,7 @@ class LoadedModels:
         CheckpointError, NetworkError
             As :meth:`predictor`.
         """
-        from core.averaged import Averaged
+        from core.models.z_average import Averaged
 
         row, predictor = self.store.catalog.row(volume), self.predictor(round_).with_views(views)
         return Averaged(predictor, self.seen_by(round_, volume), (row.depth, *row.slice_shape), slices, self.store.folder)
