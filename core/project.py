@@ -33,10 +33,11 @@ from core.handover import Handover
 from core.models.loaded import LoadedModels
 from core.preview import Preview, Previews
 from core.progress import Report
+from core.proposals.ranking import first_proposals, in_turn, open_proposals, propose
+from core.proposals.scan import scan
 from core.quality import Evaluation, ValidationSummary
 from core.restore import find, restore
 from core.retrain import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
-from core.scan import first_proposals, in_turn, open_proposals, propose, scan
 from core.segment import PredictReport
 from core.steps import Step
 from core.storage.catalog import VolumeRow, check_classes

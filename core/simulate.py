@@ -23,8 +23,8 @@ from core.config import ProposeConfig, SimulateConfig
 from core.errors import ProjectError, UnderpaintError
 from core.progress import Progress
 from core.project import Project, list_projects
+from core.proposals.queries import query_named
 from core.storage.labels import Claim, Work
-from core.uncertainty import query_named
 from core.volumes.label_files import LabelFile
 
 Report = Callable[[float, str], bool]

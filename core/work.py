@@ -11,10 +11,10 @@ from core.caution import caution
 from core.config import ProposeConfig
 from core.errors import Cancelled, JobError
 from core.models.loaded import LoadedModels
+from core.proposals.scan import scan
 from core.quality import evaluate_against, write_scores
 from core.restore import restore
 from core.retrain import Plan, train_round
-from core.scan import scan
 from core.segment import export_confidence, predict
 from core.storage.jobs import Handle
 

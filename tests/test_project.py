@@ -519,7 +519,7 @@ def test_a_round_that_is_refused_leaves_the_stopped_one_to_be_resumed(trained):
 
 def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, monkeypatch):
     """While the volume is looked through the list changes; slices that were on it in between stay free."""
-    monkeypatch.setattr("core.scan._REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("core.proposals.scan._REFRESH_SECONDS", 0.0)
     listed = set()
     found = trained.store.proposals.replace
     monkeypatch.setattr(

@@ -42,7 +42,7 @@ def known_query(name: str) -> str:
     typer.BadParameter
         With the names there are.
     """
-    from core.uncertainty import query_named
+    from core.proposals.queries import query_named
 
     try:
         query_named(name)

@@ -13,7 +13,10 @@ from core.storage.database import Records, to_json
 
 @dataclass(frozen=True)
 class ScoredSlice:
-    """The scan of slice ``z`` of a volume without its rasters; fields as in :class:`core.propose.SliceScan`, all fit for JSON."""
+    """The scan of slice ``z`` of a volume without its rasters.
+
+    Fields are those of :class:`core.proposals.slice_scan.SliceScan`, all fit for JSON.
+    """
 
     volume: int
     z: int

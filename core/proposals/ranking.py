@@ -1,91 +1,24 @@
-"""Look through the volumes, coarse first, and keep the proposals up to date while looking."""
+"""Which slices to correct next and why, in a microscopist's words; what was put off comes last."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 
 from core.config import ProposeConfig
-from core.errors import Cancelled
 from core.geometry import Box
-from core.models.loaded import LoadedModels
-from core.models.memory import freed_memory_kept
-from core.progress import Report
-from core.propose import choose, scan_order, scan_slice
-from core.storage.prediction_cache import Predicted
+from core.proposals.queries import is_random, query_named
+from core.proposals.slice_scan import UNSURE_BELOW
 from core.storage.proposals import Proposal, ScoredSlice
 from core.storage.store import Store
-from core.uncertainty import is_random, query_named
 
 Place = tuple[int, int]
 """``(volume, z)``."""
-
-_REFRESH_SECONDS = 1.0
-
-
-@freed_memory_kept()
-def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[Place], report: Report) -> None:
-    """Score slices with the newest model until all are done or the time is up; proposals are stored as they change.
-
-    Slices scored before (same round, same query) are not looked at again.
-
-    Parameters
-    ----------
-    exclude
-        ``(volume, z)`` never to be looked at or proposed.
-    report
-        Called with the share done and a sentence; True asks to stop.
-
-    Raises
-    ------
-    Cancelled
-        If ``report`` said so.
-    """
-    store = models.store
-    round_, query = store.rounds.last(), query_named(config.query)
-    if round_ is None:
-        return
-    started = told = time.monotonic()
-    done = {(s.volume, s.z) for s in store.proposals.scanned(round_, config.query)} | set(exclude)
-    todo = [place for place in _all_places(store) if place not in done]
-    predictor, fresh = models.predictor(round_), list[ScoredSlice]()
-    for number, (volume, z) in enumerate(todo):
-        if time.monotonic() - started > config.scan_seconds and number > 0:
-            break
-        inside = store.catalog.region_mask(volume)
-        image = models.seen_by(round_, volume)(z)
-        found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
-        store.predictions.save(volume, z, Predicted(found.mask, found.confidence, round_))
-        fresh.append(found.scored(volume, z))
-        if time.monotonic() - told > _REFRESH_SECONDS:
-            told = time.monotonic()
-            _refresh(store, round_, config, fresh, exclude, settled=False)
-            if report((number + 1) / len(todo), f"looking through the volume: {number + 1} of {len(todo)} slices"):
-                raise Cancelled("Scanning was cancelled; the slices looked at so far are kept.")
-    _refresh(store, round_, config, fresh, exclude, settled=True)
-
-
-def _all_places(store: Store) -> list[Place]:
-    """Every slice, volumes in turn and coarse first, those with a label last."""
-    orders = [[(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
-    mixed = [place for group in zip_longest(*orders) for place in group if place is not None]
-    labelled = labelled_places(store)
-    return sorted(mixed, key=lambda place: place in labelled)
 
 
 def labelled_places(store: Store) -> set[Place]:
     """``(volume, z)`` of every slice with a label of any role."""
     return {(head.volume, head.z) for head in store.labels.heads()}
-
-
-def _refresh(
-    store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[Place], *, settled: bool
-) -> None:
-    store.proposals.add_scanned(round_, config.query, fresh)
-    fresh.clear()
-    propose(store, round_, config, exclude, settled=settled)
 
 
 def propose(
@@ -162,3 +95,82 @@ def first_proposals(store: Store, number: int, exclude: Collection[Place], *, fi
 def _distance(place: Place, others: Collection[Place]) -> float:
     """Slices to the nearest of ``others`` in the same volume."""
     return min((abs(z - place[1]) for volume, z in others if volume == place[0]), default=float("inf"))
+
+
+def choose(
+    scores: Sequence[ScoredSlice],
+    labelled: Collection[tuple[int, int]],
+    depths: Sequence[int],
+    class_names: Sequence[str],
+    number: int,
+) -> list[Proposal]:
+    """The slices to correct next, highest score first.
+
+    Labelled slices are skipped. Proposed and labelled slices of one volume stay apart in z: by half the spacing they
+    would have if spread evenly, at first; when too few slices are left, by half of that, and so on down to neighbours,
+    so that the number asked for is returned whenever so many slices without a label have a score.
+
+    Parameters
+    ----------
+    scores
+        Scanned slices, in any order; ties go to the lower volume and z.
+    labelled
+        ``(volume, z)`` of every slice that has a label of any kind.
+    depths
+        Slices in each volume.
+    class_names
+        For the reasons, in order of class id.
+    number
+        How many slices to propose at most.
+    """
+    ranked = sorted(scores, key=lambda s: (-s.score, s.volume, s.z))
+    apart = {v: max(2, depth // (2 * (number + _of(v, labelled)))) for v, depth in enumerate(depths)}
+    chosen: dict[tuple[int, int], ScoredSlice] = {}
+    while ranked and len(chosen) < number and apart:
+        for candidate in ranked:
+            place = (candidate.volume, candidate.z)
+            if len(chosen) < number and _is_apart(place, [*labelled, *chosen], apart[candidate.volume]):
+                chosen[place] = candidate
+        if all(gap == 1 for gap in apart.values()):
+            break
+        apart = {v: max(1, gap // 2) for v, gap in apart.items()}
+    best_first = sorted(chosen.values(), key=lambda s: (-s.score, s.volume, s.z))
+    return [Proposal(s.volume, s.z, s.score, reason(s, class_names), s.boxes) for s in best_first]
+
+
+def _of(volume: int, places: Collection[tuple[int, int]]) -> int:
+    return sum(1 for v, _ in places if v == volume)
+
+
+def _is_apart(place: tuple[int, int], others: Collection[tuple[int, int]], gap: int) -> bool:
+    return all(v != place[0] or abs(z - place[1]) >= gap for v, z in others)
+
+
+def reason(scored: ScoredSlice, class_names: Sequence[str]) -> str:
+    """Why a slice is proposed, in plain words that say no more than what was computed."""
+    where = "working region" if scored.in_region else "slice"
+    if scored.query == "random":
+        return "picked at random, whatever the model thinks of it"
+    if scored.query == "foreground-random":
+        seen = _either(class_names[1:])
+        return f"picked at random among places with {seen}" if scored.score else f"picked at random, with no {seen} seen"
+    spots = f", {_LEAST_SURE.get(scored.query, 'asked for')} in {_places(len(scored.boxes))}" if scored.boxes else ""
+    if scored.unsure_classes is None:
+        return f"at least {100 * UNSURE_BELOW:.0f} % sure everywhere in the {where}{spots}"
+    one, other = (class_names[c] for c in scored.unsure_classes)
+    return f"unsure between {one} and {other} over {_percent(scored.unsure_fraction)} of the {where}{spots}"
+
+
+_LEAST_SURE = {"least-confidence": "least sure", "margin": "closest to a tie", "entropy": "most undecided"}
+
+
+def _percent(fraction: float) -> str:
+    return "less than 1 %" if fraction < 0.01 else f"{100 * fraction:.0f} %"
+
+
+def _places(count: int) -> str:
+    return "one place" if count == 1 else f"{count} places"
+
+
+def _either(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,4 +1,4 @@
-"""Tests of core.propose."""
+"""How a slice is scanned, and which slices are proposed why."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from core.errors import CheckpointError
 from core.geometry import Box, tile_boxes
-from core.propose import choose, reason, scan_order, scan_slice
+from core.proposals.queries import foreground_random, least_confidence, random
+from core.proposals.ranking import choose, reason
+from core.proposals.scan import scan_order
+from core.proposals.slice_scan import scan_slice
 from core.storage.proposals import ScoredSlice
-from core.uncertainty import foreground_random, least_confidence, random
 
 NAMES = ("matrix", "pore", "phase")
 

@@ -1,4 +1,4 @@
-"""Tests of core.hotspots."""
+"""Tests of core.proposals.heatmap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.geometry import Box, tile_boxes
-from core.hotspots import BLOCK, BlockMeans, hottest_boxes, hottest_mean
+from core.proposals.heatmap import BLOCK, BlockMeans, hottest_boxes, hottest_mean
 
 
 def blocks_of(values: NDArray[np.float32], inside: NDArray[np.bool_] | None = None, tile: int = 512) -> BlockMeans:

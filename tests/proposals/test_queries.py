@@ -1,4 +1,4 @@
-"""Tests of core.uncertainty."""
+"""Tests of core.proposals.queries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError, ProjectError
-from core.uncertainty import (
+from core.proposals.queries import (
     QUERIES,
     RANDOM_CELL,
     Query,

@@ -1,21 +1,17 @@
-"""Ask well: look through the volume, find where the model is least sure, and choose slices for a person.
-
-``scan_slice`` reduces a slice to a mask, a confidence and a coarse heat map, in one pass over its tiles; ``choose``
-ranks slices and says why, in a microscopist's words. Both are pure: tiles and numbers in, no file and no network.
-"""
+"""One slice reduced to what proposals need, in one pass over its tiles: mask, confidence, coarse heat map and numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Box
-from core.hotspots import BlockMeans, hottest_boxes, hottest_mean
-from core.storage.proposals import Proposal, ScoredSlice
-from core.uncertainty import Query, name_of
+from core.proposals.heatmap import BlockMeans, hottest_boxes, hottest_mean
+from core.proposals.queries import Query, name_of
+from core.storage.proposals import ScoredSlice
 
 UNSURE_BELOW = 0.75
 """A pixel whose likeliest class is given less than this is called unsure in the reasons."""
@@ -92,7 +88,7 @@ def scan_slice(
     shape
         ``(H, W)`` of the slice in pixels.
     query
-        What makes a pixel hot; see ``core.uncertainty``.
+        What makes a pixel hot; see ``core.proposals.queries``.
     inside
         The working region, bool ``(H, W)``; None is the whole slice. Pixels outside count for nothing.
 
@@ -169,95 +165,3 @@ class _Tally:
         low, high = np.unravel_index(int(either_way.argmax()), either_way.shape)
         pair = (int(low), int(high)) if self.pairs[low, high] >= self.pairs[high, low] else (int(high), int(low))
         return pair, float(either_way.max() / self.pixels.sum())
-
-
-def scan_order(depth: int) -> list[int]:
-    """Slices in an order that covers the volume coarsely first and refines (van der Corput, bits reversed).
-
-    Returns
-    -------
-    list of int
-        Every slice from 0 to ``depth - 1`` once; the first n lie no further apart than about ``2 * depth / n``.
-    """
-    bits = max(depth - 1, 0).bit_length()
-    reversed_bits = (int(f"{i:0{bits}b}"[::-1], 2) if bits else 0 for i in range(1 << bits))
-    return [z for z in reversed_bits if z < depth]
-
-
-def choose(
-    scores: Sequence[ScoredSlice],
-    labelled: Collection[tuple[int, int]],
-    depths: Sequence[int],
-    class_names: Sequence[str],
-    number: int,
-) -> list[Proposal]:
-    """The slices to correct next, highest score first.
-
-    Labelled slices are skipped. Proposed and labelled slices of one volume stay apart in z: by half the spacing they
-    would have if spread evenly, at first; when too few slices are left, by half of that, and so on down to neighbours,
-    so that the number asked for is returned whenever so many slices without a label have a score.
-
-    Parameters
-    ----------
-    scores
-        Scanned slices, in any order; ties go to the lower volume and z.
-    labelled
-        ``(volume, z)`` of every slice that has a label of any kind.
-    depths
-        Slices in each volume.
-    class_names
-        For the reasons, in order of class id.
-    number
-        How many slices to propose at most.
-    """
-    ranked = sorted(scores, key=lambda s: (-s.score, s.volume, s.z))
-    apart = {v: max(2, depth // (2 * (number + _of(v, labelled)))) for v, depth in enumerate(depths)}
-    chosen: dict[tuple[int, int], ScoredSlice] = {}
-    while ranked and len(chosen) < number and apart:
-        for candidate in ranked:
-            place = (candidate.volume, candidate.z)
-            if len(chosen) < number and _is_apart(place, [*labelled, *chosen], apart[candidate.volume]):
-                chosen[place] = candidate
-        if all(gap == 1 for gap in apart.values()):
-            break
-        apart = {v: max(1, gap // 2) for v, gap in apart.items()}
-    best_first = sorted(chosen.values(), key=lambda s: (-s.score, s.volume, s.z))
-    return [Proposal(s.volume, s.z, s.score, reason(s, class_names), s.boxes) for s in best_first]
-
-
-def _of(volume: int, places: Collection[tuple[int, int]]) -> int:
-    return sum(1 for v, _ in places if v == volume)
-
-
-def _is_apart(place: tuple[int, int], others: Collection[tuple[int, int]], gap: int) -> bool:
-    return all(v != place[0] or abs(z - place[1]) >= gap for v, z in others)
-
-
-def reason(scored: ScoredSlice, class_names: Sequence[str]) -> str:
-    """Why a slice is proposed, in plain words that say no more than what was computed."""
-    where = "working region" if scored.in_region else "slice"
-    if scored.query == "random":
-        return "picked at random, whatever the model thinks of it"
-    if scored.query == "foreground-random":
-        seen = _either(class_names[1:])
-        return f"picked at random among places with {seen}" if scored.score else f"picked at random, with no {seen} seen"
-    spots = f", {_LEAST_SURE.get(scored.query, 'asked for')} in {_places(len(scored.boxes))}" if scored.boxes else ""
-    if scored.unsure_classes is None:
-        return f"at least {100 * UNSURE_BELOW:.0f} % sure everywhere in the {where}{spots}"
-    one, other = (class_names[c] for c in scored.unsure_classes)
-    return f"unsure between {one} and {other} over {_percent(scored.unsure_fraction)} of the {where}{spots}"
-
-
-_LEAST_SURE = {"least-confidence": "least sure", "margin": "closest to a tie", "entropy": "most undecided"}
-
-
-def _percent(fraction: float) -> str:
-    return "less than 1 %" if fraction < 0.01 else f"{100 * fraction:.0f} %"
-
-
-def _places(count: int) -> str:
-    return "one place" if count == 1 else f"{count} places"
-
-
-def _either(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,92 @@
+"""Look through the volumes, coarse first, and keep the proposals up to date while looking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from itertools import zip_longest
+
+from core.config import ProposeConfig
+from core.errors import Cancelled
+from core.models.loaded import LoadedModels
+from core.models.memory import freed_memory_kept
+from core.progress import Report
+from core.proposals.queries import query_named
+from core.proposals.ranking import Place, labelled_places, propose
+from core.proposals.slice_scan import scan_slice
+from core.storage.prediction_cache import Predicted
+from core.storage.proposals import ScoredSlice
+from core.storage.store import Store
+
+_REFRESH_SECONDS = 1.0
+
+
+@freed_memory_kept()
+def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[Place], report: Report) -> None:
+    """Score slices with the newest model until all are done or the time is up; proposals are stored as they change.
+
+    Slices scored before (same round, same query) are not looked at again.
+
+    Parameters
+    ----------
+    exclude
+        ``(volume, z)`` never to be looked at or proposed.
+    report
+        Called with the share done and a sentence; True asks to stop.
+
+    Raises
+    ------
+    Cancelled
+        If ``report`` said so.
+    """
+    store = models.store
+    round_, query = store.rounds.last(), query_named(config.query)
+    if round_ is None:
+        return
+    started = told = time.monotonic()
+    done = {(s.volume, s.z) for s in store.proposals.scanned(round_, config.query)} | set(exclude)
+    todo = [place for place in _all_places(store) if place not in done]
+    predictor, fresh = models.predictor(round_), list[ScoredSlice]()
+    for number, (volume, z) in enumerate(todo):
+        if time.monotonic() - started > config.scan_seconds and number > 0:
+            break
+        inside = store.catalog.region_mask(volume)
+        image = models.seen_by(round_, volume)(z)
+        found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
+        store.predictions.save(volume, z, Predicted(found.mask, found.confidence, round_))
+        fresh.append(found.scored(volume, z))
+        if time.monotonic() - told > _REFRESH_SECONDS:
+            told = time.monotonic()
+            _refresh(store, round_, config, fresh, exclude, settled=False)
+            if report((number + 1) / len(todo), f"looking through the volume: {number + 1} of {len(todo)} slices"):
+                raise Cancelled("Scanning was cancelled; the slices looked at so far are kept.")
+    _refresh(store, round_, config, fresh, exclude, settled=True)
+
+
+def scan_order(depth: int) -> list[int]:
+    """Slices in an order that covers the volume coarsely first and refines (van der Corput, bits reversed).
+
+    Returns
+    -------
+    list of int
+        Every slice from 0 to ``depth - 1`` once; the first n lie no further apart than about ``2 * depth / n``.
+    """
+    bits = max(depth - 1, 0).bit_length()
+    reversed_bits = (int(f"{i:0{bits}b}"[::-1], 2) if bits else 0 for i in range(1 << bits))
+    return [z for z in reversed_bits if z < depth]
+
+
+def _all_places(store: Store) -> list[Place]:
+    """Every slice, volumes in turn and coarse first, those with a label last."""
+    orders = [[(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
+    mixed = [place for group in zip_longest(*orders) for place in group if place is not None]
+    labelled = labelled_places(store)
+    return sorted(mixed, key=lambda place: place in labelled)
+
+
+def _refresh(
+    store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[Place], *, settled: bool
+) -> None:
+    store.proposals.add_scanned(round_, config.query, fresh)
+    fresh.clear()
+    propose(store, round_, config, exclude, settled=settled)
