@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.evaluate import ClassScore
+from core.evaluation.agreement import ClassScore
 
 _CSS = """
 <style>

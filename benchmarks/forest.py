@@ -25,8 +25,8 @@ from sections import Setting, run
 
 from core.annotator import Effort
 from core.config import UNLABELLED, AnnotatorConfig, TrainConfig
+from core.evaluation.metrics import confusion, dice, mean_dice
 from core.geometry import Box
-from core.metrics import confusion, dice, mean_dice
 from core.models.features import SliceFeatures, threads
 from core.models.forest import MOST, Forest, Sample, take_sample
 from core.models.normalisation import measure

@@ -80,7 +80,7 @@ def measure(cell: Cell, folder: Path, python: str, begun: Path | None = None) ->
 def scored(masks: np.ndarray, truth: np.ndarray, volume: Volume, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Dice of every class over all slices that were not painted, and over those of them on which nothing was chosen either;
     megapixels predicted per second."""
-    from core.metrics import confusion, dice
+    from core.evaluation.metrics import confusion, dice
 
     rest = [z for z in range(len(truth)) if z not in volume.painted]
     counts = {z: confusion(masks[z], truth[z], len(volume.classes)) for z in rest}

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from core.augment import augment
 from core.config import Architecture, TrainConfig
 from core.dataset import Patches, drawn_side
-from core.metrics import confusion, dice
+from core.evaluation.metrics import confusion, dice
 from core.models import normalisation
 from core.models.device import autocast
 from core.models.networks import arguments, build

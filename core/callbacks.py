@@ -20,9 +20,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from core.atomic import sync
 from core.config import StopRule, TrainConfig
 from core.errors import storage_errors
+from core.evaluation.validation import Scores
 from core.models.device import is_out_of_memory
 from core.progress import Progress
-from core.scores import Scores
 from core.segmenter import FINEST
 
 VALIDATION_SHARE = 0.1

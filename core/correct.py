@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from core.caution import caution
 from core.config import UNLABELLED
 from core.errors import CheckpointError, LabelError, NetworkError
+from core.evaluation.regression import caution
 from core.models.loaded import LoadedModels
 from core.steps import Step, steps_of
 from core.storage.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
@@ -27,7 +27,7 @@ class News:
     """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id.
 
     ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.models.loaded.LoadedModels.can_show`.
-    ``caution`` is what speaks against the newest round, None where nothing does; see :func:`core.caution.caution`.
+    ``caution`` is what speaks against the newest round, None where nothing does; see :func:`core.evaluation.regression.caution`.
     """
 
     round: int | None

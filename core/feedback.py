@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.callbacks import VALIDATION_SHARE, Clock, Validation
+from core.evaluation.validation import Scores
 from core.geometry import Box
 from core.models import normalisation
 from core.models.predictor import Predictor
-from core.scores import Scores
 from core.storage.checkpoints import Card
 from core.storage.snapshots import Frame, cut, keep, moment_facts, step_folder
 

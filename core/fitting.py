@@ -19,6 +19,7 @@ from core import callbacks
 from core.config import StopRule, TrainConfig
 from core.dataset import Patches, drawn_side
 from core.errors import Cancelled, TrainingError
+from core.evaluation.validation import Scores, score
 from core.feedback import Feedback, Model, Watched
 from core.logs import Scalars
 from core.models import normalisation
@@ -28,7 +29,6 @@ from core.models.networks.own import name_of
 from core.models.predictor import Predictor, ready
 from core.progress import FitResult, Progress
 from core.ranks import Follow, Lead, Place, Ranked, Ranks, join
-from core.scores import Scores, score
 from core.segmenter import OPTIMISER, Segmenter
 from core.storage.checkpoints import Card, library_versions, now, save
 from core.storage.labelled_slice import LabelledSlice

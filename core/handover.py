@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED
 from core.errors import TrainingError
-from core.metrics import confusion, dice
+from core.evaluation.metrics import confusion, dice
 from core.models.features import SliceFeatures
 from core.models.forest import Forest, Sample
 from core.storage.database import to_json

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from core.callbacks import Validation
-from core.scores import Scores
+from core.evaluation.validation import Scores
 from core.segmenter import FINEST
 
 EVERY = 10

@@ -67,7 +67,7 @@ class FitResult:
     seconds
         Seconds of training used, those before a resume included.
     validation_loss, validation_dice, validation_pixels, validation_counts
-        Of the checkpoint on all validation pixels, see :class:`core.scores.Scores`; None where not measured.
+        Of the checkpoint on all validation pixels, see :class:`core.evaluation.validation.Scores`; None where not measured.
     steps
         Training steps, those before a resume included.
     resumed

@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import correct, exchange, quality, segment, suggest
-from core.caution import caution
+from core import correct, exchange, segment, suggest
 from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
 from core.config import UNLABELLED as UNLABELLED
 from core.correct import News
 from core.errors import NetworkError, ProjectError, storage_errors
+from core.evaluation import against_truth, held_back
+from core.evaluation.against_truth import Evaluation
+from core.evaluation.held_back import ValidationSummary
+from core.evaluation.regression import caution
 from core.frames import choose_frame, choose_slice
 from core.geometry import Box, Polygon
 from core.handover import Handover
@@ -35,7 +38,6 @@ from core.preview import Preview, Previews
 from core.progress import Report
 from core.proposals.ranking import first_proposals, in_turn, open_proposals, propose
 from core.proposals.scan import scan
-from core.quality import Evaluation, ValidationSummary
 from core.restore import find, restore
 from core.retrain import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
 from core.segment import PredictReport
@@ -206,7 +208,7 @@ class Project:
 
     def validation_summary(self) -> ValidationSummary:
         """What is held back for validation, now."""
-        return quality.validation_summary(self.store)
+        return held_back.validation_summary(self.store)
 
     def import_labels(
         self, path: Path, *, slices: Sequence[int] | None = None, role: str = "train", volume: int = 0
@@ -420,7 +422,7 @@ class Project:
             stand alone, and one, another for each slice, where they are averaged with others; 1 if trained without flips.
         across
             Slices on each side whose probabilities are averaged with each slice's own, 0 for none; if None, as many as painted
-            pixels allow; see :func:`core.across.best`.
+            pixels allow; see :func:`core.evaluation.z_average_search.best`.
         """
         return segment.predict(
             self._loaded,
@@ -665,7 +667,7 @@ class Project:
         views, across
             How it would segment; as for :meth:`predict`.
         """
-        return quality.evaluate_against(
+        return against_truth.evaluate_against(
             self._loaded,
             truth,
             round_=round_,
@@ -738,7 +740,7 @@ class Project:
     def start_evaluate(self, truth: Path, volume: int = 0, *, tolerance: float | None = TOLERANCE) -> Job:
         """Score the newest round against a truth into the results, in a process of its own; see :meth:`evaluate`."""
         round_ = self.store.rounds.chosen(None)
-        quality.check_truth(self.store, truth, volume)
+        against_truth.check_truth(self.store, truth, volume)
         arguments = {"truth": str(truth.expanduser().resolve()), "volume": volume, "round": round_, "tolerance": tolerance}
         return self._start_job("evaluate", arguments)
 

@@ -25,7 +25,7 @@ from core.train import partial_of
 
 def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
     """Enter a moment as the newest round; see :meth:`core.project.Project.restore`."""
-    from core.scores import score
+    from core.evaluation.validation import score
 
     store = models.store
     source = find(store, round_, seconds)

@@ -39,8 +39,8 @@ from core.train import STATE, partial_of
 if TYPE_CHECKING:
     from torch import nn
 
+    from core.evaluation.validation import Scores
     from core.ranks import Place
-    from core.scores import Scores
     from core.train import FitResult, Progress
 
 _POINTS_OF_A_CURVE = 400
@@ -208,7 +208,7 @@ def train_round(
     network: nn.Module | None = None,
 ) -> RoundReport:
     """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
-    from core.scores import Scores
+    from core.evaluation.validation import Scores
 
     store = models.store
     if store.rounds.following() != plan.round:
@@ -382,7 +382,7 @@ def score_rounds(
     known
         Scores on these pixels that were measured already, by round.
     """
-    from core.scores import score
+    from core.evaluation.validation import score
 
     store = models.store
     key = _pixels_key(store, revisions)

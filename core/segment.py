@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.across import Across, across_slices
 from core.errors import Cancelled, ProjectError
+from core.evaluation.z_average_search import Across, across_slices
 from core.measure import Amount, Counter
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept, peak_memory_mb

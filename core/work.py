@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.caution import caution
 from core.config import ProposeConfig
 from core.errors import Cancelled, JobError
+from core.evaluation.against_truth import evaluate_against, write_scores
+from core.evaluation.regression import caution
 from core.models.loaded import LoadedModels
 from core.proposals.scan import scan
-from core.quality import evaluate_against, write_scores
 from core.restore import restore
 from core.retrain import Plan, train_round
 from core.segment import export_confidence, predict

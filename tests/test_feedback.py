@@ -13,11 +13,11 @@ import torch
 from core.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.config import TrainConfig
 from core.errors import Cancelled
+from core.evaluation.validation import Scores
 from core.feedback import MOMENTS, Feedback, Watched, affordable, due
 from core.geometry import Box
 from core.models.predictor import Predictor
 from core.progress import Progress
-from core.scores import Scores
 from core.storage.checkpoints import load, load_card
 from core.storage.snapshots import Frame, Moment, MomentStore, picture
 from core.train import FitResult, fit

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.config import UNLABELLED
-from core.metrics import confusion, dice
+from core.evaluation.metrics import confusion, dice
 from core.models.features import SliceFeatures
 from core.models.forest import Forest, take_sample
 from core.project import Project

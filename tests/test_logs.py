@@ -7,8 +7,8 @@ from pathlib import Path
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from core.callbacks import Clock, Validation
+from core.evaluation.validation import Scores
 from core.logs import Scalars
-from core.scores import Scores
 from core.train import Progress
 from tests.test_train import NAMES, stopped, trained
 

@@ -10,8 +10,8 @@ import tifffile
 
 from core.config import UNLABELLED
 from core.errors import ProjectError
+from core.evaluation.metrics import confusion, dice
 from core.geometry import Box
-from core.metrics import confusion, dice
 from core.project import Project
 from core.sources import Sources
 from core.storage.drafts import Patch

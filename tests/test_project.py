@@ -10,8 +10,6 @@ import pytest
 import tifffile
 from torch import nn
 
-from core import across as z_average_search
-from core.across import Across
 from core.config import ProposeConfig, TrainConfig
 from core.errors import (
     Cancelled,
@@ -23,6 +21,8 @@ from core.errors import (
     TrainingError,
     UnderpaintError,
 )
+from core.evaluation import z_average_search as z_average_search
+from core.evaluation.z_average_search import Across
 from core.geometry import Box
 from core.project import Project, list_projects, workspace_folder
 from core.storage.drafts import Patch

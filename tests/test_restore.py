@@ -12,10 +12,10 @@ import torch
 
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, CheckpointError, JobError, ProjectError
+from core.evaluation.validation import score
 from core.models.predictor import Predictor
 from core.project import Project
 from core.restore import nearest
-from core.scores import score
 from core.storage.checkpoints import load, load_card
 from core.storage.labels import Role
 from core.storage.rounds import Origin

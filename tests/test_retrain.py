@@ -13,11 +13,11 @@ import pytest
 
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, TrainingError
+from core.evaluation.validation import Scores
 from core.fitting import Fitting
 from core.progress import Progress
 from core.project import Project
 from core.retrain import Plan, _by_voxels, _Reporter, make_plan, score_rounds
-from core.scores import Scores
 from core.storage.checkpoints import CARD, WEIGHTS, load_card
 from core.storage.jobs import Handle
 from core.storage.labels import Role

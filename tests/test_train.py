@@ -21,9 +21,9 @@ from torch import nn
 from core.callbacks import SMOOTHED_OVER, Clock, StopRules, Validation
 from core.config import StopRule, TrainConfig
 from core.errors import CheckpointError, TrainingError, UnderpaintError
+from core.evaluation.validation import Scores
 from core.fitting import Fitting
 from core.models.predictor import Predictor
-from core.scores import Scores
 from core.segmenter import FINEST
 from core.storage.checkpoints import CARD, load_card
 from core.threads import Threads

@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 import app
-from core.across import Across
 from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.errors import StorageError, UnderpaintError
+from core.evaluation.z_average_search import Across
 from core.project import Project
 from core.storage.drafts import Patch
 from core.storage.proposals import Proposal

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from core.config import InitialWeights, TrainConfig
 from core.errors import TrainingError
+from core.evaluation.metrics import confusion, dice
 from core.fitting import Fitting
-from core.metrics import confusion, dice
 from core.models.device import choose_device
 from core.models.networks import arguments, build
 from core.models.predictor import Predictor

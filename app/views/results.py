@@ -13,9 +13,9 @@ from app import charts, session
 from app.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.quality import confusion_table, from_facts, scores_table
 from app.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
-from core.across import Across
 from core.config import TOLERANCE
-from core.evaluate import class_scores
+from core.evaluation.agreement import class_scores
+from core.evaluation.z_average_search import Across
 from core.geometry import Polygon
 from core.project import Project, Result
 from core.storage.rounds import RoundRow

@@ -11,8 +11,8 @@ from rich.table import Table
 from core.cli.projects import number
 
 if TYPE_CHECKING:
-    from core.evaluate import ClassScore
-    from core.quality import Evaluation
+    from core.evaluation.against_truth import Evaluation
+    from core.evaluation.agreement import ClassScore
 
 
 def evaluation_text(found: Evaluation) -> RenderableType:

@@ -10,8 +10,8 @@ import pytest
 
 from core.config import UNLABELLED
 from core.errors import TrainingError
+from core.evaluation.metrics import confusion, dice
 from core.geometry import Box
-from core.metrics import confusion, dice
 from core.models.features import TILE, SliceFeatures
 from core.models.forest import MOST, Forest, take_sample
 from core.volumes.phantom import PhantomConfig, make_phantom

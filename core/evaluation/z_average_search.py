@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED, PredictConfig
 from core.errors import Cancelled
+from core.evaluation.metrics import confusion, dice, mean_dice
 from core.geometry import Box
-from core.metrics import confusion, dice, mean_dice
 from core.models import normalisation
 from core.models.loaded import LoadedModels
 from core.progress import Report
@@ -264,7 +264,7 @@ class _Place:
 
 def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> list[_Place]:
     """Some boxes of labelled pixels, drawn from all of them, always the same; none at the ends, which are not averaged."""
-    from core.scores import SCORED_TILE, labelled_boxes
+    from core.evaluation.validation import SCORED_TILE, labelled_boxes
 
     inner = {z: label for z, label in labels.items() if 0 < z < depth - 1}
     found = [(z, box) for z, label in inner.items() for box in labelled_boxes(label, min(tile, SCORED_TILE))]

@@ -1,4 +1,4 @@
-"""Tests of core.metrics."""
+"""Tests of core.evaluation.metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_jaccard_index, multiclass_precision, multiclass_recall
 
-from core.metrics import confusion, dice, iou, mean_dice, precision, recall
+from core.evaluation.metrics import confusion, dice, iou, mean_dice, precision, recall
 
 
 def raster(*rows: str) -> NDArray[np.uint8]:

@@ -11,10 +11,10 @@ import pytest
 
 from app.quality import confusion_html, from_facts
 from core.atomic import replace_whole
-from core.boundaries import BoundaryScore
 from core.config import TrainConfig
 from core.errors import VolumeError
-from core.evaluate import class_scores
+from core.evaluation.agreement import class_scores
+from core.evaluation.boundary_metrics import BoundaryScore
 from core.project import Project
 from tests.conftest import Files
 

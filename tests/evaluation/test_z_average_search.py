@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.across import TRIED, Across, best
 from core.config import UNLABELLED
+from core.evaluation.z_average_search import TRIED, Across, best
 from core.models import normalisation
 from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card

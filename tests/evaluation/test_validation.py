@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.evaluation.validation import cross_entropy, labelled_boxes, score
 from core.geometry import Box
-from core.scores import cross_entropy, labelled_boxes, score
 from tests.slices import Drawn
 from tests.thresholding import noise, threshold
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.boundaries import Boundaries, BoundaryScore
 from core.config import UNLABELLED
 from core.errors import LabelError
-from core.metrics import confusion, dice, iou, mean_dice, precision, recall
+from core.evaluation.boundary_metrics import Boundaries, BoundaryScore
+from core.evaluation.metrics import confusion, dice, iou, mean_dice, precision, recall
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class ClassScore:
     Attributes
     ----------
     dice, iou, precision, recall
-        0 to 1, see :mod:`core.metrics`.
+        0 to 1, see :mod:`core.evaluation.metrics`.
     truth_pixels, predicted_pixels
         Scored pixels that are of the class, and that are predicted to be.
     boundary_f, hd95_px
         0 to 1, and pixels, infinite where the class is missed on too many slices; see
-        :class:`core.boundaries.BoundaryScore`.
+        :class:`core.evaluation.boundary_metrics.BoundaryScore`.
     hd95_nm
         The same in nanometres, where pixels are square and their size is known.
     """

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from core.boundaries import Boundaries, BoundaryScore, boundary
-from tests.test_metrics import raster
+from core.evaluation.boundary_metrics import Boundaries, BoundaryScore, boundary
+from tests.evaluation.test_metrics import raster
 
 
 def scored(*pairs: tuple[NDArray[np.uint8], NDArray[np.uint8]], classes: int = 2, tolerance: float = 1.0) -> list[BoundaryScore]:

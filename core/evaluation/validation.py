@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED
+from core.evaluation.metrics import confusion, dice
 from core.geometry import Box, bounds, tile_boxes
-from core.metrics import confusion, dice
 from core.models import normalisation
 from core.models.memory import freed_memory_kept
 from core.models.predictor import Predictor

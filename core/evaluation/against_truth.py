@@ -1,4 +1,4 @@
-"""What is known of how good a project's model is: the labels held back, and scores against a truth."""
+"""Score a round of a project against a truth that a label file holds."""
 
 from __future__ import annotations
 
@@ -8,28 +8,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from core.across import Across, across_slices
 from core.atomic import replace_whole
 from core.config import PredictConfig
 from core.errors import LabelError, storage_errors
-from core.evaluate import ClassScore, class_scores, evaluate
+from core.evaluation.agreement import ClassScore, class_scores, evaluate
+from core.evaluation.z_average_search import Across, across_slices
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept
 from core.progress import Report
 from core.storage.store import Store
 from core.volumes.label_files import LabelFile
-
-
-@dataclass(frozen=True)
-class ValidationSummary:
-    """What is held back for validation: pixels, slices, pixels per class name, and all of it in one sentence."""
-
-    pixels: int
-    slices: int
-    class_pixels: dict[str, int]
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -70,24 +58,6 @@ class Evaluation:
     def pixels(self) -> int:
         """Pixels scored."""
         return sum(sum(row) for row in self.confusion)
-
-
-def validation_summary(store: Store) -> ValidationSummary:
-    """What is held back for validation, now."""
-    classes = store.catalog.classes
-    held = [store.held_back(head) for head in store.labels.heads() if head.validation_pixels]
-    counts = np.sum(held, axis=0)[: len(classes)] if held else [0] * len(classes)
-    slices, pixels = len(held), int(np.sum(counts))
-    by_name = {c.name: int(n) for c, n in zip(classes, counts, strict=True)}
-    if not pixels:
-        sentence = (
-            "Nothing is held back for validation yet: save a slice or a large box as right that no model proposed, and part of "
-            "it will be."
-        )
-    else:
-        places = "1 slice" if slices == 1 else f"{slices} slices"
-        sentence = f"{pixels:,} labelled pixels on {places} are held back for validation and never trained on."
-    return ValidationSummary(pixels, slices, by_name, sentence)
 
 
 def check_truth(store: Store, truth: Path, volume: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.caution import caution
+from core.evaluation.regression import caution
 from core.storage.rounds import Standing
 
 

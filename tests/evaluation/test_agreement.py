@@ -1,4 +1,4 @@
-"""Tests of core.evaluate."""
+"""Tests of core.evaluation.agreement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import LabelError
-from core.evaluate import Agreement, evaluate
+from core.evaluation.agreement import Agreement, evaluate
 
 # three slices of 2 x 4; the image's grey value is what the threshold model predicts from
 IMAGES = np.array(

@@ -1,0 +1,37 @@
+"""What is held back for validation, in numbers and in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.storage.store import Store
+
+
+@dataclass(frozen=True)
+class ValidationSummary:
+    """What is held back for validation: pixels, slices, pixels per class name, and all of it in one sentence."""
+
+    pixels: int
+    slices: int
+    class_pixels: dict[str, int]
+    sentence: str
+
+
+def validation_summary(store: Store) -> ValidationSummary:
+    """What is held back for validation, now."""
+    classes = store.catalog.classes
+    held = [store.held_back(head) for head in store.labels.heads() if head.validation_pixels]
+    counts = np.sum(held, axis=0)[: len(classes)] if held else [0] * len(classes)
+    slices, pixels = len(held), int(np.sum(counts))
+    by_name = {c.name: int(n) for c, n in zip(classes, counts, strict=True)}
+    if not pixels:
+        sentence = (
+            "Nothing is held back for validation yet: save a slice or a large box as right that no model proposed, and part of "
+            "it will be."
+        )
+    else:
+        places = "1 slice" if slices == 1 else f"{slices} slices"
+        sentence = f"{pixels:,} labelled pixels on {places} are held back for validation and never trained on."
+    return ValidationSummary(pixels, slices, by_name, sentence)
