@@ -21,10 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import correct, exchange, segment, suggest
 from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, AugmentConfig, PredictConfig, ProposeConfig, TrainConfig
 from core.config import UNLABELLED as UNLABELLED
-from core.correct import News
+from core.editing import label_import, session, suggest
+from core.editing.preview import Preview, Previews
+from core.editing.preview_choice import Handover
+from core.editing.session import News
+from core.editing.suggest import Suggestion
+from core.editing.undo_steps import Step
 from core.errors import NetworkError, ProjectError, storage_errors
 from core.evaluation import against_truth, held_back
 from core.evaluation.against_truth import Evaluation
@@ -32,16 +36,14 @@ from core.evaluation.held_back import ValidationSummary
 from core.evaluation.regression import caution
 from core.frames import choose_frame, choose_slice
 from core.geometry import Box, Polygon
-from core.handover import Handover
 from core.models.loaded import LoadedModels
-from core.preview import Preview, Previews
 from core.progress import Report
 from core.proposals.ranking import first_proposals, in_turn, open_proposals, propose
 from core.proposals.scan import scan
 from core.restore import find, restore
+from core.results import segment
+from core.results.segment import PredictReport
 from core.retrain import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
-from core.segment import PredictReport
-from core.steps import Step
 from core.storage.catalog import VolumeRow, check_classes
 from core.storage.database import LabelClass, Records
 from core.storage.drafts import Editing, Patch
@@ -55,7 +57,6 @@ from core.storage.snapshots import Frame, Moment
 from core.storage.store import RECORDS_FILE, Store, data_folder
 from core.storage.workspace import check_name, check_new_name, list_projects
 from core.storage.workspace import workspace_folder as workspace_folder
-from core.suggest import Suggestion
 from core.volumes import Volume
 from core.work import run_job
 
@@ -214,11 +215,11 @@ class Project:
         self, path: Path, *, slices: Sequence[int] | None = None, role: str = "train", volume: int = 0
     ) -> list[int]:
         """Import a label file, one page per slice of the volume or per slice listed; returns the slices labelled."""
-        return exchange.import_labels(self.store, path, slices=slices, role=role, volume=volume)
+        return label_import.import_labels(self.store, path, slices=slices, role=role, volume=volume)
 
     def export_labels(self, path: Path, *, volume: int = 0, overwrite: bool = False) -> None:
         """Write the labels as a stack of uint8 class ids, 255 where nobody has labelled; ``.tif`` or ``.zarr``."""
-        exchange.export_labels(self.store, path, volume=volume, overwrite=overwrite)
+        label_import.export_labels(self.store, path, volume=volume, overwrite=overwrite)
 
     # ---- the editor
 
@@ -230,7 +231,7 @@ class Project:
         round_
             Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
         """
-        return correct.editing(self._loaded, volume, z, round_)
+        return session.editing(self._loaded, volume, z, round_)
 
     def claimed(self, volume: int, z: int) -> NDArray[np.bool_]:
         """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
@@ -238,15 +239,15 @@ class Project:
 
     def news(self, volume: int, z: int) -> News:
         """What a window must know to see that it is out of date; reads no raster."""
-        return correct.news(self._loaded, volume, z)
+        return session.news(self._loaded, volume, z)
 
     def apply(self, volume: int, z: int, patch: Patch) -> int:
         """Store one action of the editor durably; returns the sequence number acknowledged."""
-        return correct.apply(self._loaded, volume, z, patch)
+        return session.apply(self._loaded, volume, z, patch)
 
     def steps(self, volume: int, z: int, *, sequence: int) -> list[Step]:
         """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
-        return correct.steps(self.store, volume, z, sequence)
+        return session.steps(self.store, volume, z, sequence)
 
     def drafts(self) -> set[tuple[int, int]]:
         """``(volume, z)`` of every slice with unclaimed strokes."""
@@ -280,7 +281,7 @@ class Project:
         sequence
             The last action that the person has seen, if it matters.
         """
-        return correct.submit(
+        return session.submit(
             self._loaded,
             volume,
             z,
@@ -296,7 +297,7 @@ class Project:
 
         ``sequence`` is the last action that the person has seen; returns the number of this one.
         """
-        return correct.rebase(self._loaded, volume, z, round_, sequence)
+        return session.rebase(self._loaded, volume, z, round_, sequence)
 
     def active_seconds(self) -> float:
         """Seconds of work behind all saved labels."""
@@ -323,7 +324,7 @@ class Project:
         role: Role = Role.TRAIN,
     ) -> Revision:
         """Save a mask, uint8 ``(H, W)``, without the editor; 255 claims nothing. For scripts and simulations."""
-        return correct.submit_mask(self.store, volume, z, mask, claim, work=work, role=role)
+        return session.submit_mask(self.store, volume, z, mask, claim, work=work, role=role)
 
     def suggest_from(self, volume: int, z: int, neighbour: int) -> Suggestion:
         """A mask for a slice: that of another one as the editor shows it, its draft or stored label over prediction."""
@@ -338,7 +339,7 @@ class Project:
 
         Returns the label before, which counts again; None where the slice is unlabelled now.
         """
-        return correct.undo(self._loaded, volume, z, revision)
+        return session.undo(self._loaded, volume, z, revision)
 
     def look(self, volume: int, z: int, looked: bool = True) -> None:
         """Mark a slice as looked at, which is never a label."""

@@ -14,8 +14,8 @@ from core.evaluation.regression import caution
 from core.models.loaded import LoadedModels
 from core.proposals.scan import scan
 from core.restore import restore
+from core.results.segment import export_confidence, predict
 from core.retrain import Plan, train_round
-from core.segment import export_confidence, predict
 from core.storage.jobs import Handle
 
 Arguments = dict[str, Any]

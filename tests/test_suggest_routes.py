@@ -11,10 +11,10 @@ from starlette.testclient import TestClient
 
 from app.api import suggest
 from app.pictures import ByteCache
+from core.editing.superpixels import superpixels
 from core.project import Project
 from core.storage.drafts import Patch
 from core.storage.labels import Claim
-from core.superpixels import superpixels
 from core.volumes.display import display_window
 from tests.toy import SLICE, unframed, values
 

@@ -15,8 +15,8 @@ from app.once import Answer, Once
 from app.pictures import framed
 from app.presence import Presence
 from app.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
+from core.editing.undo_steps import packed
 from core.project import Patch, Project
-from core.steps import packed
 from core.storage.rle import slice_numbers
 
 _answers = Once()

@@ -12,11 +12,11 @@ from app.api.view import raw
 from app.guard import Refusal
 from app.pictures import ByteCache, framed
 from app.wire import number
+from core.editing.superpixels import TILE
+from core.editing.superpixels import superpixels as cut
 from core.geometry import Box
 from core.project import UNLABELLED
 from core.storage.rle import slice_runs
-from core.superpixels import TILE
-from core.superpixels import superpixels as cut
 from core.volumes.display import display_window
 
 _tiles = ByteCache(32 * 1024 * 1024)

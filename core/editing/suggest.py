@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED
-from core.correct import editing
+from core.editing.interpolate import interpolate
+from core.editing.session import editing
 from core.errors import LabelError
-from core.interpolate import interpolate
 from core.models.loaded import LoadedModels
 from core.storage.store import Store
 
@@ -40,7 +40,7 @@ def from_neighbour(models: LoadedModels, volume: int, z: int, neighbour: int) ->
 
 
 def between_labelled(store: Store, volume: int, z: int) -> Suggestion:
-    """A mask between the nearest painted slices below and above, see :func:`core.interpolate.interpolate`.
+    """A mask between the nearest painted slices below and above, see :func:`core.editing.interpolate.interpolate`.
 
     Raises
     ------

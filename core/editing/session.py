@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED
+from core.editing.undo_steps import Step, steps_of
 from core.errors import CheckpointError, LabelError, NetworkError
 from core.evaluation.regression import caution
 from core.models.loaded import LoadedModels
-from core.steps import Step, steps_of
 from core.storage.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.storage.labels import Claim, Revision, Role, Work
 from core.storage.store import Store

@@ -9,11 +9,11 @@ import pytest
 import tifffile
 
 from core.config import UNLABELLED
+from core.editing.preview_samples import Sources
 from core.errors import ProjectError
 from core.evaluation.metrics import confusion, dice
 from core.geometry import Box
 from core.project import Project
-from core.sources import Sources
 from core.storage.drafts import Patch
 from core.storage.labels import Claim, Role
 from core.storage.rle import stroke_runs

@@ -1,11 +1,11 @@
-"""Tests of core.measure."""
+"""Tests of core.results.amounts."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from core.measure import Amount, Counter
+from core.results.amounts import Amount, Counter
 
 MASK = np.array([[0, 0, 1], [0, 2, 255]], dtype=np.uint8)
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from core.errors import Cancelled, ProjectError
 from core.evaluation.z_average_search import Across, across_slices
-from core.measure import Amount, Counter
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept, peak_memory_mb
 from core.progress import Report
+from core.results.amounts import Amount, Counter
 from core.volumes.writers import open_stack
 
 

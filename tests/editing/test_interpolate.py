@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
-from core import interpolate as module
-from core.interpolate import REACH, interpolate
+from core.editing import interpolate as module
+from core.editing.interpolate import REACH, interpolate
 
 
 def drawn(*rows):

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import handover
+from core.editing import preview_choice
+from core.editing.preview_choice import SLICES_AT_MOST, Handover
+from core.editing.preview_samples import Ground, Sources
 from core.errors import ProjectError, UnderpaintError
 from core.geometry import Box
-from core.handover import SLICES_AT_MOST, Handover
 from core.models.forest import Forest
-from core.sources import Ground, Sources
 from core.storage.store import Store
 
 _FORESTS_KEPT = 2
@@ -85,7 +85,7 @@ class Previews:
         started = time.perf_counter()
         shape = self._store.slice_shape(volume, z)
         box = _checked(box, shape)
-        decision = handover.remembered(self._store)
+        decision = preview_choice.remembered(self._store)
         if decision is None:
             self._decide_soon()
         elif decision.to_network and not anyway:
@@ -100,7 +100,7 @@ class Previews:
 
     def prepare(self, volume: int, z: int, box: Box | None = None) -> None:
         """See :meth:`core.project.Project.prepare_preview`."""
-        box, decision = _checked(box, self._store.slice_shape(volume, z)), handover.remembered(self._store)
+        box, decision = _checked(box, self._store.slice_shape(volume, z)), preview_choice.remembered(self._store)
         if decision is not None and decision.to_network:
             return
         import sklearn.ensemble  # noqa: F401 (takes a second, which the first stroke need not wait for)
@@ -115,7 +115,7 @@ class Previews:
     def handover(self) -> Handover:
         """See :meth:`core.project.Project.handover`."""
         with self._deciding:
-            return handover.decide(self._store, self._sources.sample, self._sources.passed)
+            return preview_choice.decide(self._store, self._sources.sample, self._sources.passed)
 
     def _answer(
         self,

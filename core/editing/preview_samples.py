@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED
-from core.handover import SLICES_AT_MOST
+from core.editing.preview_choice import SLICES_AT_MOST
 from core.models.features import SliceFeatures
 from core.models.forest import Sample, take_sample
 from core.storage.labels import Revision, Role

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.steps import packed, steps_of
+from core.editing.undo_steps import packed, steps_of
 from core.storage.rle import apply_runs, inverse_runs
 
 BASE = np.array([[0, 0, 1, 1], [2, 2, 0, 0]], np.uint8)

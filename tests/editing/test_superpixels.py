@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label
 
-from core.superpixels import SIZE, superpixels
+from core.editing.superpixels import SIZE, superpixels
 from core.volumes.display import display_window
 from core.volumes.phantom import PhantomConfig, make_phantom
 
