@@ -61,7 +61,7 @@ def main() -> None:
     facts = {"steps": card.training["steps"], "precision": card.training["precision"]}
     facts |= {"views": done["views"], "across": done["across"]}
     per_slice = done["seconds"] / done["slices"]  # reading and writing included
-    answer(trained["seconds"], per_slice * len(given.predicted), ("underpaint", "torch", "lightning"), **facts)
+    answer(trained["seconds"], per_slice * len(given.predicted), ("underpaint", "torch", "pytorch-lightning"), **facts)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-LIBRARIES = ("underpaint", "torch", "lightning", "numpy", "scipy", "scikit-learn", "tifffile", "zarr", "streamlit")
+LIBRARIES = ("underpaint", "torch", "pytorch-lightning", "numpy", "scipy", "scikit-learn", "tifffile", "zarr", "streamlit")
 
 
 @dataclass(frozen=True)

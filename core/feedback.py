@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
+from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from core.callbacks import VALIDATION_SHARE, Clock, Validation

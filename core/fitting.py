@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch import Callback, Trainer, seed_everything
+from pytorch_lightning import Callback, Trainer, seed_everything
 from torch.utils.data import DataLoader
 
 from core import callbacks

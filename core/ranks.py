@@ -24,9 +24,9 @@ from typing import IO, Any
 
 import torch
 import torch.distributed as dist
-from lightning.fabric.plugins.environments import LightningEnvironment
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.strategies import DDPStrategy
+from lightning_fabric.plugins.environments import LightningEnvironment
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.strategies import DDPStrategy
 
 from core.errors import TrainingError
 from core.processes import engine_environment, start_tied

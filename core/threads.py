@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 
 STEPS = 4
 """Steps in a trial of one number of threads; the first is not counted, since kernels are prepared in it."""

@@ -192,12 +192,12 @@ def _interrupted(path: Path) -> dict[str, Any] | None:
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Keep Lightning's notes on devices, workers and loggers off the screen."""
-    import lightning.pytorch  # sets its own log levels, so it must come first
+    import pytorch_lightning  # sets its own log levels, so it must come first
 
-    loggers = [logging.getLogger(name) for name in ("lightning", lightning.pytorch.__name__, "lightning.fabric")]
+    loggers = [logging.getLogger(name) for name in (pytorch_lightning.__name__, "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\.")
         warnings.filterwarnings("ignore", module=r"torch\.(utils|optim|autograd)\..*")
         for logger in loggers:
             logger.setLevel(logging.ERROR)

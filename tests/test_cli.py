@@ -62,7 +62,7 @@ def test_every_command_has_help_and_takes_a_workspace(command: tuple[str, ...]) 
 
 def test_help_is_quick() -> None:
     """--help does not wait for PyTorch: less than a second in a process of its own, import time included."""
-    code = "import sys, core.cli; print('torch' in sys.modules or 'lightning' in sys.modules)"
+    code = "import sys, core.cli; print('torch' in sys.modules or 'pytorch_lightning' in sys.modules)"
     import subprocess
     import sys
 

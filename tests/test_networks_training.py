@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from pytorch_lightning import Trainer
 from torch import nn
 
 from core import callbacks

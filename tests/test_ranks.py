@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import seed_everything
+from pytorch_lightning import seed_everything
 
 from core import ranks
 from core.config import StopRule, TrainConfig

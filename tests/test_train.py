@@ -89,7 +89,7 @@ def test_the_folder_holds_weights_and_a_full_card(tmp_path: Path) -> None:
     assert card.training["steps"] == result.steps > 0
     assert card.training["labelled_pixels"]["grey"] == int((discs(0).mask == 0).sum())
     assert {"device", "precision", "seconds"} <= card.training.keys()
-    assert {"torch", "lightning", "python"} <= card.versions.keys()
+    assert {"torch", "pytorch-lightning", "python"} <= card.versions.keys()
     assert card.extra == {"project": "toy"}
 
 
@@ -500,5 +500,18 @@ def test_the_card_is_valid_json_even_without_scores(tmp_path: Path) -> None:
 
 def test_importing_the_trainer_does_not_import_lightning() -> None:
     """The command line's help does not wait for Lightning."""
-    code = "import sys, core.train; sys.exit('lightning' in sys.modules or 'torch' in sys.modules)"
+    code = "import sys, core.train; sys.exit('pytorch_lightning' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1]).returncode == 0
+
+
+def test_pytorch_lightning_alone_is_enough(tmp_path: Path) -> None:
+    """A training runs where the package `lightning`, which holds the same code, cannot be imported."""
+    code = (
+        "import sys; from pathlib import Path; from importlib.util import find_spec\n"
+        "sys.modules['lightning'] = None  # as if it were not installed\n"
+        "assert find_spec('lightning') is None\n"
+        f"from tests.test_train import trained; trained(Path({str(tmp_path / 'r')!r}), seconds=600.0, epochs=1)\n"
+        "assert 'pytorch_lightning' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
+    assert load_card(tmp_path / "r").training["steps"] > 0

@@ -28,7 +28,7 @@ from core.errors import StorageError, UnderpaintError, storage_errors
 Report = Callable[[float, str], bool]
 """Called with the share done (0 to 1) and a few words; answers True when the work should stop."""
 
-_NOISY = ("lightning", "lightning.pytorch", "pytorch_lightning", "lightning.fabric", "torch", "tifffile", "PIL")
+_NOISY = ("pytorch_lightning", "lightning_fabric", "torch", "tifffile", "PIL")
 
 
 def debugging() -> bool:

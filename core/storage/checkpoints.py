@@ -124,7 +124,7 @@ def _check_types(values: Mapping[str, Any]) -> None:
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the libraries a model depends on."""
     found = {"python": platform.python_version()}
-    for name in ("underpaint", "torch", "lightning", "numpy", "safetensors", "monai"):
+    for name in ("underpaint", "torch", "pytorch-lightning", "numpy", "safetensors", "monai"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

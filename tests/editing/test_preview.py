@@ -208,6 +208,6 @@ def test_it_does_without_pytorch(project, truth):
         "import sys; from pathlib import Path; from core.project import Project\n"
         f"project = Project.open(Path({str(project.workspace)!r}), 'toy'); project.prepare_preview(0, {Z})\n"
         f"assert project.preview(0, {Z}).mask is not None\n"
-        "sys.exit('torch' in sys.modules or 'lightning' in sys.modules)"
+        "sys.exit('torch' in sys.modules or 'pytorch_lightning' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
