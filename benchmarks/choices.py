@@ -57,13 +57,16 @@ class Choice:
 
 
 DEFAULTS = "the defaults"
+_LEARNING = "core.training.learning"
 CHOICES = {
     DEFAULTS: Choice(),
     "24 channels, 4 levels": Choice({"channels": 24, "depth": 4}),
     "4 levels": Choice({"depth": 4}),
-    "no coarse heads": Choice(stand_ins={"core.segmenter.CoarseHeads": lambda network, classes: None}),
-    "classes of one weight": Choice(stand_ins={"core.segmenter.class_weights": lambda counts: torch.ones(len(counts))}),
-    "AdamW, 0.005": Choice({"learning_rate": 0.125}, {"core.muon.WIDEST": 0}),  # 0.04 of the rate is AdamW's
+    "no coarse heads": Choice(stand_ins={f"{_LEARNING}.lightning_module.CoarseHeads": lambda network, classes: None}),
+    "classes of one weight": Choice(
+        stand_ins={f"{_LEARNING}.lightning_module.class_weights": lambda counts: torch.ones(len(counts))}
+    ),
+    "AdamW, 0.005": Choice({"learning_rate": 0.125}, {f"{_LEARNING}.muon.WIDEST": 0}),  # 0.04 of the rate is AdamW's
     "half the rate": Choice({"learning_rate": TrainConfig.learning_rate / 2}),
     "twice the rate": Choice({"learning_rate": TrainConfig.learning_rate * 2}),
     "cross-entropy alone": Choice({"loss": "cross-entropy"}),

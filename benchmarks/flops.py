@@ -26,17 +26,17 @@ from report import Report, Section  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from core.augment import augment  # noqa: E402
 from core.config import PredictConfig, TrainConfig  # noqa: E402
-from core.dataset import Patches, drawn_side  # noqa: E402
-from core.losses import class_weights, masked_loss  # noqa: E402
 from core.models.device import autocast, choose_device, has_bfloat16  # noqa: E402
 from core.models.memory import freed_memory_kept  # noqa: E402
 from core.models.networks import arguments  # noqa: E402
 from core.models.networks.unet import UNet  # noqa: E402
 from core.models.predictor import ready, winners  # noqa: E402
-from core.muon import Muon  # noqa: E402
-from core.supervision import CoarseHeads  # noqa: E402
+from core.training.learning.augmentation import augment  # noqa: E402
+from core.training.learning.deep_supervision import CoarseHeads  # noqa: E402
+from core.training.learning.losses import class_weights, masked_loss  # noqa: E402
+from core.training.learning.muon import Muon  # noqa: E402
+from core.training.learning.patches import Patches, drawn_side  # noqa: E402
 from core.volumes.phantom import Phantom, PhantomConfig  # noqa: E402
 
 SIDES = {"cpu": 2048, "cuda": 8192}

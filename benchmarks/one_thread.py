@@ -1,4 +1,4 @@
-"""Train as ``core.train`` does and score, by the seconds of one processor thread, so that a busy machine does not matter."""
+"""Train as a round does and score, by the seconds of one processor thread, so that a busy machine does not matter."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from report import Report, Section, mean
 from torch import Tensor, nn
 
-from core.augment import augment
 from core.config import Architecture, TrainConfig
-from core.dataset import Patches, drawn_side
 from core.evaluation.metrics import confusion, dice
 from core.models import normalisation
 from core.models.device import autocast
 from core.models.networks import arguments, build
 from core.models.predictor import Predictor, ready
-from core.segmenter import Segmenter
 from core.storage.checkpoints import Card
+from core.training.learning.augmentation import augment
+from core.training.learning.lightning_module import Segmenter
+from core.training.learning.patches import Patches, drawn_side
 
 
 @dataclass(frozen=True)

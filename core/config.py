@@ -61,7 +61,7 @@ class _Checked:
 
 
 class Loss(StrEnum):
-    """What training may minimise; all look at labelled pixels only, see ``core.losses``."""
+    """What training may minimise; all look at labelled pixels only, see ``core.training.learning.losses``."""
 
     CROSS_ENTROPY = "cross-entropy"
     DICE = "dice"
@@ -97,7 +97,7 @@ class StopRule(StrEnum):
 
 @dataclass(frozen=True)
 class AugmentConfig(_Checked):
-    """How patches are changed before the network sees them; see ``core.augment`` and ``core.faults``.
+    """How patches are changed before the network sees them; see ``augmentation`` and ``artefacts`` in ``core.training.learning``.
 
     Every number but ``share`` is a strength: 0 is off and 1 the usual range.
     """
@@ -154,7 +154,7 @@ class Architecture(StrEnum):
 
 
 class InitialWeights(StrEnum):
-    """What a round may begin with; see ``core.warmstart``."""
+    """What a round may begin with; see ``core.training.learning.warm_start``."""
 
     PREVIOUS = "previous"
     SHRINK_PERTURB = "shrink-perturb"

@@ -34,16 +34,13 @@ from core.evaluation import against_truth, held_back
 from core.evaluation.against_truth import Evaluation
 from core.evaluation.held_back import ValidationSummary
 from core.evaluation.regression import caution
-from core.frames import choose_frame, choose_slice
 from core.geometry import Box, Polygon
 from core.models.loaded import LoadedModels
 from core.progress import Report
 from core.proposals.ranking import first_proposals, in_turn, open_proposals, propose
 from core.proposals.scan import scan
-from core.restore import find, restore
 from core.results import segment
 from core.results.segment import PredictReport
-from core.retrain import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
 from core.storage.catalog import VolumeRow, check_classes
 from core.storage.database import LabelClass, Records
 from core.storage.drafts import Editing, Patch
@@ -57,14 +54,17 @@ from core.storage.snapshots import Frame, Moment
 from core.storage.store import RECORDS_FILE, Store, data_folder
 from core.storage.workspace import check_name, check_new_name, list_projects
 from core.storage.workspace import workspace_folder as workspace_folder
+from core.training.restore import find, restore
+from core.training.round import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
+from core.training.watched_region import choose_frame, choose_slice
 from core.volumes import Volume
 from core.work import run_job
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.examples import Examples
-    from core.train import Progress
+    from core.training.examples import Examples
+    from core.training.learning.fit import Progress
 
 
 def _go_on(_share: float, _message: str) -> bool:
@@ -587,7 +587,7 @@ class Project:
         seed
             Of the place in the slice, near a labelled pixel where there is one, and of the changes.
         """
-        from core.examples import make_examples
+        from core.training.examples import make_examples
 
         head, shape = self.store.labels.head(volume, z), self.store.slice_shape(volume, z)
         label = np.full(shape, UNLABELLED, np.uint8) if head is None else self.store.frozen(head, Role.TRAIN).label()

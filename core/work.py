@@ -13,10 +13,10 @@ from core.evaluation.against_truth import evaluate_against, write_scores
 from core.evaluation.regression import caution
 from core.models.loaded import LoadedModels
 from core.proposals.scan import scan
-from core.restore import restore
 from core.results.segment import export_confidence, predict
-from core.retrain import Plan, train_round
 from core.storage.jobs import Handle
+from core.training.restore import restore
+from core.training.round import Plan, train_round
 
 Arguments = dict[str, Any]
 

@@ -18,7 +18,7 @@ import one_thread  # type: ignore[import-not-found]
 from cells import Results  # type: ignore[import-not-found]
 from choices import CHOICES, DEFAULTS, VARIANTS, Cell
 
-from core.segmenter import Segmenter
+from core.training.learning.lightning_module import Segmenter
 
 
 @pytest.fixture

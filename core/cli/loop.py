@@ -32,7 +32,7 @@ from core.progress import ENDS
 
 if TYPE_CHECKING:
     from core.progress import Progress
-    from core.retrain import RoundReport
+    from core.training.round import RoundReport
 
 
 def train(

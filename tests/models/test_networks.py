@@ -14,7 +14,7 @@ from core.errors import NetworkError
 from core.models.networks import LIMITS, arguments, build, completed
 from core.models.networks.unet import UNet
 from core.models.networks.unet3d import joined
-from core.muon import split
+from core.training.learning.muon import split
 
 SMALL = {"in_channels": 2, "classes": 3, "channels": 4, "depth": 2}
 

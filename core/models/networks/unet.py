@@ -65,7 +65,7 @@ class Block(nn.Module):
 
 
 class ChannelDropout(nn.Dropout2d):
-    """Dropout of whole channels (Tompson et al. 2015), off until training switches it on, see ``core.segmenter``."""
+    """Dropout of whole channels (Tompson et al. 2015), off until a training switches it on."""
 
     def __init__(self) -> None:
         super().__init__(0.0)

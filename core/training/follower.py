@@ -1,0 +1,53 @@
+"""A further device's own process, started by a training: ``python -m core.training.follower WORKSPACE PROJECT JOB PLACE``.
+
+It reads what the plan of the training names, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import UnderpaintError
+from core.models.device import is_out_of_memory
+from core.processes import end_with_parent
+from core.storage.store import Store
+from core.training.learning.ranks import OUT_OF_MEMORY, TOLD, Place
+from core.training.round import Plan, follow_round
+
+
+def main(arguments: list[str]) -> int:
+    """Train along until the process that started this one ends it; the exit status if that comes to nothing."""
+    workspace, name, job, place = Path(arguments[0]), arguments[1], int(arguments[2]), Place.from_json(arguments[3])
+
+    def work() -> None:
+        store = Store(workspace, name)
+        follow_round(store, Plan.from_json(store, store.jobs.arguments(job)["plan"]), place)
+
+    return attempted(work)
+
+
+def attempted(work: Callable[[], None]) -> int:
+    """Do what another rank does; if that fails, the last line on stderr and the exit status say why."""
+    end_with_parent()
+    try:
+        work()
+    except UnderpaintError as error:
+        print(error, file=sys.stderr)
+        return TOLD
+    except Exception as error:
+        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        return OUT_OF_MEMORY if is_out_of_memory(error) else 1
+    return 1
+
+
+def leave(status: int) -> None:
+    """End this process at once: what the ranks had begun to exchange is not waited for."""
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

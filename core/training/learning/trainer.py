@@ -1,0 +1,327 @@
+"""One training at work: its parts put together, carried on, ended and stored; ``core.training.learning.fit`` drives it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import signal
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytorch_lightning import Callback, Trainer, seed_everything
+from torch.utils.data import DataLoader
+
+from core.config import StopRule, TrainConfig
+from core.errors import Cancelled, TrainingError
+from core.evaluation.validation import Scores, score
+from core.models import normalisation
+from core.models.device import choose_device, is_out_of_memory, precision, release_memory
+from core.models.networks import arguments, chosen
+from core.models.networks.own import name_of
+from core.models.predictor import Predictor, ready
+from core.progress import FitResult, Progress
+from core.storage.checkpoints import Card, library_versions, now, save
+from core.storage.labelled_slice import LabelledSlice
+from core.training.learning import callbacks
+from core.training.learning.lightning_module import OPTIMISER, Segmenter
+from core.training.learning.patches import Patches, drawn_side
+from core.training.learning.ranks import Follow, Lead, Place, Ranked, Ranks, join
+from core.training.learning.snapshot_callback import Feedback, Model, Watched
+from core.training.learning.tensorboard import Scalars
+from core.training.learning.thread_tuning import Threads
+from core.training.learning.warm_start import inherit
+
+if TYPE_CHECKING:
+    from torch import nn
+
+QUICK_SLICES = 8
+"""Validations before the last look at no more slices than this."""
+
+
+class Fitting:
+    """One training.
+
+    Parameters
+    ----------
+    train, validation, class_names, in_channels, config, report, logs, network, begins_with, number, follower
+        As for :func:`core.training.learning.fit.fit`.
+    state
+        File of the resume state.
+    rank
+        Which of several devices this is for: 0 runs the training, the others only :meth:`follow`.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[LabelledSlice],
+        validation: Sequence[LabelledSlice],
+        *,
+        class_names: tuple[str, ...],
+        in_channels: int,
+        config: TrainConfig,
+        state: Path,
+        report: Callable[[Progress], bool],
+        logs: Path | None,
+        network: nn.Module | None,
+        begins_with: Path | None,
+        number: int = 1,
+        follower: Sequence[str] = (),
+        rank: int = 0,
+    ) -> None:
+        self.config, self.validation, self.class_names = config, validation, class_names
+        self.in_channels = in_channels
+        self.begins_with = begins_with if config.inherits else None
+        self.fresh_because = ""
+        self.state, self.device = state, choose_device()
+        self.weights = [one.weight for one in train]
+        draws = config.seed
+        if self.begins_with is not None:  # neither the patches nor the random weights of the round before again
+            draws = zlib.crc32(f"{config.seed} {self.begins_with.name}".encode())
+        elif number > 1:
+            draws = zlib.crc32(f"{config.seed} round {number}".encode())
+        if rank:  # nor the patches of another device; it is given the weights of rank 0
+            draws = zlib.crc32(f"{draws} {rank}".encode())
+        self.rank, self.ranks = rank, Ranks(config.devices, follower)
+        self.patches = _patches(train, len(class_names), config, draws)
+        self.network = arguments(config, in_channels, len(class_names))
+        seed_everything(draws, verbose=False)
+        self.own_class = "" if network is None else name_of(network)
+        made = chosen(config, self.network, network)
+        self.segmenter = Segmenter(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
+        self.segmenter.draws = draws
+        self.segmenter.facts = {"fingerprint": self._fingerprint()}
+        self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
+        self.validations = callbacks.Validation(self.clock, self._validate_quickly)
+        self.rules = callbacks.StopRules(self.validations, config)
+        self.resume_state = callbacks.ResumeState(self.clock, state, at_start=config.devices > 1)
+        self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, batch=config.batch)
+        self.logs = logs
+        self.scalars: list[Scalars] = []  # one where logs are wanted
+        self.feedback: list[Feedback] = []  # one where a frame is watched
+        self.resumed, self.steps = False, 0
+
+    def watch(self, watched: Watched | None, extra: Mapping[str, Any]) -> None:
+        """Keep moments of the training; ``extra`` are further facts for their cards."""
+
+        def model(scores: Scores | None) -> Model:
+            return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, extra))
+
+        if watched is not None:
+            self.feedback = [Feedback(self.clock, self.validations, watched, model)]
+
+    def _fingerprint(self) -> str:
+        """The same for a training of the same labels, classes and settings; when it is to end may differ."""
+        apart = [*StopRule, "initial_weights"]  # what it is to begin with is told below, where there is something
+        if self.config.devices == 1:  # as in states of earlier versions
+            apart.append("devices")
+        if self.config.flat is None:
+            apart.append("flat")
+        if not self.config.unlabelled:
+            apart.append("unlabelled")
+        settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
+        labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
+        parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
+        own = [self.own_class, parameters]
+        begun = [] if self.begins_with is None else [self.config.initial_weights, self.begins_with.name]
+        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, *own, labels, self.weights, *begun])
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    def carry_on(self, state: Mapping[str, Any] | None) -> None:
+        """Train, from the interrupted state if there is one; with fewer patches at once where memory does not hold them."""
+        if state is not None and state["fingerprint"] != self.segmenter.facts["fingerprint"]:
+            raise TrainingError(
+                "The interrupted training was of other labels, classes or settings; it can only be carried on with the same "
+                "ones, so train again without resume."
+            )
+        self.resumed = state is not None
+        self._begin(state)
+        self.resume_state.step = state["step"] if state is not None else None
+        while not self._fits(self.resume_state.step):
+            self.steps = self.resume_state.step or 0
+            self._halve()
+        if self.reports.cancelled:
+            raise Cancelled("Training was stopped; it can be resumed.")
+
+    def _begin(self, state: Mapping[str, Any] | None) -> None:
+        """Take the weights to begin with, or note why they cannot be used; an interrupted training has done so."""
+        network = self.segmenter.network
+        if state is not None:
+            self.fresh_because = state["fresh_because"]
+        elif self.begins_with is not None:
+            self.fresh_because = inherit(network, self.begins_with, self.config, self.network)
+            self.segmenter.average.module.load_state_dict(network.state_dict())
+        self.segmenter.facts["fresh_because"] = self.fresh_because
+
+    def _fits(self, step: int | None) -> bool:
+        """Train from a step on, None for the first; whether memory held it to the end. Otherwise the state is stored."""
+        if self.logs is not None:
+            self.scalars = [Scalars(self.logs, self.validations, self.class_names, step)]
+        with self.ranks.joined(self.patches.batch, step):
+            return self._trains(step)
+
+    def _trains(self, step: int | None) -> bool:
+        trainer = self._trainer(self._callbacks())
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            self._run(trainer, step)
+        except SystemExit as stopped:  # what Lightning makes of SIGTERM and Ctrl-C
+            signal.signal(signal.SIGINT, interrupt)  # Lightning leaves the key dead
+            raise Cancelled("Training was stopped; it can be resumed.") from stopped
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) and not self.ranks.lack_memory():
+                raise
+            for scalars in self.scalars:
+                scalars.close()
+            return False
+        finally:
+            self.steps = trainer.global_step
+        return True
+
+    def _run(self, trainer: Trainer, step: int | None) -> None:
+        self.patches.start = step or 0
+        loader = DataLoader(self.patches, batch_size=None)
+        trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.state, weights_only=True)
+
+    def follow(self, place: Place) -> None:
+        """Train along with rank 0, which ends this process when it is done."""
+        self.patches.batch = place.batch
+        self.segmenter.epoch = self.patches.epoch
+        join(place, self.config.devices)
+        self._run(self._trainer([Follow()]), place.step)
+
+    def _halve(self) -> None:
+        """Half as many patches at once from now on, so that an epoch takes twice as many steps."""
+        before = self.patches.batch
+        if before == 1:
+            side = self.config.patch
+            raise TrainingError(
+                f"There is not enough free memory for one patch of {side} x {side} pixels; close other programs that use it, "
+                "or choose a smaller patch, then resume."
+            )
+        self.patches.batch = self.reports.batch = -(-before // 2)
+        self.segmenter.epoch = self.clock.epoch = self.patches.epoch
+        release_memory(self.device)
+
+    def _callbacks(self) -> list[Callback]:
+        return [
+            *([Threads()] if self.device.type == "cpu" else []),  # first: what the others do is no part of a step
+            self.clock,
+            *([Lead(self.ranks)] if self.config.devices > 1 else []),
+            self.validations,
+            *self.feedback,
+            self.rules,
+            *self.scalars,
+            self.resume_state,
+            self.reports,
+        ]
+
+    def _trainer(self, called: list[Callback]) -> Trainer:
+        some_unused = self.config.architecture.startswith("monai")
+        return Trainer(
+            accelerator={"cuda": "gpu"}.get(self.device.type, self.device.type),
+            devices=self.config.devices,
+            strategy=Ranked(self.rank, some_unused=some_unused) if self.config.devices > 1 else "auto",
+            precision=precision(self.device),
+            max_epochs=-1,  # the clock or a stop rule ends the training
+            callbacks=called,
+            logger=[scalars.logger for scalars in self.scalars],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            default_root_dir=self.state.parent,
+        )
+
+    def predictor(self) -> Predictor:
+        """The averaged weights, ready to predict."""
+        network = copy.deepcopy(self.segmenter.average.module)
+        return Predictor(ready(network, self.device), self._card())
+
+    def _validate_quickly(self) -> Scores:
+        step = max(1, -(-len(self.validation) // QUICK_SLICES))
+        return score(self.predictor(), self.validation[::step])
+
+    def finish(self, folder: Path, extra: Mapping[str, Any]) -> FitResult:
+        """Validate on everything and store the checkpoint."""
+        scores = score(self.predictor(), self.validation)
+        self.validations.newest = scores
+        self.reports.tell(self.steps)
+        for scalars in self.scalars:
+            scalars.validated(scores, self.steps)
+            scalars.close()
+        for feedback in self.feedback:
+            feedback.keep(self.steps, end=True)
+        save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
+        return FitResult(
+            checkpoint=folder,
+            seconds=self.clock.seconds,
+            validation_loss=scores.loss,
+            validation_dice=scores.dice,
+            validation_pixels=scores.pixels,
+            validation_counts=scores.counts,
+            steps=self.steps,
+            resumed=self.resumed,
+            ended_by=self.ended_by,
+            fresh_because=self.fresh_because,
+        )
+
+    @property
+    def ended_by(self) -> StopRule:
+        """The rule that ended the training; before its end, the one that will if no other does."""
+        return self.rules.ended_by or self.clock.ended_by or StopRule.SECONDS
+
+    def _card(self, scores: Scores | None = None, extra: Mapping[str, Any] | None = None) -> Card:
+        return Card(
+            architecture=self.config.architecture,
+            network=self.network,
+            class_names=self.class_names,
+            in_channels=self.in_channels,
+            neighbours=self.config.neighbours,
+            own_class=self.own_class,
+            normalisation=normalisation.NAME,
+            config=asdict(self.config),
+            seed=self.config.seed,
+            scores=self._named(scores) if scores is not None else {},
+            training=self._facts(),
+            versions=library_versions(),
+            created=now(),
+            extra={**(extra or {}), **self._begun()},
+        )
+
+    def _begun(self) -> dict[str, Any]:
+        """What the card has to correct where the weights to begin with could not be used."""
+        return {"begins_with": None, "fresh_because": self.fresh_because} if self.fresh_because else {}
+
+    def _named(self, scores: Scores) -> dict[str, Any]:
+        dice = dict(zip(self.class_names, scores.dice, strict=True))
+        return {"loss": scores.loss, "dice": dice, "pixels": scores.pixels}
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "device": self.device.type,
+            "precision": precision(self.device),
+            "seconds": round(self.clock.seconds, 3),
+            "steps": self.steps,
+            "batch": self.patches.batch,
+            "epochs": round(self.clock.epochs_after(self.steps), 3),
+            "ended_by": str(self.ended_by),
+            "pseudo_labels": self.segmenter.few,
+            "labelled_pixels": dict(zip(self.class_names, self.patches.counts.tolist(), strict=True)),
+        }
+
+
+def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig, seed: int) -> Patches:
+    return Patches(
+        train,
+        classes,
+        side=drawn_side(config.patch),
+        inner=config.patch,
+        batch=config.batch,
+        seed=seed,
+        neighbours=config.neighbours,
+        devices=config.devices,
+    )

@@ -1,0 +1,112 @@
+"""Go back: a kept moment of a training, or an earlier round, becomes the newest model.
+
+It is entered as a round of its own. A round's model never changes, so what was made with it (predictions, proposals, drafts
+painted over them, results) stays true, the round gone back from is not lost, and going back can itself be gone back on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from core.config import StopRule
+from core.errors import CheckpointError, ProjectError
+from core.models.loaded import LoadedModels
+from core.storage.checkpoints import Card, load, now, save
+from core.storage.jobs import Handle
+from core.storage.labels import Revision
+from core.storage.rounds import Origin
+from core.storage.snapshots import Moment
+from core.storage.store import Store
+from core.training.learning.fit import partial_of
+from core.training.round import RoundReport, entered, held_back, score_rounds, set_aside
+
+
+def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
+    """Enter a moment as the newest round; see :meth:`core.project.Project.restore`."""
+    from core.evaluation.validation import score
+
+    store = models.store
+    source = find(store, round_, seconds)
+    card, state = load(source)
+    origin = Origin(round_, float(card.training["seconds"]))
+    number, revisions, heads = store.rounds.following(), _revisions(store, source, card), store.labels.heads()
+    validation = held_back(store, heads)
+    handle.report(0.1, f"measuring round {round_} as it was after {origin.seconds:.0f} s on the held-back pixels")
+    scores = score(models.load(source), validation, len(store.catalog.classes))
+    folder = store.checkpoint_folder(number)
+    set_aside(folder)
+    dice = dict(zip((c.name for c in store.catalog.classes), scores.dice, strict=True))
+    extra = {name: value for name, value in card.extra.items() if name != "moment"}
+    save(
+        folder,
+        state,
+        replace(
+            card,
+            scores={"loss": scores.loss, "dice": dice, "pixels": scores.pixels},
+            created=now(),
+            extra={**extra, "round": number, "restored": asdict(origin)},
+        ),
+    )
+    _give_up_interrupted(store, number, round_)
+    store.rounds.copy_curve(round_, number, origin.seconds)
+    store.rounds.add(
+        number,
+        revisions=[revision.id for revision in revisions],
+        config=card.config,
+        checkpoint=folder.relative_to(store.workspace).as_posix(),
+        seconds=origin.seconds,
+        labelled_slices=len(revisions),
+        active_seconds=store.labels.active_seconds(up_to=max(revision.id for revision in revisions)),
+        job=handle.id,
+        origin=origin,
+        ended_by=StopRule(card.training.get("ended_by", StopRule.SECONDS)),
+    )
+    score_rounds(models, handle, heads, validation, {number: scores})
+    store.moments.sweep()
+    return entered(store, number, folder)
+
+
+def find(store: Store, round_: int, seconds: float | None) -> Path:
+    """The checkpoint of a kept moment, or of a round's end if ``seconds`` is None.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such round or moment.
+    ProjectError
+        If it is the newest model already.
+    """
+    moments = store.moments.of(round_)
+    chosen = None if seconds is None else nearest(moments, seconds)
+    if seconds is not None and chosen is None:
+        kept = ", ".join(f"{moment.seconds:.0f}" for moment in moments)
+        there = f"kept are those at {kept} s" if moments else "none of it is kept"
+        raise CheckpointError(f"Round {round_} has no moment at {seconds:g} s; {there}.")
+    if round_ == store.rounds.last() and (chosen is None or chosen.end):
+        raise ProjectError(f"The end of round {round_} is the newest model already; choose another moment or an earlier round.")
+    if chosen is not None:
+        return chosen.folder
+    return store.checkpoint(round_)
+
+
+def nearest(moments: list[Moment], seconds: float) -> Moment | None:
+    """The moment that is called ``seconds``: the nearest, no further than a second away; None where there is none."""
+    close = [moment for moment in moments if abs(moment.seconds - seconds) <= 1]
+    return min(close, key=lambda moment: abs(moment.seconds - seconds), default=None)
+
+
+def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:
+    identities = card.extra.get("label_revisions")
+    if not isinstance(identities, list) or not identities:
+        raise CheckpointError(f"The card of {source} does not say what it was trained on; choose another moment.")
+    return store.labels.revisions(map(int, identities))
+
+
+def _give_up_interrupted(store: Store, number: int, source: int) -> None:
+    """A stopped training of the number now taken cannot be resumed; its moments stay if one of them was gone back to."""
+    folder = store.checkpoint_folder(number)
+    shutil.rmtree(partial_of(folder), ignore_errors=True)
+    if source != number:
+        store.moments.forget(number)

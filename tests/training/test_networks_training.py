@@ -1,0 +1,136 @@
+"""Every architecture learns with the default settings, comes back from the disk, and predicts without seams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from torch import nn
+
+from core.config import Architecture, PredictConfig, TrainConfig
+from core.models import normalisation
+from core.models.networks import LIMITS, arguments, build
+from core.models.predictor import Predictor, ready
+from core.storage.checkpoints import Card
+from core.training.learning import callbacks
+from core.training.learning.fit import fit
+from tests.slices import discs
+
+CPU = torch.device("cpu")
+
+
+def neighbours(architecture: str) -> int:
+    """Of a network in 3D one, else none."""
+    return 1 if architecture == Architecture.UNET_3D else 0
+
+
+def settings(architecture: str) -> dict[str, Any]:
+    """A narrow network; that in 3D joins slices in its second level, and has one more below it."""
+    depth = 3 if architecture == Architecture.UNET_3D else 2
+    return {"patch": 64, "batch": 4, "channels": 8, "depth": depth, "neighbours": neighbours(architecture)}
+
+
+class StepsCounted(callbacks.Clock):
+    """A step is a second, so that a test does not depend on how busy the machine is."""
+
+    done = 0
+
+    @property
+    def seconds(self) -> float:
+        return float(self.done)
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.done += 1
+        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+
+
+@pytest.fixture(params=list(LIMITS))
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    """Each in turn."""
+    if request.param == Architecture.MONAI_UNETR:
+        pytest.importorskip("einops")
+    return Architecture(request.param)
+
+
+@pytest.mark.timeout(180)
+def test_every_architecture_learns_at_the_default_rate(
+    tmp_path: Path, architecture: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few steps teach discs and squares; the checkpoint segments a slice that was not seen, of an odd size."""
+    monkeypatch.setattr(callbacks, "Clock", StepsCounted)
+    steps = 60 if architecture == Architecture.MONAI_UNETR else 120  # the slowest of them, and quick to learn this
+    result = fit(
+        [discs(seed) for seed in range(3)],
+        [discs(8)],
+        class_names=("grey", "disc", "square"),
+        in_channels=1,
+        config=TrainConfig(seconds=steps, architecture=architecture, **settings(architecture)),
+        folder=tmp_path / "r",
+        card={},
+        report=lambda progress: False,
+    )
+    unseen = discs(7, (97, 121))
+    mask, _ = Predictor.load(result.checkpoint, device=CPU).labels(unseen.image(neighbours(architecture)))
+    assert result.steps == steps
+    for class_id in range(3):
+        found, truth = mask == class_id, unseen.mask == class_id
+        assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.7
+
+
+def predictor(architecture: Architecture, tile: int, context: int | None, depth: int = 2) -> Predictor:
+    """A network of random weights whose batch normalisation has seen some noise."""
+    torch.manual_seed(0)
+    config = TrainConfig(
+        architecture=architecture, neighbours=neighbours(architecture), patch=max(64, 4 * 2**depth), channels=4, depth=depth
+    )
+    given = arguments(config, 1, 3)
+    network = build(architecture, given)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # measured once is known
+    with torch.no_grad():
+        network(torch.randn(4, given["in_channels"], 128, 128))
+    card = Card(architecture, given, ("a", "b", "c"), 1, normalisation.NAME, {}, 0, neighbours=config.neighbours)
+    return Predictor(ready(network, CPU), card, PredictConfig(tile=tile, context=context))
+
+
+def test_convolutions_leave_no_seams(architecture: Architecture) -> None:
+    """Tiles of 64 pixels give what one tile gives, but for transformers, which see windows that begin with the tile."""
+    channels = 2 * neighbours(architecture) + 1
+    image = np.random.default_rng(0).integers(0, 256, (channels, 301, 320), dtype=np.uint8)  # no tile sees all
+    context, allowed = (32, 0.3) if architecture == Architecture.MONAI_UNETR else (96, 0.02)
+    whole, cut = (predictor(architecture, tile, context).probabilities(image) for tile in (256, 64))
+    assert abs(cut - whole).max() < allowed
+
+
+@pytest.mark.parametrize("architecture", [one for one in LIMITS if one != Architecture.MONAI_UNETR])
+def test_deeper_networks_see_further_and_leave_no_seams_either(architecture: Architecture) -> None:
+    """Tiles of 64 pixels with as much context as the network asks for give what one tile gives."""
+    channels = 2 * neighbours(architecture) + 1
+    image = np.random.default_rng(0).integers(0, 256, (channels, 700, 70), dtype=np.uint8)
+    whole, cut = (predictor(architecture, tile, None, depth=5).probabilities(image) for tile in (1024, 64))
+    assert abs(cut - whole).max() < 0.02
+
+
+@pytest.mark.timeout(180)
+def test_the_default_leaves_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network that everybody gets, a little trained: tiles of 256 pixels give what one tile gives, but for rounding."""
+    monkeypatch.setattr(callbacks, "Clock", StepsCounted)
+    result = fit(
+        [discs(seed, (300, 300)) for seed in range(3)],
+        [],
+        class_names=("grey", "disc", "square"),
+        in_channels=1,
+        config=TrainConfig(seconds=30),
+        folder=tmp_path / "r",
+        card={},
+        report=lambda progress: False,
+    )
+    image = discs(7, (600, 700)).image(0)
+    whole, cut = (Predictor.load(result.checkpoint, PredictConfig(tile=tile), CPU).probabilities(image) for tile in (1024, 256))
+    assert abs(cut - whole).max() < 0.03  # 0.04 with 32 pixels of context
+    assert (cut.argmax(axis=0) != whole.argmax(axis=0)).mean() < 0.001

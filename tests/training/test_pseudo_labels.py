@@ -1,0 +1,243 @@
+"""What the averaged network is sure of stands in for labels where there are few, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core.config import UNLABELLED, Architecture, AugmentConfig, TrainConfig
+from core.models.networks import arguments, build
+from core.project import Project
+from core.storage.drafts import Patch
+from core.storage.labels import Claim, Role
+from core.training.learning.fit import fit
+from core.training.learning.lightning_module import FINEST, Segmenter
+from core.training.learning.losses import masked_loss
+from core.training.learning.patches import CLOSED, Patches
+from core.training.learning.pseudo_labels import FROM, FULL, SURE, pseudo_labels, weight
+from tests.slices import Drawn, discs
+
+FEW, MANY = True, False
+SIDE = 64
+
+
+class Teacher(nn.Module):
+    """Says of every pixel class 1 with the probability that is its grey value, else class 0; in evaluation mode alone."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        assert not self.training
+        return torch.cat([1 - image, image], dim=1).log()
+
+
+def segmenter(few: bool, **settings: Any) -> Segmenter:
+    """A small network of two classes, near the end of its budget."""
+    config = TrainConfig(channels=4, depth=2, patch=SIDE, **settings)
+    torch.manual_seed(0)
+    one = Segmenter(build(Architecture.UNET, arguments(config, 1, 2)), config, np.array([5, 5]), few=few)
+    one.share_used = 0.9
+    return one
+
+
+def batch(*, all_labelled: bool = False) -> tuple[Tensor, Tensor]:
+    """Two patches with a row of labels."""
+    images = torch.randn(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    labels = torch.full((2, SIDE, SIDE), 1 if all_labelled else UNLABELLED, dtype=torch.uint8)
+    labels[:, 3] = 0
+    return images, labels
+
+
+def test_the_likeliest_class_is_taken_where_the_teacher_is_sure_and_nothing_is_labelled() -> None:
+    """Who painted a pixel knows better, and a guess is no label."""
+    image = torch.tensor([0.99, 0.01, SURE - 0.02, 0.5, 0.99]).reshape(1, 1, 1, 5)
+    labels = torch.tensor([UNLABELLED, UNLABELLED, UNLABELLED, UNLABELLED, 0], dtype=torch.uint8).reshape(1, 1, 5)
+    found = pseudo_labels(Teacher().train(), image, labels)
+    assert found.dtype == torch.uint8
+    assert found.tolist() == [[[1, 0, UNLABELLED, UNLABELLED, UNLABELLED]]]
+
+
+def test_a_patch_that_is_labelled_wholly_is_not_looked_at() -> None:
+    """The others are, each in its place."""
+    images = torch.tensor([0.99, 0.01, 0.99]).reshape(3, 1, 1, 1)
+    labels = torch.tensor([UNLABELLED, 1, UNLABELLED], dtype=torch.uint8).reshape(3, 1, 1)
+    teacher, sizes = Teacher(), list[int]()
+    teacher.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    assert pseudo_labels(teacher, images, labels).ravel().tolist() == [1, UNLABELLED, 1]
+    assert sizes == [2]
+
+
+def test_guesses_of_the_beginning_do_not_count() -> None:
+    """The weight climbs from nothing to all of it."""
+    assert weight(0.0) == weight(FROM) == 0
+    assert 0 < weight((FROM + FULL) / 2) < 1
+    assert weight(FULL) == weight(1.0) == 1
+
+
+def test_they_add_to_the_loss_what_cross_entropy_says_of_them() -> None:
+    """Beside the loss of the labels, which is shown; the teacher learns nothing from it."""
+    one, plain = segmenter(FEW, unlabelled=2.0), segmenter(MANY)
+    (images, labels), turned = batch(), torch.zeros(2, 1, SIDE, SIDE)
+    given, without = (each.training_step((images, labels, turned), 0) for each in (one, plain))
+    assert given[FINEST] == without[FINEST]
+    pseudo = pseudo_labels(segmenter(FEW).average.module, turned, labels)
+    scores = segmenter(FEW).network(images.contiguous(memory_format=torch.channels_last))
+    expected = 2 * masked_loss(scores, pseudo, torch.ones(2), "cross-entropy")
+    assert (given["loss"] - without["loss"]).item() == pytest.approx(expected.item(), rel=1e-4)
+    assert expected > 0.01
+    given["loss"].backward()
+    assert all(parameter.grad is None for parameter in one.average.parameters())
+
+
+@pytest.mark.parametrize(
+    ("few", "settings", "share", "all_labelled"),
+    [(MANY, {}, 0.9, False), (FEW, {"unlabelled": 0.0}, 0.9, False), (FEW, {}, FROM, False), (FEW, {}, 0.9, True)],
+)
+def test_the_teacher_is_not_asked_in_vain(
+    monkeypatch: pytest.MonkeyPatch, few: bool, settings: dict[str, Any], share: float, all_labelled: bool
+) -> None:
+    """Where much is labelled, it is switched off, it is early, or every pixel of the patches has a label."""
+    one = segmenter(few, **settings)
+    one.share_used = share
+    monkeypatch.setattr("core.training.learning.lightning_module.pseudo_labels", lambda *_: pytest.fail("it was asked"))
+    images, labels = batch(all_labelled=all_labelled)
+    one.training_step((images, labels, images), 0)
+
+
+def test_it_sees_the_patch_where_the_network_sees_it_but_without_faults() -> None:
+    """Turned and bent alike, before faults and tones."""
+    one = segmenter(FEW)
+    images = torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(1))
+    changed, labels, turned = one.on_after_batch_transfer((images, torch.zeros(1, 96, 96, dtype=torch.uint8)), 0)
+    assert changed.shape == turned.shape == (1, 1, SIDE, SIDE)
+    assert labels.shape == (1, SIDE, SIDE)
+    assert not torch.equal(changed, turned)
+    assert np.corrcoef(changed.ravel(), turned.ravel())[0, 1] > 0.5
+
+
+@dataclass
+class Partly(Drawn):
+    """A slice with so many labelled rows from the top, and so many from the bottom that nothing may be learnt of."""
+
+    rows: int = 0
+    shut: int = 0
+
+    def label(self) -> NDArray[np.uint8]:
+        label = self.mask.copy()
+        label[self.rows :] = UNLABELLED
+        return label
+
+    def closed(self) -> NDArray[np.bool_]:
+        return np.indices(self.mask.shape)[0] >= len(self.mask) - self.shut
+
+
+def partly(seed: int, rows: int, shut: int = 0) -> Partly:
+    """Of 96 rows."""
+    one = discs(seed)
+    return Partly(one.pixels, one.mask, rows=rows, shut=shut)
+
+
+@pytest.mark.parametrize(
+    ("slices", "few"),
+    [
+        ([partly(0, 12)], {0}),
+        ([partly(0, 40)], set()),
+        ([partly(0, 12, shut=60)], set()),  # a third of what could be labelled
+        ([partly(0, 12, shut=20)], {0}),
+        ([partly(0, 96), *(partly(seed, 4) for seed in range(1, 8))], set(range(1, 8))),
+        ([partly(0, 96), partly(1, 4)], set()),  # all together are labelled by half
+        ([discs(0)], set()),
+    ],
+)
+def test_slices_are_labelled_in_small_part_by_what_could_be_labelled(slices: list[Drawn], few: set[int]) -> None:
+    """Not by what is held back or outside the working region; and only if all of them together are."""
+    assert Patches(slices, 3, side=64, inner=64, batch=1, seed=0).few == few
+
+
+def test_nothing_is_learnt_of_what_is_closed_nor_between_the_labels_of_other_slices() -> None:
+    """Neither is left 255 in a patch, where a pseudo-label would be wanted."""
+    rest = [partly(seed, 4) for seed in range(2, 9)]
+    cut = partly(0, 80)
+    patches = Patches([cut, partly(1, 4, shut=30), *rest], 3, side=96, inner=96, batch=1, seed=0)
+    first, second = (patches._cache.get(number).label for number in (0, 1))
+    assert set(np.unique(first[80:])) == {CLOSED}
+    assert (first[:80] < 3).all()
+    assert (second[-30:] == CLOSED).all()
+    assert (second[4:-30] == UNLABELLED).all()
+    assert (second[:4] < 3).all()
+
+
+def test_what_is_closed_counts_neither_for_the_labels_nor_for_the_teacher() -> None:
+    """As if it were not there."""
+    one, (images, labels) = segmenter(FEW), batch()
+    shut = labels.clone()
+    shut[labels == UNLABELLED] = CLOSED
+    assert one.pseudo_labels(images, shut) is None
+    given = segmenter(FEW).training_step((images, shut, images), 0)
+    assert given["loss"] == segmenter(MANY).training_step((images, labels, images), 0)["loss"]
+
+
+def test_what_is_closed_is_turned_with_the_patch() -> None:
+    """And comes out as it was."""
+    labels = torch.full((1, 96, 96), CLOSED, dtype=torch.uint8)
+    one = segmenter(FEW, augment=AugmentConfig(share=0.0))
+    _, turned, _ = one.on_after_batch_transfer((torch.zeros(1, 1, 96, 96), labels), 0)
+    assert set(turned.ravel().tolist()) == {CLOSED}
+
+
+def test_held_back_unsure_and_outside_pixels_of_a_project_are_closed(phantom_project: Project) -> None:
+    """By role, by what the person said, and by the working region; what nobody has touched is open."""
+    painted = np.full((160, 160), UNLABELLED, np.uint8)
+    painted[:8] = 1
+    phantom_project.submit_mask(0, 5, painted, Claim.strokes())
+    unsure = (10 * 160, 40, UNLABELLED | 1 << 8)  # touched, of no class
+    phantom_project.apply(0, 5, Patch(1, np.array([unsure], np.uint32), 10))
+    phantom_project.submit(0, 5, Claim.strokes())
+    phantom_project.set_region(0, [((0, 0), (0, 99), (159, 99), (159, 0))])
+    head = phantom_project.store.labels.head(0, 5)
+    assert head is not None
+    closed = phantom_project.store.frozen(head, Role.TRAIN).closed()
+    (tile,) = phantom_project.store.labels.tiles(0)
+    assert closed[tile.slices].all()
+    expected = ~phantom_project.store.labels.trainable(0, 5, (160, 160))
+    expected[10, :40] = True
+    expected |= ~phantom_project.region_mask(0)
+    assert np.array_equal(closed, expected)
+    assert 0.1 < closed[:, :90].mean() < 0.9
+
+
+@pytest.mark.parametrize("architecture", [Architecture.UNET, Architecture.UNET_3D])
+def test_a_training_on_strokes_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: Architecture) -> None:
+    """Through the front door, and the network learns what the strokes show."""
+    asked = list[float]()
+
+    def counted(teacher: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        asked.append(float((labels != UNLABELLED).float().mean()))
+        return pseudo_labels(teacher, images, labels)
+
+    monkeypatch.setattr("core.training.learning.lightning_module.pseudo_labels", counted)
+    one = discs(0)
+    one.mask[np.indices(one.mask.shape)[0] % 8 != 0] = UNLABELLED
+    neighbours = int(architecture == Architecture.UNET_3D)
+    config = TrainConfig(
+        seconds=2, patch=64, batch=2, channels=4, depth=2, flat=1 if neighbours else None, neighbours=neighbours,
+        architecture=architecture,
+    )  # fmt: skip
+    done = fit(
+        [one],
+        [],
+        class_names=("grey", "disc", "square"),
+        in_channels=1,
+        config=config,
+        folder=tmp_path / "r",
+        card={},
+        report=lambda _: False,
+    )
+    assert done.steps > 3
+    assert asked
+    assert max(asked) < 0.3

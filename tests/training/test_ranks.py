@@ -1,0 +1,272 @@
+"""Two devices train one network together, and whatever happens to one of them, nothing hangs and nothing is lost.
+
+There is no GPU here: both devices are the processor, which a user cannot choose.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import seed_everything
+
+from core.config import StopRule, TrainConfig
+from core.errors import Cancelled, TrainingError
+from core.models import device
+from core.processes import process_lives
+from core.project import Project
+from core.storage.checkpoints import load_card
+from core.training.learning import ranks
+from core.training.learning.fit import STATE, FitResult, Progress, fit, follow
+from core.training.learning.lightning_module import Segmenter
+from core.training.learning.patches import Patches
+from tests.slices import discs
+from tests.test_processes import ROOT, ends
+
+PAIR = TrainConfig(seconds=600, epochs=8, patch=64, batch=2, channels=8, depth=2, devices=2)
+"""Six steps: twelve blocks of 32 x 32 pixels are labelled, and both devices draw two patches of 64 x 64 in each."""
+
+FOLLOWER = """
+import os, signal, sys, torch
+from core.training import follower
+from core.errors import TrainingError
+from core.training.learning.ranks import Follow, Place
+from core.training.learning.lightning_module import Segmenter
+from tests.training import test_ranks
+{change}
+follower.leave(follower.attempted(lambda: test_ranks.along({folder!r}, Place.from_json(sys.argv[1]))))
+"""
+
+FAILS = """
+def step(self, batch, number, before=Segmenter.training_step):
+    if {when}:
+        {how}
+    return before(self, batch, number)
+Segmenter.training_step = step
+"""
+
+
+@pytest.fixture(autouse=True)
+def _two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "gpus", lambda: 2)
+
+
+def trained(folder: Path, change: str = "", *, report: Any = lambda progress: False, resume: bool = False) -> FitResult:
+    """A training of drawn discs on two devices; ``change`` is what is different in the process of the second one."""
+    code = FOLLOWER.format(change=change, folder=str(folder))
+    return fit(
+        [discs(0)], [discs(1)], class_names=("grey", "disc", "square"), in_channels=1, config=PAIR, folder=folder, card={},
+        report=report, resume=resume, follower=["-c", code],
+    )  # fmt: skip
+
+
+def along(folder: str, place: ranks.Place) -> None:
+    """What the second device does."""
+    names = ("grey", "disc", "square")
+    follow([discs(0)], place, class_names=names, in_channels=1, config=PAIR, folder=Path(folder), begins_with=None)
+
+
+def noted(callback: type, folder: Path, step: int) -> None:
+    """Let a rank note its batch, and the weights after it, of one step."""
+
+    def note(self: Any, trainer: Any, module: Any, outputs: Any, batch: Any, number: int) -> None:
+        if trainer.global_step == step:
+            weights = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+            torch.save((batch, weights, module.share_used), folder.with_name(f"{callback.__name__}.pt"))
+
+    callback.on_train_batch_end = note  # type: ignore[attr-defined]
+
+
+def unlabelled(step: int) -> None:
+    """Let one batch be without a labelled pixel."""
+    before = Patches.draw
+
+    def draw(self: Patches, number: int) -> Any:
+        images, labels = before(self, number)
+        return images, torch.full_like(labels, 255) if number == step else labels
+
+    Patches.draw = draw  # type: ignore[method-assign]
+
+
+def test_both_devices_hold_the_same_weights_and_draw_other_patches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit, those in training and their average, also after a batch without labels on one of them."""
+    folder = tmp_path / "r"
+    monkeypatch.setattr(ranks.Lead, "on_train_batch_end", ranks.Lead.on_train_batch_end)  # put back afterwards
+    noted(ranks.Lead, folder, 4)
+    change = f"test_ranks.noted(Follow, test_ranks.Path({str(folder)!r}), 4); test_ranks.unlabelled(1)"
+    seed_everything(PAIR.seed, verbose=False)  # which Lightning keeps in the environment, from every training
+    environment = dict(os.environ)
+    result = trained(folder, change)
+    assert (result.steps, result.ended_by) == (6, StopRule.EPOCHS)
+    assert dict(os.environ) == environment
+    (batch, weights, share), (other, theirs, told) = (torch.load(tmp_path / f"{name}.pt") for name in ("Lead", "Follow"))
+    assert weights.keys() == theirs.keys()
+    assert all(torch.equal(weight, theirs[name]) for name, weight in weights.items())
+    assert not torch.equal(batch[0], other[0])
+    assert share == told > 0
+
+
+def test_a_network_may_have_weights_that_it_does_not_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As MONAI's UNETR has: nobody waits for their gradients."""
+    change = "test_ranks.PAIR = test_ranks.replace(test_ranks.PAIR, architecture='monai-unetr', channels=4)"
+    monkeypatch.setattr("tests.training.test_ranks.PAIR", replace(PAIR, architecture="monai-unetr", channels=4))
+    assert trained(tmp_path / "r", change).steps == 6
+
+
+def test_the_first_device_draws_what_one_alone_does() -> None:
+    """And an epoch of two is half as many steps."""
+    alone, first = (Patches([discs(0)], 3, side=88, inner=64, batch=2, seed=0, devices=devices) for devices in (1, 2))
+    assert np.array_equal(alone.draw(5)[0], first.draw(5)[0])
+    assert alone.epoch == 2 * first.epoch
+
+
+def test_a_killed_device_ends_the_training_which_can_be_resumed(tmp_path: Path) -> None:
+    """Soon, with a sentence; a resume trains on both again."""
+    folder, began = tmp_path / "r", time.monotonic()
+    with pytest.raises(TrainingError, match=r"device 1 \(counted from 0\) has ended: killed by signal 9"):
+        trained(folder, FAILS.format(when="self.global_step == 3", how="os.kill(os.getpid(), signal.SIGKILL)"))
+    assert time.monotonic() - began < 60
+    assert (tmp_path / "r.partial" / STATE).exists()
+    assert not folder.exists()
+    result = trained(folder, resume=True)
+    assert (result.resumed, result.steps) == (True, 6)
+
+
+def test_what_a_device_has_to_say_is_said(tmp_path: Path) -> None:
+    """Its own sentence is the training's."""
+    with pytest.raises(TrainingError, match=r"^The loss is nan\.$"):
+        trained(tmp_path / "r", FAILS.format(when="self.global_step == 2", how="raise TrainingError('The loss is nan.')"))
+
+
+def test_a_device_that_cannot_begin_is_said(tmp_path: Path) -> None:
+    """Before there is anything to wait for."""
+    with pytest.raises(TrainingError, match="has ended: NameError: name 'nonsense' is not defined"):
+        trained(tmp_path / "r", "test_ranks.along = lambda *given: nonsense")
+
+
+MEMORY = {"when": "len(batch[0]) > 1 and self.global_step == 2", "how": "raise torch.OutOfMemoryError('CUDA out of memory.')"}
+
+
+def test_memory_too_small_on_another_device_is_answered_by_fewer_patches_on_all(tmp_path: Path) -> None:
+    """All begin again from the stored state, so that as many are drawn as before."""
+    result = trained(tmp_path / "r", FAILS.format(**MEMORY))
+    assert load_card(tmp_path / "r").training["batch"] == 1
+    assert (result.steps, result.ended_by) == (12, StopRule.EPOCHS)  # the state stored is that before the first step
+
+
+def test_memory_too_small_on_the_first_device_is_answered_by_fewer_patches_on_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the step that did not fit."""
+    before = Segmenter.training_step
+
+    def step(self: Segmenter, batch: Any, number: int) -> torch.Tensor:
+        if len(batch[0]) > 1 and self.global_step == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return before(self, batch, number)
+
+    monkeypatch.setattr(Segmenter, "training_step", step)
+    result = trained(tmp_path / "r")
+    assert load_card(tmp_path / "r").training["batch"] == 1
+    assert result.steps == 2 + (6 - 2) * 2
+
+
+def test_a_killed_training_leaves_no_process_behind(tmp_path: Path) -> None:
+    """The second device notices that the first is gone, in the middle of a step."""
+    change = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
+    code = (
+        "from pathlib import Path; from core.models import device; from tests.training.test_ranks import trained; import time\n"
+        f"device.gpus = lambda: 2; trained(Path({str(tmp_path / 'r')!r}), {change!r}, report=lambda now: time.sleep(60))"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "r.partial" / STATE).exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        second = int((tmp_path / "pid").read_text())
+        assert process_lives(second)
+    finally:
+        first.kill()
+        first.wait()
+    assert ends(second)
+
+
+def children() -> list[int]:
+    """The processes that this one has started and that are still there."""
+    listed = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return [pid for pid in map(int, listed.split()) if process_lives(pid)]
+
+
+def listening(pid: int) -> Iterator[str]:
+    """Addresses, as Linux writes them, on which a process waits for others."""
+    held = {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in held:
+                yield fields[1].partition(":")[0]
+
+
+def test_a_project_trains_on_two_devices_stops_and_goes_on(phantom_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is heard beyond this machine; where a GPU is missing at the resume, that is said and nothing is lost."""
+    heard: list[str] = []
+    before = children()
+
+    def cancel(now: Progress) -> bool:
+        heard.extend(address for pid in (os.getpid(), *(set(children()) - set(before))) for address in listening(pid))
+        return True
+
+    with pytest.raises(Cancelled):
+        phantom_project.train(replace(PAIR, epochs=20), report=cancel)
+    assert len(heard) >= 2
+    assert set(heard) == {"0100007F"}
+    with monkeypatch.context() as missing, pytest.raises(TrainingError, match="that PyTorch finds here is 1"):
+        missing.setattr(device, "gpus", lambda: 1)
+        phantom_project.train(resume=True)
+    done = phantom_project.train(resume=True)
+    assert set(children()) <= set(before)
+    assert (done.round, done.resumed, done.ended_by) == (1, True, StopRule.EPOCHS)
+    card = load_card(done.checkpoint)
+    assert card.config["devices"] == 2
+    assert card.training["epochs"] == pytest.approx(20, abs=0.5)
+    assert [job.state for job in phantom_project.store.jobs.all("train")] == ["done", "failed", "cancelled"]
+
+
+def test_a_signal_to_all_processes_stops_in_good_order(tmp_path: Path) -> None:
+    """As where a machine ends a whole job: the first device stores its state, the second leaves that to it."""
+    others = children()  # of tests before this one
+
+    def terminate(now: Progress) -> bool:
+        for pid in (*(set(children()) - set(others)), os.getpid()):
+            os.kill(pid, signal.SIGTERM)
+        return False
+
+    with pytest.raises(Cancelled):
+        trained(tmp_path / "r", report=terminate)
+    assert torch.load(tmp_path / "r.partial" / STATE, weights_only=True)["global_step"] == 1
+    assert set(children()) <= set(others)
+
+
+def test_more_devices_than_there_are_are_refused(phantom_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before there is a job; and so is a network that only this process has."""
+    with pytest.raises(TrainingError, match="is to use 3 devices, but the number of GPUs"):
+        phantom_project.train(replace(PAIR, devices=3))
+    with pytest.raises(TrainingError, match="a network of your own cannot go to the processes of other devices"):
+        phantom_project.train(PAIR, network=torch.nn.Conv2d(1, 3, 1))
+    monkeypatch.undo()
+    monkeypatch.setattr(device, "gpus", lambda: 0)
+    with pytest.raises(TrainingError, match="that PyTorch finds here is 0, and only these can train together"):
+        phantom_project.train(PAIR)
+    assert phantom_project.store.jobs.last() is None
+    with pytest.raises(ValueError, match="devices is 2, so follower must say"):
+        fit([discs(0)], [], class_names="abc", in_channels=1, config=PAIR, folder=Path("r"), card={}, report=lambda now: False)

@@ -1,0 +1,224 @@
+"""Going back makes a moment the newest model, and loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.config import ProposeConfig, TrainConfig
+from core.errors import Cancelled, CheckpointError, JobError, ProjectError
+from core.evaluation.validation import score
+from core.models.predictor import Predictor
+from core.project import Project
+from core.storage.checkpoints import load, load_card
+from core.storage.labels import Role
+from core.storage.rounds import Origin
+from core.training.restore import nearest
+from tests.conftest import Files
+from tests.planted import plant
+
+SMALL = TrainConfig(seconds=2, patch=64, batch=2, channels=4, depth=2)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> Path:
+    """A workspace whose project has two rounds with moments, the second with more labels, and proposals."""
+    workspace = tmp_path_factory.mktemp("original")
+    project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(SMALL)
+    project.import_labels(phantom_files.truth, slices=[5])
+    project.train(SMALL)
+    plant(project, 1)
+    plant(project, 2, source=2, times=(1.0, 1.5, 2.0))
+    project.propose(ProposeConfig(number=2))
+    project.store.records.close()
+    return workspace
+
+
+@pytest.fixture
+def project(original: Path, tmp_path: Path) -> Project:
+    """A copy of it to work on."""
+    shutil.copytree(original, tmp_path / "copy")
+    return Project.open(tmp_path / "copy", "toy")
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    """Whether two checkpoints predict the same."""
+    (_, first), (_, second) = load(one), load(other)
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_moment_becomes_the_newest_round(project: Project) -> None:
+    """With its own weights, labels and seconds; it says where it came from."""
+    moment = project.moments(2)[1]
+    done = project.restore(2, seconds=moment.seconds)
+    assert done.round == 3
+    _, second, third = project.rounds()
+    assert third.origin == Origin(2, moment.seconds)
+    assert (third.seconds, third.revisions, third.labelled_slices) == (moment.seconds, second.revisions, 3)
+    assert same_weights(moment.folder, project.workspace / third.checkpoint)
+    card = load_card(project.workspace / third.checkpoint)
+    assert card.extra["restored"] == {"round": 2, "seconds": moment.seconds}
+    assert card.extra["round"] == 3
+    assert "moment" not in card.extra
+
+
+def test_its_loss_is_measured_on_the_pixels_of_all_rounds(project: Project) -> None:
+    """Not what training guessed from a few slices: the weights of the moment on every held-back pixel."""
+    moment = project.moments(2)[0]
+    done = project.restore(2, seconds=moment.seconds)
+    held = [project.store.frozen(head, Role.VALIDATION) for head in project.labelled_slices()]
+    measured = score(Predictor.load(moment.folder), held)
+    assert done.validation_loss == pytest.approx(measured.loss)
+    assert len({row.validation_pixels for row in project.rounds()}) == 1
+    assert done.validation_pixels == measured.pixels > 0
+    assert load_card(done.checkpoint).scores["loss"] == pytest.approx(measured.loss)
+
+
+def test_all_rounds_are_scored_on_the_labels_as_they_are(project: Project, phantom_files: Files) -> None:
+    """Not on those that the round gone back to has learnt from: what was labelled or put right since then counts."""
+    project.import_labels(phantom_files.truth, slices=[10])
+    held = project.validation_summary().pixels
+    assert held > project.rounds()[0].validation_pixels
+    project.restore(1)
+    assert [row.validation_pixels for row in project.rounds()] == [held] * 3
+    validating = [head.id for head in project.labelled_slices() if head.validation_pixels]
+    assert sorted(project.rounds()[0].validation_revisions) == sorted(validating)
+    assert project.rounds()[2].revisions == project.rounds()[0].revisions
+    assert project.handover().pixels == held
+
+
+def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
+    """Their checkpoints, scores, curves, proposals and moments are what they were; the end can be gone back to again."""
+    before, curve = project.rounds(), project.curve(2)
+    proposals, moments = project.store.proposals.of(2), project.moments(2)
+    project.restore(2, seconds=moments[0].seconds)
+    assert project.rounds()[:2] == before
+    assert (project.curve(2), project.store.proposals.of(2), project.moments(2)) == (curve, proposals, moments)
+    again = project.restore(2)
+    assert again.round == 4
+    assert again.validation_loss == pytest.approx(before[1].validation_loss)
+    assert same_weights(again.checkpoint, project.workspace / before[1].checkpoint)
+
+
+def test_predictions_and_proposals_are_of_the_moment_from_then_on(project: Project) -> None:
+    """No cached prediction and no proposal of the round before is taken for one of the moment."""
+    of_round_two = project.predict_slice(0, 6)
+    moment = project.moments(2)[0]
+    project.restore(2, seconds=moment.seconds)
+    assert project.proposals() == []
+    assert project.scores() == []
+    assert project.cached_prediction(0, 6) is None
+    predicted = project.predict_slice(0, 6)
+    assert predicted.round == 3
+    mask, _ = Predictor.load(moment.folder).labels(project.image(0, 6))
+    np.testing.assert_array_equal(predicted.mask, mask)
+    assert not np.array_equal(predicted.mask, of_round_two.mask)
+    assert project.predict_slice(0, 6, round_=2).round == 2
+    assert project.propose(ProposeConfig(number=2))
+
+
+def test_its_curve_ends_at_the_moment(project: Project) -> None:
+    """So that its training steps can be compared with those of other rounds."""
+    moment = project.moments(2)[-2]
+    project.restore(2, seconds=moment.seconds)
+    assert project.curve(3) == [point for point in project.curve(2) if point.seconds <= moment.seconds]
+
+
+def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
+    """Its end is a moment like any other, also once its moments are swept; it keeps the labels it learnt from."""
+    project.store.moments.forget(1)
+    first = project.rounds()[0]
+    done = project.restore(1)
+    assert same_weights(done.checkpoint, project.workspace / first.checkpoint)
+    assert project.rounds()[2].revisions == first.revisions
+
+
+def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
+    """A round trained after going back has the next number and all labels."""
+    project.restore(1)
+    done = project.train(TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2))
+    assert done.round == 4
+    assert project.rounds()[-1].labelled_slices == 3
+    assert project.rounds()[-1].origin is None
+
+
+def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) -> None:
+    """Who sees the prediction get worse cancels, and takes the moment before; the rest can then not be resumed."""
+    with pytest.raises(Cancelled):
+        project.train(replace(SMALL, seconds=60), report=lambda progress: bool(project.moments(3)))
+    moments = project.moments(3)
+    done = project.restore(3, seconds=moments[0].seconds)
+    assert done.round == 3
+    assert same_weights(done.checkpoint, moments[0].folder)
+    assert project.moments(3) == moments
+    assert all(point.seconds <= moments[0].seconds for point in project.curve(3))
+    with pytest.raises(JobError, match="No training was interrupted"):
+        project.train(resume=True)
+
+
+def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
+    """Its number is taken; its moments are not taken for those of the round that has it now."""
+    with pytest.raises(Cancelled):
+        project.train(replace(SMALL, seconds=60), report=lambda progress: bool(project.moments(3)))
+    assert project.moments(3)
+    project.restore(1)
+    assert project.moments(3) == []
+    assert not list((project.workspace / "checkpoints" / "toy").glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("round_", "seconds", "error", "said"),
+    [
+        (2, None, ProjectError, "The end of round 2 is the newest model already"),
+        (2, 99.0, CheckpointError, r"Round 2 has no moment at 99 s; kept are those at \d"),
+        (7, 1.0, CheckpointError, "Round 7 has no moment at 1 s; none of it is kept"),
+        (7, None, CheckpointError, "There is no round 7; the project has rounds 1 to 2"),
+    ],
+)
+def test_what_cannot_be_gone_back_to_is_one_sentence(
+    project: Project, round_: int, seconds: float | None, error: type[Exception], said: str
+) -> None:
+    """Nothing is entered then."""
+    with pytest.raises(error, match=said):
+        project.restore(round_, seconds=seconds)
+    with pytest.raises(error, match=said):
+        project.start_restore(round_, seconds=seconds)
+    assert len(project.rounds()) == 2
+
+
+def test_a_damaged_moment_is_refused_and_nothing_is_entered(project: Project) -> None:
+    """The weights are read before anything changes."""
+    moment = project.moments(2)[0]
+    (moment.folder / "weights.safetensors").write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match="missing or damaged"):
+        project.restore(2, seconds=moment.seconds)
+    assert len(project.rounds()) == 2
+
+
+def test_going_back_waits_for_the_job_at_work(project: Project) -> None:
+    """While a round is trained or the volume scanned, the newest model stays what it is."""
+    with project.store.jobs.here("scan", {}), pytest.raises(JobError, match="A scan job is at work"):
+        project.restore(1)
+
+
+def test_a_job_goes_back_and_looks_through_the_volume(project: Project) -> None:
+    """What the page starts: the new round has scores and proposals when the job ends."""
+    job = project.store.jobs._enter("restore", {"round": 1, "seconds": None, "propose": {"number": 2}}, "queued")
+    project.run_job(job)
+    assert project.job().state == "done"
+    assert project.job().result["round"] == 3
+    assert len(project.proposals()) == 2
+
+
+def test_the_moment_meant_is_the_nearest_within_a_second(project: Project) -> None:
+    """Seconds are given as they are shown, without decimals."""
+    moments = project.moments(1)
+    assert nearest(moments, round(moments[-1].seconds)) == moments[-1]
+    assert nearest(moments, moments[-1].seconds + 1.5) is None

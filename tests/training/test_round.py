@@ -1,0 +1,316 @@
+"""A round that is trained stays trained, whatever is wrong with the rounds before it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.config import ProposeConfig, TrainConfig
+from core.errors import Cancelled, TrainingError
+from core.evaluation.validation import Scores
+from core.progress import Progress
+from core.project import Project
+from core.storage.checkpoints import CARD, WEIGHTS, load_card
+from core.storage.jobs import Handle
+from core.storage.labels import Role
+from core.training.learning.trainer import Fitting
+from core.training.round import Plan, _by_voxels, _Reporter, make_plan, score_rounds
+from core.work import _round
+from tests.conftest import Files
+
+TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)
+MEASURED = Scores(0.25, (0.9, 0.8, 0.7), 1234)
+
+
+@pytest.fixture
+def project(tmp_path: Path, phantom_files: Files) -> Project:
+    """A project on a copy of the small volume, one round trained, and more held back since."""
+    image = tmp_path / "image.tif"
+    image.write_bytes(phantom_files.image.read_bytes())
+    made = Project.create(tmp_path, "toy", volumes=[image], classes=phantom_files.classes)
+    made.import_labels(phantom_files.truth, slices=[2, 8])
+    made.train(TINY)
+    made.import_labels(phantom_files.truth, slices=[5])
+    return made
+
+
+@pytest.fixture
+def handle(project: Project) -> Iterator[Handle]:
+    """A job at work."""
+    with project.store.jobs.here("train", {}) as at_work:
+        yield at_work
+
+
+def test_logs_without_tensorboard_are_refused_before_training(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence says what is missing; without logs nothing of it is needed."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match="need the package tensorboard, which is not installed"):
+        project.train(TINY, tensorboard=True)
+    assert project.train(TINY).logs is None
+
+
+def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
+    """They are part of the plan, and lie beside the checkpoint."""
+    with pytest.raises(Cancelled):
+        project.train(TINY, tensorboard=True, report=lambda progress: True)
+    done = project.train(resume=True)
+    assert done.logs == project.workspace / "checkpoints" / "toy" / "logs" / "round-002"
+    assert list(done.logs.glob("events.*"))
+
+
+def test_a_weight_is_part_of_the_plan(project: Project, phantom_files: Files) -> None:
+    """What is drawn from, and how often, is fixed when a round begins, so that a resume does the same work."""
+    project.add_volume(phantom_files.image)
+    project.import_labels(phantom_files.truth, slices=[3], volume=1)
+    project.set_weight(1, 2.5)
+    with pytest.raises(Cancelled):
+        project.train(TINY, report=lambda progress: True)
+    project.set_weight(1, 0)
+    done = project.train(resume=True)
+    assert done.resumed
+    assert load_card(done.checkpoint).extra["volume_weights"] == [1.0, 2.5]
+    frozen = project.store.frozen(project.labelled_slices()[0], Role.TRAIN, 2.5)
+    assert frozen.weight == 2.5
+
+
+def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(project: Project, phantom_files: Files) -> None:
+    """Where nothing else is labelled, that is said; what is held back of it is scored on."""
+    alone = load_card(project.train(TINY).checkpoint).training["labelled_pixels"]
+    project.add_volume(phantom_files.image)
+    project.import_labels(phantom_files.truth, slices=[3], volume=1)
+    project.set_weight(1, 0)
+    before = project.rounds()[-1].validation_pixels
+    done = project.train(TINY)
+    assert load_card(done.checkpoint).training["labelled_pixels"] == alone
+    assert done.validation_pixels > before
+    project.set_weight(0, 0)
+    with pytest.raises(TrainingError, match="volumes with the weight 0, which are left out of training"):
+        project.train(TINY)
+
+
+def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
+    """What its record lacks is as it was then, and a frame is chosen."""
+    plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})
+    assert plan == Plan(2, (3,), TrainConfig(seconds=7, initial_weights="random", local=0, unlabelled=0), project.frame())
+    assert Plan.from_json(project.store, plan.as_json()) == plan
+
+
+def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) -> None:
+    """Not when it was asked for: one that is stopped before its first step is the one that a resume goes on with."""
+    with pytest.raises(Cancelled):
+        project.train(replace(TINY, seconds=30), report=lambda progress: progress.step > 2)
+    with pytest.raises(Cancelled):
+        project.train(replace(TINY, seconds=40), report=lambda progress: True)
+    stopped = project.interrupted()
+    assert stopped is not None
+    assert stopped.budget == 40
+    assert project.store.rounds.begun_by() == project.job().id  # type: ignore[union-attr]
+
+
+def test_a_plan_that_is_no_longer_allowed_is_passed_over(project: Project) -> None:
+    """As one that an earlier version refused only when it built the network."""
+    with pytest.raises(Cancelled):
+        project.train(replace(TINY, seconds=30), report=lambda progress: progress.step > 2)
+    plan = make_plan(project.store, TINY).as_json()
+    plan["train"] |= {"architecture": "monai-dynunet", "depth": 1}
+    with project.store.jobs.here("train", {"plan": plan}):
+        pass
+    project.store.records.write("DELETE FROM meta WHERE key = 'training_job'")
+    stopped = project.interrupted()
+    assert stopped is not None
+    assert stopped.budget == 30
+
+
+def test_a_round_begins_with_the_one_before(project: Project) -> None:
+    """The plan says with which, report and card tell; the first round has none."""
+    plan = make_plan(project.store, TINY)
+    assert plan.begins_with == 1
+    assert Plan.from_json(project.store, plan.as_json()) == plan
+    done = project.train(TINY)
+    assert (done.begins_with, done.fresh_because) == (1, None)
+    cards = [load_card(project.store.checkpoint(number)) for number in (1, 2)]
+    assert [card.extra["begins_with"] for card in cards] == [None, 1]
+    assert [card.config["initial_weights"] for card in cards] == ["previous", "previous"]
+
+
+def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -> None:
+    """The newest that is entered, wherever it came from."""
+    project.train(TINY)
+    project.restore(1)
+    assert make_plan(project.store, TINY).begins_with == 3
+
+
+@pytest.mark.parametrize("config", [{"initial_weights": "random"}, {"architecture": "own"}])
+def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[str, str]) -> None:
+    """Where that is chosen, and where the user's network has weights of its own."""
+    assert make_plan(project.store, replace(TINY, **config)).begins_with is None
+
+
+@pytest.mark.parametrize(
+    ("voxels", "changes", "flat"),
+    [
+        ([(5, 5, 5)], {}, 1),
+        ([(30, 8, 8)], {}, 1),
+        ([(45, 4.6, 4.6)], {}, 2),
+        ([(80, 5, 5)], {}, 3),
+        ([(80, 5, 5)], {"neighbours": 2}, 2),
+        ([None, (80, 5, 5), None], {}, 3),
+        ([None], {}, None),
+        ([(5, 5, 5)], {"flat": 2}, 2),
+        ([(5, 5, 5)], {"architecture": "unet", "neighbours": 0}, None),
+    ],
+)
+def test_slices_are_joined_where_pixels_are_as_wide_as_they_are_thick(
+    voxels: list[tuple[float, float, float] | None], changes: dict[str, Any], flat: int | None
+) -> None:
+    """By the size of a voxel where one is known, as far as the levels suffice, and as it was chosen where it was."""
+    settings: dict[str, Any] = {"architecture": "unet-3d", "neighbours": 1, **changes}
+    assert _by_voxels(TrainConfig(**settings), voxels).flat == flat
+
+
+def test_a_plan_settles_from_which_level_on_slices_are_joined(project: Project) -> None:
+    """So that card, table and resume know it."""
+    project.set_voxel_size(0, (8.0, 8.0, 8.0))
+    config = replace(TINY, architecture="unet-3d", neighbours=1, depth=3, patch=64)
+    done = project.train(config)
+    card = load_card(done.checkpoint)
+    assert (card.config["flat"], card.network["flat"]) == (1, 1)
+    assert project.rounds()[-1].network == "unet-3d, 1 + 1 + 1 slices joined after level 1"
+    assert "flat" not in project.rounds()[-1].changed
+
+
+def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that with one seed it draws other patches than the round before, whatever it begins with."""
+    told: list[int] = []
+
+    class Seen(Fitting):
+        def __init__(self, *given: Any, number: int = 1, **named: Any) -> None:
+            told.append(number)
+            super().__init__(*given, number=number, **named)
+
+    monkeypatch.setattr("core.training.learning.trainer.Fitting", Seen)
+    project.train(replace(TINY, initial_weights="random"))
+    assert told == [2]
+
+
+def test_a_class_may_be_added_between_two_rounds(project: Project) -> None:
+    """The round begins with what fits."""
+    project.set_classes([*(c.name for c in project.classes), "crack"])
+    done = project.train(TINY)
+    assert (done.begins_with, done.fresh_because) == (1, None)
+    assert len(load_card(done.checkpoint).class_names) == len(project.classes)
+
+
+def test_a_round_whose_beginning_is_damaged_is_trained_and_says_so(project: Project) -> None:
+    """In its report, in its card, and in the result of its job beside what speaks against it."""
+    (project.store.checkpoint(1) / WEIGHTS).write_bytes(b"nonsense")
+    plan = make_plan(project.store, TINY)
+    handed: Any = SimpleNamespace(id=1, report=lambda share, message: False, result=None)
+    arguments = {"plan": plan.as_json(), "propose": asdict(ProposeConfig(number=1, scan_seconds=0)), "resume": False}
+    _round(project.store, handed, arguments)
+    because = "the checkpoint round-001 is missing or damaged"
+    assert handed.result["caution"].split("; ")[0] == f"it began with random weights, because {because}"
+    card = load_card(project.store.checkpoint(2))
+    assert (card.extra["begins_with"], card.extra["fresh_because"]) == (None, because)
+    done = project.train(replace(TINY, channels=8))
+    assert done.begins_with is None
+    assert done.fresh_because == "round-002 has another network, or one of another size"
+
+
+def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> None:
+    """Though the checkpoint is gone since."""
+    with pytest.raises(Cancelled):
+        project.train(TINY, report=lambda progress: True)
+    shutil.rmtree(project.store.checkpoint(1))
+    done = project.train(resume=True)
+    assert (done.resumed, done.begins_with, done.fresh_because) == (True, 1, None)
+    assert load_card(done.checkpoint).extra["begins_with"] == 1
+
+
+def enter_second_round(project: Project) -> None:
+    """A round whose training has just ended."""
+    heads = [head.id for head in project.labelled_slices()]
+    project.store.rounds.add(
+        2,
+        revisions=heads,
+        config={},
+        checkpoint="checkpoints/toy/round-002",
+        seconds=1,
+        labelled_slices=3,
+        active_seconds=0,
+        job=1,
+    )
+
+
+def test_the_score_of_a_round_is_that_of_its_checkpoint(project: Project) -> None:
+    """The trainer's last measurement is not made again, and the round before is scored on the same pixels."""
+    done = project.train(TINY)
+    first, second = project.rounds()
+    card = load_card(done.checkpoint)
+    assert (done.checkpoint / CARD).is_file()
+    assert second.validation_loss == done.validation_loss == card.scores["loss"]
+    assert second.validation_dice == done.validation_dice == card.scores["dice"]
+    assert first.validation_pixels == second.validation_pixels == card.scores["pixels"]
+
+
+@pytest.mark.parametrize("fault", ["a moved volume", "a damaged label", "a missing checkpoint"])
+def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: Project, handle: Handle, fault: str) -> None:
+    """It is not measured; the new round is shown with what its training measured."""
+    revisions = project.labelled_slices()
+    enter_second_round(project)
+    if fault == "a moved volume":
+        project.volumes[0].path.rename(project.workspace / "elsewhere.tif")
+        project.store.catalog._open.clear()
+    elif fault == "a damaged label":
+        project.store.records.write("UPDATE revisions SET label = x'00'")
+    else:
+        (project.workspace / project.rounds()[0].checkpoint / CARD).unlink()
+        project.store._predictor = None
+    validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
+    score_rounds(project.store, handle, revisions, validation, {2: MEASURED})
+    first, second = project.rounds()
+    assert (first.validation_loss, first.validation_pixels) == (None, 0)
+    assert (second.validation_loss, second.validation_pixels) == (MEASURED.loss, MEASURED.pixels)
+
+
+def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Project, handle: Handle) -> None:
+    """The next training finds it without a score on these pixels."""
+    revisions = project.labelled_slices()
+    validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
+    there = project.volumes[0].path
+    away = there.rename(project.workspace / "elsewhere.tif")
+    project.store.catalog._open.clear()
+    score_rounds(project.store, handle, revisions, validation, {})
+    assert project.rounds()[0].validation_loss is None
+    away.rename(there)
+    score_rounds(project.store, handle, revisions, validation, {})
+    assert project.rounds()[0].validation_loss > 0
+
+
+def test_the_curve_goes_back_with_the_training(project: Project) -> None:
+    """Where memory was too small on one device, all go on from a stored state: what came after it is drawn anew."""
+    store = project.store
+    plan = replace(make_plan(store, TINY), round=2)
+    handle: Any = SimpleNamespace(report=lambda share, message: False)
+    reporter = _Reporter(store, handle, plan, None)
+    for seconds in (0.1, 0.4, 0.7, 0.5, 0.8):
+        reporter(Progress(seconds, 1.0, 1 + round(10 * seconds), 0.5, None, None, 0.05, seconds, 0.0, TINY.batch))
+    assert [point.seconds for point in store.rounds.curve(2)] == [0.1, 0.4, 0.5, 0.8]
+
+
+def test_a_step_of_fewer_patches_than_asked_for_is_told(project: Project) -> None:
+    """While the training goes on, with the reason; a step of as many as asked for is not worth a word."""
+    told = list[str]()
+    handle: Any = SimpleNamespace(report=lambda share, message: told.append(message) is not None)
+    plan = replace(make_plan(project.store, replace(TINY, batch=4)), round=2)
+    reporter = _Reporter(project.store, handle, plan, None)
+    for batch in (4, 2):
+        reporter(Progress(0.5, 1.0, 6, 0.5, None, None, 0.05, 0.5, 0.0, batch))
+    assert "patches" not in told[0]
+    assert told[1].endswith(", 2 patches at once instead of 4 (memory holds no more)")

@@ -1,0 +1,202 @@
+"""While a network trains, it predicts one frame again and again, and costs no more than it may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from core.config import TrainConfig
+from core.errors import Cancelled
+from core.evaluation.validation import Scores
+from core.geometry import Box
+from core.models.predictor import Predictor
+from core.progress import Progress
+from core.storage.checkpoints import load, load_card
+from core.storage.snapshots import Frame, Moment, MomentStore, picture
+from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
+from core.training.learning.fit import FitResult, fit
+from core.training.learning.snapshot_callback import MOMENTS, Feedback, Watched, affordable, due
+from tests.slices import discs
+
+FRAME = Frame(0, 7, Box(8, 16, 72, 88))
+UNSEEN = discs(7)
+
+
+def trained(
+    folder: Path, seconds: float = 3.0, *, report: Callable[[Progress], bool] = lambda progress: False, resume: bool = False
+) -> FitResult:
+    """A short training that is watched on a slice it never sees."""
+    config = TrainConfig(seconds=seconds, patch=64, batch=4, channels=8, depth=2)
+    return fit(
+        [discs(0)], [discs(1)], class_names=("grey", "disc", "square"), in_channels=1, config=config, folder=folder / "round-001",
+        card={"label_revisions": [1]}, report=report, resume=resume,
+        watched=Watched(FRAME, UNSEEN.pixels, MomentStore(folder).place(1)),
+    )  # fmt: skip
+
+
+def moments(folder: Path) -> list[Moment]:
+    """What was kept of it."""
+    return MomentStore(folder).of(1)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that was watched to its end."""
+    folder = tmp_path_factory.mktemp("watched")
+    trained(folder, 6.0)
+    return folder
+
+
+def test_moments_are_closer_at_the_beginning() -> None:
+    """The first after a hundredth of the training, each gap longer than the one before, the end the last of ten."""
+    times = [due(number) for number in range(MOMENTS)]
+    assert times[0] == pytest.approx(0.01)
+    assert times[-1] == pytest.approx(1)
+    assert (np.diff(times, n=2) > 0).all()
+
+
+def test_a_training_keeps_several_moments_and_its_end(watched: Path) -> None:
+    """At most ten, from the first steps on; the last has the weights of the checkpoint."""
+    kept = moments(watched)
+    assert 2 <= len(kept) <= MOMENTS
+    assert [moment.end for moment in kept] == [False] * (len(kept) - 1) + [True]
+    (_, of_moment), (_, of_round) = load(kept[-1].folder), load(watched / "round-001")
+    assert all(torch.equal(of_moment[name], tensor) for name, tensor in of_round.items())
+    assert kept[-1].validation_loss == load_card(watched / "round-001").scores["loss"]
+
+
+def test_a_moment_shows_what_its_own_weights_predict(watched: Path) -> None:
+    """Mask and confidence of the frame are those that its stored weights give in the whole slice."""
+    for moment in (moments(watched)[0], moments(watched)[-1]):
+        whole, confidence = Predictor.load(moment.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
+        seen, sure = picture(moment)
+        assert (seen == whole[FRAME.box.slices]).mean() > 0.99
+        assert np.abs(sure.astype(int) - confidence[FRAME.box.slices]).mean() < 3
+
+
+def test_the_model_is_seen_to_learn(watched: Path) -> None:
+    """The frame at the end is nearer to the truth than at the beginning."""
+    truth = UNSEEN.mask[FRAME.box.slices]
+    first, last = ((picture(moment)[0] == truth).mean() for moment in (moments(watched)[0], moments(watched)[-1]))
+    assert last > first + 0.05
+
+
+@pytest.mark.parametrize(
+    ("took", "box"),
+    [(0.1, Box(100, 0, 1124, 1024)), (2.4, Box(356, 256, 868, 768)), (99.0, Box(484, 384, 740, 640))],
+)
+def test_a_slow_machine_watches_the_middle_of_the_frame(took: float, box: Box) -> None:
+    """As much of it as ten moments of 108 s can afford, 0.6 s each; 256 pixels at least."""
+    assert affordable(Frame(0, 3, Box(100, 0, 1124, 1024)), took, 108.0) == Frame(0, 3, box)
+
+
+def test_a_small_frame_stays_as_it_is() -> None:
+    """There is nothing to win."""
+    assert affordable(FRAME, 99.0, 1.0) == FRAME
+
+
+def test_all_moments_of_a_training_show_the_same_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the frame was cut, it was before the first was kept, and the picture is that of the part."""
+    monkeypatch.setattr("core.training.learning.snapshot_callback.SMALLEST_SIDE", 32)
+    monkeypatch.setattr("core.training.learning.snapshot_callback.FRAME_SHARE", 1e-9)
+    trained(tmp_path, 1.0)
+    (first, *_), end = moments(tmp_path), moments(tmp_path)[-1]
+    assert first.frame == end.frame == Frame(0, 7, Box(24, 36, 56, 68))
+    whole, _ = Predictor.load(end.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
+    assert (picture(end)[0] == whole[24:56, 36:68]).mean() > 0.99
+
+
+def test_a_loss_says_when_it_was_measured(watched: Path) -> None:
+    """Of a time that is not after the moment's own."""
+    end = moments(watched)[-1]
+    assert end.validated == pytest.approx(end.seconds, abs=0.01)
+    assert all(moment.validated <= moment.seconds for moment in moments(watched) if moment.validated is not None)
+
+
+def test_a_resume_keeps_the_moments_before_and_does_the_later_ones_again(tmp_path: Path) -> None:
+    """After an interruption the strip goes on; a fresh start begins it anew."""
+    with pytest.raises(Cancelled):
+        trained(tmp_path, 6.0, report=lambda progress: progress.seconds > 1.5)
+    before = moments(tmp_path)
+    assert before
+    trained(tmp_path, 6.0, resume=True)
+    after = moments(tmp_path)
+    assert [moment.folder for moment in after[: len(before)]] == [moment.folder for moment in before]
+    assert len(after) > len(before)
+    assert [moment.seconds for moment in after] == sorted({moment.seconds for moment in after})
+
+
+def test_a_fresh_start_forgets_the_moments_of_an_interrupted_training(tmp_path: Path) -> None:
+    """They belong to weights that nobody can go on with."""
+    with pytest.raises(Cancelled):
+        trained(tmp_path, 60.0, report=lambda progress: progress.seconds > 1.0)
+    for moment in moments(tmp_path):
+        (moment.folder / "old").touch()
+    assert list(tmp_path.rglob("old"))
+    trained(tmp_path, 1.0)
+    assert moments(tmp_path)[-1].end
+    assert not list(tmp_path.rglob("old"))
+
+
+class Hours:
+    """Time that passes only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    monotonic = perf_counter
+
+
+class Paced(Feedback):
+    """Notes when a moment is kept instead of predicting, which takes a while."""
+
+    def __init__(self, clock: Clock, validation: Validation, hours: Hours, takes: float) -> None:
+        watched = Watched(FRAME, UNSEEN.pixels, Path("nowhere"))
+        super().__init__(clock, validation, watched, lambda scores: pytest.fail("no model is asked for"))
+        self._hours, self._takes, self._now = hours, takes, clock
+        self.times = list[float]()
+
+    def keep(self, step: int, *, end: bool = False) -> None:
+        self.times.append(self._now.seconds)
+        self._hours.now += self._takes
+
+
+@pytest.mark.parametrize(("frame_takes", "validation_takes", "least"), [(0.15, 0.2, 9), (0.3, 1.0, 8), (2.0, 3.0, 2)])
+def test_looking_keeps_within_a_tenth_of_the_training(
+    monkeypatch: pytest.MonkeyPatch, frame_takes: float, validation_takes: float, least: int
+) -> None:
+    """Moments and validations together, however long they take; a slow machine keeps fewer moments, the first all the same."""
+    hours, budget = Hours(), 120.0
+    monkeypatch.setattr("core.training.learning.callbacks.time", hours)
+    monkeypatch.setattr("core.training.learning.snapshot_callback.time", hours)
+    validated = list[float]()
+
+    def validate() -> Scores:
+        validated.append(clock.seconds)
+        hours.now += validation_takes
+        return Scores(1.0, (None,), 1)
+
+    clock = Clock(budget)
+    validation = Validation(clock, validate)
+    feedback = Paced(clock, validation, hours, frame_takes)
+    trainer = SimpleNamespace(should_stop=False, global_step=0)
+    clock.on_train_start(trainer, None)
+    feedback.on_train_start(trainer, None)
+    while not trainer.should_stop:
+        hours.now += 0.3
+        for callback in (clock, validation, feedback):
+            callback.on_train_batch_end(trainer, None, None, None, 0)
+    assert least <= len(feedback.times) < MOMENTS
+    assert feedback.times[0] == pytest.approx(1.2, abs=0.31)
+    assert len(validated) >= 2, "moments leave time for validations"
+    spent = frame_takes * len(feedback.times) + validation_takes * len(validated)
+    assert hours.now - clock.seconds == pytest.approx(spent), "the clock stands still meanwhile"
+    assert spent <= VALIDATION_SHARE * budget + frame_takes + validation_takes
