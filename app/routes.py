@@ -1,6 +1,6 @@
 """Slices, masks and strokes over HTTP, beside Streamlit in the same process: validation, no logic.
 
-    GET  /underpaint/static/<version>/<file>                       the editor's modules
+    GET  /underpaint/static/<version>/<path>                       the editor's modules
     GET  /underpaint/api/<project>/<volume>/<z>/slice              facts and mask, as runs
     GET  /underpaint/api/<project>/<volume>/<z>/steps              what undo takes back of the strokes not saved yet
     GET  /underpaint/api/<project>/<volume>/<z>/grey               rows of a level of it, 8 bit
@@ -58,7 +58,7 @@ def routes() -> list[Route]:
     """Everything the app serves besides Streamlit's own pages."""
     place = "/underpaint/api/{project}/{volume:int}/{z:int}"
     return [
-        Route("/underpaint/static/{version}/{name}", _reading(files.static)),
+        Route("/underpaint/static/{version}/{name:path}", _reading(files.static)),
         Route("/underpaint/api/{project}/results/{name}.zip", _reading(archive.result)),
         Route("/underpaint/api/{project}/results/{name}", _reading(files.result)),
         Route("/underpaint/api/{project}/moments/{round:int}/{step:int}.png", _reading(moments.prediction)),

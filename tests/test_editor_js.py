@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-TESTS = sorted((Path(__file__).parent / "editor_js").glob("*.test.mjs"))
+FOLDER = Path(__file__).parent / "editor_js"
+TESTS = sorted(FOLDER.rglob("*.test.mjs"))
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: p.relative_to(FOLDER).as_posix())
 def test_editor_modules(path: Path) -> None:
     """Every test of a JavaScript module passes."""
     node = shutil.which("node")

@@ -83,6 +83,13 @@ def test_nothing_is_worked_out_for_another_site(client: TestClient, path: str) -
         ("/underpaint/api/toy/results/project.sqlite", 404),
         ("/underpaint/static/x/editor.py", 404),
         ("/underpaint/static/x/..%2Frouters.py", 404),
+        ("/underpaint/static/x/", 404),
+        ("/underpaint/static/x/slice/", 404),
+        ("/underpaint/static/x/slice/..%2Feditor.py", 404),
+        ("/underpaint/static/x/slice/..%2Feditor.js", 404),
+        ("/underpaint/static/x/%2e%2e/%2e%2e/api/files.py", 404),
+        ("/underpaint/static/x/%2Fetc%2Fpasswd", 404),
+        ("/underpaint/static/x/package.json", 404),
     ],
 )
 def test_what_does_not_exist_is_not_served(client: TestClient, path: str, status: int) -> None:

@@ -16,7 +16,7 @@ _TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
 def static(request: Request) -> Response:
-    """A module of the editor, by name; kept by the browser as long as its version stands."""
+    """Return a module of the editor by its path below ``app/editor``; a browser may cache it until the version changes."""
     path = _modules().get(request.path_params["name"])
     if path is None:
         raise Refusal(404, "The editor has no file of that name.")
@@ -26,13 +26,15 @@ def static(request: Request) -> Response:
 
 
 def _modules() -> dict[str, Path]:
-    return {path.name: path for path in sorted(_EDITOR.iterdir()) if path.suffix in _TYPES}
+    """Return every file that may be served by its path; the request never reaches the file system."""
+    return {path.relative_to(_EDITOR).as_posix(): path for path in sorted(_EDITOR.rglob("*")) if path.suffix in _TYPES}
 
 
 def version() -> str:
-    """A text that changes whenever a module of the editor changes."""
+    """Return a text that changes whenever a module of the editor changes or moves."""
     digest = hashlib.sha256()
-    for path in _modules().values():
+    for name, path in _modules().items():
+        digest.update(name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
