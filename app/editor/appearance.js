@@ -3,9 +3,10 @@
  * the status line. It reads the other parts and changes none of them.
  */
 
+import { snap } from "./brush.js";
 import { UNSURE_COLOR } from "./palette.js";
-import { pixelAt, Probe, statusText } from "./status.js";
-import { snap } from "./tools.js";
+import { pixelAt } from "./raster.js";
+import { Probe, statusText } from "./status.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 

@@ -2,7 +2,7 @@
 
 import { TOOLS } from "./hand.js";
 import { UNSURE } from "./raster.js";
-import { nextSize } from "./tools.js";
+import { nextSize } from "./brush.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 

@@ -1,7 +1,7 @@
 /** What the hand holds: tool, class, size, and what it may paint over. */
 
 import { UNSURE } from "./raster.js";
-import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./tools.js";
+import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./brush.js";
 
 /** @typedef {"brush" | "eraser" | "restore" | "range" | "superpixel" | "lasso" | "fill" | "pick" | "box"} Tool */
 

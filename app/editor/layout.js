@@ -2,7 +2,7 @@
 
 import { icon } from "./icons.js";
 import { BINDINGS, tooltip } from "./keys.js";
-import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./tools.js";
+import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./brush.js";
 
 const MODES = {
   correct: "Correct: the mask starts as the prediction or the stored label, and you mend it",

@@ -195,6 +195,16 @@ export class Raster {
   }
 }
 
+/**
+ * Return the pixel under a point, null outside the slice.
+ * @param {Raster} raster @param {{x: number, y: number} | null} point in image pixels @returns {[number, number] | null} x, y
+ */
+export function pixelAt(raster, point) {
+  if (point === null) return null;
+  const [x, y] = [Math.floor(point.x), Math.floor(point.y)];
+  return raster.inside(x, y) ? [x, y] : null;
+}
+
 /** The rasters that follow 0 and their count, each filled up to whole numbers. @returns {Uint8Array[]} */
 function rastersOf(numbers, pixels) {
   const bytes = toRaw(numbers.subarray(2));

@@ -1,6 +1,6 @@
 /** The line below the picture: where the cursor is, what is there, and how sure the model is of it. */
 
-import { UNSURE } from "./raster.js";
+import { pixelAt, UNSURE } from "./raster.js";
 import { parsed } from "./transport.js";
 
 const ORIGINS = { empty: "no prediction yet", label: "your label", draft: "your draft" };
@@ -23,13 +23,6 @@ export function statusText({ slice, z, place, scale, doubt, raw }) {
   const origin = raster.preview === null ? below : `preview of the quick first model over ${below}`;
   const here = placeText(raster, facts, place, raw) + sureText(raster, place, doubt);
   return [`z ${z}/${facts.depth - 1}`, here, `${Math.round(scale * 1000) / 10} %`, origin].join("   ");
-}
-
-/** @returns {[number, number] | null} the pixel under the cursor */
-export function pixelAt(raster, place) {
-  if (place === null) return null;
-  const [x, y] = [Math.floor(place.x), Math.floor(place.y)];
-  return raster.inside(x, y) ? [x, y] : null;
 }
 
 function placeText(raster, facts, place, raw) {

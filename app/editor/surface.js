@@ -2,7 +2,7 @@
 
 import { Painter } from "./painter.js";
 import { Pointers } from "./pointer.js";
-import { pixelAt } from "./status.js";
+import { pixelAt } from "./raster.js";
 
 /** @typedef {import("./slice.js").Slice} Slice */
 

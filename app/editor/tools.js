@@ -7,8 +7,6 @@ import { Lasso } from "./lasso.js";
 import { Box, Pick } from "./pointing.js";
 import { SuperpixelStroke } from "./superpixelbrush.js";
 
-export { LARGEST_BRUSH, nextSize, SMALLEST_BRUSH, snap } from "./brush.js";
-
 /** @typedef {import("./ink.js").Hand} Hand */
 /** @typedef {import("./ink.js").Stroking} Stroking */
 /** @typedef {import("./painter.js").Told} Told */
