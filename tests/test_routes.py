@@ -136,7 +136,7 @@ def test_the_modules_are_served_as_javascript(client: TestClient) -> None:
     entry = client.get(module_url())
     assert entry.headers["content-type"].startswith("text/javascript")
     assert "immutable" in entry.headers["cache-control"]
-    assert client.get(module_url().replace("editor.js", "raster.js")).status_code == 200
+    assert client.get(module_url().replace("editor.js", "slice/raster.js")).status_code == 200
     assert client.get("/underpaint/static/old/editor.js").headers["cache-control"] == "no-cache"
 
 

@@ -5,7 +5,7 @@
 
 import { snap } from "./brush.js";
 import { UNSURE_COLOR } from "./palette.js";
-import { pixelAt } from "./raster.js";
+import { pixelAt } from "./slice/raster.js";
 import { Probe, statusText } from "./status.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */

@@ -2,9 +2,9 @@
 
 import { around, Work } from "./work.js";
 
-/** @typedef {import("./raster.js").Ink} Ink */
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/raster.js").Ink} Ink */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 /** @typedef {import("./work.js").Point} Point */
 
 export const SMALLEST_BRUSH = 1;

@@ -6,10 +6,10 @@
  */
 
 import { PREVIEWED, STATES } from "./palette.js";
-import { UNSURE } from "./raster.js";
+import { UNSURE } from "./slice/raster.js";
 
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 /** @typedef {{width: number, height: number, keys: Uint16Array, columns: number, stale: Uint8Array}} Level stale: 1 by block */
 
 /** Pixels of a level along a side of what is made at once. */

@@ -1,8 +1,8 @@
 /** What every command does: keys and buttons name them, the editor runs them. */
 
-import { TOOLS } from "./hand.js";
-import { UNSURE } from "./raster.js";
 import { nextSize } from "./brush.js";
+import { TOOLS } from "./hand.js";
+import { UNSURE } from "./slice/raster.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 

@@ -5,7 +5,6 @@
  * zoom, tool and class when the slice is another one.
  */
 
-import { remember } from "./address.js";
 import { Appearance } from "./appearance.js";
 import { Choices } from "./choices.js";
 import { commandsOf, settingsOf } from "./commands.js";
@@ -17,19 +16,20 @@ import { Hand } from "./hand.js";
 import { Keyboard } from "./keyboard.js";
 import { Minimap } from "./minimap.js";
 import { Mounts } from "./mounts.js";
-import { Opening } from "./opening.js";
 import { Panel } from "./panel.js";
 import { recalled } from "./preferences.js";
 import { Saving } from "./saving.js";
 import { Sheet } from "./sheet.js";
+import { Opening } from "./slice/navigation.js";
+import { remember } from "./slice/page_url.js";
+import { sentenceOf } from "./slice/transport.js";
 import { Spots } from "./spots.js";
 import { Surface } from "./surface.js";
 import { Tone } from "./tone.js";
-import { sentenceOf } from "./transport.js";
 import { View } from "./view.js";
 
-/** @typedef {import("./opening.js").Data} Data */
-/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./slice/navigation.js").Data} Data */
+/** @typedef {import("./slice/slice.js").Slice} Slice */
 
 const GREETINGS = {
   draft: "Your strokes are back as you left them; save them when you are done.",

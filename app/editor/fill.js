@@ -3,8 +3,8 @@
 import { showing } from "./ink.js";
 import { Work } from "./work.js";
 
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 
 /**
  * Rows of the 4-connected region around a pixel, each pixel once. A row of the slice is tested as a whole when the region
@@ -69,7 +69,7 @@ class Stack {
 
 /** Fills at the press what shows the same as the pixel under the cursor. */
 export class Fill extends Work {
-  /** @param {Raster} raster @param {import("./raster.js").Ink} ink @param {boolean} scribble see Raster.shown */
+  /** @param {Raster} raster @param {import("./slice/raster.js").Ink} ink @param {boolean} scribble see Raster.shown */
   constructor(raster, ink, scribble) {
     super(raster);
     this.ink = ink;

@@ -35,7 +35,7 @@ export class FirstModel {
     return true;
   }
 
-  /** @param {import("./raster.js").Rect} rect */
+  /** @param {import("./slice/raster.js").Rect} rect */
   #changed(rect) {
     const { appearance, view } = this.editor;
     view.changed(rect);

@@ -2,7 +2,7 @@
 
 import { loadGrey } from "./loading.js";
 
-/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./slice/slice.js").Slice} Slice */
 /** @typedef {import("./tone.js").Tone} Tone */
 /** @typedef {import("./view.js").View} View */
 

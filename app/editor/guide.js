@@ -26,7 +26,7 @@ export class Guide {
     this.editor.appearance.showBoxes();
   }
 
-  /** @param {import("./raster.js").Rect | null} rect the box to look at */
+  /** @param {import("./slice/raster.js").Rect | null} rect the box to look at */
   #show(rect) {
     const { appearance, view } = this.editor;
     if (rect !== null) view.show(rect);

@@ -5,8 +5,8 @@ import { around, Work } from "./work.js";
 
 /** @typedef {import("./ink.js").Hand} Hand */
 /** @typedef {import("./ink.js").Stroking} Stroking */
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 /** @typedef {import("./work.js").Point} Point */
 
 const USUAL_REACH = 4;

@@ -2,14 +2,14 @@
 
 import { Stroke } from "./brush.js";
 import { Lasso } from "./lasso.js";
+import { rowsOf } from "./slice/superpixels.js";
 import { SuperpixelStroke } from "./superpixelbrush.js";
-import { rowsOf } from "./superpixels.js";
 import { isStraight, workOf } from "./tools.js";
 
 /** @typedef {import("./ink.js").Hand} Hand */
 /** @typedef {import("./ink.js").Stroking} Stroking */
-/** @typedef {import("./raster.js").Rect} Rect */
-/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("./slice/slice.js").Slice} Slice */
 /** @typedef {import("./tools.js").Keys} Keys */
 /** @typedef {import("./work.js").Point} Point */
 /** @typedef {import("./work.js").Work} Work */
@@ -19,7 +19,7 @@ import { isStraight, workOf } from "./tools.js";
  * @property {(rect: Rect) => void} painted pixels of a part have changed
  * @property {() => void} finished an action was stored, or is on its way
  * @property {() => void} unchanged a gesture has ended that changed no pixel
- * @property {(rows: import("./superpixels.js").Row[] | null) => void} patch the pixels that a click would paint
+ * @property {(rows: import("./slice/superpixels.js").Row[] | null) => void} patch the pixels that a click would paint
  * @property {(box: Rect | null) => void} drawn the box is another
  * @property {(classId: number) => void} picked a class was taken up
  * @property {(points: Point[] | null) => void} path the outline of the lasso, or the straight line that Shift would draw

@@ -4,7 +4,7 @@ import { TOOLS } from "./hand.js";
 import { classKey, tooltip } from "./keys.js";
 import { layout } from "./layout.js";
 import { UNSURE_COLOR } from "./palette.js";
-import { UNSURE } from "./raster.js";
+import { UNSURE } from "./slice/raster.js";
 
 const STATE_WORDS = { saved: "kept", saving: "keeping…", retrying: "not kept, retrying", refused: "not kept" };
 const MODE_HINTS = { correct: "", scribble: "Only strokes count" };

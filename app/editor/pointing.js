@@ -1,10 +1,10 @@
 /** Tools that paint nothing: the eyedropper, and the box drawn around a region. */
 
-import { NOTHING } from "./raster.js";
+import { NOTHING } from "./slice/raster.js";
 import { around, Work } from "./work.js";
 
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 /** @typedef {import("./work.js").Point} Point */
 
 /** Takes up the class that is shown under the cursor; where none is, the class stays. */

@@ -2,16 +2,16 @@
 
 import { Claims } from "./claims.js";
 import { News } from "./news.js";
+import { GivenUp, sentenceOf } from "./slice/transport.js";
 import { Steps } from "./steps.js";
-import { GivenUp, sentenceOf } from "./transport.js";
 
-/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./slice/slice.js").Slice} Slice */
 
 /**
  * @typedef {object} Told
  * @property {() => boolean} quiet whether neither a gesture nor the server is at work
  * @property {() => boolean} uncovers take away what covers the mask; whether anything did
- * @property {(rect: import("./raster.js").Rect) => void} changed part of the slice has other pixels
+ * @property {(rect: import("./slice/raster.js").Rect) => void} changed part of the slice has other pixels
  * @property {() => void} painted a step was done
  * @property {() => void} renewed the server did something with the whole slice, which was loaded anew
  * @property {(place: {volume: number, z: number}) => void} saved a claim is stored
@@ -95,7 +95,7 @@ export class Saving {
     this.told.saved({ ...place, ...answer });
   }
 
-  /** @param {Slice} slice @param {import("./raster.js").Rect | null} box */
+  /** @param {Slice} slice @param {import("./slice/raster.js").Rect | null} box */
   #postponed(slice, box) {
     if (slice === this.opening.slice) this.spots.leave();
     this.told.postponed({ ...placeOf(slice), box: box !== null });

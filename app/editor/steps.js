@@ -1,10 +1,10 @@
 /** Undo and redo over strokes, saves and slices, and masks suggested from other slices: each one step. */
 
-import { sentenceOf } from "./transport.js";
+import { sentenceOf } from "./slice/transport.js";
 import { suggested } from "./whole.js";
 
-/** @typedef {import("./slice.js").Slice} Slice */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/slice.js").Slice} Slice */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 /** @typedef {import("./news.js").Notice} Notice */
 
 /**
@@ -80,7 +80,7 @@ export class Steps {
 
   /**
    * Put a suggested mask under what was painted, as one step.
-   * @param {import("./slice.js").Slice} slice @param {Uint32Array} pairs length and class; 255 suggests nothing
+   * @param {import("./slice/slice.js").Slice} slice @param {Uint32Array} pairs length and class; 255 suggests nothing
    * @returns {boolean} whether it changes anything
    */
   adopt(slice, pairs) {

@@ -1,14 +1,14 @@
 /** The superpixel brush: every superpixel that the cursor passes over is painted as a whole. */
 
 import { sweptDisc } from "./brush.js";
-import { rowsOf } from "./superpixels.js";
+import { rowsOf } from "./slice/superpixels.js";
 import { Work } from "./work.js";
 
-/** @typedef {import("./raster.js").Ink} Ink */
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
-/** @typedef {import("./superpixels.js").Superpixel} Superpixel */
-/** @typedef {import("./superpixels.js").Superpixels} Superpixels */
+/** @typedef {import("./slice/raster.js").Ink} Ink */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("./slice/superpixels.js").Superpixel} Superpixel */
+/** @typedef {import("./slice/superpixels.js").Superpixels} Superpixels */
 /** @typedef {import("./work.js").Point} Point */
 
 export class SuperpixelStroke extends Work {

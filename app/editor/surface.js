@@ -2,9 +2,9 @@
 
 import { Painter } from "./painter.js";
 import { Pointers } from "./pointer.js";
-import { pixelAt } from "./raster.js";
+import { pixelAt } from "./slice/raster.js";
 
-/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./slice/slice.js").Slice} Slice */
 
 /**
  * @typedef {object} Told

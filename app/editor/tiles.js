@@ -5,10 +5,10 @@
 
 import { Coarse } from "./coarse.js";
 import { PREVIEWED, STATES, STRIPE } from "./palette.js";
-import { UNSURE } from "./raster.js";
+import { UNSURE } from "./slice/raster.js";
 
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 /**
  * @typedef {object} Tile Pixels of a level; `dirty` is the part of it that is out of date.
  * @property {HTMLCanvasElement} canvas of which `width` x `height` pixels are used

@@ -10,7 +10,7 @@ import { SuperpixelStroke } from "./superpixelbrush.js";
 /** @typedef {import("./ink.js").Hand} Hand */
 /** @typedef {import("./ink.js").Stroking} Stroking */
 /** @typedef {import("./painter.js").Told} Told */
-/** @typedef {import("./slice.js").Slice} Slice */
+/** @typedef {import("./slice/slice.js").Slice} Slice */
 /** @typedef {import("./work.js").Point} Point */
 /** @typedef {import("./work.js").Work} Work */
 /** @typedef {{shiftKey?: boolean, altKey?: boolean}} Keys what is held during a press */

@@ -2,13 +2,13 @@
 
 import { Camera } from "./camera.js";
 import { drawBox, drawPatch, drawPath, drawRing } from "./marks.js";
-import { bareTable, buildShown, buildTable } from "./palette.js";
 import { Pace } from "./pace.js";
+import { bareTable, buildShown, buildTable } from "./palette.js";
 import { Screen } from "./screen.js";
 import { levelFor, TILE, Tiles, union } from "./tiles.js";
 
-/** @typedef {import("./raster.js").Raster} Raster */
-/** @typedef {import("./raster.js").Rect} Rect */
+/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("./slice/raster.js").Rect} Rect */
 
 const SURROUND = "#262b30";
 /** So long at most may a frame mend tiles; the rest waits for the next. */
@@ -29,7 +29,7 @@ export class View {
     this.boxes = [];
     /** A line on its way. @type {import("./marks.js").Point[] | null} */
     this.path = null;
-    /** Pixels to point out. @type {import("./superpixels.js").Row[] | null} */
+    /** Pixels to point out. @type {import("./slice/superpixels.js").Row[] | null} */
     this.patch = null;
     /** @type {HTMLCanvasElement | null} */
     this.heat = null;
@@ -100,7 +100,7 @@ export class View {
     this.redrawOverlay();
   }
 
-  /** The pixels that a click would paint; null for none. @param {import("./superpixels.js").Row[] | null} rows */
+  /** The pixels that a click would paint; null for none. @param {import("./slice/superpixels.js").Row[] | null} rows */
   setPatch(rows) {
     if (rows === null && this.patch === null) return;
     this.patch = rows;

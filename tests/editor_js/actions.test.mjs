@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Raster } from "../../app/editor/raster.js";
+import { Raster } from "../../app/editor/slice/raster.js";
 import { atWork, chance } from "./toys.mjs";
 
 const [WIDTH, HEIGHT] = [61, 47];

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Choices } from "../../app/editor/choices.js";
 import { Hand } from "../../app/editor/hand.js";
-import { UNSURE } from "../../app/editor/raster.js";
+import { UNSURE } from "../../app/editor/slice/raster.js";
 
 /** Choices in an editor with classes of these ids, and what was shown or given up. */
 function choices(ids) {

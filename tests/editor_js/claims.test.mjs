@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Claims } from "../../app/editor/claims.js";
-import { History } from "../../app/editor/history.js";
-import { Slice } from "../../app/editor/slice.js";
+import { History } from "../../app/editor/slice/history.js";
+import { Slice } from "../../app/editor/slice/slice.js";
 
 const BOX = { x0: 1, y0: 2, x1: 5, y1: 6 };
 

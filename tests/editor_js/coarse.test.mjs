@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Coarse } from "../../app/editor/coarse.js";
-import { Raster } from "../../app/editor/raster.js";
+import { Raster } from "../../app/editor/slice/raster.js";
 import { chance } from "./toys.mjs";
 
 const SIDE = 2100;

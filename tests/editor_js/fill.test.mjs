@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { flood } from "../../app/editor/fill.js";
-import { Raster } from "../../app/editor/raster.js";
+import { Raster } from "../../app/editor/slice/raster.js";
 import { atWork, chance, drawn, rows } from "./toys.mjs";
 
 const FILL = { tool: "fill", classId: 5 };

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Camera } from "../../app/editor/camera.js";
 import { Greys } from "../../app/editor/greys.js";
-import { Raster } from "../../app/editor/raster.js";
+import { Raster } from "../../app/editor/slice/raster.js";
 
 const PLAIN = { channel: 0, second: null, mix: 50, low: null, high: null, cut: 0.5, smooth: false };
 const forever = new AbortController().signal;

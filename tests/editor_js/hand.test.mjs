@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Hand } from "../../app/editor/hand.js";
-import { UNSURE } from "../../app/editor/raster.js";
+import { UNSURE } from "../../app/editor/slice/raster.js";
 
 test("choosing a class takes up the tool that painted last", () => {
   const hand = new Hand();

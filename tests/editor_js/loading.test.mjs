@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Camera } from "../../app/editor/camera.js";
-import { setRows } from "../../app/editor/levels.js";
 import { loadGrey } from "../../app/editor/loading.js";
-import { Raster } from "../../app/editor/raster.js";
+import { setRows } from "../../app/editor/slice/grey_pyramid.js";
+import { Raster } from "../../app/editor/slice/raster.js";
 
 const DISPLAY = { channel: 0, second: null, mix: 50, low: null, high: null, cut: 0.5, smooth: false };
 

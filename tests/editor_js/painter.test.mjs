@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOTHING, Raster } from "../../app/editor/raster.js";
+import { NOTHING, Raster } from "../../app/editor/slice/raster.js";
 import { atWork, drawn, rows } from "./toys.mjs";
 
 test("a stroke is one action, told while it is painted and once it is done", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Claims } from "../../app/editor/claims.js";
-import { History } from "../../app/editor/history.js";
+import { History } from "../../app/editor/slice/history.js";
 import { Steps } from "../../app/editor/steps.js";
 
 const SAVE = { kind: "save", claim: "strokes", box: undefined, revision: 4 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { bareTable, buildShown, buildTable, PREVIEWED, STRIPE } from "../../app/editor/palette.js";
-import { Raster } from "../../app/editor/raster.js";
+import { Raster } from "../../app/editor/slice/raster.js";
 import { levelFor, Tiles, union } from "../../app/editor/tiles.js";
 import { installCanvases } from "./canvases.mjs";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Raster } from "../../app/editor/raster.js";
+import { Raster } from "../../app/editor/slice/raster.js";
 import { View } from "../../app/editor/view.js";
 import { installCanvases } from "./canvases.mjs";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Histories, History } from "../../app/editor/history.js";
+import { Histories, History } from "../../../app/editor/slice/history.js";
 
 const step = (n) => ({ kind: "strokes", forward: [n], inverse: [-n] });
 const inverses = (history, count) => Array.from({ length: count }, () => history.undo()?.inverse ?? null);

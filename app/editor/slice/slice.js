@@ -6,7 +6,7 @@ import { Superpixels } from "./superpixels.js";
 import { ActiveClock, Outbox, parsed, Patience } from "./transport.js";
 import { toUint32, unframe } from "./wire.js";
 
-/** @typedef {import("./changes.js").Action} Action */
+/** @typedef {import("./pixel_changes.js").Action} Action */
 /** @typedef {import("./raster.js").Rect} Rect */
 /** @typedef {import("./transport.js").Api} Api */
 

@@ -3,9 +3,9 @@
  * taking the revision back, a changed prediction by the one before.
  */
 
-import { keepRecent } from "./recent.js";
+import { keepRecent } from "./bounded_map.js";
 
-/** @typedef {import("./changes.js").Action} Action */
+/** @typedef {import("./pixel_changes.js").Action} Action */
 /** @typedef {{kind: "strokes"} & Action} Strokes */
 /**
  * @typedef {object} Save A claim that was stored.

@@ -1,6 +1,6 @@
 /** The slice's superpixels, fetched tile by tile as they are needed. */
 
-import { keepRecent } from "./recent.js";
+import { keepRecent } from "./bounded_map.js";
 import { toUint16, unframe } from "./wire.js";
 
 const TILE = 512;

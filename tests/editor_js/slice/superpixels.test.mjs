@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Superpixels } from "../../app/editor/superpixels.js";
-import { atWork, drawn, rows } from "./toys.mjs";
+import { Superpixels } from "../../../app/editor/slice/superpixels.js";
+import { atWork, drawn, rows } from "../toys.mjs";
 
 /** What the server answers about a tile. */
 function framed(facts, ids) {

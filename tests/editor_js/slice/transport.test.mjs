@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ActiveClock, GivenUp, Outbox, Patience, Refused } from "../../app/editor/transport.js";
+import { ActiveClock, GivenUp, Outbox, Patience, Refused } from "../../../app/editor/slice/transport.js";
 
 const RUN = new Uint32Array([0, 1, 257]);
 

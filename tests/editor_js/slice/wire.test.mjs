@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { portions, toBytes, toUint16, toUint32, unframe } from "../../app/editor/wire.js";
+import { portions, toBytes, toUint16, toUint32, unframe } from "../../../app/editor/slice/wire.js";
 
 test("numbers travel as little-endian bytes, from any offset, and long lists in portions", () => {
   assert.deepEqual([...toBytes(new Uint32Array([1, 258]))], [1, 0, 0, 0, 2, 1, 0, 0]);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { keepRecent } from "../../app/editor/recent.js";
+import { keepRecent } from "../../../app/editor/slice/bounded_map.js";
 
 test("beyond the most, the one that was put there the longest ago goes", () => {
   const kept = new Map();

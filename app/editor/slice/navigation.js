@@ -1,7 +1,7 @@
 /** Where the person is: the slice that the page asks for or that was stepped to, on its way until it can be painted on. */
 
-import { Follower } from "./follower.js";
-import { Slices } from "./slices.js";
+import { Slices } from "./open_slices.js";
+import { Follower } from "./pending_step.js";
 import { sentenceOf } from "./transport.js";
 
 /** @typedef {import("./slice.js").Slice} Slice */

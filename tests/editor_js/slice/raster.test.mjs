@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Changes } from "../../app/editor/changes.js";
-import { NOTHING, Raster } from "../../app/editor/raster.js";
-import { chance, drawn, ink, rows } from "./toys.mjs";
+import { Changes } from "../../../app/editor/slice/pixel_changes.js";
+import { NOTHING, Raster } from "../../../app/editor/slice/raster.js";
+import { chance, drawn, ink, rows } from "../toys.mjs";
 
 /** Numbers, and bytes packed four to a number, as they arrive. */
 const numbers = (head, bytes) => Uint32Array.from([...head, ...new Uint32Array(Uint8Array.from(bytes).buffer)]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Follower } from "../../app/editor/follower.js";
+import { Follower } from "../../../app/editor/slice/pending_step.js";
 
 test("the page is believed, except while it has not caught up with the person", () => {
   const now = 0;

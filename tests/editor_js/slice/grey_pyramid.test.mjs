@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { setRows } from "../../app/editor/levels.js";
+import { setRows } from "../../../app/editor/slice/grey_pyramid.js";
 
 function levelsOf(width, height, count) {
   const levels = [];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { addressOf } from "../../app/editor/address.js";
+import { addressOf } from "../../../app/editor/slice/page_url.js";
 
 const place = (project, volume, z) => ({ base: `/underpaint/api/${project}/${volume}/${z}`, volume, z });
 

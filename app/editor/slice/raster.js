@@ -7,8 +7,8 @@
 
 import { toRaw } from "./wire.js";
 
-/** @typedef {import("./changes.js").Action} Action */
-/** @typedef {import("./changes.js").Changes} Changes */
+/** @typedef {import("./pixel_changes.js").Action} Action */
+/** @typedef {import("./pixel_changes.js").Changes} Changes */
 /** @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect Half-open, in image pixels. */
 /**
  * @typedef {object} Ink What is put into pixels, and into which.

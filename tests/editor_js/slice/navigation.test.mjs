@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Opening } from "../../app/editor/opening.js";
-import { emptySlice } from "./toys.mjs";
+import { Opening } from "../../../app/editor/slice/navigation.js";
+import { emptySlice } from "../toys.mjs";
 
 const page = (z, more = {}) => ({ base: `/api/p/0/${z}`, volume: 0, z, shape: [4, 4], token: "t", boxes: [], proposal: null, ...more });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Slices } from "../../app/editor/slices.js";
-import { emptySlice } from "./toys.mjs";
+import { Slices } from "../../../app/editor/slice/open_slices.js";
+import { emptySlice } from "../toys.mjs";
 
 /** A server whose answers to strokes wait until they are let go. */
 function server() {
