@@ -4,9 +4,9 @@
  */
 
 import { snap } from "./brush.js";
-import { UNSURE_COLOR } from "./palette.js";
 import { pixelAt } from "./slice/raster.js";
 import { Probe, statusText } from "./status.js";
+import { UNSURE_COLOR } from "./view/palette.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 

@@ -8,13 +8,10 @@
 import { Appearance } from "./appearance.js";
 import { Choices } from "./choices.js";
 import { commandsOf, settingsOf } from "./commands.js";
-import { Doubt } from "./doubt.js";
 import { FirstModel } from "./firstmodel.js";
-import { Greys } from "./greys.js";
 import { Guide } from "./guide.js";
 import { Hand } from "./hand.js";
 import { Keyboard } from "./keyboard.js";
-import { Minimap } from "./minimap.js";
 import { Mounts } from "./mounts.js";
 import { Panel } from "./panel.js";
 import { recalled } from "./preferences.js";
@@ -23,10 +20,13 @@ import { Sheet } from "./sheet.js";
 import { Opening } from "./slice/navigation.js";
 import { remember } from "./slice/page_url.js";
 import { sentenceOf } from "./slice/transport.js";
-import { Spots } from "./spots.js";
 import { Surface } from "./surface.js";
 import { Tone } from "./tone.js";
-import { View } from "./view.js";
+import { Greys } from "./view/grey_loader.js";
+import { Minimap } from "./view/minimap.js";
+import { Spots } from "./view/proposal_boxes.js";
+import { Doubt } from "./view/uncertainty.js";
+import { View } from "./view/view.js";
 
 /** @typedef {import("./slice/navigation.js").Data} Data */
 /** @typedef {import("./slice/slice.js").Slice} Slice */

@@ -1,6 +1,6 @@
 /** What the editor does with the preview of a quick first model: shows it, takes it into the mask, uncovers what is to be saved. */
 
-import { Preview } from "./preview.js";
+import { Preview } from "./view/preview.js";
 import { pairsOf } from "./whole.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */

@@ -3,8 +3,8 @@
 import { TOOLS } from "./hand.js";
 import { classKey, tooltip } from "./keys.js";
 import { layout } from "./layout.js";
-import { UNSURE_COLOR } from "./palette.js";
 import { UNSURE } from "./slice/raster.js";
+import { UNSURE_COLOR } from "./view/palette.js";
 
 const STATE_WORDS = { saved: "kept", saving: "keeping…", retrying: "not kept, retrying", refused: "not kept" };
 const MODE_HINTS = { correct: "", scribble: "Only strokes count" };
@@ -36,7 +36,7 @@ export class Panel {
     return /** @type {HTMLElement} */ (this.root.querySelector(selector));
   }
 
-  /** @param {import("./palette.js").LabelClass[]} classes */
+  /** @param {import("./view/palette.js").LabelClass[]} classes */
   setClasses(classes) {
     const unsure = { id: UNSURE, name: "unsure", color: UNSURE_COLOR };
     const list = this.find(".classes");

@@ -22,7 +22,7 @@ import { pixelAt } from "./slice/raster.js";
 export class Surface {
   /**
    * @param {HTMLElement} element what the pointers are over
-   * @param {{view: import("./view.js").View, hand: import("./hand.js").Hand, spots: import("./spots.js").Spots}} parts
+   * @param {{view: import("./view/view.js").View, hand: import("./hand.js").Hand, spots: import("./view/proposal_boxes.js").Spots}} parts
    * @param {Told} told
    */
   constructor(element, { view, hand, spots }, told) {

@@ -3,7 +3,7 @@
  * the edges of tiles fall on pixels: no seam, and the pixel painted is the pixel under the cursor.
  */
 
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 
 const SMALLEST_ZOOM = 0.02;
 const LARGEST_ZOOM = 64;

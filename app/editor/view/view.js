@@ -1,14 +1,14 @@
 /** The picture: two canvases, the slice below, and cursor and boxes above it; drawn once a frame at most. */
 
 import { Camera } from "./camera.js";
-import { drawBox, drawPatch, drawPath, drawRing } from "./marks.js";
-import { Pace } from "./pace.js";
+import { Screen } from "./canvas_geometry.js";
+import { Pace } from "./frame_rate.js";
+import { drawBox, drawPatch, drawPath, drawRing } from "./overlay_shapes.js";
 import { bareTable, buildShown, buildTable } from "./palette.js";
-import { Screen } from "./screen.js";
 import { levelFor, TILE, Tiles, union } from "./tiles.js";
 
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 
 const SURROUND = "#262b30";
 /** So long at most may a frame mend tiles; the rest waits for the next. */
@@ -23,13 +23,13 @@ export class View {
     this.camera = new Camera();
     /** @type {Tiles | null} */
     this.tiles = null;
-    /** @type {import("./marks.js").Ring | null} */
+    /** @type {import("./overlay_shapes.js").Ring | null} */
     this.ring = null;
-    /** @type {import("./marks.js").Box[]} */
+    /** @type {import("./overlay_shapes.js").Box[]} */
     this.boxes = [];
-    /** A line on its way. @type {import("./marks.js").Point[] | null} */
+    /** A line on its way. @type {import("./overlay_shapes.js").Point[] | null} */
     this.path = null;
-    /** Pixels to point out. @type {import("./slice/superpixels.js").Row[] | null} */
+    /** Pixels to point out. @type {import("../slice/superpixels.js").Row[] | null} */
     this.patch = null;
     /** @type {HTMLCanvasElement | null} */
     this.heat = null;
@@ -88,26 +88,26 @@ export class View {
     this.redrawOverlay();
   }
 
-  /** @param {import("./marks.js").Box[]} boxes */
+  /** @param {import("./overlay_shapes.js").Box[]} boxes */
   setBoxes(boxes) {
     this.boxes = boxes;
     this.redrawOverlay();
   }
 
-  /** A line on its way; null for none. @param {import("./marks.js").Point[] | null} points */
+  /** A line on its way; null for none. @param {import("./overlay_shapes.js").Point[] | null} points */
   setPath(points) {
     this.path = points;
     this.redrawOverlay();
   }
 
-  /** The pixels that a click would paint; null for none. @param {import("./slice/superpixels.js").Row[] | null} rows */
+  /** The pixels that a click would paint; null for none. @param {import("../slice/superpixels.js").Row[] | null} rows */
   setPatch(rows) {
     if (rows === null && this.patch === null) return;
     this.patch = rows;
     this.redrawOverlay();
   }
 
-  /** @param {import("./marks.js").Ring | null} ring */
+  /** @param {import("./overlay_shapes.js").Ring | null} ring */
   setRing(ring) {
     this.ring = ring;
     this.redrawOverlay();

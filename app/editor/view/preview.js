@@ -4,11 +4,11 @@
  * of its own.
  */
 
-import { UNSURE } from "./slice/raster.js";
-import { sentenceOf } from "./slice/transport.js";
+import { UNSURE } from "../slice/raster.js";
+import { sentenceOf } from "../slice/transport.js";
 
-/** @typedef {import("./slice/slice.js").Slice} Slice */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 /**
  * @typedef {object} Told
  * @property {() => boolean} bare whether nothing else says what the pixels are that nobody has labelled
@@ -158,7 +158,7 @@ export class Preview {
     }
   }
 
-  /** @param {import("./slice/raster.js").Raster} raster @param {Rect} rect @param {Uint8Array} ids */
+  /** @param {import("../slice/raster.js").Raster} raster @param {Rect} rect @param {Uint8Array} ids */
   #put(raster, rect, ids) {
     const width = rect.x1 - rect.x0;
     raster.preview ??= new Uint8Array(raster.width * raster.height).fill(UNSURE);

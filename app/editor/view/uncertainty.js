@@ -1,9 +1,9 @@
 /** Where the model is unsure of the open slice: a small map, shown over the picture on demand and read by the status line. */
 
+import { sentenceOf } from "../slice/transport.js";
 import { heatCanvas } from "./palette.js";
-import { sentenceOf } from "./slice/transport.js";
 
-/** @typedef {import("./slice/slice.js").Slice} Slice */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
 
 export class Doubt {
   /**

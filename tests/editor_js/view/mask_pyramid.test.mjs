@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Coarse } from "../../app/editor/coarse.js";
-import { Raster } from "../../app/editor/slice/raster.js";
-import { chance } from "./toys.mjs";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { Coarse } from "../../../app/editor/view/mask_pyramid.js";
+import { chance } from "../toys.mjs";
 
 const SIDE = 2100;
 const [TOUCHED, SAVED] = [1 << 8, 2 << 8];

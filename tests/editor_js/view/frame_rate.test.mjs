@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Pace } from "../../app/editor/pace.js";
+import { Pace } from "../../../app/editor/view/frame_rate.js";
 
 test("frames that keep up are drawn in full, also after a pause", () => {
   const pace = new Pace(() => assert.fail("nothing was rough"));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { smallSize } from "../../app/editor/minimap.js";
+import { smallSize } from "../../../app/editor/view/minimap.js";
 
 test("a slice keeps its proportions in the corner, and is never nothing", () => {
   assert.deepEqual(smallSize(6000, 4000, 120), { width: 120, height: 80 });

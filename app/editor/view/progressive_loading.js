@@ -1,12 +1,12 @@
 /** Grey values on their way in: coarsely at once, then sharp where the view is, then everything. */
 
-import { setRows } from "./slice/grey_pyramid.js";
+import { setRows } from "../slice/grey_pyramid.js";
 import { levelFor } from "./tiles.js";
 
 /** @typedef {import("./camera.js").Camera} Camera */
-/** @typedef {import("./picture.js").Display} Display */
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("./display_settings.js").Display} Display */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {{raster: Raster, api: {get: (path: string, signal: AbortSignal) => Promise<ArrayBuffer>}}} Source */
 
 /** A level of so many pixels travels in an instant. */

@@ -1,9 +1,9 @@
 /** The grey values of the open slice, as the image section wants them: the newest wish wins. */
 
-import { loadGrey } from "./loading.js";
+import { loadGrey } from "./progressive_loading.js";
 
-/** @typedef {import("./slice/slice.js").Slice} Slice */
-/** @typedef {import("./tone.js").Tone} Tone */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
+/** @typedef {import("../tone.js").Tone} Tone */
 /** @typedef {import("./view.js").View} View */
 
 export class Greys {

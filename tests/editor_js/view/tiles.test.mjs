@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bareTable, buildShown, buildTable, PREVIEWED, STRIPE } from "../../app/editor/palette.js";
-import { Raster } from "../../app/editor/slice/raster.js";
-import { levelFor, Tiles, union } from "../../app/editor/tiles.js";
-import { installCanvases } from "./canvases.mjs";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { bareTable, buildShown, buildTable, PREVIEWED, STRIPE } from "../../../app/editor/view/palette.js";
+import { levelFor, Tiles, union } from "../../../app/editor/view/tiles.js";
+import { installCanvases } from "../canvases.mjs";
 
 installCanvases();
 

@@ -5,11 +5,11 @@
  * in four is taken: speckle looks no denser than it is. Keys are made where the slice is looked at, and when.
  */
 
+import { UNSURE } from "../slice/raster.js";
 import { PREVIEWED, STATES } from "./palette.js";
-import { UNSURE } from "./slice/raster.js";
 
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {{width: number, height: number, keys: Uint16Array, columns: number, stale: Uint8Array}} Level stale: 1 by block */
 
 /** Pixels of a level along a side of what is made at once. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Camera } from "../../app/editor/camera.js";
-import { loadGrey } from "../../app/editor/loading.js";
-import { setRows } from "../../app/editor/slice/grey_pyramid.js";
-import { Raster } from "../../app/editor/slice/raster.js";
+import { setRows } from "../../../app/editor/slice/grey_pyramid.js";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { Camera } from "../../../app/editor/view/camera.js";
+import { loadGrey } from "../../../app/editor/view/progressive_loading.js";
 
 const DISPLAY = { channel: 0, second: null, mix: 50, low: null, high: null, cut: 0.5, smooth: false };
 

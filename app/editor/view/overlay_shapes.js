@@ -1,7 +1,7 @@
 /** What lies over the slice, in screen pixels: boxes, the path of a lasso, the brush's ring. */
 
 /** @typedef {import("./camera.js").Camera} Camera */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {{x: number, y: number}} Point In image pixels. */
 /** @typedef {{rect: Rect, kind: "hot" | "chosen" | "drawn", text?: string}} Box */
 /** @typedef {{x: number, y: number, size: number, color: string}} Ring */
@@ -51,7 +51,7 @@ export function drawPath(context, camera, ratio, path) {
   circle(context, x + path[0].x * scale, y + path[0].y * scale, 3.5 * ratio, "#ffffff", 1.5 * ratio);
 }
 
-/** Pixels under a veil, light and dark, so that they are seen on any grey. @param {import("./slice/superpixels.js").Row[]} rows */
+/** Pixels under a veil, light and dark, so that they are seen on any grey. @param {import("../slice/superpixels.js").Row[]} rows */
 export function drawPatch(context, camera, rows) {
   for (const [style, grown] of [["rgba(0, 0, 0, 0.35)", 1], ["rgba(255, 255, 255, 0.35)", 0]]) {
     context.fillStyle = style;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Screen } from "../../app/editor/screen.js";
+import { Screen } from "../../../app/editor/view/canvas_geometry.js";
 
 /** A canvas on a page: where it lies in CSS pixels, and how the browser tells its size. */
 function screenOf({ left = 0, top = 0, width, ratio, exact = true }) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Camera, grained } from "../../app/editor/camera.js";
+import { Camera, grained } from "../../../app/editor/view/camera.js";
 
 function camera() {
   const made = new Camera();

@@ -3,12 +3,12 @@
  * shows and not what the slice holds. A tile remembers which part of it is out of date and is mended when it is seen.
  */
 
-import { Coarse } from "./coarse.js";
+import { UNSURE } from "../slice/raster.js";
+import { Coarse } from "./mask_pyramid.js";
 import { PREVIEWED, STATES, STRIPE } from "./palette.js";
-import { UNSURE } from "./slice/raster.js";
 
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 /**
  * @typedef {object} Tile Pixels of a level; `dirty` is the part of it that is out of date.
  * @property {HTMLCanvasElement} canvas of which `width` x `height` pixels are used

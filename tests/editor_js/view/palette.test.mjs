@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bareTable, buildShown, buildTable, STRIPE, toned } from "../../app/editor/palette.js";
+import { bareTable, buildShown, buildTable, STRIPE, toned } from "../../../app/editor/view/palette.js";
 
 const CLASSES = [
   { id: 0, name: "matrix", color: "#808080" },

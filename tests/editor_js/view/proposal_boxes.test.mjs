@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Spots } from "../../app/editor/spots.js";
+import { Spots } from "../../../app/editor/view/proposal_boxes.js";
 
 function spots() {
   const made = new Spots();

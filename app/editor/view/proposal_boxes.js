@@ -1,8 +1,8 @@
 /** The places a person is led to: the hottest boxes of the slice, and the box drawn by hand. */
 
-import { keepRecent } from "./slice/bounded_map.js";
+import { keepRecent } from "../slice/bounded_map.js";
 
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {{place: Rect | null, drawn: Rect | null}} Choice */
 
 const MOST_SLICES = 50;

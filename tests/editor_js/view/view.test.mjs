@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Raster } from "../../app/editor/slice/raster.js";
-import { View } from "../../app/editor/view.js";
-import { installCanvases } from "./canvases.mjs";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { View } from "../../../app/editor/view/view.js";
+import { installCanvases } from "../canvases.mjs";
 
 installCanvases();
 globalThis.ResizeObserver = class {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Picture } from "../../app/editor/picture.js";
+import { Picture } from "../../../app/editor/view/display_settings.js";
 
 const WINDOWS = { "0": [10, 4000], "0.5": [1000, 2000], "1": [1100, 1900] };
 const words = (more = {}) => ({ channel: 0, dtype: "uint16", low: 500, high: 2500, counts: [], windows: WINDOWS, ...more });

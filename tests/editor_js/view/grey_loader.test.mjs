@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Camera } from "../../app/editor/camera.js";
-import { Greys } from "../../app/editor/greys.js";
-import { Raster } from "../../app/editor/slice/raster.js";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { Camera } from "../../../app/editor/view/camera.js";
+import { Greys } from "../../../app/editor/view/grey_loader.js";
 
 const PLAIN = { channel: 0, second: null, mix: 50, low: null, high: null, cut: 0.5, smooth: false };
 const forever = new AbortController().signal;

@@ -1,6 +1,6 @@
 /** Colours: one table from (state, class, grey) to a screen pixel, so that a slider rebuilds the table, not the slice. */
 
-import { UNSURE } from "./slice/raster.js";
+import { UNSURE } from "../slice/raster.js";
 
 /** @typedef {{id: number, name: string, color: string}} LabelClass */
 /**
