@@ -3,9 +3,9 @@
  * the status line. It reads the other parts and changes none of them.
  */
 
-import { snap } from "./brush.js";
 import { pixelAt } from "./slice/raster.js";
 import { Probe, statusText } from "./status.js";
+import { snap } from "./tools/brush.js";
 import { UNSURE_COLOR } from "./view/palette.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */

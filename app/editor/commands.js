@@ -1,8 +1,8 @@
 /** What every command does: keys and buttons name them, the editor runs them. */
 
-import { nextSize } from "./brush.js";
-import { TOOLS } from "./hand.js";
 import { UNSURE } from "./slice/raster.js";
+import { nextSize } from "./tools/brush.js";
+import { TOOLS } from "./tools/tool_state.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 

@@ -1,9 +1,9 @@
 /** Everything around the picture: tool strip, class list, sliders, notes, status line. It knows elements, not pixels. */
 
-import { TOOLS } from "./hand.js";
 import { classKey, tooltip } from "./keys.js";
 import { layout } from "./layout.js";
 import { UNSURE } from "./slice/raster.js";
+import { TOOLS } from "./tools/tool_state.js";
 import { UNSURE_COLOR } from "./view/palette.js";
 
 const STATE_WORDS = { saved: "kept", saving: "keeping…", retrying: "not kept, retrying", refused: "not kept" };
@@ -66,7 +66,7 @@ export class Panel {
   /**
    * Show what is chosen and what can be done.
    * @param {object} choice
-   * @param {import("./hand.js").Hand} choice.hand
+   * @param {import("./tools/tool_state.js").Hand} choice.hand
    * @param {Record<string, boolean>} choice.pressed by command
    * @param {Record<string, boolean>} choice.enabled by command
    * @param {"polygon" | "box" | "strokes"} choice.enter what Enter closes or saves

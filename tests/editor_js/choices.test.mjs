@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Choices } from "../../app/editor/choices.js";
-import { Hand } from "../../app/editor/hand.js";
 import { UNSURE } from "../../app/editor/slice/raster.js";
+import { Hand } from "../../app/editor/tools/tool_state.js";
 
 /** Choices in an editor with classes of these ids, and what was shown or given up. */
 function choices(ids) {

@@ -1,7 +1,7 @@
 /** Small slices drawn by hand, chance that repeats itself, and a slice without a server. */
 
-import { Painter } from "../../app/editor/painter.js";
 import { Raster } from "../../app/editor/slice/raster.js";
+import { Painter } from "../../app/editor/tools/painter.js";
 
 /** A slice drawn as rows of digits; its base is the same. */
 export function drawn(...rows) {

@@ -1,9 +1,9 @@
 /** What the hand puts into pixels, and which pixels take it. */
 
-import { NOTHING, TOUCHED, UNSURE } from "./slice/raster.js";
+import { NOTHING, TOUCHED, UNSURE } from "../slice/raster.js";
 
-/** @typedef {import("./slice/raster.js").Ink} Ink */
-/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Ink} Ink */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {"draw" | "erase"} Stroking */
 
 /**
@@ -16,7 +16,7 @@ import { NOTHING, TOUCHED, UNSURE } from "./slice/raster.js";
  * @property {number | null} lock the only class that is painted over; 255: what is unsure or not labelled
  * @property {number} tolerance of the grey-range brush, in grey levels
  * @property {number} [reach] image pixels that count as the same place for the lasso; about 8 on the screen
- * @property {import("./slice/raster.js").Rect | null} [box] the box that is drawn already
+ * @property {import("../slice/raster.js").Rect | null} [box] the box that is drawn already
  */
 
 /**

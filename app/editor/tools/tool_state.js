@@ -1,7 +1,7 @@
 /** What the hand holds: tool, class, size, and what it may paint over. */
 
+import { UNSURE } from "../slice/raster.js";
 import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./brush.js";
-import { UNSURE } from "./slice/raster.js";
 
 /** @typedef {"brush" | "eraser" | "restore" | "range" | "superpixel" | "lasso" | "fill" | "pick" | "box"} Tool */
 
@@ -29,7 +29,7 @@ export class Hand {
     this.background = 0;
     /** How near to a corner counts as on it, in image pixels. */
     this.reach = 4;
-    /** The box that was drawn last. @type {import("./slice/raster.js").Rect | null} */
+    /** The box that was drawn last. @type {import("../slice/raster.js").Rect | null} */
     this.box = null;
   }
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { flood } from "../../app/editor/fill.js";
-import { Raster } from "../../app/editor/slice/raster.js";
-import { atWork, chance, drawn, rows } from "./toys.mjs";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { flood } from "../../../app/editor/tools/fill.js";
+import { atWork, chance, drawn, rows } from "../toys.mjs";
 
 const FILL = { tool: "fill", classId: 5 };
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { insidePolygon } from "../../app/editor/lasso.js";
-import { atWork, chance, drawn, rows } from "./toys.mjs";
+import { insidePolygon } from "../../../app/editor/tools/lasso.js";
+import { atWork, chance, drawn, rows } from "../toys.mjs";
 
 const LASSO = { tool: "lasso", classId: 7 };
 const EMPTY = Array(6).fill("000000");

@@ -1,11 +1,11 @@
 /** Tools that paint nothing: the eyedropper, and the box drawn around a region. */
 
-import { NOTHING } from "./slice/raster.js";
-import { around, Work } from "./work.js";
+import { NOTHING } from "../slice/raster.js";
+import { around, Work } from "./operation.js";
 
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
-/** @typedef {import("./work.js").Point} Point */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
+/** @typedef {import("./operation.js").Point} Point */
 
 /** Takes up the class that is shown under the cursor; where none is, the class stays. */
 export class Pick extends Work {

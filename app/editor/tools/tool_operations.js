@@ -2,17 +2,17 @@
 
 import { Stroke } from "./brush.js";
 import { Fill } from "./fill.js";
-import { greyRange, inkOf } from "./ink.js";
 import { Lasso } from "./lasso.js";
-import { Box, Pick } from "./pointing.js";
-import { SuperpixelStroke } from "./superpixelbrush.js";
+import { greyRange, inkOf } from "./paint_rule.js";
+import { Box, Pick } from "./pick_and_box.js";
+import { SuperpixelStroke } from "./superpixel_brush.js";
 
-/** @typedef {import("./ink.js").Hand} Hand */
-/** @typedef {import("./ink.js").Stroking} Stroking */
+/** @typedef {import("./paint_rule.js").Hand} Hand */
+/** @typedef {import("./paint_rule.js").Stroking} Stroking */
 /** @typedef {import("./painter.js").Told} Told */
-/** @typedef {import("./slice/slice.js").Slice} Slice */
-/** @typedef {import("./work.js").Point} Point */
-/** @typedef {import("./work.js").Work} Work */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
+/** @typedef {import("./operation.js").Point} Point */
+/** @typedef {import("./operation.js").Work} Work */
 /** @typedef {{shiftKey?: boolean, altKey?: boolean}} Keys what is held during a press */
 
 const STRAIGHT = ["brush", "eraser", "restore", "range"];

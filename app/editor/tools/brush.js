@@ -1,11 +1,11 @@
 /** The round brush: which pixels a stroke covers. Discs are never antialiased. */
 
-import { around, Work } from "./work.js";
+import { around, Work } from "./operation.js";
 
-/** @typedef {import("./slice/raster.js").Ink} Ink */
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
-/** @typedef {import("./work.js").Point} Point */
+/** @typedef {import("../slice/raster.js").Ink} Ink */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
+/** @typedef {import("./operation.js").Point} Point */
 
 export const SMALLEST_BRUSH = 1;
 export const LARGEST_BRUSH = 200;

@@ -1,10 +1,10 @@
 /** One piece of the hand's work; it becomes one action at most. */
 
-import { Changes } from "./slice/pixel_changes.js";
+import { Changes } from "../slice/pixel_changes.js";
 
 /** @typedef {{x: number, y: number}} Point In image pixels; the pixel (0, 0) reaches from 0 to 1. */
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 
 /**
  * From a press to its release, or to a later one. The methods paint into the raster and return the part that may have
@@ -15,7 +15,7 @@ export class Work {
   constructor(raster) {
     this.raster = raster;
     this.changes = new Changes();
-    /** @type {import("./slice/raster.js").Ink | null} */
+    /** @type {import("../slice/raster.js").Ink | null} */
     this.ink = null;
   }
 
@@ -46,7 +46,7 @@ export class Work {
     return inverse.length === 0 ? null : this.raster.apply(inverse);
   }
 
-  /** @returns {import("./slice/pixel_changes.js").Action | null} null where no pixel changed */
+  /** @returns {import("../slice/pixel_changes.js").Action | null} null where no pixel changed */
   action() {
     return this.changes.count === 0 ? null : this.changes.action();
   }

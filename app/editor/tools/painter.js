@@ -1,25 +1,25 @@
 /** What the hand does on the slice: each gesture becomes one action at most, and a cancelled one leaves no trace. */
 
+import { rowsOf } from "../slice/superpixels.js";
 import { Stroke } from "./brush.js";
 import { Lasso } from "./lasso.js";
-import { rowsOf } from "./slice/superpixels.js";
-import { SuperpixelStroke } from "./superpixelbrush.js";
-import { isStraight, workOf } from "./tools.js";
+import { SuperpixelStroke } from "./superpixel_brush.js";
+import { isStraight, workOf } from "./tool_operations.js";
 
-/** @typedef {import("./ink.js").Hand} Hand */
-/** @typedef {import("./ink.js").Stroking} Stroking */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
-/** @typedef {import("./slice/slice.js").Slice} Slice */
-/** @typedef {import("./tools.js").Keys} Keys */
-/** @typedef {import("./work.js").Point} Point */
-/** @typedef {import("./work.js").Work} Work */
+/** @typedef {import("./paint_rule.js").Hand} Hand */
+/** @typedef {import("./paint_rule.js").Stroking} Stroking */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
+/** @typedef {import("./tool_operations.js").Keys} Keys */
+/** @typedef {import("./operation.js").Point} Point */
+/** @typedef {import("./operation.js").Work} Work */
 
 /**
  * @typedef {object} Told
  * @property {(rect: Rect) => void} painted pixels of a part have changed
  * @property {() => void} finished an action was stored, or is on its way
  * @property {() => void} unchanged a gesture has ended that changed no pixel
- * @property {(rows: import("./slice/superpixels.js").Row[] | null) => void} patch the pixels that a click would paint
+ * @property {(rows: import("../slice/superpixels.js").Row[] | null) => void} patch the pixels that a click would paint
  * @property {(box: Rect | null) => void} drawn the box is another
  * @property {(classId: number) => void} picked a class was taken up
  * @property {(points: Point[] | null) => void} path the outline of the lasso, or the straight line that Shift would draw

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOTHING, Raster } from "../../app/editor/slice/raster.js";
-import { atWork, drawn, rows } from "./toys.mjs";
+import { NOTHING, Raster } from "../../../app/editor/slice/raster.js";
+import { atWork, drawn, rows } from "../toys.mjs";
 
 test("a stroke is one action, told while it is painted and once it is done", () => {
   const raster = drawn("0000", "0000");

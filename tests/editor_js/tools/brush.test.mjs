@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { nextSize, snap, Stroke, sweptDisc } from "../../app/editor/brush.js";
-import { Raster } from "../../app/editor/slice/raster.js";
-import { chance, ink } from "./toys.mjs";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { nextSize, snap, Stroke, sweptDisc } from "../../../app/editor/tools/brush.js";
+import { chance, ink } from "../toys.mjs";
 
 function covered(a, b, radius, side) {
   const pixels = new Set();

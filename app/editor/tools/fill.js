@@ -1,17 +1,17 @@
 /** Flood fill: all that looks the same and hangs together. */
 
-import { showing } from "./ink.js";
-import { Work } from "./work.js";
+import { Work } from "./operation.js";
+import { showing } from "./paint_rule.js";
 
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
 
 /**
  * Rows of the 4-connected region around a pixel, each pixel once. A row of the slice is tested as a whole when the region
  * reaches it, and a row of equal pixels waits as one, so that large regions stay cheap in time and memory.
  * @param {{width: number, height: number}} size
  * @param {number} seed a pixel of the flattened slice
- * @param {import("./ink.js").Test} same which pixels belong; not asked again about a row once it was reached
+ * @param {import("./paint_rule.js").Test} same which pixels belong; not asked again about a row once it was reached
  * @param {(start: number, end: number) => void} run may change the pixels it gets
  */
 export function flood({ width, height }, seed, same, run) {
@@ -69,14 +69,14 @@ class Stack {
 
 /** Fills at the press what shows the same as the pixel under the cursor. */
 export class Fill extends Work {
-  /** @param {Raster} raster @param {import("./slice/raster.js").Ink} ink @param {boolean} scribble see Raster.shown */
+  /** @param {Raster} raster @param {import("../slice/raster.js").Ink} ink @param {boolean} scribble see Raster.shown */
   constructor(raster, ink, scribble) {
     super(raster);
     this.ink = ink;
     this.scribble = scribble;
   }
 
-  /** @param {import("./work.js").Point} point @returns {Rect | null} */
+  /** @param {import("./operation.js").Point} point @returns {Rect | null} */
   press(point) {
     const { raster, scribble, changes } = this;
     const seed = raster.at(point);

@@ -1,10 +1,10 @@
 /** The surface that is painted on: gestures of mouse, pen and fingers go to the painter or move the view. */
 
+import { pixelAt } from "../slice/raster.js";
 import { Painter } from "./painter.js";
-import { Pointers } from "./pointer.js";
-import { pixelAt } from "./slice/raster.js";
+import { Pointers } from "./pointer_gestures.js";
 
-/** @typedef {import("./slice/slice.js").Slice} Slice */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
 
 /**
  * @typedef {object} Told
@@ -22,7 +22,7 @@ import { pixelAt } from "./slice/raster.js";
 export class Surface {
   /**
    * @param {HTMLElement} element what the pointers are over
-   * @param {{view: import("./view/view.js").View, hand: import("./hand.js").Hand, spots: import("./view/proposal_boxes.js").Spots}} parts
+   * @param {{view: import("../view/view.js").View, hand: import("./tool_state.js").Hand, spots: import("../view/proposal_boxes.js").Spots}} parts
    * @param {Told} told
    */
   constructor(element, { view, hand, spots }, told) {
@@ -30,7 +30,7 @@ export class Surface {
     this.hand = hand;
     this.spots = spots;
     this.told = told;
-    /** Where the cursor is. @type {import("./pointer.js").Place | null} */
+    /** Where the cursor is. @type {import("./pointer_gestures.js").Place | null} */
     this.cursor = null;
     this.outlining = false;
     this.painter = new Painter({

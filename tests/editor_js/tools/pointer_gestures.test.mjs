@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Pointers } from "../../app/editor/pointer.js";
+import { Pointers } from "../../../app/editor/tools/pointer_gestures.js";
 
 const BITS = [1, 4, 2, 8, 16, 32];
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Hand } from "../../app/editor/hand.js";
-import { UNSURE } from "../../app/editor/slice/raster.js";
+import { UNSURE } from "../../../app/editor/slice/raster.js";
+import { Hand } from "../../../app/editor/tools/tool_state.js";
 
 test("choosing a class takes up the tool that painted last", () => {
   const hand = new Hand();

@@ -1,15 +1,15 @@
 /** The superpixel brush: every superpixel that the cursor passes over is painted as a whole. */
 
+import { rowsOf } from "../slice/superpixels.js";
 import { sweptDisc } from "./brush.js";
-import { rowsOf } from "./slice/superpixels.js";
-import { Work } from "./work.js";
+import { Work } from "./operation.js";
 
-/** @typedef {import("./slice/raster.js").Ink} Ink */
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
-/** @typedef {import("./slice/superpixels.js").Superpixel} Superpixel */
-/** @typedef {import("./slice/superpixels.js").Superpixels} Superpixels */
-/** @typedef {import("./work.js").Point} Point */
+/** @typedef {import("../slice/raster.js").Ink} Ink */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/superpixels.js").Superpixel} Superpixel */
+/** @typedef {import("../slice/superpixels.js").Superpixels} Superpixels */
+/** @typedef {import("./operation.js").Point} Point */
 
 export class SuperpixelStroke extends Work {
   /** @param {Raster} raster @param {Ink} ink @param {Superpixels} superpixels */

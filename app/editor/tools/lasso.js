@@ -1,13 +1,13 @@
 /** The lasso: a freehand outline, or a polygon of single clicks, or both in turn. */
 
-import { inkOf } from "./ink.js";
-import { around, Work } from "./work.js";
+import { around, Work } from "./operation.js";
+import { inkOf } from "./paint_rule.js";
 
-/** @typedef {import("./ink.js").Hand} Hand */
-/** @typedef {import("./ink.js").Stroking} Stroking */
-/** @typedef {import("./slice/raster.js").Raster} Raster */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
-/** @typedef {import("./work.js").Point} Point */
+/** @typedef {import("./paint_rule.js").Hand} Hand */
+/** @typedef {import("./paint_rule.js").Stroking} Stroking */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
+/** @typedef {import("./operation.js").Point} Point */
 
 const USUAL_REACH = 4;
 
