@@ -3,8 +3,8 @@
  * the status line. It reads the other parts and changes none of them.
  */
 
+import { Probe, statusText } from "./panel/status_line.js";
 import { pixelAt } from "./slice/raster.js";
-import { Probe, statusText } from "./status.js";
 import { snap } from "./tools/brush.js";
 import { UNSURE_COLOR } from "./view/palette.js";
 

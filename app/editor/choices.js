@@ -1,6 +1,6 @@
 /** What the person chose: tool, class, way to work and look; each choice is shown at once, and preferences are kept. */
 
-import { remember } from "./preferences.js";
+import { remember } from "./panel/preferences.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 
@@ -49,7 +49,7 @@ export class Choices {
     this.prefer({ preview: on });
   }
 
-  /** @param {Partial<import("./preferences.js").Preferences>} part */
+  /** @param {Partial<import("./panel/preferences.js").Preferences>} part */
   prefer(part) {
     const { appearance, preferences } = this.editor;
     Object.assign(preferences, part);

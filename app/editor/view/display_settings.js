@@ -5,7 +5,7 @@
  * table shows it on the values that are here; once it is let go, exact ones are asked for, unless 8 bits hold them all.
  */
 
-/** @typedef {import("../histogram.js").Histogram} Histogram */
+/** @typedef {import("../panel/histogram.js").Histogram} Histogram */
 /** @typedef {"auto" | "narrow" | "full" | "manual"} Preset */
 /**
  * @typedef {object} Display What to load.

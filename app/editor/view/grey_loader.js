@@ -3,7 +3,7 @@
 import { loadGrey } from "./progressive_loading.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
-/** @typedef {import("../tone.js").Tone} Tone */
+/** @typedef {import("../panel/image_section.js").Tone} Tone */
 /** @typedef {import("./view.js").View} View */
 
 export class Greys {

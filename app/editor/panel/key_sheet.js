@@ -1,6 +1,6 @@
 /** The sheet of keys, over the picture; a press of any key or a click takes it away. */
 
-import { BINDINGS } from "./keys.js";
+import { BINDINGS } from "./key_bindings.js";
 
 export class Sheet {
   /** @param {HTMLElement} stage */

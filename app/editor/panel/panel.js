@@ -1,10 +1,10 @@
 /** Everything around the picture: tool strip, class list, sliders, notes, status line. It knows elements, not pixels. */
 
-import { classKey, tooltip } from "./keys.js";
+import { UNSURE } from "../slice/raster.js";
+import { TOOLS } from "../tools/tool_state.js";
+import { UNSURE_COLOR } from "../view/palette.js";
+import { classKey, tooltip } from "./key_bindings.js";
 import { layout } from "./layout.js";
-import { UNSURE } from "./slice/raster.js";
-import { TOOLS } from "./tools/tool_state.js";
-import { UNSURE_COLOR } from "./view/palette.js";
 
 const STATE_WORDS = { saved: "kept", saving: "keeping…", retrying: "not kept, retrying", refused: "not kept" };
 const MODE_HINTS = { correct: "", scribble: "Only strokes count" };
@@ -36,7 +36,7 @@ export class Panel {
     return /** @type {HTMLElement} */ (this.root.querySelector(selector));
   }
 
-  /** @param {import("./view/palette.js").LabelClass[]} classes */
+  /** @param {import("../view/palette.js").LabelClass[]} classes */
   setClasses(classes) {
     const unsure = { id: UNSURE, name: "unsure", color: UNSURE_COLOR };
     const list = this.find(".classes");
@@ -66,7 +66,7 @@ export class Panel {
   /**
    * Show what is chosen and what can be done.
    * @param {object} choice
-   * @param {import("./tools/tool_state.js").Hand} choice.hand
+   * @param {import("../tools/tool_state.js").Hand} choice.hand
    * @param {Record<string, boolean>} choice.pressed by command
    * @param {Record<string, boolean>} choice.enabled by command
    * @param {"polygon" | "box" | "strokes"} choice.enter what Enter closes or saves
@@ -153,7 +153,7 @@ export class Panel {
     if (this.find(".banner").dataset.kind === "note") this.setBanner("");
   }
 
-  /** Something that can be answered with a button. @param {import("./news.js").Notice | null} notice */
+  /** Something that can be answered with a button. @param {import("../news.js").Notice | null} notice */
   setNotice(notice) {
     const element = this.find(".notice");
     element.hidden = notice === null;

@@ -1,14 +1,14 @@
 /** The line below the picture: where the cursor is, what is there, and how sure the model is of it. */
 
-import { pixelAt, UNSURE } from "./slice/raster.js";
-import { parsed } from "./slice/transport.js";
+import { pixelAt, UNSURE } from "../slice/raster.js";
+import { parsed } from "../slice/transport.js";
 
 const ORIGINS = { empty: "no prediction yet", label: "your label", draft: "your draft" };
 const PROBE_MS = 60;
 
 /**
  * @typedef {object} Seen What the line is made of.
- * @property {import("./slice/slice.js").Slice} slice
+ * @property {import("../slice/slice.js").Slice} slice
  * @property {number} z
  * @property {{x: number, y: number} | null} place under the cursor, in image pixels
  * @property {number} scale screen pixels per image pixel
@@ -61,7 +61,7 @@ export class Probe {
     this.raw = null;
   }
 
-  /** @param {import("./slice/slice.js").Slice} slice @param {[number, number] | null} pixel */
+  /** @param {import("../slice/slice.js").Slice} slice @param {[number, number] | null} pixel */
   at(slice, pixel) {
     const key = pixel === null ? "" : `${slice.api.base}/${pixel}`;
     if (key === this.key) return;

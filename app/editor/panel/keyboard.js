@@ -1,6 +1,6 @@
 /** The keyboard: taken when the pointer comes, given back to text fields, and never shared with Streamlit's own keys. */
 
-import { commandOf, typing } from "./keys.js";
+import { commandOf, typing } from "./key_bindings.js";
 
 /** Controls that were reached with the Tab key keep the focus, and the keys that move them. */
 const BY_KEYBOARD = "input:focus-visible, select:focus-visible, button:focus-visible";

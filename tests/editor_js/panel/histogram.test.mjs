@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { barHeights, placeOf, valueAt, valueText } from "../../app/editor/histogram.js";
+import { barHeights, placeOf, valueAt, valueText } from "../../../app/editor/panel/histogram.js";
 
 const BYTES = { channel: 0, dtype: "uint8", low: 0, high: 256, counts: [], windows: {} };
 const WORDS = { ...BYTES, dtype: "uint16", low: 900, high: 1412 };

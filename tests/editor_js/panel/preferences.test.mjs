@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { recalled, remember } from "../../app/editor/preferences.js";
+import { recalled, remember } from "../../../app/editor/panel/preferences.js";
 
 /** A browser's storage that holds a text. */
 const storage = (text) => ({

@@ -1,7 +1,7 @@
 /** The image section of the panel: which channels are shown, and how their grey values. It knows elements, not pixels. */
 
+import { Picture } from "../view/display_settings.js";
 import { drawHistogram, placeOf, valueAt, valueText } from "./histogram.js";
-import { Picture } from "./view/display_settings.js";
 
 /** @typedef {import("./histogram.js").Histogram} Histogram */
 
@@ -76,7 +76,7 @@ export class Tone {
     if (JSON.stringify([this.look, this.display]) !== before) this.onChange();
   }
 
-  /** Grey values that were loaded for a display are on the screen now. @param {import("./view/display_settings.js").Display} display */
+  /** Grey values that were loaded for a display are on the screen now. @param {import("../view/display_settings.js").Display} display */
   loaded(display) {
     if (this.picture.loaded(display)) this.onChange();
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BINDINGS, classKey, commandOf, tooltip } from "../../app/editor/keys.js";
+import { BINDINGS, classKey, commandOf, tooltip } from "../../../app/editor/panel/key_bindings.js";
 
 const press = (key, held = {}) => commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...held });
 

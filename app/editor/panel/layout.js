@@ -1,8 +1,8 @@
 /** The editor's elements as HTML: tool strip, bars, side panel. What a button does is its `data-command`. */
 
+import { LARGEST_BRUSH, SMALLEST_BRUSH } from "../tools/brush.js";
 import { icon } from "./icons.js";
-import { BINDINGS, tooltip } from "./keys.js";
-import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./tools/brush.js";
+import { BINDINGS, tooltip } from "./key_bindings.js";
 
 const MODES = {
   correct: "Correct: the mask starts as the prediction or the stored label, and you mend it",

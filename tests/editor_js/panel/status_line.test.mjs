@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Raster } from "../../app/editor/slice/raster.js";
-import { statusText } from "../../app/editor/status.js";
+import { statusText } from "../../../app/editor/panel/status_line.js";
+import { Raster } from "../../../app/editor/slice/raster.js";
 
 function line(preview) {
   const raster = new Raster(4, 3);
