@@ -16,7 +16,7 @@ import { Sheet } from "./panel/key_sheet.js";
 import { Keyboard } from "./panel/keyboard.js";
 import { Panel } from "./panel/panel.js";
 import { recalled } from "./panel/preferences.js";
-import { Saving } from "./saving.js";
+import { Saving } from "./saving/saving.js";
 import { Opening } from "./slice/navigation.js";
 import { remember } from "./slice/page_url.js";
 import { sentenceOf } from "./slice/transport.js";

@@ -1,7 +1,7 @@
 /** What the editor does with the preview of a quick first model: shows it, takes it into the mask, uncovers what is to be saved. */
 
+import { pairsOf } from "./saving/suggested_mask.js";
 import { Preview } from "./view/preview.js";
-import { pairsOf } from "./whole.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 

@@ -153,7 +153,7 @@ export class Panel {
     if (this.find(".banner").dataset.kind === "note") this.setBanner("");
   }
 
-  /** Something that can be answered with a button. @param {import("../news.js").Notice | null} notice */
+  /** Something that can be answered with a button. @param {import("../saving/sync.js").Notice | null} notice */
   setNotice(notice) {
     const element = this.find(".notice");
     element.hidden = notice === null;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { pairsOf } from "../../../app/editor/saving/suggested_mask.js";
 import { Raster } from "../../../app/editor/slice/raster.js";
 import { Preview } from "../../../app/editor/view/preview.js";
-import { pairsOf } from "../../../app/editor/whole.js";
 
 const WHOLE = { x0: 0, y0: 0, x1: 700, y1: 600 };
 const settled = () => new Promise((done) => setTimeout(done, 5));

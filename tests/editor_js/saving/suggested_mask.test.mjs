@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Raster } from "../../app/editor/slice/raster.js";
-import { suggested } from "../../app/editor/whole.js";
+import { suggested } from "../../../app/editor/saving/suggested_mask.js";
+import { Raster } from "../../../app/editor/slice/raster.js";
 
 function raster(width, mask, touched = [], saved = []) {
   const made = new Raster(width, mask.length / width);

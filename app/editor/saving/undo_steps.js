@@ -1,11 +1,11 @@
 /** Undo and redo over strokes, saves and slices, and masks suggested from other slices: each one step. */
 
-import { sentenceOf } from "./slice/transport.js";
-import { suggested } from "./whole.js";
+import { sentenceOf } from "../slice/transport.js";
+import { suggested } from "./suggested_mask.js";
 
-/** @typedef {import("./slice/slice.js").Slice} Slice */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
-/** @typedef {import("./news.js").Notice} Notice */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
+/** @typedef {import("./sync.js").Notice} Notice */
 
 /**
  * @typedef {object} Desk
@@ -80,7 +80,7 @@ export class Steps {
 
   /**
    * Put a suggested mask under what was painted, as one step.
-   * @param {import("./slice/slice.js").Slice} slice @param {Uint32Array} pairs length and class; 255 suggests nothing
+   * @param {import("../slice/slice.js").Slice} slice @param {Uint32Array} pairs length and class; 255 suggests nothing
    * @returns {boolean} whether it changes anything
    */
   adopt(slice, pairs) {

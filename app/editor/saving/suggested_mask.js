@@ -1,14 +1,14 @@
 /** What concerns the whole slice at once: masks suggested from other slices. Pure functions. */
 
-import { Changes } from "./slice/pixel_changes.js";
-import { UNSURE } from "./slice/raster.js";
+import { Changes } from "../slice/pixel_changes.js";
+import { UNSURE } from "../slice/raster.js";
 
-/** @typedef {import("./slice/raster.js").Raster} Raster */
+/** @typedef {import("../slice/raster.js").Raster} Raster */
 
 /**
  * A suggested mask as an action: it changes what nobody has painted or saved, and counts as not painted itself.
  * @param {Raster} raster @param {Uint32Array} pairs length and class; 255 suggests nothing
- * @returns {import("./slice/pixel_changes.js").Action | null} null where nothing would change
+ * @returns {import("../slice/pixel_changes.js").Action | null} null where nothing would change
  */
 export function suggested({ mask, touched, saved }, pairs) {
   const changes = new Changes();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { noticeOf } from "../../app/editor/news.js";
+import { noticeOf } from "../../../app/editor/saving/sync.js";
 
 const slice = (facts = {}, outbox = {}) => ({
   facts: { round: 1, latest: 1, revision: null, ...facts },

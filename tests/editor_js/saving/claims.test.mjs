@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Claims } from "../../app/editor/claims.js";
-import { History } from "../../app/editor/slice/history.js";
-import { Slice } from "../../app/editor/slice/slice.js";
+import { Claims } from "../../../app/editor/saving/claims.js";
+import { History } from "../../../app/editor/slice/history.js";
+import { Slice } from "../../../app/editor/slice/slice.js";
 
 const BOX = { x0: 1, y0: 2, x1: 5, y1: 6 };
 

@@ -1,17 +1,17 @@
 /** What becomes of the work: claims, undo across them, suggestions and news, and what each of them tells page and panel. */
 
+import { GivenUp, sentenceOf } from "../slice/transport.js";
 import { Claims } from "./claims.js";
-import { News } from "./news.js";
-import { GivenUp, sentenceOf } from "./slice/transport.js";
-import { Steps } from "./steps.js";
+import { News } from "./sync.js";
+import { Steps } from "./undo_steps.js";
 
-/** @typedef {import("./slice/slice.js").Slice} Slice */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
 
 /**
  * @typedef {object} Told
  * @property {() => boolean} quiet whether neither a gesture nor the server is at work
  * @property {() => boolean} uncovers take away what covers the mask; whether anything did
- * @property {(rect: import("./slice/raster.js").Rect) => void} changed part of the slice has other pixels
+ * @property {(rect: import("../slice/raster.js").Rect) => void} changed part of the slice has other pixels
  * @property {() => void} painted a step was done
  * @property {() => void} renewed the server did something with the whole slice, which was loaded anew
  * @property {(place: {volume: number, z: number}) => void} saved a claim is stored
@@ -21,7 +21,7 @@ import { Steps } from "./steps.js";
 
 export class Saving {
   /**
-   * @param {Pick<import("./editor.js").Editor, "opening" | "panel" | "preferences" | "spots" | "whole">} parts
+   * @param {Pick<import("../editor.js").Editor, "opening" | "panel" | "preferences" | "spots" | "whole">} parts
    * @param {Told} told
    */
   constructor(parts, told) {
@@ -81,7 +81,7 @@ export class Saving {
     return this.claims.putOff(box);
   }
 
-  /** @param {import("./news.js").Notice | null} notice */
+  /** @param {import("./sync.js").Notice | null} notice */
   #offer(notice) {
     if (notice?.kind === "prediction") this.panel.clearNote(); // such as that there is no model yet
     this.panel.setNotice(notice);
@@ -95,7 +95,7 @@ export class Saving {
     this.told.saved({ ...place, ...answer });
   }
 
-  /** @param {Slice} slice @param {import("./slice/raster.js").Rect | null} box */
+  /** @param {Slice} slice @param {import("../slice/raster.js").Rect | null} box */
   #postponed(slice, box) {
     if (slice === this.opening.slice) this.spots.leave();
     this.told.postponed({ ...placeOf(slice), box: box !== null });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Claims } from "../../app/editor/claims.js";
-import { History } from "../../app/editor/slice/history.js";
-import { Steps } from "../../app/editor/steps.js";
+import { Claims } from "../../../app/editor/saving/claims.js";
+import { Steps } from "../../../app/editor/saving/undo_steps.js";
+import { History } from "../../../app/editor/slice/history.js";
 
 const SAVE = { kind: "save", claim: "strokes", box: undefined, revision: 4 };
 const STROKE = { kind: "strokes", forward: "forward", inverse: "inverse" };

@@ -1,9 +1,9 @@
 /** Saving: what a person says is true now, the question before something large, and taking a save back. */
 
 /** @typedef {"strokes" | "region" | "slice"} Claim */
-/** @typedef {import("./slice/slice.js").Slice} Slice */
-/** @typedef {import("./slice/raster.js").Rect} Rect */
-/** @typedef {import("./slice/history.js").Step} Step */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
+/** @typedef {import("../slice/raster.js").Rect} Rect */
+/** @typedef {import("../slice/history.js").Step} Step */
 
 /**
  * @typedef {object} Desk What claims are made on, and who is told.

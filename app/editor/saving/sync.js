@@ -1,8 +1,8 @@
 /** News about the open slice, asked for now and then: a newer prediction, another window, a change made elsewhere. */
 
-import { parsed } from "./slice/transport.js";
+import { parsed } from "../slice/transport.js";
 
-/** @typedef {import("./slice/slice.js").Slice} Slice */
+/** @typedef {import("../slice/slice.js").Slice} Slice */
 /** @typedef {{kind: "others" | "elsewhere" | "prediction", text: string, command?: string, label?: string}} Notice */
 
 const EVERY_MS = 4000;
