@@ -6,16 +6,16 @@
  */
 
 import { Appearance } from "./appearance.js";
+import { Guide } from "./box_navigation.js";
 import { Choices } from "./choices.js";
 import { commandsOf, settingsOf } from "./commands.js";
-import { FirstModel } from "./firstmodel.js";
-import { Guide } from "./guide.js";
-import { Mounts } from "./mounts.js";
+import { Mounts } from "./component_host.js";
 import { Tone } from "./panel/image_section.js";
 import { Sheet } from "./panel/key_sheet.js";
 import { Keyboard } from "./panel/keyboard.js";
 import { Panel } from "./panel/panel.js";
 import { recalled } from "./panel/preferences.js";
+import { FirstModel } from "./preview_controls.js";
 import { Saving } from "./saving/saving.js";
 import { Opening } from "./slice/navigation.js";
 import { remember } from "./slice/page_url.js";

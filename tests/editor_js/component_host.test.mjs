@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Mounts } from "../../app/editor/mounts.js";
+import { Mounts } from "../../app/editor/component_host.js";
 
 const later = (ms) => new Promise((done) => setTimeout(done, ms));
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Raster } from "../../app/editor/slice/raster.js";
-import { atWork, chance } from "./toys.mjs";
+import { Raster } from "../../../app/editor/slice/raster.js";
+import { atWork, chance } from "../toys.mjs";
 
 const [WIDTH, HEIGHT] = [61, 47];
 const TOOLS = ["brush", "eraser", "restore", "range", "superpixel", "lasso", "fill", "pick", "box"];
