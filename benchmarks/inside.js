@@ -22,11 +22,11 @@
     const random = randomness(seed);
     const { width, height } = editor.slice.raster;
     for (let n = 0; n < count; n += 1) {
-      editor.hand.take(TOOLS[Math.floor(random() * (n % 25 ? 4 : TOOLS.length))]);
-      if (editor.hand.paints) editor.hand.choose([0, 1, 2, 255][Math.floor(random() * 4)]);
-      editor.hand.resize(1 + random() * 90);
+      editor.toolState.chooseTool(TOOLS[Math.floor(random() * (n % 25 ? 4 : TOOLS.length))]);
+      if (editor.toolState.paintsClass) editor.toolState.chooseClass([0, 1, 2, 255][Math.floor(random() * 4)]);
+      editor.toolState.resize(1 + random() * 90);
       let [x, y] = [random() * width, random() * height];
-      editor.painter.begin(random() < 0.1 ? "erase" : "draw", { x, y }, editor.hand, { shiftKey: false, altKey: false });
+      editor.painter.begin(random() < 0.1 ? "erase" : "draw", { x, y }, editor.toolState, { shiftKey: false, altKey: false });
       for (let k = 0; k < 6; k += 1) {
         x += 120 * (random() - 0.5);
         y += 120 * (random() - 0.5);
@@ -42,7 +42,7 @@
   const stepAll = async (which) => {
     let steps = 0;
     while (editor.slice.history[which === "undo" ? "canUndo" : "canRedo"]) {
-      await editor.steps.step(which);
+      await editor.undoSteps.step(which);
       steps += 1;
       if (steps % 20 === 0) await editor.slice.outbox.flush();
     }

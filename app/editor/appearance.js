@@ -30,73 +30,73 @@ export class Appearance {
 
   /** How the slice is drawn. */
   showLook() {
-    const { hand, preferences, slice, tone, view } = this.editor;
+    const { toolState, preferences, slice, imageSection, view } = this.editor;
     const { opacity, outline } = preferences;
-    const look = { ...tone.look, opacity, outline, hidden: this.hidden, mode: hand.mode };
+    const look = { ...imageSection.look, opacity, outline, hidden: this.hidden, mode: toolState.mode };
     if (slice !== null) view.setLook(slice.facts.classes, look);
     this.showChoice();
   }
 
   showBoxes() {
-    const { spots, view } = this.editor;
-    view.setBoxes(spots.boxes);
+    const { proposalBoxes, view } = this.editor;
+    view.setBoxes(proposalBoxes.boxes);
     this.showChoice();
   }
 
   /** What is chosen, and what can be done. */
   showChoice() {
-    const { doubt, hand, painter, panel, preferences, preview, spots, whole } = this.editor;
-    const box = whole && spots.region !== null;
+    const { uncertainty, toolState, painter, panel, preferences, preview, proposalBoxes, fullSliceAllowed } = this.editor;
+    const box = fullSliceAllowed && proposalBoxes.region !== null;
     panel.setChoice({
-      hand,
+      toolState,
       enter: painter?.outlining ? "polygon" : box ? "box" : "strokes",
-      pressed: { heat: doubt.shown, preview: preview.on, "look:fill": !preferences.outline, "look:outline": preferences.outline },
+      pressed: { heat: uncertainty.shown, preview: preview.on, "look:fill": !preferences.outline, "look:outline": preferences.outline },
       enabled: this.#enabled(),
     });
   }
 
   /** @returns {Record<string, boolean>} by command */
   #enabled() {
-    const { opening, preview, slice, spots, whole } = this.editor;
+    const { navigation, preview, slice, proposalBoxes, fullSliceAllowed } = this.editor;
     const ready = slice !== null;
     return {
       undo: slice?.history.canUndo ?? false,
       redo: slice?.history.canRedo ?? false,
-      nextBox: ready && spots.hot.length > 0,
-      skipBox: ready && spots.place !== null,
-      skipSlice: ready && Boolean(opening.data.proposal),
+      nextBox: ready && proposalBoxes.proposed.length > 0,
+      skipBox: ready && proposalBoxes.chosenBox !== null,
+      skipSlice: ready && Boolean(navigation.data.proposal),
       heat: ready,
       preview: ready,
       takePreview: preview.drawn,
       save: ready,
-      claimSlice: whole,
-      copyPrevious: ready && opening.data.z > 0,
-      copyNext: ready && opening.data.z < opening.depth - 1,
+      claimSlice: fullSliceAllowed,
+      copyPrevious: ready && navigation.data.z > 0,
+      copyNext: ready && navigation.data.z < navigation.depth - 1,
       interpolate: ready,
     };
   }
 
   /** The brush under the cursor. */
   showRing() {
-    const { hand, root, slice, surface, view } = this.editor;
-    const { place, pointers } = surface;
-    const seen = place !== null && slice !== null && hand.round && !pointers.space;
-    view.setRing(seen ? { ...snap(place, hand.size), size: hand.size, color: this.#ringColor() } : null);
-    root.dataset.cursor = pointers.space ? "pan" : hand.round ? "brush" : "cross";
+    const { toolState, root, slice, canvasInput, view } = this.editor;
+    const { point, gestures } = canvasInput;
+    const seen = point !== null && slice !== null && toolState.hasRing && !gestures.space;
+    view.setRing(seen ? { ...snap(point, toolState.size), size: toolState.size, color: this.#ringColor() } : null);
+    root.dataset.cursor = gestures.space ? "pan" : toolState.hasRing ? "brush" : "cross";
   }
 
   #ringColor() {
-    const { hand, slice } = this.editor;
-    if (WITHOUT_CLASS.includes(hand.tool)) return "#ffffff";
-    return slice.facts.classes.find((c) => c.id === hand.classId)?.color ?? UNSURE_COLOR;
+    const { toolState, slice } = this.editor;
+    if (WITHOUT_CLASS.includes(toolState.tool)) return "#ffffff";
+    return slice.facts.classes.find((c) => c.id === toolState.classId)?.color ?? UNSURE_COLOR;
   }
 
   showStatus() {
-    const { doubt, opening, panel, slice, surface, view } = this.editor;
+    const { uncertainty, navigation, panel, slice, canvasInput, view } = this.editor;
     if (slice === null) return panel.setStatus("");
-    const { place } = surface;
-    this.probe.at(slice, pixelAt(slice.raster, place));
+    const { point } = canvasInput;
+    this.probe.at(slice, pixelAt(slice.raster, point));
     const { scale } = view.camera;
-    return panel.setStatus(statusText({ slice, z: opening.data.z, place, scale, doubt: doubt.map, raw: this.probe.raw }));
+    return panel.setStatus(statusText({ slice, z: navigation.data.z, point, scale, uncertainty: uncertainty.map, raw: this.probe.raw }));
   }
 }

@@ -2,7 +2,7 @@
 
 /** @typedef {import("./editor.js").Editor} Editor */
 
-export class Guide {
+export class BoxNavigation {
   /** @param {Editor} editor */
   constructor(editor) {
     this.editor = editor;
@@ -10,14 +10,14 @@ export class Guide {
 
   /** The page has other boxes, or has heard of a save. */
   renew() {
-    const { opening, spots } = this.editor;
-    this.#show(spots.set(opening.data.boxes, opening.data.base));
+    const { navigation, proposalBoxes } = this.editor;
+    this.#show(proposalBoxes.set(navigation.data.boxes, navigation.data.base));
   }
 
   next() {
-    const { claims, spots } = this.editor;
+    const { claims, proposalBoxes } = this.editor;
     claims.cancel();
-    this.#show(spots.next());
+    this.#show(proposalBoxes.next());
   }
 
   /** A box was drawn by hand: whoever was asked about the whole slice means something else. */

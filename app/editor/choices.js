@@ -1,6 +1,6 @@
 /** What the person chose: tool, class, way to work and look; each choice is shown at once, and preferences are kept. */
 
-import { remember } from "./panel/preferences.js";
+import { savePreferences } from "./panel/preferences.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 
@@ -11,33 +11,33 @@ export class Choices {
   }
 
   /** @param {() => void} change what the hand holds */
-  take(change) {
-    const { appearance, hand, painter } = this.editor;
-    const { tool } = hand;
+  change(change) {
+    const { appearance, toolState, painter } = this.editor;
+    const { tool } = toolState;
     change();
-    if (hand.tool !== tool) painter.cancel();
+    if (toolState.tool !== tool) painter.cancel();
     appearance.showChoice();
     appearance.showRing();
   }
 
   /** @param {number} place in the list of classes; one that is not there chooses nothing */
-  takeClass(place) {
-    const { hand, slice } = this.editor;
+  chooseClassAt(place) {
+    const { toolState, slice } = this.editor;
     const chosen = slice?.facts.classes[place];
-    if (chosen !== undefined) this.take(() => hand.choose(chosen.id));
+    if (chosen !== undefined) this.change(() => toolState.chooseClass(chosen.id));
   }
 
   /** On to a neighbour in the list, and round its ends; from "unsure" to either end. @param {1 | -1} step */
   stepClass(step) {
-    const { hand, slice } = this.editor;
+    const { toolState, slice } = this.editor;
     const count = slice?.facts.classes.length ?? 0;
-    const here = slice?.facts.classes.findIndex(({ id }) => id === hand.classId) ?? -1;
-    this.takeClass(here === -1 ? (step > 0 ? 0 : count - 1) : (here + step + count) % count);
+    const here = slice?.facts.classes.findIndex(({ id }) => id === toolState.classId) ?? -1;
+    this.chooseClassAt(here === -1 ? (step > 0 ? 0 : count - 1) : (here + step + count) % count);
   }
 
   /** @param {"correct" | "scribble"} mode */
   setMode(mode) {
-    this.editor.hand.mode = mode;
+    this.editor.toolState.mode = mode;
     this.editor.claims.cancel();
     this.prefer({ mode });
     this.editor.preview.renew();
@@ -53,7 +53,7 @@ export class Choices {
   prefer(part) {
     const { appearance, preferences } = this.editor;
     Object.assign(preferences, part);
-    remember(preferences);
+    savePreferences(preferences);
     appearance.showLook();
     appearance.showRing();
   }

@@ -11,19 +11,19 @@ import { TOOLS } from "./tools/tool_state.js";
  * @param {Editor} editor @returns {Record<string, (value?: string) => any>}
  */
 export function commandsOf(editor) {
-  const { choices, claims, hand, opening, surface, view } = editor;
-  const tools = TOOLS.map((tool) => [tool, () => choices.take(() => hand.take(tool))]);
+  const { choices, claims, toolState, navigation, canvasInput, view } = editor;
+  const tools = TOOLS.map((tool) => [tool, () => choices.change(() => toolState.chooseTool(tool))]);
   return {
     ...Object.fromEntries(tools),
-    flood: () => choices.take(() => hand.take("fill")),
-    class: (place) => choices.takeClass(Number(place)),
+    flood: () => choices.change(() => toolState.chooseTool("fill")),
+    class: (place) => choices.chooseClassAt(Number(place)),
     previousClass: () => choices.stepClass(-1),
     nextClass: () => choices.stepClass(1),
-    unsure: () => choices.take(() => hand.choose(UNSURE)),
-    lock: () => choices.take(() => hand.toggleLock(surface.classUnderCursor)),
-    smaller: () => editor.set("size", nextSize(hand.size, -1)),
-    larger: () => editor.set("size", nextSize(hand.size, 1)),
-    mode: (mode) => choices.setMode(mode ?? (hand.mode === "correct" ? "scribble" : "correct")),
+    unsure: () => choices.change(() => toolState.chooseClass(UNSURE)),
+    lock: () => choices.change(() => toolState.toggleLock(canvasInput.classUnderCursor)),
+    smaller: () => editor.set("size", nextSize(toolState.size, -1)),
+    larger: () => editor.set("size", nextSize(toolState.size, 1)),
+    mode: (mode) => choices.setMode(mode ?? (toolState.mode === "correct" ? "scribble" : "correct")),
 
     undo: () => step(editor, "undo"),
     redo: () => step(editor, "redo"),
@@ -31,53 +31,53 @@ export function commandsOf(editor) {
     confirm: () => claims.confirm(),
     save: () => editor.painter.close() || claims.claim(),
     claimStrokes: () => claims.strokes(),
-    claimSlice: () => claims.wholeSlice(),
+    claimSlice: () => claims.fullSlice(),
     skipBox: () => editor.saving.skip("box"),
     skipSlice: () => editor.saving.skip("slice"),
     cancel: () => cancel(editor),
 
-    slice: (z) => opening.stepTo(Number(z)),
-    previousSlice: () => opening.stepTo(opening.data.z - 1),
-    nextSlice: () => opening.stepTo(opening.data.z + 1),
-    nextBox: () => editor.guide.next(),
-    copyPrevious: () => suggest(editor, `kind=neighbour&from=${opening.data.z - 1}`),
-    copyNext: () => suggest(editor, `kind=neighbour&from=${opening.data.z + 1}`),
+    slice: (z) => navigation.stepTo(Number(z)),
+    previousSlice: () => navigation.stepTo(navigation.data.z - 1),
+    nextSlice: () => navigation.stepTo(navigation.data.z + 1),
+    nextBox: () => editor.boxNavigation.next(),
+    copyPrevious: () => suggest(editor, `kind=neighbour&from=${navigation.data.z - 1}`),
+    copyNext: () => suggest(editor, `kind=neighbour&from=${navigation.data.z + 1}`),
     interpolate: () => suggest(editor, "kind=interpolation"),
     newPrediction: () => claims.rebase(editor.slice.facts.latest),
     dismiss: () => editor.saving.dismiss(),
-    reload: () => opening.open(),
-    retry: () => opening.open(),
+    reload: () => navigation.open(),
+    retry: () => navigation.open(),
 
     fit: () => view.fit(),
     oneToOne: () => view.zoom(() => 1),
     zoomIn: () => view.zoom((scale) => scale * 1.4),
     zoomOut: () => view.zoom((scale) => scale / 1.4),
-    heat: () => editor.slice && editor.doubt.toggle(editor.slice, opening.signal),
+    heat: () => editor.slice && editor.uncertainty.toggle(editor.slice, navigation.signal),
     preview: () => choices.preview(!editor.preview.on),
-    takePreview: () => editor.first.take(),
+    takePreview: () => editor.previewControls.take(),
     look: (kind) => choices.prefer({ outline: kind === "outline" }),
-    sheet: () => editor.sheet.toggle(),
+    sheet: () => editor.keySheet.toggle(),
   };
 }
 
 /** Take back what is begun, the latest first: a stroke or polygon, a question, what waits for the server, a box. */
-function cancel({ appearance, claims, painter, slice, spots }) {
+function cancel({ appearance, claims, painter, slice, proposalBoxes }) {
   if (painter.busy) return painter.cancel();
   if (claims.asking) return claims.cancel();
-  if (claims.busy) return slice?.patience.giveUp();
-  spots.clear();
+  if (claims.busy) return slice?.retrier.giveUp();
+  proposalBoxes.clear();
   return appearance.showBoxes();
 }
 
 /** @param {Editor} editor @param {"undo" | "redo"} which */
-function step({ painter, steps }, which) {
-  return painter.busy ? painter.cancel() : steps.step(which);
+function step({ painter, undoSteps }, which) {
+  return painter.busy ? painter.cancel() : undoSteps.step(which);
 }
 
 /** @param {Editor} editor @param {string} query */
-function suggest({ choices, hand, opening, steps }, query) {
-  if (hand.mode === "scribble") choices.setMode("correct"); // scribbling would hide it
-  return steps.suggest(query, opening.signal);
+function suggest({ choices, toolState, navigation, undoSteps }, query) {
+  if (toolState.mode === "scribble") choices.setMode("correct"); // scribbling would hide it
+  return undoSteps.suggest(query, navigation.signal);
 }
 
 /**
@@ -85,24 +85,24 @@ function suggest({ choices, hand, opening, steps }, query) {
  * @param {Editor} editor @returns {Record<string, (value: string | number | boolean) => any>}
  */
 export function settingsOf(editor) {
-  const { choices, hand, panel } = editor;
+  const { choices, toolState, panel } = editor;
   return {
     size: (value) => {
-      hand.resize(Number(value));
-      panel.setSlider("size", hand.size);
-      choices.prefer({ size: hand.size });
+      toolState.resize(Number(value));
+      panel.setSlider("size", toolState.size);
+      choices.prefer({ size: toolState.size });
     },
     tolerance: (value) => {
-      hand.tolerance = Number(value);
-      panel.setSlider("tolerance", hand.tolerance);
+      toolState.tolerance = Number(value);
+      panel.setSlider("tolerance", toolState.tolerance);
     },
     opacity: (value) => {
       panel.setSlider("opacity", Number(value));
       choices.prefer({ opacity: Number(value) / 100 });
     },
     lock: (value) =>
-      choices.take(() => {
-        hand.lock = value === "" ? null : Number(value);
+      choices.change(() => {
+        toolState.lock = value === "" ? null : Number(value);
       }),
     askSlice: (value) => choices.prefer({ askSlice: Boolean(value) }),
     dontAsk: (value) => {

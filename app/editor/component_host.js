@@ -17,7 +17,7 @@ const KEY_EVENTS = ["keydown", "keyup"];
  */
 
 /** @template {Guest} T */
-export class Mounts {
+export class ComponentHost {
   /** @param {() => T} make @param {number} patience milliseconds @param {EventTarget} keys where every key press passes */
   constructor(make, patience = PATIENCE_MS, keys = globalThis.window) {
     this.make = make;

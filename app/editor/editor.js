@@ -6,26 +6,26 @@
  */
 
 import { Appearance } from "./appearance.js";
-import { Guide } from "./box_navigation.js";
+import { BoxNavigation } from "./box_navigation.js";
 import { Choices } from "./choices.js";
 import { commandsOf, settingsOf } from "./commands.js";
-import { Mounts } from "./component_host.js";
-import { Tone } from "./panel/image_section.js";
-import { Sheet } from "./panel/key_sheet.js";
+import { ComponentHost } from "./component_host.js";
+import { ImageSection } from "./panel/image_section.js";
+import { KeySheet } from "./panel/key_sheet.js";
 import { Keyboard } from "./panel/keyboard.js";
 import { Panel } from "./panel/panel.js";
-import { recalled } from "./panel/preferences.js";
-import { FirstModel } from "./preview_controls.js";
+import { loadPreferences } from "./panel/preferences.js";
+import { PreviewControls } from "./preview_controls.js";
 import { Saving } from "./saving/saving.js";
-import { Opening } from "./slice/navigation.js";
-import { remember } from "./slice/page_url.js";
-import { sentenceOf } from "./slice/transport.js";
-import { Surface } from "./tools/canvas_input.js";
-import { Hand } from "./tools/tool_state.js";
-import { Greys } from "./view/grey_loader.js";
+import { Navigation } from "./slice/navigation.js";
+import { showSliceInUrl } from "./slice/page_url.js";
+import { errorMessage } from "./slice/transport.js";
+import { CanvasInput } from "./tools/canvas_input.js";
+import { ToolState } from "./tools/tool_state.js";
+import { GreyLoader } from "./view/grey_loader.js";
 import { Minimap } from "./view/minimap.js";
-import { Spots } from "./view/proposal_boxes.js";
-import { Doubt } from "./view/uncertainty.js";
+import { ProposalBoxes } from "./view/proposal_boxes.js";
+import { UncertaintyMap } from "./view/uncertainty.js";
 import { View } from "./view/view.js";
 
 /** @typedef {import("./slice/navigation.js").Data} Data */
@@ -36,13 +36,13 @@ const GREETINGS = {
   empty: "No model yet: paint a few strokes of every class, then save strokes.",
 };
 
-const mounts = new Mounts(() => new Editor(document.createElement("div")));
+const host = new ComponentHost(() => new Editor(document.createElement("div")));
 
 /** Called by Streamlit, again on every rerun. */
 export function mount(component) {
   const { parentElement } = component;
-  mounts.at(parentElement).update(component.data, component.setTriggerValue);
-  return () => mounts.leave(parentElement);
+  host.at(parentElement).update(component.data, component.setTriggerValue);
+  return () => host.leave(parentElement);
 }
 
 export class Editor {
@@ -52,18 +52,18 @@ export class Editor {
     root.tabIndex = 0;
     root.editor = this; // for the console, and for benchmarks
     this.root = root;
-    this.preferences = recalled();
-    this.hand = new Hand();
-    this.hand.mode = this.preferences.mode;
-    this.hand.resize(this.preferences.size);
-    this.spots = new Spots();
+    this.preferences = loadPreferences();
+    this.toolState = new ToolState();
+    this.toolState.mode = this.preferences.mode;
+    this.toolState.resize(this.preferences.size);
+    this.proposalBoxes = new ProposalBoxes();
     this.#buildPicture();
     this.#buildWork();
     this.commands = commandsOf(this);
     this.settings = settingsOf(this);
     this.#fillPanel();
     this.guard = (event) => {
-      if (this.opening.slices.unsent) event.preventDefault();
+      if (this.navigation.slices.unsent) event.preventDefault();
     };
     window.addEventListener("beforeunload", this.guard);
   }
@@ -74,41 +74,41 @@ export class Editor {
     this.panel = new Panel(root, (command) => this.run(command), (name, value) => this.set(name, value));
     this.view = new View(this.panel.base, this.panel.overlay, () => this.#viewMoved());
     this.minimap = new Minimap(this.panel.stage, this.view);
-    this.sheet = new Sheet(this.panel.stage);
-    this.tone = new Tone(this.panel.find(".tone"), () => this.#toned());
-    this.greys = new Greys(this.view, this.tone, (error) => this.slice && this.say(sentenceOf(error), "problem"));
-    this.doubt = new Doubt(this.view, (problem) => this.#doubted(problem));
+    this.keySheet = new KeySheet(this.panel.stage);
+    this.imageSection = new ImageSection(this.panel.find(".tone"), () => this.#displayChanged());
+    this.greyLoader = new GreyLoader(this.view, this.imageSection, (error) => this.slice && this.say(errorMessage(error), "problem"));
+    this.uncertainty = new UncertaintyMap(this.view, (problem) => this.#uncertaintyChanged(problem));
     this.appearance = new Appearance(this);
-    this.first = new FirstModel(this);
-    this.preview = this.first.preview;
+    this.previewControls = new PreviewControls(this);
+    this.preview = this.previewControls.preview;
     this.choices = new Choices(this);
-    this.guide = new Guide(this);
+    this.boxNavigation = new BoxNavigation(this);
   }
 
   /** What the person does, and what becomes of it. */
   #buildWork() {
     const { appearance, panel } = this;
-    this.surface = new Surface(panel.overlay, this, {
+    this.canvasInput = new CanvasInput(panel.overlay, this, {
       ready: () => this.slice !== null && !this.claims.busy,
       painted: () => this.#painted(),
-      picked: (id) => this.choices.take(() => this.hand.choose(id)),
-      boxes: () => this.guide.drawn(),
+      picked: (id) => this.choices.change(() => this.toolState.chooseClass(id)),
+      boxes: () => this.boxNavigation.drawn(),
       outlining: () => appearance.showChoice(),
       unchanged: () => this.#unchanged(),
       moved: () => this.#moved(),
       range: () => appearance.showStatus(),
-      failed: (error) => this.say(sentenceOf(error), "problem"),
+      failed: (error) => this.say(errorMessage(error), "problem"),
     });
-    this.painter = this.surface.painter;
-    this.opening = new Opening({
+    this.painter = this.canvasInput.painter;
+    this.navigation = new Navigation({
       atWork: () => this.atWork,
       leaving: () => this.painter.end(),
       left: () => this.#left(),
       opened: (slice) => this.#opened(slice),
       recalled: () => appearance.showChoice(),
-      grey: (slice, signal) => this.greys.load(slice, signal),
+      grey: (slice, signal) => this.greyLoader.load(slice, signal),
       sharp: (slice, signal) => this.#sharp(slice, signal),
-      boxes: () => this.guide.renew(),
+      boxes: () => this.boxNavigation.renew(),
       cover: (kind, text) => panel.setCover(kind, text),
       reason: (text) => panel.setReason(text),
       stepped: (z) => this.trigger("step", { z, nonce: Date.now() }),
@@ -117,62 +117,62 @@ export class Editor {
     });
     this.saving = new Saving(this, {
       quiet: () => !this.atWork,
-      uncovers: () => this.first.uncover(),
+      uncovers: () => this.previewControls.uncover(),
       changed: (rect) => this.view.changed(rect),
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
       saved: (saved) => this.trigger("saved", saved),
       postponed: (place) => this.trigger("put_off", { ...place, nonce: Date.now() }),
-      restated: () => this.trigger("step", { z: this.opening.data.z, nonce: Date.now() }),
+      restated: () => this.trigger("step", { z: this.navigation.data.z, nonce: Date.now() }),
     });
     this.claims = this.saving.claims;
-    this.steps = this.saving.steps;
+    this.undoSteps = this.saving.undoSteps;
     this.keyboard = new Keyboard(this.root, (command) => this.run(command), (key, down) => this.#hold(key, down));
   }
 
   #fillPanel() {
-    this.panel.setSlider("size", this.hand.size);
-    this.panel.setSlider("tolerance", this.hand.tolerance);
+    this.panel.setSlider("size", this.toolState.size);
+    this.panel.setSlider("tolerance", this.toolState.tolerance);
     this.panel.setSlider("opacity", Math.round(100 * this.preferences.opacity));
     this.panel.setCheck("askSlice", this.preferences.askSlice);
   }
 
   /** The open slice, or null. */
   get slice() {
-    return this.opening.slice;
+    return this.navigation.slice;
   }
 
   /** Whether something is being done that changes the slice, or will. */
   get atWork() {
-    return this.surface.busy || this.claims.busy;
+    return this.canvasInput.busy || this.claims.busy;
   }
 
   /** Whether pixels that nobody painted may be claimed. */
-  get whole() {
-    return this.slice !== null && this.hand.mode === "correct";
+  get fullSliceAllowed() {
+    return this.slice !== null && this.toolState.mode === "correct";
   }
 
   /** New data from the page. @param {Data} data @param {(name: string, value: any) => void} trigger */
   update(data, trigger) {
     this.trigger = trigger;
     this.root.style.height = data.height;
-    this.opening.update(data);
+    this.navigation.update(data);
   }
 
   close() {
-    this.opening.close().then(() => window.removeEventListener("beforeunload", this.guard));
-    this.saving.news.close();
+    this.navigation.close().then(() => window.removeEventListener("beforeunload", this.guard));
+    this.saving.sync.close();
     this.view.close();
     this.root.remove();
   }
 
   /** Whether it has the keyboard. */
   get focused() {
-    return this.keyboard.held;
+    return this.keyboard.focused;
   }
 
   focus() {
-    this.keyboard.take();
+    this.keyboard.grabFocus();
   }
 
   // ---- what happens to the slice; whatever follows it is told here
@@ -180,9 +180,9 @@ export class Editor {
   #left() {
     delete this.root.dataset.loaded;
     this.painter.slice = null;
-    this.doubt.forget();
+    this.uncertainty.forget();
     this.preview.follow(null);
-    this.saving.news.follow(null);
+    this.saving.sync.follow(null);
     this.claims.cancel();
     this.appearance.showStatus();
     this.appearance.showChoice();
@@ -192,26 +192,26 @@ export class Editor {
   #opened(slice) {
     this.painter.slice = slice;
     const { facts, raster } = slice;
-    this.hand.fit(facts.classes);
-    this.tone.setFacts(facts, null);
+    this.toolState.keepTo(facts.classes);
+    this.imageSection.setFacts(facts, null);
     this.panel.setClasses(facts.classes);
     this.say(GREETINGS[facts.origin] ?? "");
     this.panel.setState("saved", "");
     this.panel.setCover("");
     this.view.setRaster(raster);
     this.appearance.showLook();
-    this.guide.renew();
-    this.saving.news.follow(slice);
+    this.boxNavigation.renew();
+    this.saving.sync.follow(slice);
     this.preview.follow(slice);
-    remember(this.opening.data);
-    this.keyboard.arrive();
+    showSliceInUrl(this.navigation.data);
+    this.keyboard.grabFocusOnOpening();
   }
 
   /** @param {Slice} slice @param {AbortSignal} signal */
   #sharp(slice, signal) {
-    const { volume, z } = this.opening.data;
+    const { volume, z } = this.navigation.data;
     this.root.dataset.loaded = `${volume}/${z}`;
-    return this.doubt.load(slice, signal);
+    return this.uncertainty.load(slice, signal);
   }
 
   /** A stroke, or a step back or forth over one. */
@@ -235,7 +235,7 @@ export class Editor {
   /** @param {string} command a name, or `name:value` */
   run(command) {
     this.slice?.clock.input();
-    if (this.sheet.open && command !== "sheet") this.sheet.hide();
+    if (this.keySheet.open && command !== "sheet") this.keySheet.hide();
     const [name, value] = command.split(":");
     return this.commands[name]?.(value);
   }
@@ -250,7 +250,7 @@ export class Editor {
 
   /** A gesture changed nothing: with a lock on, that needs a word. */
   #unchanged() {
-    const { lock } = this.hand;
+    const { lock } = this.toolState;
     const name = this.slice?.facts.classes.find((c) => c.id === lock)?.name;
     if (name !== undefined) this.say(`You paint only over ${name}; nothing here is. K ends that.`);
   }
@@ -273,13 +273,13 @@ export class Editor {
   }
 
   /** The image section changed: what the table can do is done at once, the rest is asked for. */
-  #toned() {
+  #displayChanged() {
     this.appearance.showLook();
-    if (this.slice !== null) this.greys.renew(this.slice, this.opening.signal);
+    if (this.slice !== null) this.greyLoader.renew(this.slice, this.navigation.signal);
   }
 
   /** The heat map came, or cannot come. */
-  #doubted(problem) {
+  #uncertaintyChanged(problem) {
     if (problem !== "") this.say(problem);
     this.appearance.showChoice();
     this.appearance.showStatus();
@@ -293,7 +293,7 @@ export class Editor {
   /** A key that counts while it is down. */
   #hold(key, down) {
     if (key === "hide") return this.appearance.hide(down);
-    this.surface.pointers.space = down;
+    this.canvasInput.gestures.space = down;
     return this.appearance.showRing();
   }
 }

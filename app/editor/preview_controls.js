@@ -1,16 +1,16 @@
 /** What the editor does with the preview of a quick first model: shows it, takes it into the mask, uncovers what is to be saved. */
 
-import { pairsOf } from "./saving/suggested_mask.js";
+import { toRunLengths } from "./saving/suggested_mask.js";
 import { Preview } from "./view/preview.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
 
-export class FirstModel {
+export class PreviewControls {
   /** @param {Editor} editor */
   constructor(editor) {
     this.editor = editor;
     this.preview = new Preview(editor.preferences.preview, {
-      bare: () => editor.hand.mode === "scribble" || editor.slice?.round === 0,
+      bare: () => editor.toolState.mode === "scribble" || editor.slice?.round === 0,
       inView: () => editor.view.camera.visible(),
       changed: (rect) => this.#changed(rect),
       said: (sentence) => editor.panel.setPreviewHint(sentence),
@@ -19,11 +19,11 @@ export class FirstModel {
 
   /** Put the preview into the mask, as a suggestion. */
   take() {
-    const { atWork, choices, slice, steps } = this.editor;
+    const { atWork, choices, slice, undoSteps } = this.editor;
     if (!this.preview.drawn || atWork) return;
-    const pairs = pairsOf(slice.raster.preview);
+    const pairs = toRunLengths(slice.raster.preview);
     choices.setMode("correct");
-    steps.adopt(slice, pairs);
+    undoSteps.adopt(slice, pairs);
     this.preview.hide("The preview is in the mask now. Mend it, then save a box or the whole slice; strokes alone do not save it.");
   }
 

@@ -35,7 +35,7 @@ def led(project: Project, browser_page: Page, shared_app: tuple[str, Path]) -> P
 
 def chosen(page: Page) -> str | None:
     """What is written at the box that Enter would save; None where none is chosen."""
-    texts = page.locator(".editor").evaluate("root => root.editor.spots.boxes.map(box => box.text ?? null)")
+    texts = page.locator(".editor").evaluate("root => root.editor.proposalBoxes.boxes.map(box => box.text ?? null)")
     return next((str(text) for text in texts if text is not None), None)
 
 
@@ -155,7 +155,7 @@ def test_a_save_that_is_taken_back_brings_its_box_back(led: Page, project: Proje
     until(lambda: chosen(led) == "unsure 1 of 1")
     led.keyboard.press("Control+z")
     until(lambda: labelled(project, 2) == 0)
-    until(lambda: len(led.locator(".editor").evaluate("root => root.editor.spots.hot")) == 2)
+    until(lambda: len(led.locator(".editor").evaluate("root => root.editor.proposalBoxes.proposed")) == 2)
 
 
 def test_a_slice_chosen_by_its_number_has_the_keyboard(led: Page) -> None:

@@ -3,53 +3,53 @@ import { test } from "node:test";
 
 import { Choices } from "../../app/editor/choices.js";
 import { UNSURE } from "../../app/editor/slice/raster.js";
-import { Hand } from "../../app/editor/tools/tool_state.js";
+import { ToolState } from "../../app/editor/tools/tool_state.js";
 
 /** Choices in an editor with classes of these ids, and what was shown or given up. */
 function choices(ids) {
   const said = [];
   const note = (name) => () => said.push(name);
-  const hand = new Hand();
+  const toolState = new ToolState();
   const slice = ids === null ? null : { facts: { classes: ids.map((id) => ({ id })) } };
   const appearance = { showChoice: note("choice"), showRing: note("ring"), showLook: note("look") };
-  const editor = { hand, slice, appearance, painter: { cancel: note("painter") }, claims: { cancel: note("claims") }, preview: { renew: note("preview") },
+  const editor = { toolState, slice, appearance, painter: { cancel: note("painter") }, claims: { cancel: note("claims") }, preview: { renew: note("preview") },
     preferences: {} };
-  return { made: new Choices(editor), hand, said, editor };
+  return { made: new Choices(editor), toolState, said, editor };
 }
 
 test("stepping through the classes follows the list and goes round its ends", () => {
-  const { made, hand } = choices([0, 1, 7, 3]);
+  const { made, toolState } = choices([0, 1, 7, 3]);
   const seen = [1, 1, 1, -1].map((step) => {
     made.stepClass(step);
-    return hand.classId;
+    return toolState.classId;
   });
   assert.deepEqual(seen, [7, 3, 0, 3]);
-  hand.choose(UNSURE);
+  toolState.chooseClass(UNSURE);
   made.stepClass(1);
-  assert.equal(hand.classId, 0);
-  hand.choose(UNSURE);
+  assert.equal(toolState.classId, 0);
+  toolState.chooseClass(UNSURE);
   made.stepClass(-1);
-  assert.equal(hand.classId, 3);
+  assert.equal(toolState.classId, 3);
 });
 
 test("a place that is not in the list, or no slice, chooses nothing", () => {
-  const { made, hand, said } = choices([0, 1]);
-  made.takeClass(9);
+  const { made, toolState, said } = choices([0, 1]);
+  made.chooseClassAt(9);
   const none = choices(null);
   none.made.stepClass(1);
-  assert.deepEqual([hand.classId, said, none.hand.classId, none.said], [1, [], 1, []]);
+  assert.deepEqual([toolState.classId, said, none.toolState.classId, none.said], [1, [], 1, []]);
 });
 
 test("another tool gives up what the last one has begun, the same one does not", () => {
-  const { made, hand, said } = choices([0, 1]);
-  made.take(() => hand.take("lasso"));
+  const { made, toolState, said } = choices([0, 1]);
+  made.change(() => toolState.chooseTool("lasso"));
   assert.deepEqual(said.splice(0), ["painter", "choice", "ring"]);
-  made.take(() => hand.choose(0));
+  made.change(() => toolState.chooseClass(0));
   assert.deepEqual(said, ["choice", "ring"]);
 });
 
 test("another way to work takes back a question that was asked in the first", () => {
-  const { made, hand, said, editor } = choices([0, 1]);
+  const { made, toolState, said, editor } = choices([0, 1]);
   made.setMode("scribble");
-  assert.deepEqual([hand.mode, editor.preferences.mode, said], ["scribble", "scribble", ["claims", "look", "ring", "preview"]]);
+  assert.deepEqual([toolState.mode, editor.preferences.mode, said], ["scribble", "scribble", ["claims", "look", "ring", "preview"]]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Mounts } from "../../app/editor/component_host.js";
+import { ComponentHost } from "../../app/editor/component_host.js";
 
 const later = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -28,7 +28,7 @@ function stage() {
   };
   const place = (name) => ({ appendChild: (root) => (made.find((guest) => guest.root === root).place = name) });
   const press = (...names) => names.forEach((name) => keys.dispatchEvent(new Key("keydown", { key: name })));
-  return { mounts: new Mounts(make, 20, keys), made, place, press };
+  return { mounts: new ComponentHost(make, 20, keys), made, place, press };
 }
 
 test("a place has one editor, however often it is asked for", () => {

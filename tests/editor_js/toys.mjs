@@ -19,7 +19,7 @@ export function rows(raster, array = raster.mask) {
 }
 
 /** Ink that paints a value into every pixel. */
-export const ink = (value, allows = null) => ({ value, allows });
+export const rule = (value, allows = null) => ({ value, allows });
 
 /** Whole numbers from 0 to n - 1, the same ones in every run. */
 export function chance(seed) {
@@ -30,7 +30,7 @@ export function chance(seed) {
   };
 }
 
-export const HAND = { tool: "brush", classId: 1, size: 1, mode: "correct", background: 0, lock: null, tolerance: 10, reach: 1 };
+export const TOOL_STATE = { tool: "brush", classId: 1, size: 1, mode: "correct", background: 0, lock: null, tolerance: 10, reach: 1 };
 
 /** A painter at work on a slice, with all that it told and committed. */
 export function atWork(raster, superpixels = null) {
@@ -49,9 +49,9 @@ export function atWork(raster, superpixels = null) {
   const actions = [];
   painter.slice = { raster, superpixels, commit: (action) => actions.push(action) };
   /** A gesture through points [x, y], with whatever differs from the plain brush. */
-  const drag = (points, hand = {}, { kind = "draw", keys = {} } = {}) => {
+  const drag = (points, toolState = {}, { kind = "draw", keys = {} } = {}) => {
     const [first, ...others] = points.map(([x, y]) => ({ x, y }));
-    painter.begin(kind, first, { ...HAND, ...hand }, keys);
+    painter.begin(kind, first, { ...TOOL_STATE, ...toolState }, keys);
     for (const point of others) painter.move(point);
     painter.end();
   };

@@ -1,6 +1,6 @@
 /** The image section of the panel: which channels are shown, and how their grey values. It knows elements, not pixels. */
 
-import { Picture } from "../view/display_settings.js";
+import { DisplaySettings } from "../view/display_settings.js";
 import { drawHistogram, placeOf, valueAt, valueText } from "./histogram.js";
 
 /** @typedef {import("./histogram.js").Histogram} Histogram */
@@ -37,14 +37,14 @@ const LAYOUT = `
   <div class="checks"><label class="check"><input type="checkbox" data-tone="invert"> Invert</label>
     <label class="check" title="Takes the grain away for the eye"><input type="checkbox" data-tone="smooth"> Smooth</label></div>`;
 
-export class Tone {
+export class ImageSection {
   /** @param {HTMLElement} container @param {() => void} onChange `look` or `display` is another */
   constructor(container, onChange) {
     container.classList.add("tone");
     container.innerHTML = LAYOUT;
     this.container = container;
     this.onChange = onChange;
-    this.picture = new Picture();
+    this.settings = new DisplaySettings();
     /** @type {HTMLCanvasElement} */
     this.canvas = container.querySelector("canvas");
     container.addEventListener("input", (event) => this.#moved(event.target));
@@ -56,12 +56,12 @@ export class Tone {
 
   /** What to load. */
   get display() {
-    return this.picture.display;
+    return this.settings.display;
   }
 
   /** What the table of colours does to it. */
   get look() {
-    return this.picture.look;
+    return this.settings.look;
   }
 
   /**
@@ -71,14 +71,14 @@ export class Tone {
   setFacts(facts, histogram) {
     const before = JSON.stringify([this.look, this.display]);
     if (facts !== null) this.#setChannels(facts.channels);
-    if (histogram !== null) this.picture.setHistogram(histogram);
+    if (histogram !== null) this.settings.setHistogram(histogram);
     this.#show();
     if (JSON.stringify([this.look, this.display]) !== before) this.onChange();
   }
 
   /** Grey values that were loaded for a display are on the screen now. @param {import("../view/display_settings.js").Display} display */
   loaded(display) {
-    if (this.picture.loaded(display)) this.onChange();
+    if (this.settings.loaded(display)) this.onChange();
   }
 
   /** @param {string} name @returns {HTMLInputElement} */
@@ -88,9 +88,9 @@ export class Tone {
 
   /** @param {string[]} names */
   #setChannels(names) {
-    const { picture } = this;
-    if (picture.channel >= names.length) picture.setChannel(0);
-    if ((picture.second ?? 0) >= names.length) picture.second = null;
+    const { settings } = this;
+    if (settings.channel >= names.length) settings.setChannel(0);
+    if ((settings.second ?? 0) >= names.length) settings.second = null;
     const options = names.map((name, i) => new Option(name, String(i)));
     this.#input("channel").replaceChildren(...options);
     this.#input("second").replaceChildren(new Option("none", ""), ...options.map((option) => option.cloneNode(true)));
@@ -98,11 +98,11 @@ export class Tone {
 
   /** A slider moves: what the table can do is seen at once. @param {HTMLInputElement} input */
   #moved(input) {
-    const { picture } = this;
+    const { settings } = this;
     const { tone } = input.dataset;
     if (tone === "low" || tone === "high") this.#moveWindow(tone);
-    else if (tone === "gamma") picture.gamma = gammaOf(Number(input.value));
-    else if (tone === "invert") picture.invert = input.checked;
+    else if (tone === "gamma") settings.gamma = gammaOf(Number(input.value));
+    else if (tone === "invert") settings.invert = input.checked;
     else if (tone === "mix") return this.#say("mix", `${input.value} %`);
     else return undefined;
     this.#show();
@@ -111,15 +111,15 @@ export class Tone {
 
   /** It was let go, or a box or list was changed: now the server may be asked. */
   #letGo(event) {
-    const { picture } = this;
+    const { settings } = this;
     const input = /** @type {HTMLInputElement} */ (event.target);
     const { tone } = input.dataset;
     if (input.matches(":focus-visible")) event.stopPropagation(); // the keyboard stays here
-    if (tone === "low" || tone === "high") picture.settle();
-    else if (tone === "mix") picture.mix = Number(input.value);
-    else if (tone === "smooth") picture.smooth = input.checked;
-    else if (tone === "channel") picture.setChannel(Number(input.value));
-    else if (tone === "second") picture.second = input.value === "" ? null : Number(input.value);
+    if (tone === "low" || tone === "high") settings.settle();
+    else if (tone === "mix") settings.mix = Number(input.value);
+    else if (tone === "smooth") settings.smooth = input.checked;
+    else if (tone === "channel") settings.setChannel(Number(input.value));
+    else if (tone === "second") settings.second = input.value === "" ? null : Number(input.value);
     else return;
     this.#show();
     this.onChange();
@@ -128,14 +128,14 @@ export class Tone {
   /** @param {HTMLElement | null} button */
   #clicked(button) {
     if (button === null) return;
-    this.picture.choose(/** @type {any} */ (button.dataset.preset));
+    this.settings.choose(/** @type {any} */ (button.dataset.preset));
     this.#show();
     this.onChange();
   }
 
   /** One handle pushes no further than to the other. */
   #moveWindow(edge) {
-    const { histogram, window } = this.picture;
+    const { histogram, window } = this.settings;
     const input = this.#input(edge);
     if (histogram === null || window === null) return;
     const other = Number(this.#input(edge === "low" ? "high" : "low").value);
@@ -144,27 +144,27 @@ export class Tone {
     const place = edge === "low" ? Math.min(Number(input.value), other - apart) : Math.max(Number(input.value), other + apart);
     input.value = String(place);
     const value = valueAt(histogram, place / steps);
-    this.picture.move(edge === "low" ? [value, window[1]] : [window[0], value]);
+    this.settings.move(edge === "low" ? [value, window[1]] : [window[0], value]);
   }
 
   #show() {
-    const { picture, container } = this;
+    const { settings, container } = this;
     const several = this.#input("channel").options?.length > 1;
     container.querySelector("[data-only=channels]").hidden = !several;
-    container.querySelector("[data-only=second]").hidden = picture.second === null;
-    this.#input("channel").value = String(picture.channel);
-    this.#input("second").value = picture.second === null ? "" : String(picture.second);
-    for (const option of this.#input("second").options) option.disabled = option.value === String(picture.channel);
-    this.#say("gamma", picture.gamma.toFixed(2));
-    this.#say("mix", `${picture.mix} %`);
+    container.querySelector("[data-only=second]").hidden = settings.second === null;
+    this.#input("channel").value = String(settings.channel);
+    this.#input("second").value = settings.second === null ? "" : String(settings.second);
+    for (const option of this.#input("second").options) option.disabled = option.value === String(settings.channel);
+    this.#say("gamma", settings.gamma.toFixed(2));
+    this.#say("mix", `${settings.mix} %`);
     for (const button of container.querySelectorAll("[data-preset]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.preset === picture.preset));
+      button.setAttribute("aria-pressed", String(button.dataset.preset === settings.preset));
     }
     this.#showWindow();
   }
 
   #showWindow() {
-    const { histogram, window, gamma, invert } = this.picture;
+    const { histogram, window, gamma, invert } = this.settings;
     if (histogram === null || window === null) return;
     const ends = this.container.querySelectorAll(".ends output");
     ["low", "high"].forEach((edge, i) => {

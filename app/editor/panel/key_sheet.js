@@ -2,7 +2,7 @@
 
 import { BINDINGS } from "./key_bindings.js";
 
-export class Sheet {
+export class KeySheet {
   /** @param {HTMLElement} stage */
   constructor(stage) {
     this.element = document.createElement("div");

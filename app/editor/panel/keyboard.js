@@ -18,28 +18,28 @@ export class Keyboard {
     this.run = run;
     this.hold = hold;
     /** Whether it has the focus; kept while the root is taken off the page. */
-    this.held = false;
-    root.addEventListener("pointerenter", () => this.take());
+    this.focused = false;
+    root.addEventListener("pointerenter", () => this.grabFocus());
     root.addEventListener("pointerdown", (event) => {
-      if (!event.target.closest("select")) this.take(true);
+      if (!event.target.closest("select")) this.grabFocus(true);
     });
     for (const name of ["change", "click"]) {
-      root.addEventListener(name, (event) => event.target.matches(BY_KEYBOARD) || this.take(true));
+      root.addEventListener(name, (event) => event.target.matches(BY_KEYBOARD) || this.grabFocus(true));
     }
     root.addEventListener("keydown", (event) => this.#down(event));
     root.addEventListener("keyup", (event) => this.#up(event));
-    root.addEventListener("focus", () => (this.held = true));
+    root.addEventListener("focus", () => (this.focused = true));
     root.addEventListener("blur", () => this.#letGo());
   }
 
   /** Take the focus, unless the person is typing elsewhere on the page. */
-  take(anyway = false) {
+  grabFocus(anyway = false) {
     if (anyway || !typing(this.root)) this.root.focus({ preventScroll: true });
   }
 
   /** A slice is open: whoever typed its number has ended that, whatever the field still says. */
-  arrive() {
-    this.take(document.activeElement?.matches("input[type=number]") ?? false);
+  grabFocusOnOpening() {
+    this.grabFocus(document.activeElement?.matches("input[type=number]") ?? false);
   }
 
   #down(event) {
@@ -65,7 +65,7 @@ export class Keyboard {
   }
 
   #letGo() {
-    if (this.root.isConnected) this.held = false;
+    if (this.root.isConnected) this.focused = false;
     this.hold("space", false);
     this.hold("hide", false);
   }

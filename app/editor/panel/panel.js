@@ -66,31 +66,31 @@ export class Panel {
   /**
    * Show what is chosen and what can be done.
    * @param {object} choice
-   * @param {import("../tools/tool_state.js").Hand} choice.hand
+   * @param {import("../tools/tool_state.js").ToolState} choice.toolState
    * @param {Record<string, boolean>} choice.pressed by command
    * @param {Record<string, boolean>} choice.enabled by command
    * @param {"polygon" | "box" | "strokes"} choice.enter what Enter closes or saves
    */
-  setChoice({ hand, pressed, enabled, enter }) {
-    const tools = Object.fromEntries(TOOLS.map((tool) => [COMMAND_OF[tool] ?? tool, hand.tool === tool]));
-    const modes = { "mode:correct": hand.mode === "correct", "mode:scribble": hand.mode === "scribble" };
+  setChoice({ toolState, pressed, enabled, enter }) {
+    const tools = Object.fromEntries(TOOLS.map((tool) => [COMMAND_OF[tool] ?? tool, toolState.tool === tool]));
+    const modes = { "mode:correct": toolState.mode === "correct", "mode:scribble": toolState.mode === "scribble" };
     for (const [command, on] of Object.entries({ ...tools, ...modes, ...pressed })) {
       this.#button(command).setAttribute("aria-pressed", String(on));
     }
-    for (const element of this.root.querySelectorAll(".classes button")) this.#check(element, hand);
+    for (const element of this.root.querySelectorAll(".classes button")) this.#check(element, toolState);
     for (const [command, on] of Object.entries(enabled)) this.#button(command).disabled = !on;
-    this.root.dataset.mode = hand.mode;
-    this.find(".modeHint").textContent = MODE_HINTS[hand.mode];
-    this.#enable("size", hand.round);
-    this.#enable("tolerance", hand.tool === "range");
-    this.find("select[data-setting=lock]").value = hand.lock === null ? "" : String(hand.lock);
+    this.root.dataset.mode = toolState.mode;
+    this.find(".modeHint").textContent = MODE_HINTS[toolState.mode];
+    this.#enable("size", toolState.hasRing);
+    this.#enable("tolerance", toolState.tool === "range");
+    this.find("select[data-setting=lock]").value = toolState.lock === null ? "" : String(toolState.lock);
     this.find(".claims [data-command=save]").innerHTML = `${ENTER_WORDS[enter]}<kbd>Enter</kbd>`;
     this.find(".claims [data-command=claimStrokes]").hidden = enter !== "box";
   }
 
   /** A class that becomes the chosen one is brought into view. */
-  #check(element, hand) {
-    const on = String(hand.paints && Number(element.dataset.class) === hand.classId);
+  #check(element, toolState) {
+    const on = String(toolState.paintsClass && Number(element.dataset.class) === toolState.classId);
     if (element.getAttribute("aria-checked") === on) return;
     element.setAttribute("aria-checked", on);
     if (on === "true") element.scrollIntoView({ block: "nearest" });

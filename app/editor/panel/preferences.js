@@ -13,25 +13,25 @@ const KEY = "underpaint.editor";
  */
 
 /** @type {Preferences} */
-const USUAL = { mode: "correct", size: 15, opacity: 0.5, outline: false, askSlice: true, preview: true };
+const DEFAULTS = { mode: "correct", size: 15, opacity: 0.5, outline: false, askSlice: true, preview: true };
 
 /** The kept ones where they are sound, else the usual. @param {Pick<Storage, "getItem">} [storage] @returns {Preferences} */
-export function recalled(storage = browserStorage()) {
+export function loadPreferences(storage = browserStorage()) {
   let kept = {};
   try {
     kept = JSON.parse(storage?.getItem(KEY) ?? "{}") ?? {};
   } catch {
     // nothing kept, or nothing that can be read
   }
-  const sound = Object.keys(USUAL).filter((name) => typeof kept[name] === typeof USUAL[name]);
-  const preferences = { ...USUAL, ...Object.fromEntries(sound.map((name) => [name, kept[name]])) };
+  const sound = Object.keys(DEFAULTS).filter((name) => typeof kept[name] === typeof DEFAULTS[name]);
+  const preferences = { ...DEFAULTS, ...Object.fromEntries(sound.map((name) => [name, kept[name]])) };
   if (preferences.mode !== "scribble") preferences.mode = "correct";
   preferences.opacity = Math.min(1, Math.max(0, preferences.opacity));
   return preferences;
 }
 
 /** @param {Preferences} preferences @param {Pick<Storage, "setItem">} [storage] */
-export function remember(preferences, storage = browserStorage()) {
+export function savePreferences(preferences, storage = browserStorage()) {
   try {
     storage?.setItem(KEY, JSON.stringify(preferences));
   } catch {

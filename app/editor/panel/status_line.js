@@ -1,32 +1,32 @@
 /** The line below the picture: where the cursor is, what is there, and how sure the model is of it. */
 
 import { pixelAt, UNSURE } from "../slice/raster.js";
-import { parsed } from "../slice/transport.js";
+import { parseJson } from "../slice/transport.js";
 
 const ORIGINS = { empty: "no prediction yet", label: "your label", draft: "your draft" };
 const PROBE_MS = 60;
 
 /**
- * @typedef {object} Seen What the line is made of.
+ * @typedef {object} StatusFacts What the line is made of.
  * @property {import("../slice/slice.js").Slice} slice
  * @property {number} z
- * @property {{x: number, y: number} | null} place under the cursor, in image pixels
+ * @property {{x: number, y: number} | null} point under the cursor, in image pixels
  * @property {number} scale screen pixels per image pixel
- * @property {{width: number, height: number, values: Uint8Array} | null} doubt how unsure the model is, a small map
+ * @property {{width: number, height: number, values: Uint8Array} | null} uncertainty how unsure the model is, a small map
  * @property {string | null} raw the raw grey values under the cursor, once they are known
  */
 
-/** @param {Seen} seen @returns {string} */
-export function statusText({ slice, z, place, scale, doubt, raw }) {
+/** @param {StatusFacts} seen @returns {string} */
+export function statusText({ slice, z, point, scale, uncertainty, raw }) {
   const { raster, facts } = slice;
   const below = ORIGINS[facts.origin] ?? `prediction of round ${facts.round}`;
   const origin = raster.preview === null ? below : `preview of the quick first model over ${below}`;
-  const here = placeText(raster, facts, place, raw) + sureText(raster, place, doubt);
+  const here = pointText(raster, facts, point, raw) + sureText(raster, point, uncertainty);
   return [`z ${z}/${facts.depth - 1}`, here, `${Math.round(scale * 1000) / 10} %`, origin].join("   ");
 }
 
-function placeText(raster, facts, place, raw) {
-  const pixel = pixelAt(raster, place);
+function pointText(raster, facts, point, raw) {
+  const pixel = pixelAt(raster, point);
   if (pixel === null) return `${raster.width} × ${raster.height} px`;
   const [x, y] = pixel;
   return `x ${x}   y ${y}   grey ${raw ?? "…"}   ${classText(raster, facts, y * raster.width + x)}`;
@@ -43,11 +43,11 @@ function classText(raster, facts, at) {
 }
 
 /** The map holds 255 times the doubt, so what is left of 255 is the probability of the predicted class. */
-function sureText(raster, place, doubt) {
-  const pixel = pixelAt(raster, place);
-  if (pixel === null || doubt === null) return "";
-  const [x, y] = [Math.floor((pixel[0] * doubt.width) / raster.width), Math.floor((pixel[1] * doubt.height) / raster.height)];
-  return `   model ${Math.round(100 - doubt.values[y * doubt.width + x] / 2.55)} % sure`;
+function sureText(raster, point, uncertainty) {
+  const pixel = pixelAt(raster, point);
+  if (pixel === null || uncertainty === null) return "";
+  const [x, y] = [Math.floor((pixel[0] * uncertainty.width) / raster.width), Math.floor((pixel[1] * uncertainty.height) / raster.height)];
+  return `   model ${Math.round(100 - uncertainty.values[y * uncertainty.width + x] / 2.55)} % sure`;
 }
 
 /** Asks the server for the raw values under a cursor that rests. */
@@ -73,7 +73,7 @@ export class Probe {
 
   async #ask(slice, [x, y], key) {
     try {
-      const { values } = parsed(await slice.api.get(`pixel?y=${y}&x=${x}`));
+      const { values } = parseJson(await slice.api.get(`pixel?y=${y}&x=${x}`));
       if (key !== this.key) return;
       this.raw = values.map(shown).join(", ");
       this.arrived();

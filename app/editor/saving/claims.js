@@ -6,11 +6,11 @@
 /** @typedef {import("../slice/history.js").Step} Step */
 
 /**
- * @typedef {object} Desk What claims are made on, and who is told.
+ * @typedef {object} Context What claims are made on, and who is told.
  * @property {() => Slice | null} slice
  * @property {() => Rect | null} region the box that a region claim is about
  * @property {() => boolean} quiet whether no gesture is at work
- * @property {() => boolean} wholeAllowed whether pixels that nobody painted may be claimed
+ * @property {() => boolean} fullSliceAllowed whether pixels that nobody painted may be claimed
  * @property {() => boolean} uncovers take away what covers the mask, so that it is seen; whether anything did
  * @property {() => boolean} asks whether a whole slice is asked about first
  * @property {(question: string) => void} ask show a question; an empty one takes it away
@@ -23,14 +23,14 @@
  */
 
 export class Claims {
-  /** @param {Desk} desk */
-  constructor(desk) {
-    this.desk = desk;
+  /** @param {Context} context */
+  constructor(context) {
+    this.context = context;
     this.asking = false;
     /** Whether the server is at work on the slice, which stays as it is meanwhile. */
     this.busy = false;
     /** Until when; it never fails. @type {Promise<any>} */
-    this.working = Promise.resolve();
+    this.pending = Promise.resolve();
   }
 
   /** Yes, the whole slice. */
@@ -40,8 +40,8 @@ export class Claims {
 
   /** The box where there is one, else the strokes; what was asked is not what is meant. */
   claim() {
-    const region = this.desk.region() !== null && this.desk.wholeAllowed();
-    if (region && this.desk.uncovers()) return undefined; // it has to be seen first
+    const region = this.context.region() !== null && this.context.fullSliceAllowed();
+    if (region && this.context.uncovers()) return undefined; // it has to be seen first
     return this.#store(region ? "region" : "strokes");
   }
 
@@ -49,68 +49,68 @@ export class Claims {
     return this.#store("strokes");
   }
 
-  wholeSlice() {
-    const slice = this.desk.slice();
-    if (slice === null || this.busy || !this.desk.wholeAllowed()) return undefined;
-    const unseen = this.desk.uncovers();
-    if (!unseen && (!this.desk.asks() || this.asking)) return this.#store("slice");
+  fullSlice() {
+    const slice = this.context.slice();
+    if (slice === null || this.busy || !this.context.fullSliceAllowed()) return undefined;
+    const unseen = this.context.uncovers();
+    if (!unseen && (!this.context.asks() || this.asking)) return this.#store("slice");
     this.asking = true;
     const pixels = (slice.raster.width * slice.raster.height).toLocaleString("en");
-    this.desk.ask(`Is every one of the ${pixels} pixels right, also where you painted nothing?`);
+    this.context.ask(`Is every one of the ${pixels} pixels right, also where you painted nothing?`);
     return undefined;
   }
 
   /** No question any more. */
   cancel() {
     this.asking = false;
-    this.desk.ask("");
+    this.context.ask("");
   }
 
   /** @param {Claim} kind */
   async #store(kind) {
     this.cancel();
-    const box = kind === "region" ? this.desk.region() : null;
-    await this.#work(async (slice) => {
+    const box = kind === "region" ? this.context.region() : null;
+    await this.#run(async (slice) => {
       const corners = box === null ? undefined : cornersOf(box);
       const { answer, step } = await slice.claim(kind, corners);
       slice.history.push(step);
-      this.desk.saved(slice, answer);
-      if (slice === this.desk.slice()) await slice.loadMask().catch(() => this.desk.reopen()); // it is saved all the same
+      this.context.saved(slice, answer);
+      if (slice === this.context.slice()) await slice.loadMask().catch(() => this.context.reopen()); // it is saved all the same
     });
   }
 
   /** Be asked about a box, or the whole slice, later. @param {Rect | null} box */
   putOff(box) {
     this.cancel();
-    return this.#work(async (slice) => {
+    return this.#run(async (slice) => {
       await slice.putOff(box === null ? null : cornersOf(box));
-      this.desk.postponed(slice, box);
+      this.context.postponed(slice, box);
     });
   }
 
   /** Take a save or a change of prediction back. @param {Step} step @returns {Promise<boolean>} whether that was done */
   undo(step) {
-    return this.#work(async (slice) => {
+    return this.#run(async (slice) => {
       if (step.kind === "prediction") return slice.rebase(step.from);
       await slice.unsave(step);
-      return this.desk.restated(slice);
+      return this.context.restated(slice);
     });
   }
 
   /** @param {Step} step @returns {Promise<boolean>} */
   redo(step) {
-    return this.#work(async (slice) => {
+    return this.#run(async (slice) => {
       if (step.kind === "prediction") return slice.rebase(step.to);
       const { step: again } = await slice.claim(step.claim, step.box);
       step.revision = again.revision;
-      this.desk.restated(slice);
+      this.context.restated(slice);
       return slice.loadMask();
     });
   }
 
   /** Put the newest prediction under the strokes. @param {number} round */
   rebase(round) {
-    return this.#work(async (slice) => {
+    return this.#run(async (slice) => {
       const from = slice.round;
       await slice.rebase(round);
       slice.history.push({ kind: "prediction", from, to: round });
@@ -118,22 +118,22 @@ export class Claims {
   }
 
   /** @param {(slice: Slice) => Promise<any>} job @returns {Promise<boolean>} whether it was done */
-  #work(job) {
-    const slice = this.desk.slice();
-    if (slice === null || this.busy || !this.desk.quiet()) return Promise.resolve(false);
+  #run(job) {
+    const slice = this.context.slice();
+    if (slice === null || this.busy || !this.context.quiet()) return Promise.resolve(false);
     this.busy = true;
-    this.working = this.#ended(slice, job);
-    return this.working;
+    this.pending = this.#ended(slice, job);
+    return this.pending;
   }
 
   /** @param {Slice} slice @param {(slice: Slice) => Promise<any>} job */
   async #ended(slice, job) {
     try {
       await job(slice);
-      if (slice === this.desk.slice()) this.desk.changed(slice);
+      if (slice === this.context.slice()) this.context.changed(slice);
       return true;
     } catch (error) {
-      if (slice === this.desk.slice()) this.desk.failed(error);
+      if (slice === this.context.slice()) this.context.failed(error);
       return false;
     } finally {
       this.busy = false;

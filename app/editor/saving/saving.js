@@ -1,14 +1,14 @@
 /** What becomes of the work: claims, undo across them, suggestions and news, and what each of them tells page and panel. */
 
-import { GivenUp, sentenceOf } from "../slice/transport.js";
+import { errorMessage, GivenUp } from "../slice/transport.js";
 import { Claims } from "./claims.js";
-import { News } from "./sync.js";
-import { Steps } from "./undo_steps.js";
+import { Sync } from "./sync.js";
+import { UndoSteps } from "./undo_steps.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
 
 /**
- * @typedef {object} Told
+ * @typedef {object} Callbacks
  * @property {() => boolean} quiet whether neither a gesture nor the server is at work
  * @property {() => boolean} uncovers take away what covers the mask; whether anything did
  * @property {(rect: import("../slice/raster.js").Rect) => void} changed part of the slice has other pixels
@@ -21,45 +21,45 @@ import { Steps } from "./undo_steps.js";
 
 export class Saving {
   /**
-   * @param {Pick<import("../editor.js").Editor, "opening" | "panel" | "preferences" | "spots" | "whole">} parts
-   * @param {Told} told
+   * @param {Pick<import("../editor.js").Editor, "navigation" | "panel" | "preferences" | "proposalBoxes" | "fullSliceAllowed">} parts
+   * @param {Callbacks} callbacks
    */
-  constructor(parts, told) {
-    const { opening, panel, preferences, spots } = parts;
+  constructor(parts, callbacks) {
+    const { navigation, panel, preferences, proposalBoxes } = parts;
     this.panel = panel;
-    this.opening = opening;
-    this.spots = spots;
-    this.told = told;
-    this.news = new News((notice) => this.#offer(notice));
+    this.navigation = navigation;
+    this.proposalBoxes = proposalBoxes;
+    this.callbacks = callbacks;
+    this.sync = new Sync((notice) => this.#offer(notice));
     this.claims = new Claims({
-      slice: () => opening.slice,
-      region: () => spots.region,
-      quiet: told.quiet,
-      wholeAllowed: () => parts.whole,
-      uncovers: () => told.uncovers(),
+      slice: () => navigation.slice,
+      region: () => proposalBoxes.region,
+      quiet: callbacks.quiet,
+      fullSliceAllowed: () => parts.fullSliceAllowed,
+      uncovers: () => callbacks.uncovers(),
       asks: () => preferences.askSlice,
       ask: (question) => panel.ask(question),
       saved: (slice, answer) => this.#saved(slice, answer),
       postponed: (slice, box) => this.#postponed(slice, box),
-      restated: () => told.restated(),
-      reopen: () => opening.open(),
+      restated: () => callbacks.restated(),
+      reopen: () => navigation.open(),
       changed: () => this.#renewed(),
       failed: (error) => this.#notSaved(error),
     });
-    this.steps = new Steps({
-      slice: () => opening.slice,
-      quiet: told.quiet,
+    this.undoSteps = new UndoSteps({
+      slice: () => navigation.slice,
+      quiet: callbacks.quiet,
       claims: this.claims,
-      painted: told.changed,
+      painted: callbacks.changed,
       say: (text, kind) => panel.setBanner(text, kind),
       offer: (notice) => panel.setNotice(notice),
-      done: told.painted,
+      done: callbacks.painted,
     });
   }
 
   /** The person does not want what is offered. */
   dismiss() {
-    this.news.decline();
+    this.sync.decline();
     this.panel.setNotice(null);
   }
 
@@ -71,10 +71,10 @@ export class Saving {
 
   /** Not now: the chosen place, or the proposed slice, is asked about later. @param {"box" | "slice"} what */
   skip(what) {
-    const { data, slice } = this.opening;
+    const { data, slice } = this.navigation;
     if (slice === null) return undefined;
     if (!data.proposal) return this.panel.setBanner("Nothing is asked about this slice, so there is nothing to skip.");
-    const box = what === "box" ? this.spots.place : null;
+    const box = what === "box" ? this.proposalBoxes.chosenBox : null;
     if (what === "box" && box === null) {
       return this.panel.setBanner("No place is chosen: N chooses the next one, Shift+J skips the whole slice.");
     }
@@ -90,27 +90,27 @@ export class Saving {
   /** @param {Slice} slice which may have been left by now @param {any} answer */
   #saved(slice, answer) {
     const place = placeOf(slice);
-    this.steps.savedLast = { base: slice.api.base, z: place.z };
-    if (slice === this.opening.slice) this.spots.saved(answer.claim);
-    this.told.saved({ ...place, ...answer });
+    this.undoSteps.lastSaved = { base: slice.api.base, z: place.z };
+    if (slice === this.navigation.slice) this.proposalBoxes.saved(answer.claim);
+    this.callbacks.saved({ ...place, ...answer });
   }
 
   /** @param {Slice} slice @param {import("../slice/raster.js").Rect | null} box */
   #postponed(slice, box) {
-    if (slice === this.opening.slice) this.spots.leave();
-    this.told.postponed({ ...placeOf(slice), box: box !== null });
+    if (slice === this.navigation.slice) this.proposalBoxes.leave();
+    this.callbacks.postponed({ ...placeOf(slice), box: box !== null });
   }
 
   #renewed() {
     this.panel.setState("saved", "");
     this.panel.setBanner("");
-    this.told.renewed();
-    this.news.look();
+    this.callbacks.renewed();
+    this.sync.look();
   }
 
   #notSaved(error) {
-    this.panel.setState(this.opening.slice.outbox.unsent ? "retrying" : "saved", "");
-    this.panel.setBanner(sentenceOf(error), error instanceof GivenUp ? "note" : "problem");
+    this.panel.setState(this.navigation.slice.outbox.unsent ? "retrying" : "saved", "");
+    this.panel.setBanner(errorMessage(error), error instanceof GivenUp ? "note" : "problem");
   }
 }
 

@@ -1,6 +1,6 @@
 /** What concerns the whole slice at once: masks suggested from other slices. Pure functions. */
 
-import { Changes } from "../slice/pixel_changes.js";
+import { PixelChanges } from "../slice/pixel_changes.js";
 import { UNSURE } from "../slice/raster.js";
 
 /** @typedef {import("../slice/raster.js").Raster} Raster */
@@ -10,8 +10,8 @@ import { UNSURE } from "../slice/raster.js";
  * @param {Raster} raster @param {Uint32Array} pairs length and class; 255 suggests nothing
  * @returns {import("../slice/pixel_changes.js").Action | null} null where nothing would change
  */
-export function suggested({ mask, touched, saved }, pairs) {
-  const changes = new Changes();
+export function suggestionAction({ mask, touched, saved }, pairs) {
+  const changes = new PixelChanges();
   let at = 0;
   for (let p = 0; p < pairs.length; p += 2) {
     const [end, id] = [at + pairs[p], pairs[p + 1]];
@@ -31,7 +31,7 @@ export function suggested({ mask, touched, saved }, pairs) {
 }
 
 /** Class ids of a whole slice as pairs of length and class. @param {Uint8Array} ids @returns {Uint32Array} */
-export function pairsOf(ids) {
+export function toRunLengths(ids) {
   const pairs = [];
   for (let at = 0; at < ids.length; ) {
     const start = at;

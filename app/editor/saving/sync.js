@@ -1,16 +1,16 @@
 /** News about the open slice, asked for now and then: a newer prediction, another window, a change made elsewhere. */
 
-import { parsed } from "../slice/transport.js";
+import { parseJson } from "../slice/transport.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
 /** @typedef {{kind: "others" | "elsewhere" | "prediction", text: string, command?: string, label?: string}} Notice */
 
 const EVERY_MS = 4000;
 
-export class News {
-  /** @param {(notice: Notice | null) => void} told the notice to show now */
-  constructor(told) {
-    this.told = told;
+export class Sync {
+  /** @param {(notice: Notice | null) => void} onNotice the notice to show now */
+  constructor(onNotice) {
+    this.onNotice = onNotice;
     this.window = crypto.randomUUID();
     /** @type {Slice | null} */
     this.slice = null;
@@ -27,7 +27,7 @@ export class News {
   follow(slice) {
     this.slice = slice;
     this.notice = null;
-    this.told(null); // also what others have offered
+    this.onNotice(null); // also what others have offered
     return this.look();
   }
 
@@ -36,7 +36,7 @@ export class News {
     const { slice } = this;
     if (slice === null || document.hidden) return;
     try {
-      const found = parsed(await slice.api.get(`news?window=${this.window}`));
+      const found = parseJson(await slice.api.get(`news?window=${this.window}`));
       if (slice === this.slice) this.#say(noticeOf(slice, found, this.declined.get(slice.api.base) ?? 0));
     } catch {
       // the outbox says it where something is not stored; news can wait
@@ -65,7 +65,7 @@ export class News {
   #say(notice) {
     if (notice?.text === this.notice?.text) return;
     this.notice = notice;
-    this.told(notice);
+    this.onNotice(notice);
   }
 }
 

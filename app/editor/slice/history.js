@@ -3,7 +3,7 @@
  * taking the revision back, a changed prediction by the one before.
  */
 
-import { keepRecent } from "./bounded_map.js";
+import { setBounded } from "./bounded_map.js";
 
 /** @typedef {import("./pixel_changes.js").Action} Action */
 /** @typedef {{kind: "strokes"} & Action} Strokes */
@@ -79,7 +79,7 @@ export class Histories {
 
   /** @param {string} base address of the slice @param {History} history @param {{sequence: number, revision: number | null}} state */
   keep(base, history, { sequence, revision }) {
-    if (history.known) keepRecent(this.kept, base, { history, sequence, revision }, MOST_SLICES);
+    if (history.known) setBounded(this.kept, base, { history, sequence, revision }, MOST_SLICES);
     else this.kept.delete(base);
   }
 

@@ -1,8 +1,8 @@
 /** Where the person is: the slice that the page asks for or that was stepped to, on its way until it can be painted on. */
 
-import { Slices } from "./open_slices.js";
-import { Follower } from "./pending_step.js";
-import { sentenceOf } from "./transport.js";
+import { OpenSlices } from "./open_slices.js";
+import { PendingStep } from "./pending_step.js";
+import { errorMessage } from "./transport.js";
 
 /** @typedef {import("./slice.js").Slice} Slice */
 
@@ -20,7 +20,7 @@ import { sentenceOf } from "./transport.js";
  */
 
 /**
- * @typedef {object} Told
+ * @typedef {object} Callbacks
  * @property {() => boolean} atWork whether something is being done that must not be left now
  * @property {() => void} leaving the open slice is about to go: what is being painted must end
  * @property {() => void} left no slice is open for the moment
@@ -36,24 +36,24 @@ import { sentenceOf } from "./transport.js";
  * @property {(sentence: string) => void} refused the server said no to a stroke
  */
 
-export class Opening {
-  /** @param {Told} told */
-  constructor(told) {
-    this.told = told;
+export class Navigation {
+  /** @param {Callbacks} callbacks */
+  constructor(callbacks) {
+    this.callbacks = callbacks;
     /** @type {Data | null} */
     this.data = null;
     /** What the page said last: it says nothing new where quick steps lead back to its slice. @type {Data | null} */
     this.page = null;
-    this.follower = new Follower();
+    this.pendingStep = new PendingStep();
     /** Slices of the volume; 0 until the first is open. */
     this.depth = 0;
-    this.slices = new Slices({
-      leaving: told.leaving,
-      left: told.left,
+    this.slices = new OpenSlices({
+      leaving: callbacks.leaving,
+      left: callbacks.left,
       opened: (slice) => this.#opened(slice),
-      recalled: () => told.recalled(),
-      grey: told.grey,
-      state: told.state,
+      recalled: () => callbacks.recalled(),
+      grey: callbacks.grey,
+      state: callbacks.state,
       refused: (sentence, here) => this.#refused(sentence, here),
     });
   }
@@ -71,33 +71,33 @@ export class Opening {
   /** The page ran. @param {Data} data */
   update(data) {
     this.page = data;
-    if (!this.follower.pageIsAt(data.z)) return;
+    if (!this.pendingStep.pageIsAt(data.z)) return;
     const before = this.data;
     this.#goTo(data);
     if (before?.base !== data.base) this.open();
-    else if (before.answered !== data.answered || JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.told.boxes();
+    else if (before.answered !== data.answered || JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.callbacks.boxes();
   }
 
   /** Open a slice of the volume at once and tell the page, which follows; strokes on their way arrive meanwhile. */
   stepTo(z) {
-    if (this.told.atWork() || z < 0 || z >= this.depth) return;
-    this.follower.stepTo(z);
+    if (this.callbacks.atWork() || z < 0 || z >= this.depth) return;
+    this.pendingStep.stepTo(z);
     const base = this.data.base.replace(/[^/]+$/, String(z));
     this.#goTo(this.page.base === base ? this.page : { ...this.page, base, z, boxes: [], proposal: null });
     this.open();
-    this.told.stepped(z);
+    this.callbacks.stepped(z);
   }
 
   /** Open the slice that is wanted, as the server has it now. */
   async open() {
-    this.told.cover("loading", `Loading slice ${this.data.z} …`);
+    this.callbacks.cover("loading", `Loading slice ${this.data.z} …`);
     const opening = this.slices.open(() => this.data);
     const { signal } = this.slices;
     try {
       const slice = await opening;
-      if (!signal.aborted) await this.told.sharp(slice, signal);
+      if (!signal.aborted) await this.callbacks.sharp(slice, signal);
     } catch (error) {
-      if (!signal.aborted) this.told.cover("error", sentenceOf(error));
+      if (!signal.aborted) this.callbacks.cover("error", errorMessage(error));
     }
   }
 
@@ -109,18 +109,18 @@ export class Opening {
   /** @param {Data} data */
   #goTo(data) {
     this.data = data;
-    this.told.reason(data.proposal ?? "");
+    this.callbacks.reason(data.proposal ?? "");
   }
 
   /** @param {Slice} slice */
   #opened(slice) {
     this.depth = slice.facts.depth;
-    this.told.opened(slice);
+    this.callbacks.opened(slice);
   }
 
   /** The slice is shown as it is stored, if it is the open one. */
   async #refused(sentence, here) {
     if (here) await this.open();
-    this.told.refused(here ? `Your last stroke was not kept; you see the slice as it is stored. ${sentence}` : sentence);
+    this.callbacks.refused(here ? `Your last stroke was not kept; you see the slice as it is stored. ${sentence}` : sentence);
   }
 }

@@ -4,9 +4,9 @@ import { Histories } from "./history.js";
 import { Slice } from "./slice.js";
 import { Api } from "./transport.js";
 
-/** @typedef {{base: string, shape: [number, number], token: string}} Place */
+/** @typedef {{base: string, shape: [number, number], token: string}} SliceSource */
 /**
- * @typedef {object} Told
+ * @typedef {object} Callbacks
  * @property {() => void} leaving the open slice is about to go: what is being painted must end
  * @property {() => void} left no slice is open for the moment
  * @property {(slice: Slice) => void} opened the mask is there, and can be painted on
@@ -16,10 +16,10 @@ import { Api } from "./transport.js";
  * @property {(sentence: string, here: boolean) => void} refused the server said no to a stroke, on the open slice or not
  */
 
-export class Slices {
-  /** @param {Told} told */
-  constructor(told) {
-    this.told = told;
+export class OpenSlices {
+  /** @param {Callbacks} callbacks */
+  constructor(callbacks) {
+    this.callbacks = callbacks;
     /** @type {Slice | null} */
     this.current = null;
     /** Slices whose last strokes are still on their way. @type {Set<Slice>} */
@@ -37,30 +37,30 @@ export class Slices {
     return (this.current?.outbox.unsent ?? false) || this.leaving.size > 0;
   }
 
-  /** Open a slice as the server has it now. @param {() => Place} place read anew for every request: the token may change */
-  async open(place) {
+  /** Open a slice as the server has it now. @param {() => SliceSource} source read anew for every request: the token may change */
+  async open(source) {
     this.loading.abort();
     this.loading = new AbortController();
     const { signal } = this.loading;
     this.leave();
-    const { base, shape } = place();
+    const { base, shape } = source();
     await this.#arrived(base);
-    const api = new Api(base, () => place().token);
+    const api = new Api(base, () => source().token);
     const slice = new Slice(api, shape, (state, sentence) => this.#sent(slice, state, sentence));
     const mask = slice.loadMask(signal).then(() => signal.aborted || this.#show(slice));
-    await Promise.all([mask, this.told.grey(slice, signal)]);
+    await Promise.all([mask, this.callbacks.grey(slice, signal)]);
     return slice;
   }
 
   leave() {
     const slice = this.current;
     if (slice !== null) {
-      this.told.leaving();
+      this.callbacks.leaving();
       this.histories.keep(slice.api.base, slice.history, slice.state);
       if (slice.outbox.unsent) this.leaving.add(slice);
     }
     this.current = null;
-    this.told.left();
+    this.callbacks.left();
   }
 
   /** Leave for good. @returns {Promise<void>} when everything is stored */
@@ -74,14 +74,14 @@ export class Slices {
   #show(slice) {
     slice.history = this.histories.of(slice.api.base, slice.state);
     this.current = slice;
-    this.told.opened(slice);
+    this.callbacks.opened(slice);
     if (slice.facts.origin === "draft" && !slice.history.known) this.#recall(slice);
   }
 
   /** Undo of what was painted before the page was loaded; without it the slice can be painted on all the same. */
   async #recall(slice) {
     await slice.recall().catch(() => {});
-    if (slice === this.current) this.told.recalled();
+    if (slice === this.current) this.callbacks.recalled();
   }
 
   /** Wait for strokes that are still on their way to a slice that was left, so that it comes back with them. */
@@ -94,7 +94,7 @@ export class Slices {
   #sent(slice, state, sentence) {
     if (!slice.outbox.unsent) this.leaving.delete(slice);
     const shown = this.leaving.size > 0 ? "retrying" : (this.current?.outbox.state ?? "saved");
-    this.told.state(slice === this.current ? state : shown, sentence);
-    if (state === "refused") this.told.refused(sentence, slice === this.current);
+    this.callbacks.state(slice === this.current ? state : shown, sentence);
+    if (state === "refused") this.callbacks.refused(sentence, slice === this.current);
   }
 }

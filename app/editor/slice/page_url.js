@@ -4,19 +4,19 @@
  * Written here before the page does, which is behind the editor: what is the same already makes no entry in the history.
  */
 
-/** @typedef {{base: string, volume: number, z: number}} Place `base` is the address of the slice's routes */
+/** @typedef {{base: string, volume: number, z: number}} SliceSource `base` is the address of the slice's routes */
 
-/** The address with this slice in it, all else as it is. @param {string} href @param {Place} place */
-export function addressOf(href, { base, volume, z }) {
+/** The address with this slice in it, all else as it is. @param {string} href @param {SliceSource} source */
+export function urlWithSlice(href, { base, volume, z }) {
   const url = new URL(href);
   const project = decodeURIComponent(base.split("/").at(-3));
   for (const [name, value] of Object.entries({ project, volume, slice: z })) url.searchParams.set(name, String(value));
   return url.href;
 }
 
-/** @param {Place} place */
-export function remember(place) {
-  const href = addressOf(window.location.href, place);
+/** @param {SliceSource} source */
+export function showSliceInUrl(source) {
+  const href = urlWithSlice(window.location.href, source);
   if (href === window.location.href) return;
   try {
     window.history.replaceState(window.history.state, "", href); // no entry of its own: Back leaves the page, as ever

@@ -6,7 +6,7 @@
 /** How long the page may take. */
 const PATIENCE_MS = 5000;
 
-export class Follower {
+export class PendingStep {
   constructor(now = () => performance.now()) {
     this.now = now;
     /** Where the person is, while the page is not there. @type {{z: number, until: number} | null} */

@@ -10,7 +10,7 @@
  * Chunks of pixels with their value before and after. An action changes each pixel once at most: a tool has one ink, and
  * pixels that have it already do not change.
  */
-export class Changes {
+export class PixelChanges {
   constructor() {
     this.count = 0;
     this.chunks = new Uint32Array(4 * 256);

@@ -5,13 +5,13 @@
  * slice, and value.
  */
 
-import { toRaw } from "./wire.js";
+import { rawBytes } from "./wire.js";
 
 /** @typedef {import("./pixel_changes.js").Action} Action */
-/** @typedef {import("./pixel_changes.js").Changes} Changes */
+/** @typedef {import("./pixel_changes.js").PixelChanges} PixelChanges */
 /** @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect Half-open, in image pixels. */
 /**
- * @typedef {object} Ink What is put into pixels, and into which.
+ * @typedef {object} PaintRule What is put into pixels, and into which.
  * @property {number | null} value class | touched << 8; null brings the base back, as if never painted
  * @property {((start: number, end: number) => Uint8Array) | null} allows marks with 1 which pixels start <= at < end of a
  *   row take it; null: all do
@@ -21,7 +21,7 @@ import { toRaw } from "./wire.js";
 export const UNSURE = 255;
 export const TOUCHED = 256;
 /** What a pixel shows that nobody has labelled; no class has this id. */
-export const NOTHING = 256;
+export const NO_CLASS = 256;
 const SAVED = 512;
 
 export class Raster {
@@ -60,7 +60,7 @@ export class Raster {
   }
 
   /** The pixel under a point, in the flattened slice; -1 outside. @param {{x: number, y: number}} point */
-  at({ x, y }) {
+  indexAt({ x, y }) {
     return this.inside(x, y) ? Math.floor(y) * this.width + Math.floor(x) : -1;
   }
 
@@ -76,7 +76,7 @@ export class Raster {
   shown(at, scribble) {
     const id = this.mask[at];
     if (!scribble && id !== UNSURE) return id;
-    return this.touched[at] === 0 && this.saved[at] === 0 ? NOTHING : id;
+    return this.touched[at] === 0 && this.saved[at] === 0 ? NO_CLASS : id;
   }
 
   /** Whether a pixel shows the preview: nobody has labelled it. @param {number} at in the flattened slice */
@@ -86,22 +86,22 @@ export class Raster {
 
   /**
    * Put ink into pixels x0 <= x < x1 of row y, as far as they lie in the slice, and note what changed.
-   * @param {number} y @param {number} x0 @param {number} x1 @param {Ink} ink @param {Changes} changes
+   * @param {number} y @param {number} x0 @param {number} x1 @param {PaintRule} rule @param {PixelChanges} changes
    */
-  paintRow(y, x0, x1, ink, changes) {
+  paintRow(y, x0, x1, rule, changes) {
     const [from, to] = [Math.max(0, x0), Math.min(this.width, x1)];
-    if (y >= 0 && y < this.height && from < to) this.paint(y * this.width + from, y * this.width + to, ink, changes);
+    if (y >= 0 && y < this.height && from < to) this.paint(y * this.width + from, y * this.width + to, rule, changes);
   }
 
   /** The same for pixels start <= at < end of the flattened slice, which must lie in one row of it. */
-  paint(start, end, ink, changes) {
-    if (ink.allows === null) return this.#put(start, end, ink, changes);
-    const allowed = ink.allows(start, end);
+  paint(start, end, rule, changes) {
+    if (rule.allows === null) return this.#put(start, end, rule, changes);
+    const allowed = rule.allows(start, end);
     for (let at = start; at < end; at += 1) {
       if (allowed[at - start] === 0) continue;
       const from = at;
       while (at < end && allowed[at - start] === 1) at += 1;
-      this.#put(from, at, ink, changes);
+      this.#put(from, at, rule, changes);
     }
     return undefined;
   }
@@ -207,7 +207,7 @@ export function pixelAt(raster, point) {
 
 /** The rasters that follow 0 and their count, each filled up to whole numbers. @returns {Uint8Array[]} */
 function rastersOf(numbers, pixels) {
-  const bytes = toRaw(numbers.subarray(2));
+  const bytes = rawBytes(numbers.subarray(2));
   const stride = 4 * Math.ceil(pixels / 4);
   return Array.from({ length: numbers[1] }, (_, n) => bytes.subarray(n * stride, n * stride + pixels));
 }

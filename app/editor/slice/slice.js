@@ -3,8 +3,8 @@
 import { History } from "./history.js";
 import { Raster } from "./raster.js";
 import { Superpixels } from "./superpixels.js";
-import { ActiveClock, Outbox, parsed, Patience } from "./transport.js";
-import { toUint32, unframe } from "./wire.js";
+import { ActiveClock, Outbox, parseJson, Retrier } from "./transport.js";
+import { decodeFrame, toUint32 } from "./wire.js";
 
 /** @typedef {import("./pixel_changes.js").Action} Action */
 /** @typedef {import("./raster.js").Rect} Rect */
@@ -22,7 +22,7 @@ export class Slice {
     this.history = new History();
     this.clock = new ActiveClock();
     this.superpixels = new Superpixels(api);
-    this.patience = new Patience((sentence) => onState("retrying", sentence));
+    this.retrier = new Retrier((sentence) => onState("retrying", sentence));
     /** What the server says about the slice; null until `loadMask` is done. */
     this.facts = null;
     /** @type {Outbox | null} */
@@ -35,7 +35,7 @@ export class Slice {
    */
   async loadMask(signal) {
     const query = this.facts === null ? "" : `?round=${this.round}`;
-    const { facts, body } = unframe(await this.api.get(`slice${query}`, signal));
+    const { facts, body } = decodeFrame(await this.api.get(`slice${query}`, signal));
     const numbers = toUint32(body);
     this.facts = facts;
     this.raster.load(numbers.subarray(0, facts.mask_numbers));
@@ -109,7 +109,7 @@ export class Slice {
   /** A wish has an id of its own, so that it is done once, however often it is sent. */
   #ask(path, wish) {
     const body = JSON.stringify({ id: crypto.randomUUID(), ...wish });
-    return this.patience.until(async () => {
+    return this.retrier.until(async () => {
       await this.outbox.flush();
       return this.api.post(path, body);
     });
@@ -119,7 +119,7 @@ export class Slice {
 
   /** Put the steps before the history that the server still knows: undo works on after the page is loaded anew. */
   async recall() {
-    const { facts, body } = unframe(await this.api.get(`steps?sequence=${this.facts.sequence}`));
+    const { facts, body } = decodeFrame(await this.api.get(`steps?sequence=${this.facts.sequence}`));
     const runs = toUint32(body);
     let at = 0;
     const take = (count) => runs.slice(at, (at += 3 * count));
@@ -128,17 +128,17 @@ export class Slice {
 
   /** What a quick first model makes of a box. @param {string} query @returns {Promise<{facts: any, body: Uint8Array}>} */
   async preview(query) {
-    return unframe(await this.api.get(`preview?${query}`));
+    return decodeFrame(await this.api.get(`preview?${query}`));
   }
 
   /** How unsure the model is. @param {AbortSignal} signal @returns {Promise<{facts: any, body: Uint8Array}>} */
   async heat(signal) {
-    return unframe(await this.api.get("heat", signal));
+    return decodeFrame(await this.api.get("heat", signal));
   }
 
   /** How often each grey value of a channel occurs. @param {number} channel @param {AbortSignal} signal */
   async histogram(channel, signal) {
-    return parsed(await this.api.get(`histogram?channel=${channel}`, signal));
+    return parseJson(await this.api.get(`histogram?channel=${channel}`, signal));
   }
 
   /**
@@ -146,7 +146,7 @@ export class Slice {
    * @param {string} query @param {AbortSignal} signal @returns {Promise<{facts: any, pairs: Uint32Array}>} pairs of length and class
    */
   async suggestion(query, signal) {
-    const { facts, body } = unframe(await this.api.get(`suggestion?${query}`, signal));
+    const { facts, body } = decodeFrame(await this.api.get(`suggestion?${query}`, signal));
     return { facts, pairs: toUint32(body) };
   }
 }

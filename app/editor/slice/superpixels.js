@@ -1,7 +1,7 @@
 /** The slice's superpixels, fetched tile by tile as they are needed. */
 
-import { keepRecent } from "./bounded_map.js";
-import { toUint16, unframe } from "./wire.js";
+import { setBounded } from "./bounded_map.js";
+import { decodeFrame, toUint16 } from "./wire.js";
 
 const TILE = 512;
 const MOST_TILES = 48;
@@ -63,14 +63,14 @@ export class Superpixels {
 
   async #ask(x, y) {
     const path = `superpixels?ty=${Math.floor(y / TILE)}&tx=${Math.floor(x / TILE)}`;
-    const { facts, body } = unframe(await this.api.get(path));
+    const { facts, body } = decodeFrame(await this.api.get(path));
     const { y0, x0, height, width } = facts;
     return { y0, x0, height, width, ids: toUint16(body) };
   }
 
   #keep(key, tile) {
     this.failed.delete(key);
-    keepRecent(this.tiles, key, tile, MOST_TILES);
+    setBounded(this.tiles, key, tile, MOST_TILES);
     return tile;
   }
 }

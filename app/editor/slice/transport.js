@@ -1,6 +1,6 @@
 /** The way to the server and back: slices in, numbered actions out, each stored once, none lost. */
 
-import { portions, toBytes } from "./wire.js";
+import { splitRuns, toBytes } from "./wire.js";
 
 /** The server understood and said no; sending again would not help. */
 export class Refused extends Error {}
@@ -40,7 +40,7 @@ export class Api {
 }
 
 /** JSON from the bytes of an answer. @param {ArrayBuffer} bytes */
-export const parsed = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
+export const parseJson = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
 
 /** Milliseconds of work: a pause longer than `pause` stops the clock. */
 export class ActiveClock {
@@ -75,7 +75,7 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 export class GivenUp extends Error {}
 
 /** What is asked of the server while it is away: asked again until it answers, or until the person gives it up. */
-export class Patience {
+export class Retrier {
   /** @param {(sentence: string) => void} waits told at every failure @param {(milliseconds: number) => Promise<void>} wait */
   constructor(waits, wait = pause) {
     this.waits = waits;
@@ -107,7 +107,7 @@ export class Patience {
         return await job();
       } catch (error) {
         if (error instanceof Refused) throw error;
-        if (wanted.still) this.waits(sentenceOf(error));
+        if (wanted.still) this.waits(errorMessage(error));
         await this.wait(delay(failures));
       }
     }
@@ -148,7 +148,7 @@ export class Outbox {
   push(runs, activeMs) {
     if (this.state === "refused") return;
     let spent = activeMs;
-    for (const portion of portions(runs)) {
+    for (const portion of splitRuns(runs)) {
       this.sequence += 1;
       const round = this.round === null ? "" : `&round=${this.round}`;
       this.queue.push({ path: `patch/${this.sequence}?active_ms=${spent}${round}`, body: toBytes(portion) });
@@ -193,7 +193,7 @@ export class Outbox {
 }
 
 /** What went wrong, for the person. @param {unknown} error */
-export function sentenceOf(error) {
+export function errorMessage(error) {
   if (error instanceof TypeError) return "The app does not answer; is it still running? Your strokes are kept here.";
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,12 +1,12 @@
 /** How slices and runs travel: frames of facts and bytes, and little-endian numbers. */
 
 /** Cut a long list of runs, so that no request grows past the server's limit. @param {Uint32Array} runs */
-export function* portions(runs, most = 500000) {
+export function* splitRuns(runs, most = 500000) {
   for (let r = 0; r < runs.length; r += 3 * most) yield runs.subarray(r, r + 3 * most);
 }
 
 /** Take apart an answer of facts and bytes. @param {ArrayBuffer} buffer @returns {{facts: any, body: Uint8Array}} */
-export function unframe(buffer) {
+export function decodeFrame(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   return { facts, body: new Uint8Array(buffer, 4 + length) };
@@ -24,7 +24,7 @@ export function toUint32(bytes) {
 }
 
 /** The bytes that numbers came in. @param {Uint32Array} numbers from `toUint32` @returns {Uint8Array} */
-export function toRaw(numbers) {
+export function rawBytes(numbers) {
   if (!LITTLE_ENDIAN) return toBytes(numbers);
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }

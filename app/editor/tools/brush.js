@@ -1,8 +1,8 @@
 /** The round brush: which pixels a stroke covers. Discs are never antialiased. */
 
-import { around, Work } from "./operation.js";
+import { around, Operation } from "./operation.js";
 
-/** @typedef {import("../slice/raster.js").Ink} Ink */
+/** @typedef {import("../slice/raster.js").PaintRule} PaintRule */
 /** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("./operation.js").Point} Point */
@@ -67,14 +67,14 @@ function extent(a, b, radius, y) {
 }
 
 /** One stroke of the brush, the eraser, Restore or the grey-range brush, from button down to button up. */
-export class Stroke extends Work {
+export class Stroke extends Operation {
   /**
-   * @param {Raster} raster @param {Ink} ink @param {number} size diameter in image pixels
+   * @param {Raster} raster @param {PaintRule} rule @param {number} size diameter in image pixels
    * @param {Point | null} start where a straight line to the first point begins; null: there is none
    */
-  constructor(raster, ink, size, start = null) {
+  constructor(raster, rule, size, start = null) {
     super(raster);
-    this.ink = ink;
+    this.rule = rule;
     this.size = size;
     /** @type {Point | null} where the cursor was last */
     this.last = start;
@@ -89,7 +89,7 @@ export class Stroke extends Work {
     this.last = point;
     this.fresh = false;
     if (still) return null;
-    sweptDisc(start, end, this.size / 2, (y, x0, x1) => this.raster.paintRow(y, x0, x1, this.ink, this.changes));
+    sweptDisc(start, end, this.size / 2, (y, x0, x1) => this.raster.paintRow(y, x0, x1, this.rule, this.changes));
     return around([start, end], this.size / 2);
   }
 }

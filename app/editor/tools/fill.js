@@ -1,6 +1,6 @@
 /** Flood fill: all that looks the same and hangs together. */
 
-import { Work } from "./operation.js";
+import { Operation } from "./operation.js";
 import { showing } from "./paint_rule.js";
 
 /** @typedef {import("../slice/raster.js").Raster} Raster */
@@ -11,7 +11,7 @@ import { showing } from "./paint_rule.js";
  * reaches it, and a row of equal pixels waits as one, so that large regions stay cheap in time and memory.
  * @param {{width: number, height: number}} size
  * @param {number} seed a pixel of the flattened slice
- * @param {import("./paint_rule.js").Test} same which pixels belong; not asked again about a row once it was reached
+ * @param {import("./paint_rule.js").PixelFilter} same which pixels belong; not asked again about a row once it was reached
  * @param {(start: number, end: number) => void} run may change the pixels it gets
  */
 export function flood({ width, height }, seed, same, run) {
@@ -68,24 +68,24 @@ class Stack {
 }
 
 /** Fills at the press what shows the same as the pixel under the cursor. */
-export class Fill extends Work {
-  /** @param {Raster} raster @param {import("../slice/raster.js").Ink} ink @param {boolean} scribble see Raster.shown */
-  constructor(raster, ink, scribble) {
+export class Fill extends Operation {
+  /** @param {Raster} raster @param {import("../slice/raster.js").PaintRule} rule @param {boolean} scribble see Raster.shown */
+  constructor(raster, rule, scribble) {
     super(raster);
-    this.ink = ink;
+    this.rule = rule;
     this.scribble = scribble;
   }
 
   /** @param {import("./operation.js").Point} point @returns {Rect | null} */
   press(point) {
     const { raster, scribble, changes } = this;
-    const seed = raster.at(point);
-    if (seed === -1 || this.ink.allows?.(seed, seed + 1)[0] === 0) return null;
-    const ink = { value: this.ink.value, allows: null }; // a class lock holds for all of the region, or for none
+    const seed = raster.indexAt(point);
+    if (seed === -1 || this.rule.allows?.(seed, seed + 1)[0] === 0) return null;
+    const rule = { value: this.rule.value, allows: null }; // a class lock holds for all of the region, or for none
     const wanted = raster.shown(seed, scribble);
     const rect = { x0: raster.width, y0: raster.height, x1: 0, y1: 0 };
     flood(raster, seed, showing(raster, scribble, wanted), (start, end) => {
-      raster.paint(start, end, ink, changes);
+      raster.paint(start, end, rule, changes);
       const y = Math.floor(start / raster.width);
       rect.x0 = Math.min(rect.x0, start - y * raster.width);
       rect.x1 = Math.max(rect.x1, end - y * raster.width);

@@ -1,10 +1,10 @@
 /** The lasso: a freehand outline, or a polygon of single clicks, or both in turn. */
 
-import { around, Work } from "./operation.js";
-import { inkOf } from "./paint_rule.js";
+import { around, Operation } from "./operation.js";
+import { paintRuleFor } from "./paint_rule.js";
 
-/** @typedef {import("./paint_rule.js").Hand} Hand */
-/** @typedef {import("./paint_rule.js").Stroking} Stroking */
+/** @typedef {import("./paint_rule.js").ToolState} ToolState */
+/** @typedef {import("./paint_rule.js").StrokeKind} StrokeKind */
 /** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("./operation.js").Point} Point */
@@ -59,7 +59,7 @@ function rowsOf(keys, row) {
  * A drag is an outline and is filled at its release. Single clicks are corners; a click near the first one, or `close`,
  * fills the polygon. A drag between clicks is part of the polygon, and a click of the other button takes a corner back.
  */
-export class Lasso extends Work {
+export class Lasso extends Operation {
   /** @param {Raster} raster @param {(points: Point[] | null) => void} path tells the outline as it is now */
   constructor(raster, path) {
     super(raster);
@@ -68,7 +68,7 @@ export class Lasso extends Work {
     this.corners = [];
     /** The corners when the button went down; null while it is up. @type {Point[] | null} */
     this.before = null;
-    /** @type {Stroking | null} */
+    /** @type {StrokeKind | null} */
     this.kind = null;
   }
 
@@ -76,11 +76,11 @@ export class Lasso extends Work {
     return this.corners.length > 0;
   }
 
-  /** @param {Point} point @param {Stroking} kind @param {Hand} hand @returns {null} */
-  press(point, kind, hand) {
+  /** @param {Point} point @param {StrokeKind} kind @param {ToolState} toolState @returns {null} */
+  press(point, kind, toolState) {
     this.kind ??= kind;
-    this.reach = hand.reach ?? USUAL_REACH;
-    if (kind === this.kind) this.ink = inkOf(this.raster, kind, hand);
+    this.reach = toolState.reach ?? USUAL_REACH;
+    if (kind === this.kind) this.rule = paintRuleFor(this.raster, kind, toolState);
     this.before = [...this.corners];
     this.pressed = point;
     this.dragged = false;
@@ -114,8 +114,8 @@ export class Lasso extends Work {
 
   /** Fill what the outline encloses. @returns {Rect | null} */
   close() {
-    const { raster, corners, changes, ink } = this;
-    if (corners.length >= 3) insidePolygon(corners, raster, (y, x0, x1) => raster.paintRow(y, x0, x1, ink, changes));
+    const { raster, corners, changes, rule } = this;
+    if (corners.length >= 3) insidePolygon(corners, raster, (y, x0, x1) => raster.paintRow(y, x0, x1, rule, changes));
     this.corners = [];
     this.#show();
     return changes.count === 0 ? null : around(corners);

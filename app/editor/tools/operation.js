@@ -1,6 +1,6 @@
 /** One piece of the hand's work; it becomes one action at most. */
 
-import { Changes } from "../slice/pixel_changes.js";
+import { PixelChanges } from "../slice/pixel_changes.js";
 
 /** @typedef {{x: number, y: number}} Point In image pixels; the pixel (0, 0) reaches from 0 to 1. */
 /** @typedef {import("../slice/raster.js").Raster} Raster */
@@ -10,13 +10,13 @@ import { Changes } from "../slice/pixel_changes.js";
  * From a press to its release, or to a later one. The methods paint into the raster and return the part that may have
  * changed, null for none.
  */
-export class Work {
+export class Operation {
   /** @param {Raster} raster */
   constructor(raster) {
     this.raster = raster;
-    this.changes = new Changes();
-    /** @type {import("../slice/raster.js").Ink | null} */
-    this.ink = null;
+    this.changes = new PixelChanges();
+    /** @type {import("../slice/raster.js").PaintRule | null} */
+    this.rule = null;
   }
 
   /** Whether it goes on after the button is up. */
@@ -42,7 +42,7 @@ export class Work {
   /** Take back what was done since the button went down. @returns {Rect | null} */
   cancel() {
     const { inverse } = this.changes.action();
-    this.changes = new Changes();
+    this.changes = new PixelChanges();
     return inverse.length === 0 ? null : this.raster.apply(inverse);
   }
 

@@ -1,13 +1,13 @@
 /** What the hand puts into pixels, and which pixels take it. */
 
-import { NOTHING, TOUCHED, UNSURE } from "../slice/raster.js";
+import { NO_CLASS, TOUCHED, UNSURE } from "../slice/raster.js";
 
-/** @typedef {import("../slice/raster.js").Ink} Ink */
+/** @typedef {import("../slice/raster.js").PaintRule} PaintRule */
 /** @typedef {import("../slice/raster.js").Raster} Raster */
-/** @typedef {"draw" | "erase"} Stroking */
+/** @typedef {"draw" | "erase"} StrokeKind */
 
 /**
- * @typedef {object} Hand
+ * @typedef {object} ToolState
  * @property {"brush" | "eraser" | "restore" | "range" | "superpixel" | "lasso" | "fill" | "pick" | "box"} tool
  * @property {number} classId 255 paints "unsure"
  * @property {number} size of the brush, in image pixels
@@ -21,19 +21,19 @@ import { NOTHING, TOUCHED, UNSURE } from "../slice/raster.js";
 
 /**
  * Takes the marks of pixels start <= at < end away that do not pass; marks[0] is the pixel at `start`.
- * @typedef {(start: number, end: number, marks: Uint8Array) => void} Test
+ * @typedef {(start: number, end: number, marks: Uint8Array) => void} PixelFilter
  */
 
 /**
- * @param {Raster} raster @param {Stroking} kind @param {Hand} hand
+ * @param {Raster} raster @param {StrokeKind} kind @param {ToolState} toolState
  * @param {[number, number] | null} range grey values, both included, that take the ink; null: all
- * @returns {Ink}
+ * @returns {PaintRule}
  */
-export function inkOf(raster, kind, hand, range = null) {
-  /** @type {Test[]} */
+export function paintRuleFor(raster, kind, toolState, range = null) {
+  /** @type {PixelFilter[]} */
   const tests = [];
-  if (hand.lock !== null) {
-    tests.push(showing(raster, hand.mode === "scribble", hand.lock, hand.lock === UNSURE ? NOTHING : hand.lock));
+  if (toolState.lock !== null) {
+    tests.push(showing(raster, toolState.mode === "scribble", toolState.lock, toolState.lock === UNSURE ? NO_CLASS : toolState.lock));
   }
   if (range !== null) tests.push(within(raster.levels[0].grey, range));
   const marks = new Uint8Array(raster.width);
@@ -42,19 +42,19 @@ export function inkOf(raster, kind, hand, range = null) {
     for (const test of tests) test(start, end, marks);
     return marks;
   };
-  return { value: valueOf(kind, hand), allows: tests.length === 0 ? null : allows, range };
+  return { value: valueOf(kind, toolState), allows: tests.length === 0 ? null : allows, range };
 }
 
 /** @returns {number | null} */
-function valueOf(kind, hand) {
-  if (kind === "erase" || hand.tool === "eraser") return hand.mode === "scribble" ? null : hand.background | TOUCHED;
-  return hand.tool === "restore" ? null : hand.classId | TOUCHED;
+function valueOf(kind, toolState) {
+  if (kind === "erase" || toolState.tool === "eraser") return toolState.mode === "scribble" ? null : toolState.background | TOUCHED;
+  return toolState.tool === "restore" ? null : toolState.classId | TOUCHED;
 }
 
 /**
  * Pixels that show a class, or another one.
  * @param {Raster} raster @param {boolean} scribble see Raster.shown @param {number} id @param {number} other
- * @returns {Test}
+ * @returns {PixelFilter}
  */
 export function showing(raster, scribble, id, other = id) {
   return (start, end, marks) => {
@@ -65,7 +65,7 @@ export function showing(raster, scribble, id, other = id) {
   };
 }
 
-/** @returns {Test} */
+/** @returns {PixelFilter} */
 function within(grey, [low, high]) {
   return (start, end, marks) => {
     for (let at = start; at < end; at += 1) {

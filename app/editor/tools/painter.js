@@ -4,18 +4,18 @@ import { rowsOf } from "../slice/superpixels.js";
 import { Stroke } from "./brush.js";
 import { Lasso } from "./lasso.js";
 import { SuperpixelStroke } from "./superpixel_brush.js";
-import { isStraight, workOf } from "./tool_operations.js";
+import { isStraight, operationFor } from "./tool_operations.js";
 
-/** @typedef {import("./paint_rule.js").Hand} Hand */
-/** @typedef {import("./paint_rule.js").Stroking} Stroking */
+/** @typedef {import("./paint_rule.js").ToolState} ToolState */
+/** @typedef {import("./paint_rule.js").StrokeKind} StrokeKind */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("../slice/slice.js").Slice} Slice */
-/** @typedef {import("./tool_operations.js").Keys} Keys */
+/** @typedef {import("./tool_operations.js").Modifiers} Modifiers */
 /** @typedef {import("./operation.js").Point} Point */
-/** @typedef {import("./operation.js").Work} Work */
+/** @typedef {import("./operation.js").Operation} Operation */
 
 /**
- * @typedef {object} Told
+ * @typedef {object} Callbacks
  * @property {(rect: Rect) => void} painted pixels of a part have changed
  * @property {() => void} finished an action was stored, or is on its way
  * @property {() => void} unchanged a gesture has ended that changed no pixel
@@ -28,15 +28,15 @@ import { isStraight, workOf } from "./tool_operations.js";
  */
 
 export class Painter {
-  /** @param {Told} told */
-  constructor(told) {
-    this.told = told;
+  /** @param {Callbacks} callbacks */
+  constructor(callbacks) {
+    this.callbacks = callbacks;
   }
 
   /** @type {Slice | null} */
   #slice = null;
-  /** @type {Work | null} */
-  #work = null;
+  /** @type {Operation | null} */
+  #operation = null;
   /** Whether the button is down. */
   #pressed = false;
   /** Strokes whose last superpixels are on the way. @type {Set<SuperpixelStroke>} */
@@ -56,9 +56,9 @@ export class Painter {
   set slice(slice) {
     if (slice === this.#slice) return;
     this.end();
-    if (this.#work !== null) this.#takeBack();
+    if (this.#operation !== null) this.#takeBack();
     if (this.#awaited.size > 0) {
-      this.told.failed?.(new Error("Superpixels that were still on their way were not painted on the slice you left."));
+      this.callbacks.failed?.(new Error("Superpixels that were still on their way were not painted on the slice you left."));
     }
     this.#forget();
     this.#showLine(null);
@@ -68,110 +68,110 @@ export class Painter {
 
   /** Whether a gesture, an unfinished polygon or superpixels on the way will still change the slice. */
   get busy() {
-    return this.#work !== null || this.#awaited.size > 0;
+    return this.#operation !== null || this.#awaited.size > 0;
   }
 
   /** Whether a polygon is open that Enter would close. */
   get outlining() {
-    return this.#work instanceof Lasso && this.#work.open;
+    return this.#operation instanceof Lasso && this.#operation.open;
   }
 
-  /** The button goes down. @param {Stroking} kind @param {Point} point @param {Hand} hand @param {Keys} keys */
-  begin(kind, point, hand, keys = {}) {
+  /** The button goes down. @param {StrokeKind} kind @param {Point} point @param {ToolState} toolState @param {Modifiers} keys */
+  begin(kind, point, toolState, keys = {}) {
     if (this.#slice === null) return;
     this.end();
-    if (this.#work !== null && hand.tool !== "lasso") this.#takeBack();
+    if (this.#operation !== null && toolState.tool !== "lasso") this.#takeBack();
     this.#showLine(null);
-    const surroundings = { slice: this.#slice, told: this.told, lineStart: this.#lineStart };
-    this.#work ??= workOf(kind, point, hand, keys, surroundings);
+    const surroundings = { slice: this.#slice, callbacks: this.callbacks, lineStart: this.#lineStart };
+    this.#operation ??= operationFor(kind, point, toolState, keys, surroundings);
     this.#pressed = true;
-    if (this.#work.ink?.range) this.told.range(this.#work.ink.range);
-    this.#show(this.#work.press(point, kind, hand));
+    if (this.#operation.rule?.range) this.callbacks.range(this.#operation.rule.range);
+    this.#show(this.#operation.press(point, kind, toolState));
   }
 
   /** @param {Point} point */
   move(point) {
-    if (this.#pressed) this.#show(this.#work.to(point));
+    if (this.#pressed) this.#show(this.#operation.to(point));
   }
 
   /** The button is up, or the slice is about to change: what was painted becomes an action. */
   end() {
     if (!this.#pressed) return;
     this.#pressed = false;
-    this.#show(this.#work.release());
-    if (!this.#work.open) this.#finish();
+    this.#show(this.#operation.release());
+    if (!this.#operation.open) this.#finish();
   }
 
   /** Fill an unfinished polygon. @returns {boolean} whether there was one */
   close() {
     this.end();
-    if (!(this.#work instanceof Lasso)) return false;
-    this.#show(this.#work.close());
+    if (!(this.#operation instanceof Lasso)) return false;
+    this.#show(this.#operation.close());
     this.#finish();
     return true;
   }
 
   /** Take back what was done since the button went down; with no button down, give up what waits for more. */
   cancel() {
-    if (this.#work !== null) this.#takeBack();
+    if (this.#operation !== null) this.#takeBack();
     else this.#forget();
   }
 
   /**
    * The cursor moves with no button down: show where a polygon or a straight line would go on.
-   * @param {Point | null} point null: it has left @param {Hand} hand @param {Keys} keys
+   * @param {Point | null} point null: it has left @param {ToolState} toolState @param {Modifiers} keys
    */
-  hover(point, hand, keys = {}) {
+  hover(point, toolState, keys = {}) {
     if (this.#slice === null || this.#pressed) return;
-    if (this.#work instanceof Lasso) return this.#work.hover(point);
-    this.told.patch(this.#patchAt(point, hand));
-    const line = point !== null && this.#lineStart !== null && isStraight(hand, keys);
+    if (this.#operation instanceof Lasso) return this.#operation.hover(point);
+    this.callbacks.patch(this.#patchAt(point, toolState));
+    const line = point !== null && this.#lineStart !== null && isStraight(toolState, keys);
     return this.#showLine(line ? [this.#lineStart, point] : null);
   }
 
   /** The pixels that a click would paint, where the tool paints patches; those on the way are asked for. */
   #patchAt(point, { tool }) {
-    if (point === null || tool !== "superpixel" || this.#slice.raster.at(point) === -1) return null;
+    if (point === null || tool !== "superpixel" || this.#slice.raster.indexAt(point) === -1) return null;
     const found = this.#slice.superpixels.at(point.x, point.y);
     return found === null ? null : rowsOf(found);
   }
 
   /** @param {Point[] | null} points */
   #showLine(points) {
-    if (points !== null || this.#preview) this.told.path(points);
+    if (points !== null || this.#preview) this.callbacks.path(points);
     this.#preview = points !== null;
   }
 
   #takeBack() {
-    const work = this.#work;
+    const operation = this.#operation;
     this.#pressed = false;
-    this.#show(work.cancel());
-    if (!work.open) this.#leave(work);
+    this.#show(operation.cancel());
+    if (!operation.open) this.#leave(operation);
   }
 
   #finish() {
-    const work = this.#work;
-    this.#work = null;
-    this.#store(work);
-    if (work instanceof Stroke) this.#lineStart = work.last;
-    const rest = work instanceof SuperpixelStroke ? work.rest() : null;
+    const operation = this.#operation;
+    this.#operation = null;
+    this.#store(operation);
+    if (operation instanceof Stroke) this.#lineStart = operation.last;
+    const rest = operation instanceof SuperpixelStroke ? operation.rest() : null;
     if (rest !== null) this.#wait(rest);
-    this.#leave(work);
+    this.#leave(operation);
   }
 
-  /** @param {Work} work */
-  #leave(work) {
-    this.#work = null;
-    if (work.ink?.range) this.told.range(null);
+  /** @param {Operation} operation */
+  #leave(operation) {
+    this.#operation = null;
+    if (operation.rule?.range) this.callbacks.range(null);
     this.#paintArrived();
   }
 
-  /** @param {Work} work */
-  #store(work) {
-    const action = work.action();
-    if (action === null) return this.told.unchanged();
+  /** @param {Operation} operation */
+  #store(operation) {
+    const action = operation.action();
+    if (action === null) return this.callbacks.unchanged();
     this.#slice.commit(action);
-    return this.told.finished();
+    return this.callbacks.finished();
   }
 
   /** Superpixels that had not come when the button went up are painted when they come, as an action of their own. */
@@ -179,9 +179,9 @@ export class Painter {
     this.#awaited.add(rest);
     try {
       this.#arrived.set(rest, await rest.arrival());
-      if (this.#work === null) this.#paintArrived();
+      if (this.#operation === null) this.#paintArrived();
     } catch (error) {
-      if (this.#awaited.delete(rest)) this.told.failed?.(error);
+      if (this.#awaited.delete(rest)) this.callbacks.failed?.(error);
     }
   }
 
@@ -203,6 +203,6 @@ export class Painter {
   #show(rect) {
     if (rect === null) return;
     const seen = this.#slice.raster.clip(rect);
-    if (seen.x0 < seen.x1 && seen.y0 < seen.y1) this.told.painted(seen);
+    if (seen.x0 < seen.x1 && seen.y0 < seen.y1) this.callbacks.painted(seen);
   }
 }

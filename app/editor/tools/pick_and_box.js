@@ -1,35 +1,35 @@
 /** Tools that paint nothing: the eyedropper, and the box drawn around a region. */
 
-import { NOTHING } from "../slice/raster.js";
-import { around, Work } from "./operation.js";
+import { NO_CLASS } from "../slice/raster.js";
+import { around, Operation } from "./operation.js";
 
 /** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("./operation.js").Point} Point */
 
 /** Takes up the class that is shown under the cursor; where none is, the class stays. */
-export class Pick extends Work {
+export class Eyedropper extends Operation {
   /** @param {Raster} raster @param {boolean} scribble see Raster.shown @param {(classId: number) => void} picked */
   constructor(raster, scribble, picked) {
     super(raster);
     this.scribble = scribble;
     this.picked = picked;
-    this.told = NOTHING;
+    this.lastPicked = NO_CLASS;
   }
 
   /** @param {Point} point @returns {null} */
   to(point) {
-    const at = this.raster.at(point);
-    const shown = at === -1 ? NOTHING : this.raster.shown(at, this.scribble);
-    if (shown === NOTHING || shown === this.told) return null;
-    this.told = shown;
+    const at = this.raster.indexAt(point);
+    const shown = at === -1 ? NO_CLASS : this.raster.shown(at, this.scribble);
+    if (shown === NO_CLASS || shown === this.lastPicked) return null;
+    this.lastPicked = shown;
     this.picked(shown);
     return null;
   }
 }
 
 /** A drag draws the box, a click takes it away. */
-export class Box extends Work {
+export class BoxDrag extends Operation {
   /** @param {Raster} raster @param {Rect | null} before the box until now @param {(box: Rect | null) => void} drawn */
   constructor(raster, before, drawn) {
     super(raster);

@@ -1,17 +1,17 @@
 /** Mouse, pen and fingers turned into gestures: draw, erase, pan, pinch, hover. */
 
 /** @typedef {"draw" | "erase" | "pan" | "pinch"} Gesture */
-/** @typedef {"draw" | "erase"} Stroking */
-/** @typedef {{clientX: number, clientY: number}} Place */
+/** @typedef {"draw" | "erase"} StrokeKind */
+/** @typedef {{clientX: number, clientY: number}} ClientPoint */
 /**
- * @typedef {object} Hands What the gestures do.
- * @property {(kind: Stroking, event: PointerEvent) => void} begin
- * @property {(kind: Stroking, event: PointerEvent) => void} move
- * @property {(kind: Stroking) => void} end
+ * @typedef {object} GestureHandlers What the gestures do.
+ * @property {(kind: StrokeKind, event: PointerEvent) => void} begin
+ * @property {(kind: StrokeKind, event: PointerEvent) => void} move
+ * @property {(kind: StrokeKind) => void} end
  * @property {() => void} cancel as if it had not begun
  * @property {(event: PointerEvent | null) => void} hover
  * @property {(dx: number, dy: number) => void} pan in CSS pixels
- * @property {(at: Place, factor: number) => void} zoom
+ * @property {(at: ClientPoint, factor: number) => void} zoom
  * @property {(event: MouseEvent) => void} [double] a double click, after the gestures of its two clicks
  */
 
@@ -23,33 +23,33 @@ const WHEEL_UNITS = [1, 33, 400]; // pixels, lines, pages
 const PALM_MS = 500;
 const ERASER_END = 32;
 
-export class Pointers {
-  /** @param {HTMLElement} surface @param {Hands} hands */
-  constructor(surface, hands) {
-    this.surface = surface;
-    this.hands = hands;
+export class PointerGestures {
+  /** @param {HTMLElement} element @param {GestureHandlers} handlers */
+  constructor(element, handlers) {
+    this.element = element;
+    this.handlers = handlers;
     /** @type {Gesture | null} */
     this.gesture = null;
     this.space = false;
     /** The pointer whose gesture it is, its button as a bit of `buttons`, and where it was last. */
     this.owner = -1;
     this.button = 1;
-    /** @type {Place} */
-    this.place = { clientX: 0, clientY: 0 };
-    /** @type {Map<number, Place>} */
+    /** @type {ClientPoint} */
+    this.point = { clientX: 0, clientY: 0 };
+    /** @type {Map<number, ClientPoint>} */
     this.fingers = new Map();
     this.penFelt = -Infinity;
-    surface.addEventListener("pointerdown", (event) => this.#down(event));
-    surface.addEventListener("pointermove", (event) => this.#move(event));
+    element.addEventListener("pointerdown", (event) => this.#down(event));
+    element.addEventListener("pointermove", (event) => this.#move(event));
     // A pointer that is taken away by the system (pointercancel) or by the page (lost capture) ends its stroke: what is
     // painted stays, and can be seen and undone, where taking it back would lose work unasked.
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      surface.addEventListener(name, (event) => this.#up(event));
+      element.addEventListener(name, (event) => this.#up(event));
     }
-    surface.addEventListener("pointerleave", () => this.hands.hover(null));
-    surface.addEventListener("dblclick", (event) => this.hands.double?.(event));
-    surface.addEventListener("contextmenu", (event) => event.preventDefault());
-    surface.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    element.addEventListener("pointerleave", () => this.handlers.hover(null));
+    element.addEventListener("dblclick", (event) => this.handlers.double?.(event));
+    element.addEventListener("contextmenu", (event) => event.preventDefault());
+    element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
 
   get busy() {
@@ -62,8 +62,8 @@ export class Pointers {
     if (event.pointerType === "pen") this.#penDown(event);
     const kind = this.#kind(event);
     if (kind === null) return;
-    this.surface.setPointerCapture(event.pointerId);
-    if (event.pointerType === "touch") this.fingers.set(event.pointerId, placeOf(event));
+    this.element.setPointerCapture(event.pointerId);
+    if (event.pointerType === "touch") this.fingers.set(event.pointerId, clientPoint(event));
     if (this.gesture === null) this.#begin(kind, event);
     else if (this.fingers.size === 2 && this.fingers.has(this.owner)) this.#pinchBegins();
   }
@@ -92,8 +92,8 @@ export class Pointers {
     this.gesture = kind;
     this.owner = event.pointerId;
     this.button = event.buttons & ERASER_END ? ERASER_END : [1, 4, 2][event.button];
-    this.place = placeOf(event);
-    if (kind !== "pan") this.hands.begin(kind, event);
+    this.point = clientPoint(event);
+    if (kind !== "pan") this.handlers.begin(kind, event);
   }
 
   /** The first of two fingers was no stroke. */
@@ -103,7 +103,7 @@ export class Pointers {
   }
 
   #takeBack() {
-    if (this.gesture === "draw" || this.gesture === "erase") this.hands.cancel();
+    if (this.gesture === "draw" || this.gesture === "erase") this.handlers.cancel();
     this.gesture = null;
   }
 
@@ -112,20 +112,20 @@ export class Pointers {
     if (event.pointerType === "touch" && !this.fingers.has(event.pointerId)) return;
     if (this.gesture === "pinch") this.#pinch(event);
     else if (this.gesture !== null && event.pointerId === this.owner) this.#goOn(event);
-    if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, placeOf(event));
-    this.hands.hover(event.pointerType === "touch" ? null : event);
+    if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, clientPoint(event));
+    this.handlers.hover(event.pointerType === "touch" ? null : event);
   }
 
   #goOn(event) {
     // Of several buttons only the last one up is reported by pointerup, and none that goes up over a dialog.
     if (event.pointerType !== "touch" && (event.buttons & this.button) === 0) return this.#up(event);
     if (this.gesture === "pan") {
-      this.hands.pan(event.clientX - this.place.clientX, event.clientY - this.place.clientY);
-      this.place = placeOf(event);
+      this.handlers.pan(event.clientX - this.point.clientX, event.clientY - this.point.clientY);
+      this.point = clientPoint(event);
       return undefined;
     }
     const passed = event.getCoalescedEvents?.() ?? [];
-    for (const each of passed.length > 0 ? passed : [event]) this.hands.move(this.gesture, each);
+    for (const each of passed.length > 0 ? passed : [event]) this.handlers.move(this.gesture, each);
     return undefined;
   }
 
@@ -135,9 +135,9 @@ export class Pointers {
     const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
     if (before === undefined || other === undefined) return;
     const apart = (a) => Math.hypot(a.clientX - other.clientX, a.clientY - other.clientY);
-    this.hands.pan((event.clientX - before.clientX) / 2, (event.clientY - before.clientY) / 2);
+    this.handlers.pan((event.clientX - before.clientX) / 2, (event.clientY - before.clientY) / 2);
     const middle = { clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 };
-    this.hands.zoom(middle, apart(event) / Math.max(1, apart(before)));
+    this.handlers.zoom(middle, apart(event) / Math.max(1, apart(before)));
   }
 
   #up(event) {
@@ -148,18 +148,18 @@ export class Pointers {
     } else if (this.gesture !== null && event.pointerId === this.owner) {
       const ended = this.gesture;
       this.gesture = null;
-      if (ended !== "pan") this.hands.end(ended);
+      if (ended !== "pan") this.handlers.end(ended);
     }
   }
 
   #wheel(event) {
     event.preventDefault();
     const step = event.ctrlKey ? TRACKPAD_STEP : WHEEL_STEP;
-    this.hands.zoom(event, step ** (-event.deltaY * WHEEL_UNITS[event.deltaMode]));
+    this.handlers.zoom(event, step ** (-event.deltaY * WHEEL_UNITS[event.deltaMode]));
   }
 }
 
-/** @returns {Place} */
-function placeOf({ clientX, clientY }) {
+/** @returns {ClientPoint} */
+function clientPoint({ clientX, clientY }) {
   return { clientX, clientY };
 }

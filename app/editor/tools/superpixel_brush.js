@@ -2,20 +2,20 @@
 
 import { rowsOf } from "../slice/superpixels.js";
 import { sweptDisc } from "./brush.js";
-import { Work } from "./operation.js";
+import { Operation } from "./operation.js";
 
-/** @typedef {import("../slice/raster.js").Ink} Ink */
+/** @typedef {import("../slice/raster.js").PaintRule} PaintRule */
 /** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("../slice/superpixels.js").Superpixel} Superpixel */
 /** @typedef {import("../slice/superpixels.js").Superpixels} Superpixels */
 /** @typedef {import("./operation.js").Point} Point */
 
-export class SuperpixelStroke extends Work {
-  /** @param {Raster} raster @param {Ink} ink @param {Superpixels} superpixels */
-  constructor(raster, ink, superpixels) {
+export class SuperpixelStroke extends Operation {
+  /** @param {Raster} raster @param {PaintRule} rule @param {Superpixels} superpixels */
+  constructor(raster, rule, superpixels) {
     super(raster);
-    this.ink = ink;
+    this.rule = rule;
     this.superpixels = superpixels;
     /** Pixels passed whose superpixels have not arrived yet. @type {Point[]} */
     this.missing = [];
@@ -40,7 +40,7 @@ export class SuperpixelStroke extends Work {
   /** What is still to come, as work of its own with the same ink; null where nothing is missing. */
   rest() {
     if (this.missing.length === 0) return null;
-    const rest = new SuperpixelStroke(this.raster, this.ink, this.superpixels);
+    const rest = new SuperpixelStroke(this.raster, this.rule, this.superpixels);
     rest.missing = this.missing;
     return rest;
   }
@@ -68,7 +68,7 @@ export class SuperpixelStroke extends Work {
     if (this.painted.has(name)) return;
     this.painted.add(name);
     for (const { y, x0, x1 } of rowsOf(superpixel)) {
-      this.raster.paintRow(y, x0, x1, this.ink, this.changes);
+      this.raster.paintRow(y, x0, x1, this.rule, this.changes);
       rect.x0 = Math.min(rect.x0, x0);
       rect.x1 = Math.max(rect.x1, x1);
       rect.y0 = Math.min(rect.y0, y);

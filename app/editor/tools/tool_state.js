@@ -12,12 +12,12 @@ const PAINTING = ["brush", "fill", "lasso", "range", "superpixel"];
 /** Tools with a disc under the cursor. @type {Tool[]} */
 const ROUND = ["brush", "eraser", "restore", "range"];
 
-export class Hand {
+export class ToolState {
   constructor() {
     /** @type {Tool} */
     this.tool = "brush";
     /** @type {Tool} what painted last, and paints again after the eyedropper */
-    this.painting = "brush";
+    this.lastPainting = "brush";
     this.classId = 1;
     this.size = 15;
     /** Grey levels on either side of the one under the cursor. */
@@ -34,15 +34,15 @@ export class Hand {
   }
 
   /** @param {Tool} tool */
-  take(tool) {
+  chooseTool(tool) {
     this.tool = tool;
-    if (PAINTING.includes(tool)) this.painting = tool;
+    if (PAINTING.includes(tool)) this.lastPainting = tool;
   }
 
   /** Choose a class; a tool that paints none gives way to the one that painted last. @param {number} id */
-  choose(id) {
+  chooseClass(id) {
     this.classId = id;
-    if (!this.paints) this.tool = this.painting;
+    if (!this.paintsClass) this.tool = this.lastPainting;
   }
 
   /** @param {number} size diameter in image pixels */
@@ -56,7 +56,7 @@ export class Hand {
   }
 
   /** Keep to classes that there are. @param {{id: number}[]} classes */
-  fit(classes) {
+  keepTo(classes) {
     const known = (id) => id === UNSURE || classes.some((c) => c.id === id);
     if (!known(this.classId)) this.classId = classes[1].id;
     if (this.lock !== null && !known(this.lock)) this.lock = null;
@@ -64,12 +64,12 @@ export class Hand {
   }
 
   /** Whether the chosen class matters. */
-  get paints() {
+  get paintsClass() {
     return PAINTING.includes(this.tool);
   }
 
   /** Whether a disc is painted under the cursor. */
-  get round() {
+  get hasRing() {
     return ROUND.includes(this.tool);
   }
 }

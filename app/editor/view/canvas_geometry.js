@@ -3,7 +3,7 @@
 /** Where it lies is asked for so often at most: the question can force the page to be laid out. */
 const BOX_MS = 100;
 
-export class Screen {
+export class CanvasGeometry {
   /** @param {HTMLCanvasElement} canvas @param {(width: number, height: number) => void} onResize in device pixels */
   constructor(canvas, onResize) {
     this.canvas = canvas;

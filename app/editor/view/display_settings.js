@@ -22,7 +22,7 @@
 const CUTS = { auto: 0.5, narrow: 1, full: 0 };
 const ALL_BYTES = [0, 255];
 
-export class Picture {
+export class DisplaySettings {
   constructor() {
     this.channel = 0;
     /** @type {number | null} */

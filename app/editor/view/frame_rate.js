@@ -8,7 +8,7 @@ const LATE_MS = 24;
 const PAUSE_MS = 200;
 const LATE_FRAMES = 2;
 
-export class Pace {
+export class FrameRate {
   /** @param {() => void} onRest what was drawn roughly is to be drawn again */
   constructor(onRest) {
     this.onRest = onRest;
@@ -17,7 +17,7 @@ export class Pace {
     this.timer = 0;
   }
 
-  get rough() {
+  get slow() {
     return this.late >= LATE_FRAMES;
   }
 
@@ -31,9 +31,9 @@ export class Pace {
   }
 
   #rest() {
-    const { rough } = this;
+    const { slow } = this;
     this.late = 0;
-    if (rough) this.onRest();
+    if (slow) this.onRest();
   }
 
   close() {

@@ -3,14 +3,14 @@
 import { loadGrey } from "./progressive_loading.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
-/** @typedef {import("../panel/image_section.js").Tone} Tone */
+/** @typedef {import("../panel/image_section.js").ImageSection} ImageSection */
 /** @typedef {import("./view.js").View} View */
 
-export class Greys {
-  /** @param {View} view @param {Tone} tone @param {(error: unknown) => void} failed they did not come, after the slice was shown */
-  constructor(view, tone, failed) {
+export class GreyLoader {
+  /** @param {View} view @param {ImageSection} settings @param {(error: unknown) => void} failed they did not come, after the slice was shown */
+  constructor(view, settings, failed) {
     this.view = view;
-    this.tone = tone;
+    this.settings = settings;
     this.failed = failed;
     this.loading = new AbortController();
     this.wanted = "";
@@ -18,7 +18,7 @@ export class Greys {
 
   /** Load what is wanted now, if that is not what was asked for last. @param {Slice} slice @param {AbortSignal} signal */
   renew(slice, signal) {
-    if (JSON.stringify(this.tone.display) !== this.wanted) this.load(slice, signal).catch(() => {}); // `failed` was told
+    if (JSON.stringify(this.settings.display) !== this.wanted) this.load(slice, signal).catch(() => {}); // `failed` was told
   }
 
   /**
@@ -29,15 +29,15 @@ export class Greys {
     this.loading.abort();
     this.loading = new AbortController();
     const own = AbortSignal.any([signal, this.loading.signal]);
-    const { display } = this.tone;
+    const { display } = this.settings;
     this.wanted = JSON.stringify(display);
     const arrived = (rect) => {
-      this.tone.loaded(display);
+      this.settings.loaded(display);
       this.view.greyed(slice.raster, rect);
     };
     return new Promise((seen, failed) => {
       const whole = loadGrey(slice, display, this.view, own, arrived, seen);
-      const histogram = slice.histogram(display.channel, own).then((found) => this.tone.setFacts(null, found));
+      const histogram = slice.histogram(display.channel, own).then((found) => this.settings.setFacts(null, found));
       Promise.all([whole, histogram]).then(seen, (error) => {
         if (own.aborted && !signal.aborted) return seen(); // another wish took over
         failed(error);

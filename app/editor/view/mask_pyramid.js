@@ -16,7 +16,7 @@ import { PREVIEWED, STATES } from "./palette.js";
 const BLOCK = 64;
 const COUNTED_ROWS = 16;
 
-export class Coarse {
+export class MaskPyramid {
   /** @param {Raster} raster */
   constructor(raster) {
     this.raster = raster;

@@ -3,10 +3,10 @@
 /** @typedef {import("./camera.js").Camera} Camera */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {{x: number, y: number}} Point In image pixels. */
-/** @typedef {{rect: Rect, kind: "hot" | "chosen" | "drawn", text?: string}} Box */
+/** @typedef {{rect: Rect, kind: "proposed" | "chosen" | "drawn", text?: string}} Box */
 /** @typedef {{x: number, y: number, size: number, color: string}} Ring */
 
-const COLORS = { hot: "#ffb454", chosen: "#ff8a00", drawn: "#31d0c6" };
+const COLORS = { proposed: "#ffb454", chosen: "#ff8a00", drawn: "#31d0c6" };
 const SHADOW = "rgba(0, 0, 0, 0.65)";
 
 /**
@@ -15,7 +15,7 @@ const SHADOW = "rgba(0, 0, 0, 0.65)";
  */
 export function drawBox(context, camera, ratio, { rect, kind, text }) {
   const { x0, y0, x1, y1 } = camera.toScreen(rect);
-  for (const [style, line] of [[SHADOW, 3.5], [COLORS[kind], kind === "hot" ? 1.25 : 2]]) {
+  for (const [style, line] of [[SHADOW, 3.5], [COLORS[kind], kind === "proposed" ? 1.25 : 2]]) {
     context.strokeStyle = style;
     context.lineWidth = line * ratio;
     context.strokeRect(x0, y0, x1 - x0, y1 - y0);

@@ -38,7 +38,7 @@ export function rgb(color) {
 }
 
 /** A loaded grey value as it is shown: window, gamma, inversion. @param {number} grey 0 to 255 @param {Look} look */
-export function toned(grey, { low, high, gamma, invert }) {
+export function displayedGrey(grey, { low, high, gamma, invert }) {
   const share = Math.max(0, Math.min(1, (grey - low) / Math.max(1e-6, high - low))) ** (1 / gamma);
   return Math.round(255 * (invert ? 1 - share : share));
 }
@@ -59,7 +59,7 @@ function strength(id, state, look) {
 /** Pixels without a class, by their grey value. @param {Look} look @param {number} light less than 1 darkens them */
 export function bareTable(look, light = 1) {
   return Uint32Array.from({ length: 256 }, (_, grey) => {
-    const shown = light * toned(grey, look);
+    const shown = light * displayedGrey(grey, look);
     return pixel(shown, shown, shown);
   });
 }
@@ -71,7 +71,7 @@ export function bareTable(look, light = 1) {
  */
 export function buildTable(classes, look) {
   const table = new Uint32Array(STATES << 16);
-  const greys = Uint8Array.from({ length: 256 }, (_, grey) => toned(grey, look));
+  const greys = Uint8Array.from({ length: 256 }, (_, grey) => displayedGrey(grey, look));
   const bare = bareTable(look, look.outline && !look.hidden ? BESIDE_OUTLINE : 1);
   for (let row = 0; row < table.length; row += 256) table.set(bare, row); // also classes that nobody knows
   for (const { id, color } of [...classes, { id: UNSURE, color: UNSURE_COLOR }]) {

@@ -5,12 +5,12 @@
  */
 
 import { UNSURE } from "../slice/raster.js";
-import { sentenceOf } from "../slice/transport.js";
+import { errorMessage } from "../slice/transport.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /**
- * @typedef {object} Told
+ * @typedef {object} Callbacks
  * @property {() => boolean} bare whether nothing else says what the pixels are that nobody has labelled
  * @property {() => Rect} inView the part of the slice that is seen
  * @property {(rect: Rect) => void} changed part of the slice is shown otherwise
@@ -24,10 +24,10 @@ const MOST = 12;
 const REST_MS = 250;
 
 export class Preview {
-  /** @param {boolean} on @param {Told} told */
-  constructor(on, told) {
+  /** @param {boolean} on @param {Callbacks} callbacks */
+  constructor(on, callbacks) {
     this.on = on;
-    this.told = told;
+    this.callbacks = callbacks;
     /** @type {Slice | null} */
     this.slice = null;
     /** Whether it is shown no more on this slice: it went into the mask, or covered what is to be saved. */
@@ -52,7 +52,7 @@ export class Preview {
     this.hidden = false;
     this.ahead = false;
     this.asked.clear();
-    this.told.said("");
+    this.callbacks.said("");
     if (slice !== null && this.on) this.#begin(slice);
   }
 
@@ -83,7 +83,7 @@ export class Preview {
   }
 
   get #wanted() {
-    return this.on && this.slice !== null && !this.hidden && (this.ahead || this.told.bare());
+    return this.on && this.slice !== null && !this.hidden && (this.ahead || this.callbacks.bare());
   }
 
   /** Find out whether it is wanted here, and let the server begin. @param {Slice} slice */
@@ -99,19 +99,19 @@ export class Preview {
       const { facts } = await slice.preview("handover=1");
       if (slice !== this.slice) return;
       this.ahead = facts.ahead;
-      this.told.said(facts.sentence);
+      this.callbacks.said(facts.sentence);
     } catch (error) {
-      if (slice === this.slice) this.told.said(sentenceOf(error));
+      if (slice === this.slice) this.callbacks.said(errorMessage(error));
     }
   }
 
   #clear(sentence) {
     this.asked.clear();
-    this.told.said(sentence);
+    this.callbacks.said(sentence);
     if (!this.drawn) return;
     const { raster } = this.slice;
     raster.preview = null;
-    this.told.changed({ x0: 0, y0: 0, x1: raster.width, y1: raster.height });
+    this.callbacks.changed({ x0: 0, y0: 0, x1: raster.width, y1: raster.height });
   }
 
   /** Let the server do what need not wait for the first stroke. */
@@ -152,9 +152,9 @@ export class Preview {
       if (facts.drawn) this.#put(slice.raster, tile, body);
       else this.#clear("");
       if (!facts.drawn) this.#tiles().forEach((other) => this.asked.set(query(other), sequence));
-      this.told.said(facts.sentence);
+      this.callbacks.said(facts.sentence);
     } catch (error) {
-      if (slice === this.slice) this.told.said(sentenceOf(error));
+      if (slice === this.slice) this.callbacks.said(errorMessage(error));
     }
   }
 
@@ -166,13 +166,13 @@ export class Preview {
       const from = (y - rect.y0) * width;
       raster.preview.set(ids.subarray(from, from + width), y * raster.width + rect.x0);
     }
-    this.told.changed(rect);
+    this.callbacks.changed(rect);
   }
 
   /** Tiles in view, the nearest to its middle first. @returns {Rect[]} */
   #tiles() {
     const { width, height } = this.slice.raster;
-    const seen = this.told.inView();
+    const seen = this.callbacks.inView();
     const tiles = [];
     for (let y0 = Math.floor(seen.y0 / TILE) * TILE; y0 < seen.y1; y0 += TILE) {
       for (let x0 = Math.floor(seen.x0 / TILE) * TILE; x0 < seen.x1; x0 += TILE) {

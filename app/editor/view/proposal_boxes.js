@@ -1,27 +1,27 @@
 /** The places a person is led to: the hottest boxes of the slice, and the box drawn by hand. */
 
-import { keepRecent } from "../slice/bounded_map.js";
+import { setBounded } from "../slice/bounded_map.js";
 
 /** @typedef {import("../slice/raster.js").Rect} Rect */
-/** @typedef {{place: Rect | null, drawn: Rect | null}} Choice */
+/** @typedef {{chosenBox: Rect | null, drawn: Rect | null}} Choice */
 
 const MOST_SLICES = 50;
 
-export class Spots {
+export class ProposalBoxes {
   constructor() {
     /** @type {Rect[]} hottest first */
-    this.hot = [];
+    this.proposed = [];
     this.chosen = -1;
     /** @type {Rect | null} */
     this.drawn = null;
     /** Whether the person goes on to the next box as soon as the page has said which are left. */
-    this.onward = false;
+    this.advance = false;
     /** The box they go on from, if they do not leave it for good. @type {Rect | null} */
-    this.from = null;
+    this.advanceFrom = null;
     /** The slice whose boxes these are. */
     this.base = "";
     /** What was chosen on the slices, the longest ago first. @type {Map<string, Choice>} */
-    this.kept = new Map();
+    this.choices = new Map();
   }
 
   /**
@@ -30,14 +30,14 @@ export class Spots {
    * @returns {Rect | null} the one to go on to, for who works from box to box
    */
   set(boxes, base) {
-    this.hot = boxes.map(([y0, x0, y1, x1]) => ({ x0, y0, x1, y1 }));
+    this.proposed = boxes.map(([y0, x0, y1, x1]) => ({ x0, y0, x1, y1 }));
     this.base = base;
-    const { place, drawn } = this.kept.get(base) ?? { place: null, drawn: null };
+    const { chosenBox, drawn } = this.choices.get(base) ?? { chosenBox: null, drawn: null };
     this.drawn = drawn;
-    this.chosen = this.#indexOf(this.onward ? this.from : place);
-    const next = this.onward ? this.next() : null;
-    this.onward = false;
-    this.from = null;
+    this.chosen = this.#indexOf(this.advance ? this.advanceFrom : chosenBox);
+    const next = this.advance ? this.next() : null;
+    this.advance = false;
+    this.advanceFrom = null;
     return next;
   }
 
@@ -48,9 +48,9 @@ export class Spots {
   }
 
   /** Go on from here as soon as the page has said what is left. */
-  leave(onward = true) {
-    this.onward = onward && this.hot.length > 0;
-    this.from = this.place;
+  leave(advance = true) {
+    this.advance = advance && this.proposed.length > 0;
+    this.advanceFrom = this.chosenBox;
     this.clear();
   }
 
@@ -61,9 +61,9 @@ export class Spots {
 
   /** Go on to the next hot box, after the last to the first. @returns {Rect | null} */
   next() {
-    if (this.hot.length === 0) return null;
-    this.#choose((this.chosen + 1) % this.hot.length, null);
-    return this.place;
+    if (this.proposed.length === 0) return null;
+    this.#choose((this.chosen + 1) % this.proposed.length, null);
+    return this.chosenBox;
   }
 
   /** @param {Rect | null} rect */
@@ -72,21 +72,21 @@ export class Spots {
   }
 
   /** The hot box that is chosen. @returns {Rect | null} */
-  get place() {
-    return this.hot[this.chosen] ?? null;
+  get chosenBox() {
+    return this.proposed[this.chosen] ?? null;
   }
 
   /** What a region claim would be about: the drawn box, else the chosen one. @returns {Rect | null} */
   get region() {
-    return this.drawn ?? this.place;
+    return this.drawn ?? this.chosenBox;
   }
 
   /** What the view draws. */
   get boxes() {
-    const count = this.hot.length;
-    const boxes = this.hot.map((rect, i) => {
+    const count = this.proposed.length;
+    const boxes = this.proposed.map((rect, i) => {
       const chosen = i === this.chosen;
-      return { rect, kind: chosen ? "chosen" : "hot", text: chosen ? `unsure ${i + 1} of ${count}` : undefined };
+      return { rect, kind: chosen ? "chosen" : "proposed", text: chosen ? `unsure ${i + 1} of ${count}` : undefined };
     });
     return this.drawn === null ? boxes : [...boxes, { rect: this.drawn, kind: "drawn", text: "region" }];
   }
@@ -94,13 +94,13 @@ export class Spots {
   #choose(chosen, drawn) {
     this.chosen = chosen;
     this.drawn = drawn;
-    if (this.region === null) this.kept.delete(this.base);
-    else keepRecent(this.kept, this.base, { place: this.place, drawn }, MOST_SLICES);
+    if (this.region === null) this.choices.delete(this.base);
+    else setBounded(this.choices, this.base, { chosenBox: this.chosenBox, drawn }, MOST_SLICES);
   }
 
-  /** @param {Rect | null} place */
-  #indexOf(place) {
-    const same = (box) => ["x0", "y0", "x1", "y1"].every((side) => box[side] === place[side]);
-    return place === null ? -1 : this.hot.findIndex(same);
+  /** @param {Rect | null} chosenBox */
+  #indexOf(chosenBox) {
+    const same = (box) => ["x0", "y0", "x1", "y1"].every((side) => box[side] === chosenBox[side]);
+    return chosenBox === null ? -1 : this.proposed.findIndex(same);
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { UNSURE } from "../slice/raster.js";
-import { Coarse } from "./mask_pyramid.js";
+import { MaskPyramid } from "./mask_pyramid.js";
 import { PREVIEWED, STATES, STRIPE } from "./palette.js";
 
 /** @typedef {import("../slice/raster.js").Raster} Raster */
@@ -43,7 +43,7 @@ export class Tiles {
   /** @param {Raster} raster */
   constructor(raster) {
     this.raster = raster;
-    this.coarse = new Coarse(raster);
+    this.maskPyramid = new MaskPyramid(raster);
     this.table = new Uint32Array(STATES << 16);
     /** Pixels without a class, by grey value. */
     this.bare = new Uint32Array(256);
@@ -62,7 +62,7 @@ export class Tiles {
   /** Go on with another slice. @param {Raster} raster */
   use(raster) {
     this.raster = raster;
-    this.coarse = new Coarse(raster);
+    this.maskPyramid = new MaskPyramid(raster);
     for (const tile of this.tiles.values()) this.canvases.push(tile.canvas);
     this.tiles.clear();
   }
@@ -80,7 +80,7 @@ export class Tiles {
 
   /** Part of the slice has other classes. @param {Rect} rect in image pixels */
   changed(rect) {
-    this.coarse.changed(rect);
+    this.maskPyramid.changed(rect);
     this.invalidate(rect);
   }
 
@@ -191,7 +191,7 @@ export class Tiles {
   #reader(level, { x0, y0, x1, y1 }) {
     const { width, height } = this.raster.levels[level];
     const inside = { x0: Math.max(0, x0), y0: Math.max(0, y0), x1: Math.min(width, x1), y1: Math.min(height, y1) };
-    const source = level === 0 ? null : this.coarse.keys(level, inside);
+    const source = level === 0 ? null : this.maskPyramid.keys(level, inside);
     return (y, line) => {
       const row = Math.max(0, Math.min(height - 1, y)) * width;
       const [from, to] = [inside.x0 - x0, inside.x1 - x0];

@@ -1,18 +1,18 @@
 /** Where the model is unsure of the open slice: a small map, shown over the picture on demand and read by the status line. */
 
-import { sentenceOf } from "../slice/transport.js";
+import { errorMessage } from "../slice/transport.js";
 import { heatCanvas } from "./palette.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
 
-export class Doubt {
+export class UncertaintyMap {
   /**
    * @param {import("./view.js").View} view
-   * @param {(problem: string) => void} told the map came, or is no longer there; why it could not come
+   * @param {(problem: string) => void} onChange the map came, or is no longer there; why it could not come
    */
-  constructor(view, told) {
+  constructor(view, onChange) {
     this.view = view;
-    this.told = told;
+    this.onChange = onChange;
     this.shown = false;
     /** @type {{width: number, height: number, values: Uint8Array} | null} */
     this.map = null;
@@ -35,7 +35,7 @@ export class Doubt {
       this.map = { width: facts.width, height: facts.height, values: body };
       this.#draw();
     } catch (error) {
-      if (!signal.aborted && this.shown) this.#fail(sentenceOf(error));
+      if (!signal.aborted && this.shown) this.#fail(errorMessage(error));
     }
   }
 
@@ -50,11 +50,11 @@ export class Doubt {
     const { map } = this;
     this.view.heat = this.shown && map !== null ? heatCanvas(map.values, map.width, map.height) : null;
     this.view.redraw();
-    this.told("");
+    this.onChange("");
   }
 
   #fail(problem) {
     this.shown = false;
-    this.told(problem);
+    this.onChange(problem);
   }
 }

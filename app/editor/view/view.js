@@ -1,8 +1,8 @@
 /** The picture: two canvases, the slice below, and cursor and boxes above it; drawn once a frame at most. */
 
 import { Camera } from "./camera.js";
-import { Screen } from "./canvas_geometry.js";
-import { Pace } from "./frame_rate.js";
+import { CanvasGeometry } from "./canvas_geometry.js";
+import { FrameRate } from "./frame_rate.js";
 import { drawBox, drawPatch, drawPath, drawRing } from "./overlay_shapes.js";
 import { bareTable, buildShown, buildTable } from "./palette.js";
 import { levelFor, TILE, Tiles, union } from "./tiles.js";
@@ -40,11 +40,11 @@ export class View {
     /** What is to be drawn anew: a part of the slice in image pixels, or everything. @type {Rect | "all" | null} */
     this.stale = null;
     this.moving = false;
-    this.pace = new Pace(() => this.redraw());
+    this.frameRate = new FrameRate(() => this.redraw());
     /** Which tile is mended first: where the last frame ran out of time. */
     this.turn = 0;
     this.settled = false;
-    this.screen = new Screen(base, (width, height) => this.#resize(width, height));
+    this.geometry = new CanvasGeometry(base, (width, height) => this.#resize(width, height));
   }
 
   /** @param {Raster} raster */
@@ -138,19 +138,19 @@ export class View {
 
   /** Zoom around a pointer. @param {{clientX: number, clientY: number}} at @param {number} factor */
   zoomAt(at, factor) {
-    this.camera.zoomBy(...this.screen.device(at), factor);
+    this.camera.zoomBy(...this.geometry.device(at), factor);
     this.#moved();
   }
 
   /** @param {number} dx @param {number} dy in CSS pixels */
   panBy(dx, dy) {
-    this.camera.panBy(dx * this.screen.ratio, dy * this.screen.ratio);
+    this.camera.panBy(dx * this.geometry.ratio, dy * this.geometry.ratio);
     this.#moved();
   }
 
   /** The image point under a pointer. @param {{clientX: number, clientY: number}} at */
   toImage(at) {
-    return this.camera.toImage(...this.screen.device(at));
+    return this.camera.toImage(...this.geometry.device(at));
   }
 
   redraw() {
@@ -163,8 +163,8 @@ export class View {
   }
 
   close() {
-    this.pace.close();
-    this.screen.close();
+    this.frameRate.close();
+    this.geometry.close();
     cancelAnimationFrame(this.frame);
   }
 
@@ -188,7 +188,7 @@ export class View {
 
   #draw(time) {
     this.frame = 0;
-    if (this.moving) this.pace.frame(time);
+    if (this.moving) this.frameRate.frame(time);
     this.moving = false;
     const { stale } = this;
     this.stale = null;
@@ -265,7 +265,7 @@ export class View {
   #drawTile(context, { canvas, level, tx, ty, width, height }) {
     const { scale, x, y } = this.camera;
     const zoom = scale * 2 ** level;
-    context.imageSmoothingEnabled = zoom < 1 && !this.pace.rough;
+    context.imageSmoothingEnabled = zoom < 1 && !this.frameRate.slow;
     const side = TILE * zoom;
     context.drawImage(canvas, 0, 0, width, height, x + tx * side, y + ty * side, width * zoom, height * zoom);
   }
@@ -280,7 +280,7 @@ export class View {
   #drawOverlay() {
     const context = this.overlay.getContext("2d");
     const { camera } = this;
-    const { ratio } = this.screen;
+    const { ratio } = this.geometry;
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
     for (const box of this.boxes) drawBox(context, camera, ratio, box);
     if (this.patch !== null) drawPatch(context, camera, this.patch);

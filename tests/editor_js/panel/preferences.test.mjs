@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { recalled, remember } from "../../../app/editor/panel/preferences.js";
+import { loadPreferences, savePreferences } from "../../../app/editor/panel/preferences.js";
 
 /** A browser's storage that holds a text. */
 const storage = (text) => ({
@@ -16,18 +16,18 @@ const storage = (text) => ({
 
 test("what is remembered is recalled", () => {
   const kept = storage(null);
-  const preferences = { ...recalled(kept), mode: "scribble", size: 40, askSlice: false };
-  remember(preferences, kept);
-  assert.deepEqual(recalled(kept), preferences);
+  const preferences = { ...loadPreferences(kept), mode: "scribble", size: 40, askSlice: false };
+  savePreferences(preferences, kept);
+  assert.deepEqual(loadPreferences(kept), preferences);
 });
 
 test("nothing, nonsense and values of another kind fall back to the usual", () => {
-  const usual = recalled(storage(null));
+  const usual = loadPreferences(storage(null));
   assert.equal(usual.mode, "correct");
   for (const text of ["", "not json", "null", "[]", '{"mode": "other", "size": "big", "opacity": null}']) {
-    assert.deepEqual(recalled(storage(text)), usual, text);
+    assert.deepEqual(loadPreferences(storage(text)), usual, text);
   }
-  assert.equal(recalled(storage('{"opacity": 7}')).opacity, 1);
+  assert.equal(loadPreferences(storage('{"opacity": 7}')).opacity, 1);
 });
 
 test("a browser that keeps nothing is no reason to fail", () => {
@@ -39,6 +39,6 @@ test("a browser that keeps nothing is no reason to fail", () => {
       throw new Error("denied");
     },
   };
-  assert.equal(recalled(broken).mode, "correct");
-  remember(recalled(broken), broken);
+  assert.equal(loadPreferences(broken).mode, "correct");
+  savePreferences(loadPreferences(broken), broken);
 });

@@ -10,7 +10,7 @@ function line(preview) {
   const raster = new Raster(4, 3);
   raster.preview = preview;
   const facts = { origin: "prediction", round: 5, depth: 9, classes: [{ id: 0, name: "matrix" }] };
-  return statusText({ slice: { raster, facts }, z: 2, place: null, scale: 1, doubt: null, raw: null });
+  return statusText({ slice: { raster, facts }, z: 2, point: null, scale: 1, uncertainty: null, raw: null });
 }
 
 test("a prediction is called by its round", () => {

@@ -8,7 +8,7 @@ import { Slice } from "../../../app/editor/slice/slice.js";
 const BOX = { x0: 1, y0: 2, x1: 5, y1: 6 };
 
 /** A desk with a slice whose server work is noted; `broken` names calls that fail. */
-function desk({ region = null, wholeAllowed = true, asks = true, broken = [], covers = 0 } = {}) {
+function context({ region = null, fullSliceAllowed = true, asks = true, broken = [], covers = 0 } = {}) {
   const log = [];
   const call = (name, answer) => async (...given) => {
     log.push([name, ...given]);
@@ -31,7 +31,7 @@ function desk({ region = null, wholeAllowed = true, asks = true, broken = [], co
     slice: () => slice,
     region: () => region,
     quiet: () => true,
-    wholeAllowed: () => wholeAllowed,
+    fullSliceAllowed: () => fullSliceAllowed,
     asks: () => asks,
     uncovers: () => covers-- > 0,
     ask: note("ask"),
@@ -45,59 +45,59 @@ function desk({ region = null, wholeAllowed = true, asks = true, broken = [], co
 }
 
 test("Enter claims the strokes, or the box where there is one and the whole mask is seen", async () => {
-  const plain = desk();
+  const plain = context();
   await plain.claims.claim();
   assert.deepEqual(plain.log[0], ["claim", "strokes", undefined]);
-  const boxed = desk({ region: BOX });
+  const boxed = context({ region: BOX });
   await boxed.claims.claim();
   assert.deepEqual(boxed.log[0], ["claim", "region", [2, 1, 6, 5]]);
-  const scribbling = desk({ region: BOX, wholeAllowed: false });
+  const scribbling = context({ region: BOX, fullSliceAllowed: false });
   await scribbling.claims.claim();
   assert.deepEqual(scribbling.log[0], ["claim", "strokes", undefined]);
 });
 
 test("a whole slice is asked about first, unless that is switched off, and never claimed while scribbling", async () => {
-  const { claims, log } = desk();
-  claims.wholeSlice();
+  const { claims, log } = context();
+  claims.fullSlice();
   assert.deepEqual([claims.asking, log], [true, []]);
   await claims.confirm();
   assert.equal(log[0][1], "slice");
   await claims.confirm();
   assert.equal(log.filter(([name]) => name === "claim").length, 1);
-  const silent = desk({ asks: false });
-  await silent.claims.wholeSlice();
+  const silent = context({ asks: false });
+  await silent.claims.fullSlice();
   assert.equal(silent.log[0][1], "slice");
-  const scribbling = desk({ asks: false, wholeAllowed: false });
-  await scribbling.claims.wholeSlice();
+  const scribbling = context({ asks: false, fullSliceAllowed: false });
+  await scribbling.claims.fullSlice();
   assert.deepEqual(scribbling.log, []);
 });
 
 test("who is asked about the whole slice and saves a box or strokes instead has not said yes", async () => {
-  const { claims, log } = desk({ region: BOX });
-  claims.wholeSlice();
+  const { claims, log } = context({ region: BOX });
+  claims.fullSlice();
   await claims.claim();
   assert.deepEqual(log[0], ["claim", "region", [2, 1, 6, 5]]);
   assert.equal(claims.asking, false);
 });
 
 test("what covers the mask is taken away first: a box is saved the second time, a slice is asked about in any case", async () => {
-  const boxed = desk({ region: BOX, covers: 1 });
+  const boxed = context({ region: BOX, covers: 1 });
   await boxed.claims.claim();
   assert.deepEqual(boxed.log, []);
   await boxed.claims.claim();
   assert.equal(boxed.log[0][1], "region");
-  const whole = desk({ asks: false, covers: 1 });
-  await whole.claims.wholeSlice();
+  const whole = context({ asks: false, covers: 1 });
+  await whole.claims.fullSlice();
   assert.deepEqual([whole.log, whole.claims.asking], [[], true]);
-  await whole.claims.wholeSlice();
+  await whole.claims.fullSlice();
   assert.equal(whole.log[0][1], "slice");
-  const strokes = desk({ covers: 1 });
+  const strokes = context({ covers: 1 });
   await strokes.claims.claim();
   assert.equal(strokes.log[0][1], "strokes");
 });
 
 test("a save that is taken back or done again is told to the page, another prediction is not", async () => {
-  const { claims, slice, names } = desk();
+  const { claims, slice, names } = context();
   await claims.undo({ kind: "save", claim: "strokes", revision: 7 });
   await claims.redo({ kind: "save", claim: "strokes", revision: 7 });
   await claims.undo({ kind: "prediction", from: 1, to: 2 });
@@ -106,21 +106,21 @@ test("a save that is taken back or done again is told to the page, another predi
 });
 
 test("a save that was stored counts as stored, though the slice could not be loaded anew", async () => {
-  const { claims, slice, names } = desk({ broken: ["loadMask"] });
+  const { claims, slice, names } = context({ broken: ["loadMask"] });
   await claims.claim();
   assert.deepEqual(names().filter((name) => name !== "ask"), ["saved", "reopen", "changed"]);
   assert.equal(slice.history.canUndo, true);
 });
 
 test("a save that fails is told and is no step", async () => {
-  const { claims, slice, names } = desk({ broken: ["claim"] });
+  const { claims, slice, names } = context({ broken: ["claim"] });
   await claims.claim();
   assert.deepEqual(names().filter((name) => name !== "ask"), ["failed"]);
   assert.deepEqual([slice.history.canUndo, claims.busy], [false, false]);
 });
 
 test("another prediction is a step that leads back to the one before", async () => {
-  const { claims, slice, log } = desk();
+  const { claims, slice, log } = context();
   await claims.rebase(3);
   assert.deepEqual(slice.history.done, [{ kind: "prediction", from: 1, to: 3 }]);
   assert.equal(await claims.undo(slice.history.undo()), true);

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Claims } from "../../../app/editor/saving/claims.js";
-import { Steps } from "../../../app/editor/saving/undo_steps.js";
+import { UndoSteps } from "../../../app/editor/saving/undo_steps.js";
 import { History } from "../../../app/editor/slice/history.js";
 
 const SAVE = { kind: "save", claim: "strokes", box: undefined, revision: 4 };
 const STROKE = { kind: "strokes", forward: "forward", inverse: "inverse" };
 
 /** A desk with one slice that was painted and saved; the server takes its time for a save that is taken back. */
-function desk() {
+function context() {
   const log = [];
   const slice = {
     history: new History(),
@@ -28,18 +28,18 @@ function desk() {
   });
   const told = { painted: nothing, say: nothing, offer: nothing, done: nothing };
   made.claims = claims;
-  made.steps = new Steps({ slice: () => made.open, quiet: () => !claims.busy, claims, ...told });
+  made.steps = new UndoSteps({ slice: () => made.open, quiet: () => !claims.busy, claims, ...told });
   return made;
 }
 
 test("steps asked for faster than the server answers are done one after the other, none is lost", async () => {
-  const { steps, log } = desk();
+  const { steps, log } = context();
   await Promise.all(["undo", "undo", "redo", "redo"].map((which) => steps.step(which)));
   assert.deepEqual(log, ["unsaved", "inverse", "forward", "saved"]);
 });
 
 test("a step asked for while a save is under way comes after it", async () => {
-  const { steps, claims, log, slice } = desk();
+  const { steps, claims, log, slice } = context();
   const saving = claims.undo(slice.history.undo());
   await steps.step("redo");
   assert.deepEqual(log, ["unsaved", "saved"]);
@@ -47,7 +47,7 @@ test("a step asked for while a save is under way comes after it", async () => {
 });
 
 test("a step is for the slice that was open when it was asked for", async () => {
-  const made = desk();
+  const made = context();
   const first = made.steps.step("undo");
   const second = made.steps.step("undo");
   made.open = null;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Opening } from "../../../app/editor/slice/navigation.js";
+import { Navigation } from "../../../app/editor/slice/navigation.js";
 import { emptySlice } from "../toys.mjs";
 
 const page = (z, more = {}) => ({ base: `/api/p/0/${z}`, volume: 0, z, shape: [4, 4], token: "t", boxes: [], proposal: null, ...more });
@@ -14,7 +14,7 @@ function opening({ fails = false, atWork = false } = {}) {
   };
   const said = [];
   const note = (name) => (...values) => said.push([name, ...values].join(" "));
-  const made = new Opening({
+  const made = new Navigation({
     atWork: () => atWork,
     leaving: note("leaving"),
     left: note("left"),

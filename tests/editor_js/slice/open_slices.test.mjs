@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Slices } from "../../../app/editor/slice/open_slices.js";
+import { OpenSlices } from "../../../app/editor/slice/open_slices.js";
 import { emptySlice } from "../toys.mjs";
 
 /** A server whose answers to strokes wait until they are let go. */
@@ -18,7 +18,7 @@ function server() {
 
 function slices() {
   const states = [];
-  const made = new Slices({
+  const made = new OpenSlices({
     leaving() {},
     left() {},
     opened() {},
@@ -29,16 +29,16 @@ function slices() {
   return { made, states };
 }
 
-const place = (z) => () => ({ base: `/api/p/0/${z}`, shape: [4, 4], token: "t" });
+const source = (z) => () => ({ base: `/api/p/0/${z}`, shape: [4, 4], token: "t" });
 const STROKE = { forward: Uint32Array.from([0, 3, 257]), inverse: Uint32Array.from([0, 3, 0]) };
 
 test("a stroke on its way to a slice that was left is waited for before that slice is opened again", async () => {
   const { log, letGo } = server();
   const { made, states } = slices();
-  (await made.open(place(3))).commit(STROKE);
-  await made.open(place(4));
+  (await made.open(source(3))).commit(STROKE);
+  await made.open(source(4));
   assert.equal(made.unsent, true);
-  const back = made.open(place(3));
+  const back = made.open(source(3));
   await new Promise((done) => setTimeout(done, 5));
   assert.equal(log.filter((path) => path === "/api/p/0/3/slice").length, 1, "opened before the stroke had arrived");
   letGo();
@@ -51,8 +51,8 @@ test("a stroke on its way to a slice that was left is waited for before that sli
 test("of two slices opened at the same time the later one stays", async () => {
   server();
   const { made } = slices();
-  const first = made.open(place(1));
-  const second = made.open(place(2));
+  const first = made.open(source(1));
+  const second = made.open(source(2));
   await Promise.allSettled([first, second]);
   assert.equal(made.current.api.base, "/api/p/0/2");
 });

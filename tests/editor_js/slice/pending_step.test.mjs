@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Follower } from "../../../app/editor/slice/pending_step.js";
+import { PendingStep } from "../../../app/editor/slice/pending_step.js";
 
 test("the page is believed, except while it has not caught up with the person", () => {
   const now = 0;
-  const follower = new Follower(() => now);
+  const follower = new PendingStep(() => now);
   assert.equal(follower.pageIsAt(10), true);
   follower.stepTo(11);
   follower.stepTo(12);
@@ -16,7 +16,7 @@ test("the page is believed, except while it has not caught up with the person", 
 
 test("a page that goes elsewhere is believed in the end", () => {
   let now = 0;
-  const follower = new Follower(() => now);
+  const follower = new PendingStep(() => now);
   follower.pageIsAt(10);
   follower.stepTo(11);
   now = 6000;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Changes } from "../../../app/editor/slice/pixel_changes.js";
-import { NOTHING, Raster } from "../../../app/editor/slice/raster.js";
-import { chance, drawn, ink, rows } from "../toys.mjs";
+import { PixelChanges } from "../../../app/editor/slice/pixel_changes.js";
+import { NO_CLASS, Raster } from "../../../app/editor/slice/raster.js";
+import { chance, drawn, rule, rows } from "../toys.mjs";
 
 /** Numbers, and bytes packed four to a number, as they arrive. */
 const numbers = (head, bytes) => Uint32Array.from([...head, ...new Uint32Array(Uint8Array.from(bytes).buffer)]);
@@ -11,24 +11,24 @@ const back = (allows = null) => ({ value: null, allows });
 
 test("painting a row changes its pixels and marks them as touched, no others", () => {
   const raster = drawn("0000", "0120", "0000");
-  raster.paintRow(1, 1, 4, ink(2 | 256), new Changes());
+  raster.paintRow(1, 1, 4, rule(2 | 256), new PixelChanges());
   assert.deepEqual(rows(raster), ["0000", "0222", "0000"]);
   assert.deepEqual(rows(raster, raster.touched), ["0000", "0111", "0000"]);
 });
 
 test("a row is cut to the slice", () => {
   const raster = drawn("000", "000");
-  const changes = new Changes();
-  raster.paintRow(0, -5, 2, ink(1 | 256), changes);
-  raster.paintRow(1, 2, 99, ink(1 | 256), changes);
-  for (const [y, x0, x1] of [[-1, 0, 3], [2, 0, 3], [0, 3, 9], [0, -9, -2]]) raster.paintRow(y, x0, x1, ink(2 | 256), changes);
+  const changes = new PixelChanges();
+  raster.paintRow(0, -5, 2, rule(1 | 256), changes);
+  raster.paintRow(1, 2, 99, rule(1 | 256), changes);
+  for (const [y, x0, x1] of [[-1, 0, 3], [2, 0, 3], [0, 3, 9], [0, -9, -2]]) raster.paintRow(y, x0, x1, rule(2 | 256), changes);
   assert.deepEqual(rows(raster), ["110", "001"]);
 });
 
 test("restoring brings the base back, as if never painted", () => {
   const raster = drawn("0120", "2222");
-  raster.paintRow(0, 0, 4, ink(3 | 256), new Changes());
-  const changes = new Changes();
+  raster.paintRow(0, 0, 4, rule(3 | 256), new PixelChanges());
+  const changes = new PixelChanges();
   raster.paintRow(0, 1, 4, back(), changes);
   assert.deepEqual(rows(raster), ["3120", "2222"]);
   assert.deepEqual(rows(raster, raster.touched), ["1000", "0000"]);
@@ -40,8 +40,8 @@ test("restoring brings the base back, as if never painted", () => {
 test("ink that not every pixel takes leaves the others as they are", () => {
   const raster = drawn("00000000");
   const even = (start, end) => Uint8Array.from({ length: end - start }, (_, i) => 1 - ((start + i) % 2));
-  const changes = new Changes();
-  raster.paintRow(0, 1, 7, ink(1 | 256, even), changes);
+  const changes = new PixelChanges();
+  raster.paintRow(0, 1, 7, rule(1 | 256, even), changes);
   raster.paintRow(0, 0, 2, back(even), changes);
   assert.deepEqual(rows(raster), ["00101010"]);
   assert.deepEqual([...changes.action().forward], [2, 1, 257, 4, 1, 257, 6, 1, 257]);
@@ -49,9 +49,9 @@ test("ink that not every pixel takes leaves the others as they are", () => {
 
 test("an action's runs are merged across rows, and the inverse brings back class and touched of every pixel", () => {
   const raster = drawn("0012", "1100");
-  const changes = new Changes();
-  raster.paintRow(1, 0, 2, ink(3 | 256), changes);
-  raster.paintRow(0, 2, 4, ink(3 | 256), changes);
+  const changes = new PixelChanges();
+  raster.paintRow(1, 0, 2, rule(3 | 256), changes);
+  raster.paintRow(0, 2, 4, rule(3 | 256), changes);
   const action = changes.action();
   assert.deepEqual([...action.forward], [2, 4, 3 | 256]);
   assert.deepEqual([...action.inverse], [2, 1, 1, 3, 1, 2, 4, 2, 1]);
@@ -61,7 +61,7 @@ test("an action's runs are merged across rows, and the inverse brings back class
 });
 
 test("chunks added in any order, and more than there was room for, come out as rising runs", () => {
-  const changes = new Changes();
+  const changes = new PixelChanges();
   const starts = Array.from({ length: 1000 }, (_, i) => 3 * ((i * 617) % 1000));
   for (const start of starts) changes.add(start, 1, 0, 257);
   const { forward, inverse } = changes.action();
@@ -70,11 +70,11 @@ test("chunks added in any order, and more than there was room for, come out as r
 });
 
 test("painting what is there already is no change", () => {
-  const changes = new Changes();
+  const changes = new PixelChanges();
   const raster = drawn("00");
-  raster.paintRow(0, 0, 2, ink(256), changes);
+  raster.paintRow(0, 0, 2, rule(256), changes);
   assert.equal(changes.count, 1);
-  raster.paintRow(0, 0, 2, ink(256), changes);
+  raster.paintRow(0, 0, 2, rule(256), changes);
   assert.equal(changes.count, 1);
 });
 
@@ -110,8 +110,8 @@ test("what is shown: the class, unsure where somebody said so, nothing where nob
   raster.mask[3] = 255;
   raster.touched[0] = 1;
   raster.saved[1] = 1;
-  assert.deepEqual([0, 1, 2, 3].map((at) => raster.shown(at, true)), [1, 1, NOTHING, NOTHING]);
-  assert.deepEqual([0, 1, 2, 3].map((at) => raster.shown(at, false)), [1, 1, 1, NOTHING]);
+  assert.deepEqual([0, 1, 2, 3].map((at) => raster.shown(at, true)), [1, 1, NO_CLASS, NO_CLASS]);
+  assert.deepEqual([0, 1, 2, 3].map((at) => raster.shown(at, false)), [1, 1, 1, NO_CLASS]);
   raster.touched[3] = 1;
   assert.deepEqual([raster.shown(3, true), raster.shown(3, false)], [255, 255]);
 });
@@ -119,7 +119,7 @@ test("what is shown: the class, unsure where somebody said so, nothing where nob
 test("a point is in the pixel that it lies in, and in none outside the slice", () => {
   const raster = new Raster(3, 2);
   const places = [[0, 0], [2.99, 1.01], [3, 1], [-0.01, 0], [1, 2]];
-  assert.deepEqual(places.map(([x, y]) => raster.at({ x, y })), [0, 5, -1, -1, -1]);
+  assert.deepEqual(places.map(([x, y]) => raster.indexAt({ x, y })), [0, 5, -1, -1, -1]);
 });
 
 test("five hundred random rows undone leave the mask as it was, and redone as it became", () => {
@@ -129,8 +129,8 @@ test("five hundred random rows undone leave the mask as it was, and redone as it
   const before = Uint8Array.from(raster.mask);
   const actions = [];
   for (let i = 0; i < 500; i += 1) {
-    const changes = new Changes();
-    const value = ink(random(3) | 256);
+    const changes = new PixelChanges();
+    const value = rule(random(3) | 256);
     for (let y = random(40); y < 48 && random(6); y += 1) raster.paintRow(y, random(30), 30 + random(34), value, changes);
     if (changes.count > 0) actions.push(changes.action());
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ActiveClock, GivenUp, Outbox, Patience, Refused } from "../../../app/editor/slice/transport.js";
+import { ActiveClock, GivenUp, Outbox, Retrier, Refused } from "../../../app/editor/slice/transport.js";
 
 const RUN = new Uint32Array([0, 1, 257]);
 
@@ -90,12 +90,12 @@ test("a pause of more than thirty seconds stops the clock", () => {
 
 test("what is asked for while the server is away is done once it answers, and nothing is tried after that", async () => {
   const [told, tries] = [[], []];
-  const patience = new Patience((sentence) => told.push(sentence), async () => {});
+  const retrier = new Retrier((sentence) => told.push(sentence), async () => {});
   const away = async () => {
     if (tries.push("try") < 3) throw new Error("away");
     return "done";
   };
-  assert.equal(await patience.until(away), "done");
+  assert.equal(await retrier.until(away), "done");
   assert.deepEqual([tries.length, told], [3, ["away", "away"]]);
 });
 
@@ -105,20 +105,20 @@ test("what the server refuses is not asked for again", async () => {
     tries += 1;
     throw new Refused("no");
   };
-  await assert.rejects(new Patience(() => {}, async () => {}).until(refusing), Refused);
+  await assert.rejects(new Retrier(() => {}, async () => {}).until(refusing), Refused);
   assert.equal(tries, 1);
 });
 
 test("what is given up is not asked for any more", async () => {
   let tries = 0;
   let later;
-  const patience = new Patience(() => {}, () => new Promise((done) => (later = done)));
-  const waiting = patience.until(async () => {
+  const retrier = new Retrier(() => {}, () => new Promise((done) => (later = done)));
+  const waiting = retrier.until(async () => {
     tries += 1;
     throw new TypeError("away");
   });
   await new Promise((done) => setTimeout(done));
-  patience.giveUp();
+  retrier.giveUp();
   await assert.rejects(waiting, GivenUp);
   later();
   await new Promise((done) => setTimeout(done));

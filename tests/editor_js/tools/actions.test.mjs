@@ -63,9 +63,9 @@ function randomPoint(random) {
 }
 
 /** @returns {boolean} whether the gesture was taken back */
-function gesture(painter, random, hand) {
+function gesture(painter, random, toolState) {
   const keys = { shiftKey: random(4) === 0, altKey: random(12) === 0 };
-  painter.begin(["draw", "draw", "erase"][random(3)], randomPoint(random), hand, keys);
+  painter.begin(["draw", "draw", "erase"][random(3)], randomPoint(random), toolState, keys);
   for (let moves = random(6); moves > 0; moves -= 1) painter.move(randomPoint(random));
   const cancels = random(8) === 0;
   if (cancels) painter.cancel();
@@ -114,20 +114,20 @@ for (const seed of [1, 2, 3]) {
     const used = new Set();
     let sent = 0;
     while (actions.length < 500) {
-      const hand = randomHand(random);
-      gesture(painter, random, hand);
+      const toolState = randomHand(random);
+      gesture(painter, random, toolState);
       await new Promise((done) => setImmediate(done)); // superpixels that were late arrive
       for (; sent < actions.length; sent += 1) {
-        used.add(hand.tool);
-        checkRuns(actions[sent].forward, server, `action ${sent} by ${hand.tool}`);
+        used.add(toolState.tool);
+        checkRuns(actions[sent].forward, server, `action ${sent} by ${toolState.tool}`);
         const before = copy(server);
         applied(server, actions[sent].forward);
-        checkRuns(actions[sent].inverse, server, `inverse of ${sent} by ${hand.tool}`);
+        checkRuns(actions[sent].inverse, server, `inverse of ${sent} by ${toolState.tool}`);
         const undone = copy(server);
         applied(undone, actions[sent].inverse);
         same(undone, before, `inverse of ${sent}`);
       }
-      same(raster, server, `after ${hand.tool}`);
+      same(raster, server, `after ${toolState.tool}`);
     }
     assert.ok(["brush", "eraser", "restore", "range", "superpixel", "lasso", "fill"].every((tool) => used.has(tool)));
     const finish = copy(raster);
@@ -144,12 +144,12 @@ test("a cancelled gesture of any tool leaves every pixel and every array as it w
   const { painter, actions } = atWork(raster, randomSuperpixels(random));
   const before = { ...copy(raster), saved: Uint8Array.from(raster.saved), base: Uint8Array.from(raster.base) };
   for (let round = 0; round < 300; round += 1) {
-    const hand = randomHand(random);
-    painter.begin(["draw", "erase"][random(2)], randomPoint(random), hand);
+    const toolState = randomHand(random);
+    painter.begin(["draw", "erase"][random(2)], randomPoint(random), toolState);
     for (let moves = random(6); moves > 0; moves -= 1) painter.move(randomPoint(random));
     painter.cancel();
     painter.cancel();
-    same(raster, before, `${hand.tool} was cancelled`);
+    same(raster, before, `${toolState.tool} was cancelled`);
     assert.equal(painter.busy, false);
   }
   assert.deepEqual([raster.saved, raster.base, actions.length], [before.saved, before.base, 0]);

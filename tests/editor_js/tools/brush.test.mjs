@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Raster } from "../../../app/editor/slice/raster.js";
 import { nextSize, snap, Stroke, sweptDisc } from "../../../app/editor/tools/brush.js";
-import { chance, ink } from "../toys.mjs";
+import { chance, rule } from "../toys.mjs";
 
 function covered(a, b, radius, side) {
   const pixels = new Set();
@@ -23,7 +23,7 @@ function distance(px, py, a, b) {
 /** The pixels of class 1 after strokes of a size through the points. */
 function painted(size, points, side = 12) {
   const raster = new Raster(side, side);
-  const stroke = new Stroke(raster, ink(1 | 256), size);
+  const stroke = new Stroke(raster, rule(1 | 256), size);
   for (const [x, y] of points) stroke.to({ x, y });
   return [...raster.mask].flatMap((c, i) => (c ? [i] : []));
 }
@@ -66,7 +66,7 @@ test("discs of sizes 1 to 5 have their shape, and none is antialiased", () => {
 
 test("a fast stroke has no gaps and no class but its own", () => {
   const raster = new Raster(100, 100);
-  const stroke = new Stroke(raster, ink(2 | 256), 1);
+  const stroke = new Stroke(raster, rule(2 | 256), 1);
   stroke.to({ x: 3, y: 5 });
   stroke.to({ x: 95, y: 60 });
   for (let x = 3; x <= 95; x += 1) {
@@ -77,7 +77,7 @@ test("a fast stroke has no gaps and no class but its own", () => {
 
 test("a stroke over the edge paints only what lies in the slice", () => {
   const raster = new Raster(8, 8);
-  const stroke = new Stroke(raster, ink(1 | 256), 5);
+  const stroke = new Stroke(raster, rule(1 | 256), 5);
   stroke.to({ x: -2, y: 4 });
   stroke.to({ x: 20, y: 4 });
   assert.ok(stroke.action().forward.length > 0);
@@ -86,20 +86,20 @@ test("a stroke over the edge paints only what lies in the slice", () => {
 });
 
 test("a stroke that changes nothing is no action", () => {
-  const stroke = new Stroke(new Raster(8, 8), ink(1 | 256), 5);
+  const stroke = new Stroke(new Raster(8, 8), rule(1 | 256), 5);
   stroke.to({ x: -20, y: -20 });
   assert.equal(stroke.action(), null);
 });
 
 test("an ordinary stroke travels in less than ten kilobytes, however many moves it had", () => {
   const raster = new Raster(2048, 2048);
-  const stroke = new Stroke(raster, ink(1 | 256), 15);
+  const stroke = new Stroke(raster, rule(1 | 256), 15);
   for (let t = 0; t <= 600; t += 1) stroke.to({ x: 400 + t, y: 1000 + 150 * Math.sin(t / 70) });
   assert.ok(4 * stroke.action().forward.length < 10000);
 });
 
 test("a cursor that stays where it was costs nothing and changes nothing", () => {
-  const stroke = new Stroke(new Raster(8, 8), ink(1 | 256), 3);
+  const stroke = new Stroke(new Raster(8, 8), rule(1 | 256), 3);
   assert.notEqual(stroke.to({ x: 4.2, y: 4.2 }), null);
   assert.equal(stroke.to({ x: 4.8, y: 4.6 }), null);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOTHING, Raster } from "../../../app/editor/slice/raster.js";
+import { NO_CLASS, Raster } from "../../../app/editor/slice/raster.js";
 import { atWork, drawn, rows } from "../toys.mjs";
 
 test("a stroke is one action, told while it is painted and once it is done", () => {
@@ -94,11 +94,11 @@ test("Shift draws a straight line from the last stroke's end, which a cancelled 
 
 test("the line that Shift would draw is shown before, and no longer without Shift", () => {
   const { drag, painter, told } = atWork(drawn("00000"));
-  const hand = { tool: "brush" };
+  const toolState = { tool: "brush" };
   drag([[0.5, 0.5]]);
-  painter.hover({ x: 3, y: 0 }, hand, { shiftKey: true });
-  painter.hover({ x: 3, y: 0 }, hand, {});
-  painter.hover({ x: 3, y: 0 }, hand, {});
+  painter.hover({ x: 3, y: 0 }, toolState, { shiftKey: true });
+  painter.hover({ x: 3, y: 0 }, toolState, {});
+  painter.hover({ x: 3, y: 0 }, toolState, {});
   assert.deepEqual(told.path, [[[0.5, 0.5], [3, 0]], null]);
   painter.hover({ x: 3, y: 0 }, { tool: "fill" }, { shiftKey: true });
   assert.equal(told.path.length, 2);
@@ -124,7 +124,7 @@ test("the eyedropper takes up the class that is shown, also with Alt and a brush
   drag([[1, 0], [3, 0]], { tool: "pick", mode: "scribble" });
   assert.deepEqual(told.picked, [1, 2, 0, 2]);
   assert.equal(actions.length, 0);
-  assert.ok(!told.picked.includes(NOTHING));
+  assert.ok(!told.picked.includes(NO_CLASS));
 });
 
 test("a box is drawn between two points and cut to the slice; a click takes it away, a cancel brings the last one back", () => {

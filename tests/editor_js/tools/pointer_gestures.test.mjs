@@ -1,24 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Pointers } from "../../../app/editor/tools/pointer_gestures.js";
+import { PointerGestures } from "../../../app/editor/tools/pointer_gestures.js";
 
 const BITS = [1, 4, 2, 8, 16, 32];
 
 /** A surface without a browser, and what the hands were told: strings, in order. */
 function table() {
-  const surface = new EventTarget();
-  surface.setPointerCapture = () => {};
+  const element = new EventTarget();
+  element.setPointerCapture = () => {};
   const said = [];
   const at = (event) => `${event.clientX},${event.clientY}`;
-  const pointers = new Pointers(surface, {
+  const pointers = new PointerGestures(element, {
     begin: (kind, event) => said.push(`begin ${kind} ${at(event)}`),
     move: (kind, event) => said.push(`move ${kind} ${at(event)}`),
     end: (kind) => said.push(`end ${kind}`),
     cancel: () => said.push("cancel"),
     hover: (event) => said.push(event === null ? "hover none" : `hover ${at(event)}`),
     pan: (dx, dy) => said.push(`pan ${dx},${dy}`),
-    zoom: (place, factor) => said.push(`zoom ${at(place)} ${factor.toFixed(2)}`),
+    zoom: (point, factor) => said.push(`zoom ${at(point)} ${factor.toFixed(2)}`),
     double: () => said.push("double"),
   });
   let clock = 10000;
@@ -27,7 +27,7 @@ function table() {
     clock += 5;
     const plain = { pointerId: 1, pointerType: "mouse", button: 0, buttons: 1, clientX: x, clientY: y, timeStamp: clock };
     for (const [key, value] of Object.entries({ ...plain, ...more })) Object.defineProperty(event, key, { value });
-    surface.dispatchEvent(event);
+    element.dispatchEvent(event);
     return event;
   };
   /** What was said since, without hovering. */

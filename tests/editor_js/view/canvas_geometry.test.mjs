@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Screen } from "../../../app/editor/view/canvas_geometry.js";
+import { CanvasGeometry } from "../../../app/editor/view/canvas_geometry.js";
 
 /** A canvas on a page: where it lies in CSS pixels, and how the browser tells its size. */
 function screenOf({ left = 0, top = 0, width, ratio, exact = true }) {
@@ -18,7 +18,7 @@ function screenOf({ left = 0, top = 0, width, ratio, exact = true }) {
   const sizes = [];
   let asked = 0;
   const canvas = { getBoundingClientRect: () => ((asked += 1), { left, top }) };
-  const screen = new Screen(canvas, (...size) => sizes.push(size));
+  const screen = new CanvasGeometry(canvas, (...size) => sizes.push(size));
   const box = exact ? [{ inlineSize: Math.round(width * ratio), blockSize: Math.round(width * ratio) }] : undefined;
   tell([{ contentRect: { width, height: width }, devicePixelContentBoxSize: box }]);
   return { screen, sizes, tell, asks: () => asked };

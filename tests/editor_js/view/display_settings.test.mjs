@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Picture } from "../../../app/editor/view/display_settings.js";
+import { DisplaySettings } from "../../../app/editor/view/display_settings.js";
 
 const WINDOWS = { "0": [10, 4000], "0.5": [1000, 2000], "1": [1100, 1900] };
 const words = (more = {}) => ({ channel: 0, dtype: "uint16", low: 500, high: 2500, counts: [], windows: WINDOWS, ...more });
 const bytes = () => words({ dtype: "uint8", windows: { "0": [0, 255], "0.5": [40, 200], "1": [50, 190] } });
 
 function picture(histogram) {
-  const made = new Picture();
+  const made = new DisplaySettings();
   if (histogram !== undefined) made.setHistogram(histogram);
   return made;
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Raster } from "../../../app/editor/slice/raster.js";
 import { Camera } from "../../../app/editor/view/camera.js";
-import { Greys } from "../../../app/editor/view/grey_loader.js";
+import { GreyLoader } from "../../../app/editor/view/grey_loader.js";
 
 const PLAIN = { channel: 0, second: null, mix: 50, low: null, high: null, cut: 0.5, smooth: false };
 const forever = new AbortController().signal;
@@ -21,23 +21,23 @@ function slice(slow = -1) {
 }
 
 function greys() {
-  const tone = { display: PLAIN, histograms: [], loaded() {}, setFacts: (_, found) => tone.histograms.push(found.channel) };
+  const settings = { display: PLAIN, histograms: [], loaded() {}, setFacts: (_, found) => settings.histograms.push(found.channel) };
   const failures = [];
   const view = { camera: new Camera(), greyed() {} };
-  return { tone, failures, made: new Greys(view, tone, (error) => failures.push(error.message)) };
+  return { settings, failures, made: new GreyLoader(view, settings, (error) => failures.push(error.message)) };
 }
 
 test("a newer wish takes over from one that is still on its way, which then counts as done", async () => {
-  const { tone, failures, made } = greys();
+  const { settings, failures, made } = greys();
   const open = slice(1);
-  tone.display = { ...PLAIN, channel: 1 };
+  settings.display = { ...PLAIN, channel: 1 };
   const first = made.load(open, forever);
-  tone.display = { ...PLAIN, channel: 2 };
+  settings.display = { ...PLAIN, channel: 2 };
   made.renew(open, forever);
   await first;
   await new Promise((done) => setTimeout(done, 5));
   assert.equal(open.raster.levels[0].grey[63], 20);
-  assert.deepEqual([failures, tone.histograms.at(-1)], [[], 2]);
+  assert.deepEqual([failures, settings.histograms.at(-1)], [[], 2]);
 });
 
 test("the same wish is not asked for twice", async () => {
@@ -49,8 +49,8 @@ test("the same wish is not asked for twice", async () => {
 });
 
 test("a wish that fails is told", async () => {
-  const { tone, failures, made } = greys();
-  tone.display = { ...PLAIN, channel: 9 };
+  const { settings, failures, made } = greys();
+  settings.display = { ...PLAIN, channel: 9 };
   await assert.rejects(made.load(slice(), forever), /out of reach/);
   assert.deepEqual(failures, ["out of reach"]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Raster } from "../../../app/editor/slice/raster.js";
-import { Coarse } from "../../../app/editor/view/mask_pyramid.js";
+import { MaskPyramid } from "../../../app/editor/view/mask_pyramid.js";
 import { chance } from "../toys.mjs";
 
 const SIDE = 2100;
@@ -27,7 +27,7 @@ for (const [marks, state] of [["touched", TOUCHED], ["saved", SAVED]]) {
   test(`a ${marks} line of one pixel is whole at every level, and hardly wider than a pixel of it`, () => {
     const raster = new Raster(SIDE, SIDE);
     line(raster, marks);
-    const coarse = new Coarse(raster);
+    const coarse = new MaskPyramid(raster);
     for (let n = 1; n < raster.levels.length; n += 1) {
       const { width, height } = raster.levels[n];
       const found = keys(coarse, n);
@@ -43,12 +43,12 @@ test("a label of background is seen in a predicted area, and a class in labelled
   const raster = new Raster(512, 512);
   raster.mask.fill(1);
   line(raster, "touched", 0);
-  assert.equal(keys(new Coarse(raster), 1)[0], TOUCHED);
+  assert.equal(keys(new MaskPyramid(raster), 1)[0], TOUCHED);
   raster.mask.fill(0);
   raster.touched.fill(0);
   raster.saved.fill(1);
   line(raster, "saved", 2);
-  assert.equal(keys(new Coarse(raster), 1)[0], SAVED | 2);
+  assert.equal(keys(new MaskPyramid(raster), 1)[0], SAVED | 2);
 });
 
 test("of two labelled classes the rarer is seen, whichever its number; what is painted before what is saved", () => {
@@ -57,7 +57,7 @@ test("of two labelled classes the rarer is seen, whichever its number; what is p
     raster.mask.fill(common);
     raster.saved.fill(1);
     line(raster, "saved", rare);
-    const coarse = new Coarse(raster);
+    const coarse = new MaskPyramid(raster);
     assert.equal(keys(coarse, 1)[0], SAVED | rare);
     raster.mask[1] = 255;
     raster.touched[1] = 1;
@@ -70,7 +70,7 @@ test("predicted speckle looks as dense zoomed out as it is", () => {
   const raster = new Raster(1024, 1024);
   const random = chance(5);
   raster.mask.forEach((_, at) => (raster.mask[at] = Number(random(10) === 0)));
-  const coarse = new Coarse(raster);
+  const coarse = new MaskPyramid(raster);
   for (const n of [1, 2]) {
     const found = keys(coarse, n);
     const share = found.reduce((count, key) => count + key, 0) / found.length;
@@ -80,7 +80,7 @@ test("predicted speckle looks as dense zoomed out as it is", () => {
 
 test("a change is seen at every level, and only what it lies in is made anew", () => {
   const raster = new Raster(SIDE, 1000);
-  const coarse = new Coarse(raster);
+  const coarse = new MaskPyramid(raster);
   const last = raster.levels.length - 1;
   keys(coarse, last);
   const rect = { x0: 1999, y0: 700, x1: 2000, y1: 701 };
@@ -96,7 +96,7 @@ test("a change is seen at every level, and only what it lies in is made anew", (
 });
 
 test("what is out of view is not made", () => {
-  const coarse = new Coarse(new Raster(SIDE, SIDE));
+  const coarse = new MaskPyramid(new Raster(SIDE, SIDE));
   coarse.keys(2, { x0: 0, y0: 0, x1: 60, y1: 60 });
   assert.equal(coarse.levels[0].stale.reduce((a, b) => a + b), 17 * 17 - 4);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bareTable, buildShown, buildTable, STRIPE, toned } from "../../../app/editor/view/palette.js";
+import { bareTable, buildShown, buildTable, STRIPE, displayedGrey } from "../../../app/editor/view/palette.js";
 
 const CLASSES = [
   { id: 0, name: "matrix", color: "#808080" },
@@ -78,17 +78,17 @@ test("an outline differs in brightness from what is beside it, for every colour 
 
 test("the window stretches loaded grey values and clips what lies outside", () => {
   const look = { ...LOOK, low: 50, high: 150 };
-  assert.deepEqual([0, 50, 100, 150, 255].map((grey) => toned(grey, look)), [0, 0, 128, 255, 255]);
-  assert.deepEqual([0, 255].map((grey) => toned(grey, { ...LOOK, low: -255, high: 510 })), [85, 170]);
+  assert.deepEqual([0, 50, 100, 150, 255].map((grey) => displayedGrey(grey, look)), [0, 0, 128, 255, 255]);
+  assert.deepEqual([0, 255].map((grey) => displayedGrey(grey, { ...LOOK, low: -255, high: 510 })), [85, 170]);
 });
 
 test("gamma lifts the shadows and leaves the ends; inversion turns everything round", () => {
-  assert.deepEqual([0, 64, 255].map((grey) => toned(grey, { ...LOOK, gamma: 2 })), [0, 128, 255]);
-  assert.deepEqual([0, 64, 255].map((grey) => toned(grey, { ...LOOK, gamma: 2, invert: true })), [255, 127, 0]);
+  assert.deepEqual([0, 64, 255].map((grey) => displayedGrey(grey, { ...LOOK, gamma: 2 })), [0, 128, 255]);
+  assert.deepEqual([0, 64, 255].map((grey) => displayedGrey(grey, { ...LOOK, gamma: 2, invert: true })), [255, 127, 0]);
 });
 
 test("a window without width is black below and white above", () => {
-  assert.deepEqual([99, 101].map((grey) => toned(grey, { ...LOOK, low: 100, high: 100 })), [0, 255]);
+  assert.deepEqual([99, 101].map((grey) => displayedGrey(grey, { ...LOOK, low: 100, high: 100 })), [0, 255]);
 });
 
 test("painted background is striped so that it is seen on any grey; the model's is not", () => {

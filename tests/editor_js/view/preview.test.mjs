@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pairsOf } from "../../../app/editor/saving/suggested_mask.js";
+import { toRunLengths } from "../../../app/editor/saving/suggested_mask.js";
 import { Raster } from "../../../app/editor/slice/raster.js";
 import { Preview } from "../../../app/editor/view/preview.js";
 
@@ -140,6 +140,6 @@ test("only what nobody has labelled shows the preview", () => {
 });
 
 test("ids of a slice become pairs of length and class", () => {
-  assert.deepEqual([...pairsOf(Uint8Array.from([1, 1, 255, 0, 0, 0]))], [2, 1, 1, 255, 3, 0]);
-  assert.equal(pairsOf(new Uint8Array(0)).length, 0);
+  assert.deepEqual([...toRunLengths(Uint8Array.from([1, 1, 255, 0, 0, 0]))], [2, 1, 1, 255, 3, 0]);
+  assert.equal(toRunLengths(new Uint8Array(0)).length, 0);
 });

@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Spots } from "../../../app/editor/view/proposal_boxes.js";
+import { ProposalBoxes } from "../../../app/editor/view/proposal_boxes.js";
 
-function spots() {
-  const made = new Spots();
+function proposalBoxes() {
+  const made = new ProposalBoxes();
   made.set([[0, 1, 2, 3], [4, 5, 6, 7]], "here");
   return made;
 }
 
 test("the next hot box follows the last, and after all of them comes the first", () => {
-  const made = spots();
+  const made = proposalBoxes();
   assert.deepEqual([made.next().y0, made.next().y0, made.next().y0], [0, 4, 0]);
 });
 
 test("a region claim is about the drawn box, else about the chosen one, else about nothing", () => {
-  const made = spots();
+  const made = proposalBoxes();
   assert.equal(made.region, null);
   made.next();
   assert.deepEqual(made.region, { x0: 1, y0: 0, x1: 3, y1: 2 });
@@ -26,13 +26,13 @@ test("a region claim is about the drawn box, else about the chosen one, else abo
 });
 
 test("hot boxes are drawn, the chosen one with its place in the list", () => {
-  const made = spots();
+  const made = proposalBoxes();
   made.next();
-  assert.deepEqual(made.boxes.map((b) => [b.kind, b.text]), [["chosen", "unsure 1 of 2"], ["hot", undefined]]);
+  assert.deepEqual(made.boxes.map((b) => [b.kind, b.text]), [["chosen", "unsure 1 of 2"], ["proposed", undefined]]);
 });
 
 test("who vouches for a hot box goes on to the next one, here or on the next slice", () => {
-  const made = spots();
+  const made = proposalBoxes();
   made.next();
   made.saved("region");
   assert.equal(made.region, null);
@@ -45,7 +45,7 @@ test("who vouches for a hot box goes on to the next one, here or on the next sli
 
 test("the view stays where it is for who saves a slice or a box of their own", () => {
   for (const kind of ["slice", "region"]) {
-    const made = spots();
+    const made = proposalBoxes();
     if (kind === "region") made.draw({ x0: 8, y0: 8, x1: 9, y1: 9 });
     else made.next();
     made.saved(kind);
@@ -55,7 +55,7 @@ test("the view stays where it is for who saves a slice or a box of their own", (
 });
 
 test("who saves strokes where boxes are open is led to the next one", () => {
-  const made = spots();
+  const made = proposalBoxes();
   made.saved("strokes");
   assert.equal(made.set([[0, 1, 2, 3], [4, 5, 6, 7]], "here").y0, 0);
   made.saved("strokes"); // the first is left open, as they were painted elsewhere
@@ -63,7 +63,7 @@ test("who saves strokes where boxes are open is led to the next one", () => {
 });
 
 test("who puts a box off is led to the one after it", () => {
-  const made = new Spots();
+  const made = new ProposalBoxes();
   made.set([[0, 1, 2, 3], [4, 5, 6, 7], [8, 8, 9, 9]], "here");
   made.next();
   made.leave();
@@ -72,7 +72,7 @@ test("who puts a box off is led to the one after it", () => {
 });
 
 test("what was chosen is chosen still when its slice comes back, and without moving the view", () => {
-  const made = spots();
+  const made = proposalBoxes();
   made.next();
   made.next();
   for (const away of [[], [[0, 0, 1, 1]]]) assert.equal(made.set(away, "there"), null);
