@@ -75,9 +75,9 @@ function step({ painter, undoSteps }, which) {
 }
 
 /** @param {Editor} editor @param {string} query */
-function suggest({ choices, toolState, navigation, undoSteps }, query) {
+function suggest({ choices, toolState, navigation, suggestions }, query) {
   if (toolState.mode === "scribble") choices.setMode("correct"); // scribbling would hide it
-  return undoSteps.suggest(query, navigation.signal);
+  return suggestions.suggest(query, navigation.signal);
 }
 
 /**

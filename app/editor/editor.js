@@ -127,6 +127,7 @@ export class Editor {
     });
     this.claims = this.saving.claims;
     this.undoSteps = this.saving.undoSteps;
+    this.suggestions = this.saving.suggestions;
     this.keyboard = new Keyboard(this.root, (command) => this.run(command), (key, down) => this.#hold(key, down));
   }
 

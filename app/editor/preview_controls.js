@@ -19,11 +19,11 @@ export class PreviewControls {
 
   /** Put the preview into the mask, as a suggestion. */
   take() {
-    const { atWork, choices, slice, undoSteps } = this.editor;
+    const { atWork, choices, slice, suggestions } = this.editor;
     if (!this.preview.drawn || atWork) return;
     const pairs = toRunLengths(slice.raster.preview);
     choices.setMode("correct");
-    undoSteps.adopt(slice, pairs);
+    suggestions.adopt(slice, pairs);
     this.preview.hide("The preview is in the mask now. Mend it, then save a box or the whole slice; strokes alone do not save it.");
   }
 

@@ -1,14 +1,6 @@
 /** The histogram of a slice: where a grey value lies on it, and how it is drawn. */
 
-/**
- * @typedef {object} Histogram As the server counts it, of the raw values of one channel.
- * @property {number} channel
- * @property {string} dtype
- * @property {number} low raw value at the left edge
- * @property {number} high raw value at the right edge
- * @property {number[]} counts
- * @property {Record<string, [number, number]>} windows black and white, by the per cent of pixels cut off at either end
- */
+/** @typedef {import("../view/display_settings.js").Histogram} Histogram */
 
 /** Where a raw value lies, 0 left to 1 right; what lies outside is at the edge. @param {Histogram} histogram */
 export function placeOf({ low, high }, value) {

@@ -3,7 +3,7 @@
 import { DisplaySettings } from "../view/display_settings.js";
 import { drawHistogram, placeOf, valueAt, valueText } from "./histogram.js";
 
-/** @typedef {import("./histogram.js").Histogram} Histogram */
+/** @typedef {import("../view/display_settings.js").Histogram} Histogram */
 
 /** Steps of a handle at most; whole numbers have no more than there are values. */
 const STEPS = 1024;

@@ -12,6 +12,14 @@ const ENTER_WORDS = { polygon: "Close the polygon", box: "Box is right &amp; nex
 /** The tool `fill` has the command `flood`, because `fill` is how a mask is drawn. */
 const COMMAND_OF = { fill: "flood" };
 
+/**
+ * @typedef {object} Notice A message with a button, shown above the picture.
+ * @property {"others" | "elsewhere" | "prediction" | "back"} kind
+ * @property {string} text
+ * @property {string} [command] what the button runs; without it, the notice has no button
+ * @property {string} [label] the button's text
+ */
+
 export class Panel {
   /** @param {HTMLElement} root @param {(command: string) => void} onCommand @param {(name: string, value: string | boolean) => void} onSetting */
   constructor(root, onCommand, onSetting) {
@@ -153,7 +161,7 @@ export class Panel {
     if (this.find(".banner").dataset.kind === "note") this.setBanner("");
   }
 
-  /** Something that can be answered with a button. @param {import("../saving/sync.js").Notice | null} notice */
+  /** Something that can be answered with a button. @param {Notice | null} notice */
   setNotice(notice) {
     const element = this.find(".notice");
     element.hidden = notice === null;

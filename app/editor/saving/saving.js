@@ -2,11 +2,20 @@
 
 import { errorMessage, GivenUp } from "../slice/transport.js";
 import { Claims } from "./claims.js";
+import { Suggestions } from "./suggested_mask.js";
 import { Sync } from "./sync.js";
 import { UndoSteps } from "./undo_steps.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
 
+/**
+ * @typedef {object} Parts The parts of the editor that saving needs.
+ * @property {import("../slice/navigation.js").Navigation} navigation
+ * @property {import("../panel/panel.js").Panel} panel
+ * @property {import("../panel/preferences.js").Preferences} preferences
+ * @property {import("../view/proposal_boxes.js").ProposalBoxes} proposalBoxes
+ * @property {boolean} fullSliceAllowed whether pixels that nobody painted may be claimed
+ */
 /**
  * @typedef {object} Callbacks
  * @property {() => boolean} quiet whether neither a gesture nor the server is at work
@@ -21,7 +30,7 @@ import { UndoSteps } from "./undo_steps.js";
 
 export class Saving {
   /**
-   * @param {Pick<import("../editor.js").Editor, "navigation" | "panel" | "preferences" | "proposalBoxes" | "fullSliceAllowed">} parts
+   * @param {Parts} parts
    * @param {Callbacks} callbacks
    */
   constructor(parts, callbacks) {
@@ -51,8 +60,14 @@ export class Saving {
       quiet: callbacks.quiet,
       claims: this.claims,
       painted: callbacks.changed,
-      say: (text, kind) => panel.setBanner(text, kind),
       offer: (notice) => panel.setNotice(notice),
+      done: callbacks.painted,
+    });
+    this.suggestions = new Suggestions({
+      slice: () => navigation.slice,
+      quiet: callbacks.quiet,
+      painted: callbacks.changed,
+      say: (text, kind) => panel.setBanner(text, kind),
       done: callbacks.painted,
     });
   }
@@ -81,7 +96,7 @@ export class Saving {
     return this.claims.putOff(box);
   }
 
-  /** @param {import("./sync.js").Notice | null} notice */
+  /** @param {import("../panel/panel.js").Notice | null} notice */
   #offer(notice) {
     if (notice?.kind === "prediction") this.panel.clearNote(); // such as that there is no model yet
     this.panel.setNotice(notice);

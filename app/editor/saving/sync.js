@@ -3,7 +3,7 @@
 import { parseJson } from "../slice/transport.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
-/** @typedef {{kind: "others" | "elsewhere" | "prediction", text: string, command?: string, label?: string}} Notice */
+/** @typedef {import("../panel/panel.js").Notice} Notice */
 
 const EVERY_MS = 4000;
 

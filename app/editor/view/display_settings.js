@@ -5,7 +5,15 @@
  * table shows it on the values that are here; once it is let go, exact ones are asked for, unless 8 bits hold them all.
  */
 
-/** @typedef {import("../panel/histogram.js").Histogram} Histogram */
+/**
+ * @typedef {object} Histogram As the server counts it, of the raw values of one channel.
+ * @property {number} channel
+ * @property {string} dtype
+ * @property {number} low raw value at the left edge
+ * @property {number} high raw value at the right edge
+ * @property {number[]} counts
+ * @property {Record<string, [number, number]>} windows black and white, by the per cent of pixels cut off at either end
+ */
 /** @typedef {"auto" | "narrow" | "full" | "manual"} Preset */
 /**
  * @typedef {object} Display What to load.

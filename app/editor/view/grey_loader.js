@@ -3,11 +3,16 @@
 import { loadGrey } from "./progressive_loading.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
-/** @typedef {import("../panel/image_section.js").ImageSection} ImageSection */
 /** @typedef {import("./view.js").View} View */
+/**
+ * @typedef {object} GreySettings What the image section of the panel is set to.
+ * @property {import("./display_settings.js").Display} display what to load
+ * @property {(display: import("./display_settings.js").Display) => void} loaded grey values for this display have arrived
+ * @property {(facts: null, histogram: import("./display_settings.js").Histogram) => void} setFacts the histogram has arrived
+ */
 
 export class GreyLoader {
-  /** @param {View} view @param {ImageSection} settings @param {(error: unknown) => void} failed they did not come, after the slice was shown */
+  /** @param {View} view @param {GreySettings} settings @param {(error: unknown) => void} failed they did not come, after the slice was shown */
   constructor(view, settings, failed) {
     this.view = view;
     this.settings = settings;

@@ -26,7 +26,7 @@ function context() {
   const claims = new Claims({
     slice: () => made.open, quiet: () => !claims.busy, ask: nothing, changed: nothing, failed: nothing, restated: nothing,
   });
-  const told = { painted: nothing, say: nothing, offer: nothing, done: nothing };
+  const told = { painted: nothing, offer: nothing, done: nothing };
   made.claims = claims;
   made.steps = new UndoSteps({ slice: () => made.open, quiet: () => !claims.busy, claims, ...told });
   return made;
