@@ -1,6 +1,6 @@
 /** What the editor does with the preview of a quick first model: shows it, takes it into the mask, uncovers what is to be saved. */
 
-import { toRunLengths } from "./saving/suggested_mask.js";
+import { toRunLengths } from "./saving/suggestions.js";
 import { Preview } from "./view/preview.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */

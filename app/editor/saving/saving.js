@@ -2,7 +2,7 @@
 
 import { errorMessage, GivenUp } from "../slice/transport.js";
 import { Claims } from "./claims.js";
-import { Suggestions } from "./suggested_mask.js";
+import { Suggestions } from "./suggestions.js";
 import { Sync } from "./sync.js";
 import { UndoSteps } from "./undo_steps.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { toRunLengths } from "../../../app/editor/saving/suggested_mask.js";
+import { toRunLengths } from "../../../app/editor/saving/suggestions.js";
 import { Raster } from "../../../app/editor/slice/raster.js";
 import { Preview } from "../../../app/editor/view/preview.js";
 

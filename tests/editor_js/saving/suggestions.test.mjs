@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { suggestionAction } from "../../../app/editor/saving/suggested_mask.js";
+import { suggestionAction } from "../../../app/editor/saving/suggestions.js";
 import { Raster } from "../../../app/editor/slice/raster.js";
 
 function raster(width, mask, touched = [], saved = []) {
