@@ -1,7 +1,7 @@
-/** What is kept for the last few keys only. */
+/** A map with room for the newest entries only. */
 
 /**
- * Put a value under a key, as the newest; beyond `most`, the one that was put there the longest ago goes.
+ * Add an entry as the newest; beyond `most` entries, drop the oldest.
  * @template K, V @param {Map<K, V>} map @param {K} key @param {V} value @param {number} most
  */
 export function setBounded(map, key, value, most) {

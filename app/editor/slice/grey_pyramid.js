@@ -1,12 +1,12 @@
-/** The levels of a slice in memory: rows that arrive for one of them are put into the coarser and the finer ones too. */
+/** The grey values of a slice at several resolutions. Rows of one level update the coarser and the finer levels. */
 
 /** @typedef {{width: number, height: number, grey: Uint8Array}} Level */
 
 /**
- * Put whole rows of a level in place, their means of 2 x 2 into the coarser ones, and, as long as nothing better is
- * known, the same values into finer ones.
+ * Store whole rows of a level. Fill coarser levels with means of 2 x 2 pixels, and finer levels with copies, which later
+ * rows of those levels replace.
  * @param {Level[]} levels @param {number} n the level of the rows @param {number} y0 first row @param {Uint8Array} rows
- * @param {number} finest put them into finer levels down to this one; n for none
+ * @param {number} finest the finest level to fill with copies; n for none
  */
 export function setRows(levels, n, y0, rows, finest = n) {
   const y1 = y0 + rows.length / levels[n].width;
@@ -20,7 +20,7 @@ export function setRows(levels, n, y0, rows, finest = n) {
   for (let finer = n - 1; finer >= finest; finer -= 1) repeat(levels[n], levels[finer], n - finer, y0, y1);
 }
 
-/** Rows of a level as means of 2 x 2 pixels of the finer one, rounded half up; a last odd row or column counts twice. */
+/** Average 2 x 2 pixels of the finer level, rounding half up; count a last odd row or column twice. */
 function halve(fine, coarse, from, to) {
   const [source, target, { width }] = [fine.grey, coarse.grey, fine];
   const whole = width >> 1;
@@ -36,7 +36,7 @@ function halve(fine, coarse, from, to) {
   }
 }
 
-/** Rows y0 <= y < y1 of a coarse level, each pixel 2**steps times in a finer one. */
+/** Copy rows y0 <= y < y1 of a coarse level into a finer one, each pixel 2**steps times in each direction. */
 function repeat(coarse, fine, steps, y0, y1) {
   const { width, height, grey } = fine;
   for (let y = y0; y < y1; y += 1) {

@@ -1,6 +1,6 @@
 /**
- * Undo and redo on one slice. A step back is an action like any other: strokes are undone by the inverse runs, a save by
- * taking the revision back, a changed prediction by the one before.
+ * Undo and redo for one slice. An undo is an action too: it applies the inverse runs of strokes, withdraws the revision of a
+ * save, or restores the previous prediction.
  */
 
 import { setBounded } from "./bounded_map.js";
@@ -8,18 +8,18 @@ import { setBounded } from "./bounded_map.js";
 /** @typedef {import("./pixel_changes.js").Action} Action */
 /** @typedef {{kind: "strokes"} & Action} Strokes */
 /**
- * @typedef {object} Save A claim that was stored.
+ * @typedef {object} Save A stored claim.
  * @property {"save"} kind
  * @property {"strokes" | "region" | "slice"} claim
  * @property {number[] | undefined} box y0, x0, y1, x1
  * @property {number} revision
- * @property {string} [wish] the id under which the server was asked to take it back, until that is done
+ * @property {string} [requestId] id of the request to withdraw the save, until the server confirms it
  */
 /** @typedef {{kind: "prediction", from: number, to: number}} Prediction Another round's prediction under the strokes. */
 /** @typedef {Strokes | Save | Prediction} Step */
 
 export class History {
-  /** @param {number} limit steps kept */
+  /** @param {number} limit number of steps to keep */
   constructor(limit = 200) {
     this.limit = limit;
     /** @type {Step[]} */
@@ -28,33 +28,33 @@ export class History {
     this.undone = [];
   }
 
-  /** A new step; what was undone before is gone. @param {Step} step */
+  /** Add a step and forget the undone ones. @param {Step} step */
   push(step) {
     this.done.push(step);
     if (this.done.length > this.limit) this.done.shift();
     this.undone = [];
   }
 
-  /** Steps that came before all others. @param {Step[]} steps */
+  /** Insert steps before all others. @param {Step[]} steps */
   precede(steps) {
     this.done = [...steps, ...this.done].slice(-this.limit);
   }
 
-  /** @returns {Step | null} the step to take back */
+  /** @returns {Step | null} the step to undo */
   undo() {
     const step = this.done.pop() ?? null;
     if (step !== null) this.undone.push(step);
     return step;
   }
 
-  /** @returns {Step | null} the step to do again */
+  /** @returns {Step | null} the step to repeat */
   redo() {
     const step = this.undone.pop() ?? null;
     if (step !== null) this.done.push(step);
     return step;
   }
 
-  /** Whether anything is in it. */
+  /** Whether there is anything to undo or redo. */
   get known() {
     return this.canUndo || this.canRedo;
   }
@@ -70,20 +70,24 @@ export class History {
 
 const MOST_SLICES = 50;
 
-/** The histories of the slices that were left, for as long as the page is open. */
+/** The histories of the slices left since the page was loaded. */
 export class Histories {
   constructor() {
     /** @type {Map<string, {history: History, sequence: number, revision: number | null}>} the longest ago first */
     this.kept = new Map();
   }
 
-  /** @param {string} base address of the slice @param {History} history @param {{sequence: number, revision: number | null}} state */
+  /**
+   * Keep the history of a slice about to close.
+   * @param {string} base address of the slice @param {History} history
+   * @param {{sequence: number, revision: number | null}} version
+   */
   keep(base, history, { sequence, revision }) {
     if (history.known) setBounded(this.kept, base, { history, sequence, revision }, MOST_SLICES);
     else this.kept.delete(base);
   }
 
-  /** The history of a slice that comes back as it was left, else a new one: steps fit no other state. */
+  /** Return the kept history if the slice is unchanged, else a new one: steps fit one state only. */
   of(base, { sequence, revision }) {
     const kept = this.kept.get(base);
     const fits = kept !== undefined && kept.sequence === sequence && kept.revision === revision;

@@ -1,4 +1,4 @@
-/** Where the person is: the slice that the page asks for or that was stepped to, on its way until it can be painted on. */
+/** Which slice to show: the one that the page asks for, or the one the user stepped to. */
 
 import { OpenSlices } from "./open_slices.js";
 import { PendingStep } from "./pending_step.js";
@@ -7,33 +7,33 @@ import { errorMessage } from "./transport.js";
 /** @typedef {import("./slice.js").Slice} Slice */
 
 /**
- * @typedef {object} Data What the page hands over.
+ * @typedef {object} Data Input from the page.
  * @property {string} base address of the slice's routes
  * @property {number} volume
  * @property {number} z
  * @property {[number, number]} shape height and width of the slice
  * @property {string} token
  * @property {number[][]} boxes y0, x0, y1, x1
- * @property {string | null} proposal why this slice, in words
- * @property {number} answered how often this window has saved or skipped something
+ * @property {string | null} proposal the reason to look at this slice
+ * @property {number} answered number of saves and skips in this window
  * @property {string} height CSS height of the editor
  */
 
 /**
  * @typedef {object} Callbacks
- * @property {() => boolean} atWork whether something is being done that must not be left now
- * @property {() => void} leaving the open slice is about to go: what is being painted must end
- * @property {() => void} left no slice is open for the moment
- * @property {(slice: Slice) => void} opened the mask is there, and can be painted on
- * @property {() => void} recalled the history of the open slice reaches back further
+ * @property {() => boolean} atWork whether a change in progress forbids leaving the slice
+ * @property {() => void} leaving the slice is about to close: end the stroke
+ * @property {() => void} left no slice is open
+ * @property {(slice: Slice) => void} opened the mask is loaded and can be edited
+ * @property {() => void} recalled the history of the open slice has gained earlier steps
  * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} grey load the grey values
- * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} sharp what is in view is there
- * @property {() => void} boxes other hot boxes on the same slice, or the same ones after a save
- * @property {(kind: "loading" | "error", text: string) => void} cover why there is no picture now
- * @property {(reason: string) => void} reason why the person is led to this slice
- * @property {(z: number) => void} stepped the slice that the page must follow to
- * @property {(state: string, sentence: string) => void} state of what is on its way
- * @property {(sentence: string) => void} refused the server said no to a stroke
+ * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} sharp the visible part is loaded in full
+ * @property {() => void} boxes the page sent proposal boxes for the open slice
+ * @property {(kind: "loading" | "error", text: string) => void} cover show why there is no image
+ * @property {(reason: string) => void} reason show the reason to look at this slice
+ * @property {(z: number) => void} stepped the slice for the page to follow to
+ * @property {(state: string, sentence: string) => void} state state of the strokes being sent
+ * @property {(sentence: string) => void} refused the server refused a stroke
  */
 
 export class Navigation {
@@ -42,10 +42,10 @@ export class Navigation {
     this.callbacks = callbacks;
     /** @type {Data | null} */
     this.data = null;
-    /** What the page said last: it says nothing new where quick steps lead back to its slice. @type {Data | null} */
+    /** The newest data from the page; reused when quick steps lead back to its slice. @type {Data | null} */
     this.page = null;
     this.pendingStep = new PendingStep();
-    /** Slices of the volume; 0 until the first is open. */
+    /** Number of slices in the volume; 0 until the first slice is open. */
     this.depth = 0;
     this.slices = new OpenSlices({
       leaving: callbacks.leaving,
@@ -63,12 +63,12 @@ export class Navigation {
     return this.slices.current;
   }
 
-  /** Ends what is being loaded when another slice is opened. */
+  /** Aborts loading as soon as another slice is opened. */
   get signal() {
     return this.slices.signal;
   }
 
-  /** The page ran. @param {Data} data */
+  /** Take data from a new run of the page. @param {Data} data */
   update(data) {
     this.page = data;
     if (!this.pendingStep.pageIsAt(data.z)) return;
@@ -78,7 +78,7 @@ export class Navigation {
     else if (before.answered !== data.answered || JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.callbacks.boxes();
   }
 
-  /** Open a slice of the volume at once and tell the page, which follows; strokes on their way arrive meanwhile. */
+  /** Open another slice of the volume at once, and tell the page to follow. Strokes still being sent arrive meanwhile. */
   stepTo(z) {
     if (this.callbacks.atWork() || z < 0 || z >= this.depth) return;
     this.pendingStep.stepTo(z);
@@ -88,7 +88,7 @@ export class Navigation {
     this.callbacks.stepped(z);
   }
 
-  /** Open the slice that is wanted, as the server has it now. */
+  /** Load the current slice from the server. */
   async open() {
     this.callbacks.cover("loading", `Loading slice ${this.data.z} …`);
     const opening = this.slices.open(() => this.data);
@@ -101,7 +101,7 @@ export class Navigation {
     }
   }
 
-  /** Leave for good. @returns {Promise<void>} when everything is stored */
+  /** Close the slice for good. @returns {Promise<void>} resolves when everything is stored */
   close() {
     return this.slices.close();
   }
@@ -118,7 +118,7 @@ export class Navigation {
     this.callbacks.opened(slice);
   }
 
-  /** The slice is shown as it is stored, if it is the open one. */
+  /** Reload the open slice after a refused stroke, so that it shows what is stored. */
   async #refused(sentence, here) {
     if (here) await this.open();
     this.callbacks.refused(here ? `Your last stroke was not kept; you see the slice as it is stored. ${sentence}` : sentence);

@@ -1,4 +1,4 @@
-/** Which slice is open, and the ones that were left: their last strokes still arrive, and their histories are kept. */
+/** The open slice, and the slices left behind: their last strokes are still sent, and their histories are kept. */
 
 import { Histories } from "./history.js";
 import { Slice } from "./slice.js";
@@ -7,13 +7,13 @@ import { Api } from "./transport.js";
 /** @typedef {{base: string, shape: [number, number], token: string}} SliceSource */
 /**
  * @typedef {object} Callbacks
- * @property {() => void} leaving the open slice is about to go: what is being painted must end
- * @property {() => void} left no slice is open for the moment
- * @property {(slice: Slice) => void} opened the mask is there, and can be painted on
- * @property {() => void} recalled the history of the open slice reaches back further
+ * @property {() => void} leaving the slice is about to close: end the stroke
+ * @property {() => void} left no slice is open
+ * @property {(slice: Slice) => void} opened the mask is loaded and can be edited
+ * @property {() => void} recalled the history of the open slice has gained earlier steps
  * @property {(slice: Slice, signal: AbortSignal) => Promise<void>} grey load the grey values
- * @property {(state: string, sentence: string) => void} state of what is on its way
- * @property {(sentence: string, here: boolean) => void} refused the server said no to a stroke, on the open slice or not
+ * @property {(state: string, sentence: string) => void} state state of the strokes being sent
+ * @property {(sentence: string, here: boolean) => void} refused the server refused a stroke, of the open slice or of another
  */
 
 export class OpenSlices {
@@ -22,13 +22,13 @@ export class OpenSlices {
     this.callbacks = callbacks;
     /** @type {Slice | null} */
     this.current = null;
-    /** Slices whose last strokes are still on their way. @type {Set<Slice>} */
+    /** Slices with strokes still to be sent. @type {Set<Slice>} */
     this.leaving = new Set();
     this.histories = new Histories();
     this.loading = new AbortController();
   }
 
-  /** Ends what is being loaded when another slice is opened. */
+  /** Aborts loading as soon as another slice is opened. */
   get signal() {
     return this.loading.signal;
   }
@@ -37,7 +37,7 @@ export class OpenSlices {
     return (this.current?.outbox.unsent ?? false) || this.leaving.size > 0;
   }
 
-  /** Open a slice as the server has it now. @param {() => SliceSource} source read anew for every request: the token may change */
+  /** Load and open a slice. @param {() => SliceSource} source read for every request, since the token may change */
   async open(source) {
     this.loading.abort();
     this.loading = new AbortController();
@@ -56,14 +56,14 @@ export class OpenSlices {
     const slice = this.current;
     if (slice !== null) {
       this.callbacks.leaving();
-      this.histories.keep(slice.api.base, slice.history, slice.state);
+      this.histories.keep(slice.api.base, slice.history, slice.version);
       if (slice.outbox.unsent) this.leaving.add(slice);
     }
     this.current = null;
     this.callbacks.left();
   }
 
-  /** Leave for good. @returns {Promise<void>} when everything is stored */
+  /** Close the slice for good. @returns {Promise<void>} resolves when everything is stored */
   async close() {
     this.loading.abort();
     this.leave();
@@ -72,25 +72,25 @@ export class OpenSlices {
 
   /** @param {Slice} slice */
   #show(slice) {
-    slice.history = this.histories.of(slice.api.base, slice.state);
+    slice.history = this.histories.of(slice.api.base, slice.version);
     this.current = slice;
     this.callbacks.opened(slice);
     if (slice.facts.origin === "draft" && !slice.history.known) this.#recall(slice);
   }
 
-  /** Undo of what was painted before the page was loaded; without it the slice can be painted on all the same. */
+  /** Fetch earlier undo steps after a reload of the page. Without them, editing works all the same. */
   async #recall(slice) {
     await slice.recall().catch(() => {});
     if (slice === this.current) this.callbacks.recalled();
   }
 
-  /** Wait for strokes that are still on their way to a slice that was left, so that it comes back with them. */
+  /** Wait for strokes still being sent to this slice, so that it is loaded with them. */
   async #arrived(base) {
     const same = [...this.leaving].filter((slice) => slice.api.base === base);
     await Promise.all(same.map((slice) => slice.outbox.flush()));
   }
 
-  /** An outbox reports, of this slice or of one that was left. */
+  /** Report the state of an outbox, of the open slice or of one left behind. */
   #sent(slice, state, sentence) {
     if (!slice.outbox.unsent) this.leaving.delete(slice);
     const shown = this.leaving.size > 0 ? "retrying" : (this.current?.outbox.state ?? "saved");

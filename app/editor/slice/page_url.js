@@ -1,12 +1,12 @@
 /**
- * The open slice in the page's address, so that a page loaded anew, or a server started anew, comes back to it.
+ * The open slice in the URL of the page, so that a reload or a restart of the server returns to it.
  *
- * Written here before the page does, which is behind the editor: what is the same already makes no entry in the history.
+ * The page sets the same parameters later; equal ones add no entry to the browser's history.
  */
 
 /** @typedef {{base: string, volume: number, z: number}} SliceSource `base` is the address of the slice's routes */
 
-/** The address with this slice in it, all else as it is. @param {string} href @param {SliceSource} source */
+/** Return the URL with this slice in it, everything else unchanged. @param {string} href @param {SliceSource} source */
 export function urlWithSlice(href, { base, volume, z }) {
   const url = new URL(href);
   const project = decodeURIComponent(base.split("/").at(-3));
@@ -19,8 +19,8 @@ export function showSliceInUrl(source) {
   const href = urlWithSlice(window.location.href, source);
   if (href === window.location.href) return;
   try {
-    window.history.replaceState(window.history.state, "", href); // no entry of its own: Back leaves the page, as ever
+    window.history.replaceState(window.history.state, "", href); // adds no history entry: Back leaves the page
   } catch {
-    // browsers limit how often it may change; the next slice that is opened tries again
+    // browsers limit the rate of changes; the next opened slice tries again
   }
 }

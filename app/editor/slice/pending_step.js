@@ -1,24 +1,24 @@
 /**
- * Who is ahead: a step to another slice is shown at once, and the page, which must run first, follows. Until it has, data
- * for the slice that was left are not news.
+ * A step to another slice before the page knows of it. The editor shows the slice at once; the page follows with its next
+ * run. Until then, ignore data for the slice left behind.
  */
 
-/** How long the page may take. */
-const PATIENCE_MS = 5000;
+/** Time allowed for the page to follow. */
+const TIMEOUT_MS = 5000;
 
 export class PendingStep {
   constructor(now = () => performance.now()) {
     this.now = now;
-    /** Where the person is, while the page is not there. @type {{z: number, until: number} | null} */
+    /** The slice shown, while the page still shows another one. @type {{z: number, until: number} | null} */
     this.ahead = null;
   }
 
-  /** The person steps to a slice. */
+  /** Note a step to a slice. */
   stepTo(z) {
-    this.ahead = { z, until: this.now() + PATIENCE_MS };
+    this.ahead = { z, until: this.now() + TIMEOUT_MS };
   }
 
-  /** The page shows a slice. @returns {boolean} whether that is news, not the echo of an earlier step */
+  /** Note which slice the page shows. @returns {boolean} whether to follow the page; false for the echo of an earlier step */
   pageIsAt(z) {
     if (this.ahead !== null && z !== this.ahead.z && this.now() < this.ahead.until) return false;
     this.ahead = null;

@@ -1,14 +1,14 @@
-/** What one action has changed, and the runs in which it travels. */
+/** The pixels changed by one action, and the runs sent for them. */
 
 /**
- * Runs that do an action, and runs that undo it: start and length in the flattened slice, and `class | touched << 8`.
- * They rise, never overlap, and each changes every pixel it covers.
+ * Runs to perform an action, and runs to undo it: start and length in the flattened slice, and `class | touched << 8`.
+ * Runs are sorted, never overlap, and change every pixel they cover.
  * @typedef {{forward: Uint32Array, inverse: Uint32Array}} Action
  */
 
 /**
- * Chunks of pixels with their value before and after. An action changes each pixel once at most: a tool has one ink, and
- * pixels that have it already do not change.
+ * Chunks of pixels with their values before and after. An action changes each pixel at most once: a tool paints one value,
+ * and pixels of that value do not change.
  */
 export class PixelChanges {
   constructor() {
@@ -49,7 +49,7 @@ export class PixelChanges {
     return { forward: this.#runs(order, 3), inverse: this.#runs(order, 2) };
   }
 
-  /** Indices of the chunks by rising start. Start and index share one double, which sorts natively. */
+  /** Return the chunk indices sorted by start. Start and index share one double, for a fast native sort. */
   #order() {
     const keys = new Float64Array(this.count);
     if (this.inOrder) return keys.map((_, i) => i);
@@ -58,7 +58,7 @@ export class PixelChanges {
     return keys.map((key) => key % 2 ** 25);
   }
 
-  /** Neighbours of one value become one run. @param {Float64Array} order @param {2 | 3} field */
+  /** Merge adjacent chunks of one value into runs. @param {Float64Array} order @param {2 | 3} field */
   #runs(order, field) {
     const { chunks } = this;
     const runs = new Uint32Array(3 * order.length);

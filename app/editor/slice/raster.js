@@ -1,8 +1,8 @@
 /**
  * One slice in memory.
  *
- * A pixel's value, as it travels, is `class | touched << 8`; a run is three numbers: start and length in the flattened
- * slice, and value.
+ * A pixel value in transfer is `class | touched << 8`; a run is three numbers: start and length in the flattened slice,
+ * and value.
  */
 
 import { rawBytes } from "./wire.js";
@@ -11,16 +11,16 @@ import { rawBytes } from "./wire.js";
 /** @typedef {import("./pixel_changes.js").PixelChanges} PixelChanges */
 /** @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect Half-open, in image pixels. */
 /**
- * @typedef {object} PaintRule What is put into pixels, and into which.
- * @property {number | null} value class | touched << 8; null brings the base back, as if never painted
- * @property {((start: number, end: number) => Uint8Array) | null} allows marks with 1 which pixels start <= at < end of a
- *   row take it; null: all do
- * @property {[number, number] | null} [range] the grey values, both included, that `allows` asks for
+ * @typedef {object} PaintRule The value to paint, and the pixels to paint it into.
+ * @property {number | null} value class | touched << 8; null restores the base, as if never painted
+ * @property {((start: number, end: number) => Uint8Array) | null} allows returns 1 for each pixel start <= at < end of a
+ *   row that may be painted; null: all of them
+ * @property {[number, number] | null} [range] the grey values, both included, required by `allows`
  */
 
 export const UNSURE = 255;
 export const TOUCHED = 256;
-/** What a pixel shows that nobody has labelled; no class has this id. */
+/** Shown for an unlabelled pixel; no class has this id. */
 export const NO_CLASS = 256;
 const SAVED = 512;
 
@@ -29,17 +29,17 @@ export class Raster {
   constructor(width, height) {
     this.width = width;
     this.height = height;
-    /** Class ids; 255 is unsure, or unlabelled where nobody painted. */
+    /** Class ids; 255 is unsure where painted, else unlabelled. */
     this.mask = new Uint8Array(width * height);
     /** 1 where painted since the last save. */
     this.touched = new Uint8Array(width * height);
-    /** 1 where a stored label lies; only shown, never sent. */
+    /** 1 where a label is stored; for display only. */
     this.saved = new Uint8Array(width * height);
-    /** Class ids of a quick first model, 255 where it says nothing; only shown, never sent. @type {Uint8Array | null} */
+    /** Class ids predicted by the quick first model, 255 for none; for display only. @type {Uint8Array | null} */
     this.preview = null;
-    /** The mask that the strokes began with, and that Restore brings back. */
+    /** The mask below the strokes, restored by Restore. */
     this.base = new Uint8Array(width * height);
-    /** Grey values, one array per level; level n is 2**n times smaller, see levels.js. */
+    /** Grey values, one array per level; level n is 2**n times smaller, see grey_pyramid.js. */
     this.levels = [{ width, height, grey: new Uint8Array(width * height) }];
     while (Math.max(this.#coarsest().width, this.#coarsest().height) > 256) {
       const [w, h] = [Math.ceil(this.#coarsest().width / 2), Math.ceil(this.#coarsest().height / 2)];
@@ -47,7 +47,7 @@ export class Raster {
     }
   }
 
-  /** Whether a slice was loaded already. */
+  /** Whether a slice has been loaded before. */
   #loaded = false;
 
   #coarsest() {
@@ -59,19 +59,19 @@ export class Raster {
     return x >= 0 && y >= 0 && x < this.width && y < this.height;
   }
 
-  /** The pixel under a point, in the flattened slice; -1 outside. @param {{x: number, y: number}} point */
+  /** Return the index of the pixel under a point in the flattened slice, -1 outside. @param {{x: number, y: number}} point */
   indexAt({ x, y }) {
     return this.inside(x, y) ? Math.floor(y) * this.width + Math.floor(x) : -1;
   }
 
-  /** The part of a rectangle that lies in the slice; empty where x0 >= x1 or y0 >= y1. @param {Rect} rect @returns {Rect} */
+  /** Clip a rectangle to the slice; empty where x0 >= x1 or y0 >= y1. @param {Rect} rect @returns {Rect} */
   clip({ x0, y0, x1, y1 }) {
     return { x0: Math.max(0, x0), y0: Math.max(0, y0), x1: Math.min(this.width, x1), y1: Math.min(this.height, y1) };
   }
 
   /**
-   * What a pixel shows: a class, UNSURE where a person said so, NOTHING where nobody has labelled it.
-   * @param {number} at in the flattened slice @param {boolean} scribble predictions are not shown, only labels
+   * Return what a pixel shows: a class, UNSURE if labelled so, NO_CLASS if unlabelled.
+   * @param {number} at in the flattened slice @param {boolean} scribble show labels only, no predictions
    */
   shown(at, scribble) {
     const id = this.mask[at];
@@ -79,13 +79,13 @@ export class Raster {
     return this.touched[at] === 0 && this.saved[at] === 0 ? NO_CLASS : id;
   }
 
-  /** Whether a pixel shows the preview: nobody has labelled it. @param {number} at in the flattened slice */
+  /** Whether a pixel shows the preview, which covers unlabelled pixels only. @param {number} at in the flattened slice */
   previewed(at) {
     return this.preview !== null && this.preview[at] !== UNSURE && this.touched[at] === 0 && this.saved[at] === 0;
   }
 
   /**
-   * Put ink into pixels x0 <= x < x1 of row y, as far as they lie in the slice, and note what changed.
+   * Paint pixels x0 <= x < x1 of row y, clipped to the slice, and record the changes.
    * @param {number} y @param {number} x0 @param {number} x1 @param {PaintRule} rule @param {PixelChanges} changes
    */
   paintRow(y, x0, x1, rule, changes) {
@@ -93,7 +93,7 @@ export class Raster {
     if (y >= 0 && y < this.height && from < to) this.paint(y * this.width + from, y * this.width + to, rule, changes);
   }
 
-  /** The same for pixels start <= at < end of the flattened slice, which must lie in one row of it. */
+  /** Paint pixels start <= at < end of the flattened slice, all in one row, and record the changes. */
   paint(start, end, rule, changes) {
     if (rule.allows === null) return this.#put(start, end, rule, changes);
     const allowed = rule.allows(start, end);
@@ -154,12 +154,12 @@ export class Raster {
   }
 
   /**
-   * Take over the slice as the server has it.
-   * @param {Uint32Array} numbers for the whole slice: pairs of length and class | touched << 8 | saved << 9, one after the
-   *   other; or, announced by 0, the bytes of one or two rasters: class ids, and touched | saved << 1
+   * Load the slice as stored on the server.
+   * @param {Uint32Array} numbers for the whole slice: pairs of length and class | touched << 8 | saved << 9 in order; or,
+   *   after a leading 0, the bytes of one or two rasters: class ids, and touched | saved << 1
    */
   load(numbers) {
-    // memory that was never written costs nothing until it is
+    // memory that was never written costs nothing
     if (this.#loaded) for (const array of [this.mask, this.touched, this.saved]) array.fill(0);
     this.#loaded = true;
     if (numbers[0] === 0) return this.#loadBytes(rastersOf(numbers, this.mask.length));
@@ -182,7 +182,7 @@ export class Raster {
     }
   }
 
-  /** Take over the base, after the mask. @param {Uint32Array} numbers as for `load`; none: the base is the mask */
+  /** Load the base, after the mask. @param {Uint32Array} numbers as for `load`; none: the base equals the mask */
   loadBase(numbers) {
     if (numbers.length === 0) return this.base.set(this.mask);
     if (numbers[0] === 0) return this.base.set(rastersOf(numbers, this.base.length)[0]);
@@ -205,7 +205,7 @@ export function pixelAt(raster, point) {
   return raster.inside(x, y) ? [x, y] : null;
 }
 
-/** The rasters that follow 0 and their count, each filled up to whole numbers. @returns {Uint8Array[]} */
+/** Return the rasters after the leading 0 and their count, each padded to whole numbers. @returns {Uint8Array[]} */
 function rastersOf(numbers, pixels) {
   const bytes = rawBytes(numbers.subarray(2));
   const stride = 4 * Math.ceil(pixels / 4);

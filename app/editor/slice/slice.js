@@ -1,4 +1,4 @@
-/** One opened slice: its raster, its history and its way to the server. */
+/** An opened slice: its raster, its history and its requests to the server. */
 
 import { History } from "./history.js";
 import { Raster } from "./raster.js";
@@ -23,14 +23,14 @@ export class Slice {
     this.clock = new ActiveClock();
     this.superpixels = new Superpixels(api);
     this.retrier = new Retrier((sentence) => onState("retrying", sentence));
-    /** What the server says about the slice; null until `loadMask` is done. */
+    /** Facts from the server about the slice; null before `loadMask`. */
     this.facts = null;
     /** @type {Outbox | null} */
     this.outbox = null;
   }
 
   /**
-   * Fetch the facts and the mask, the first time or anew, over the prediction that is shown already.
+   * Load the facts and the mask; a reload keeps the prediction shown.
    * @param {AbortSignal} [signal]
    */
   async loadMask(signal) {
@@ -47,18 +47,18 @@ export class Slice {
     this.outbox.round = this.round;
   }
 
-  /** Whose prediction is shown; 0 where it is none's. */
+  /** The round of the prediction shown; 0 for none. */
   get round() {
     return this.facts.round ?? 0;
   }
 
-  /** A finished action: into the history and on its way. @param {Action} action */
+  /** Add a finished action to the history and send it. @param {Action} action */
   commit(action) {
     this.history.push({ kind: "strokes", ...action });
     this.#send(action.forward);
   }
 
-  /** Paint runs and send them, without a step of their own in the history. @param {Uint32Array} runs @returns {Rect} */
+  /** Paint runs and send them without a history step. @param {Uint32Array} runs @returns {Rect} */
   paint(runs) {
     this.#send(runs);
     return this.raster.apply(runs);
@@ -68,56 +68,56 @@ export class Slice {
     this.outbox.push(runs, this.clock.take());
   }
 
-  /** What identifies the slice as it is here. */
-  get state() {
+  /** Identifies the state of the slice in this window. */
+  get version() {
     return { sequence: this.outbox?.sequence ?? -1, revision: this.facts?.revision ?? null };
   }
 
-  // ---- what the server does with the whole slice, once every stroke is stored and as soon as it answers
+  // ---- requests that change the whole slice, sent after every stroke is stored and repeated until answered
 
   /**
-   * Say what is true now.
+   * Save a claim.
    * @param {"strokes" | "region" | "slice"} kind @param {number[] | undefined} box y0, x0, y1, x1
    */
   async claim(kind, box) {
-    const wish = { kind, box, sequence: this.outbox.sequence, round: this.round, active_ms: this.clock.take() };
-    const answer = await this.#ask("claim", wish);
+    const request = { kind, box, sequence: this.outbox.sequence, round: this.round, active_ms: this.clock.take() };
+    const answer = await this.#ask("claim", request);
     this.facts.revision = answer.revision;
     return { answer, step: { kind: "save", claim: kind, box, revision: answer.revision } };
   }
 
-  /** Take a save back: the label is the one before, and its strokes are a draft again. @param {import("./history.js").Save} step */
+  /** Withdraw a save: the previous label counts again, and the strokes become a draft. @param {import("./history.js").Save} step */
   async unsave(step) {
-    step.wish ??= crypto.randomUUID(); // should the answer be lost, the next try asks for the same
-    await this.#ask("undo", { id: step.wish, revision: step.revision });
+    step.requestId ??= crypto.randomUUID(); // a retry after a lost answer repeats the same request
+    await this.#ask("undo", { id: step.requestId, revision: step.revision });
     await this.loadMask();
-    delete step.wish;
+    delete step.requestId;
   }
 
-  /** Be asked about a box later, or about the whole slice. @param {number[] | null} box y0, x0, y1, x1 */
+  /** Put off a box, or the whole slice. @param {number[] | null} box y0, x0, y1, x1 */
   putOff(box) {
     return this.#ask("put_off", { box });
   }
 
-  /** Put another round's prediction under the strokes. @param {number} round */
+  /** Put the prediction of another round under the strokes. @param {number} round */
   async rebase(round) {
     await this.#ask("rebase", { round, sequence: this.outbox.sequence });
     this.facts.round = round;
     await this.loadMask();
   }
 
-  /** A wish has an id of its own, so that it is done once, however often it is sent. */
-  #ask(path, wish) {
-    const body = JSON.stringify({ id: crypto.randomUUID(), ...wish });
+  /** Send a request with an id, so that the server carries it out once however often it arrives. */
+  #ask(path, request) {
+    const body = JSON.stringify({ id: crypto.randomUUID(), ...request });
     return this.retrier.until(async () => {
       await this.outbox.flush();
       return this.api.post(path, body);
     });
   }
 
-  // ---- what the server knows besides
+  // ---- requests that only read
 
-  /** Put the steps before the history that the server still knows: undo works on after the page is loaded anew. */
+  /** Add the steps known to the server to the history, so that undo still works after a reload of the page. */
   async recall() {
     const { facts, body } = decodeFrame(await this.api.get(`steps?sequence=${this.facts.sequence}`));
     const runs = toUint32(body);
@@ -126,24 +126,25 @@ export class Slice {
     this.history.precede(facts.counts.map(([forward, inverse]) => ({ kind: "strokes", forward: take(forward), inverse: take(inverse) })));
   }
 
-  /** What a quick first model makes of a box. @param {string} query @returns {Promise<{facts: any, body: Uint8Array}>} */
+  /** Fetch the first model's prediction of a box. @param {string} query @returns {Promise<{facts: any, body: Uint8Array}>} */
   async preview(query) {
     return decodeFrame(await this.api.get(`preview?${query}`));
   }
 
-  /** How unsure the model is. @param {AbortSignal} signal @returns {Promise<{facts: any, body: Uint8Array}>} */
+  /** Fetch the uncertainty of the model. @param {AbortSignal} signal @returns {Promise<{facts: any, body: Uint8Array}>} */
   async heat(signal) {
     return decodeFrame(await this.api.get("heat", signal));
   }
 
-  /** How often each grey value of a channel occurs. @param {number} channel @param {AbortSignal} signal */
+  /** Fetch the histogram of a channel. @param {number} channel @param {AbortSignal} signal */
   async histogram(channel, signal) {
     return parseJson(await this.api.get(`histogram?channel=${channel}`, signal));
   }
 
   /**
-   * A mask made from other slices, 255 where it says nothing.
-   * @param {string} query @param {AbortSignal} signal @returns {Promise<{facts: any, pairs: Uint32Array}>} pairs of length and class
+   * Fetch a mask made from other slices, 255 for no suggestion.
+   * @param {string} query @param {AbortSignal} signal
+   * @returns {Promise<{facts: any, pairs: Uint32Array}>} pairs of length and class
    */
   async suggestion(query, signal) {
     const { facts, body } = decodeFrame(await this.api.get(`suggestion?${query}`, signal));

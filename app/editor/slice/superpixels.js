@@ -1,11 +1,11 @@
-/** The slice's superpixels, fetched tile by tile as they are needed. */
+/** The superpixels of the slice, fetched tile by tile on demand. */
 
 import { setBounded } from "./bounded_map.js";
 import { decodeFrame, toUint16 } from "./wire.js";
 
 const TILE = 512;
 const MOST_TILES = 48;
-/** A tile that could not be had is not asked for again by every move of a drag. */
+/** Time before a failed tile is requested again, however often the cursor moves. */
 const PAUSE_MS = 2000;
 
 /** @typedef {{y0: number, x0: number, height: number, width: number, ids: Uint16Array}} Tile ids row by row, in the tile. */
@@ -21,12 +21,12 @@ export class Superpixels {
     this.tiles = new Map();
     /** @type {Map<string, Promise<Tile>>} */
     this.coming = new Map();
-    /** When asking for a tile failed. @type {Map<string, number>} */
+    /** Times of failed requests. @type {Map<string, number>} */
     this.failed = new Map();
   }
 
   /**
-   * The superpixel of a pixel of the slice; null while its tile is on the way, for which it is asked here.
+   * Return the superpixel of a pixel; request its tile and return null if it is not loaded.
    * @param {number} x @param {number} y @returns {Superpixel | null}
    */
   at(x, y) {
@@ -38,11 +38,11 @@ export class Superpixels {
       return superpixel(tile, x, y);
     }
     const rests = this.now() - (this.failed.get(key) ?? -Infinity) < PAUSE_MS;
-    if (!rests) this.request(x, y).catch(() => {}); // whoever needs it in the end asks by `request`, and is told
+    if (!rests) this.request(x, y).catch(() => {}); // `request` reports the error to the caller who waits for the tile
     return null;
   }
 
-  /** The same, once its tile is there. @returns {Promise<Superpixel>} rejected where the server did not give it */
+  /** Wait for the superpixel of a pixel. @returns {Promise<Superpixel>} rejected if the server did not send it */
   async request(x, y) {
     const key = keyOf(x, y);
     const tile = this.tiles.get(key) ?? (await (this.coming.get(key) ?? this.#fetch(key, x, y)));
@@ -75,7 +75,7 @@ export class Superpixels {
   }
 }
 
-/** The rows of pixels that a superpixel consists of, in the slice. @param {Superpixel} superpixel @returns {Row[]} */
+/** Return the rows of pixels of a superpixel, in the slice. @param {Superpixel} superpixel @returns {Row[]} */
 export function rowsOf({ y0, x0, width, ids, id }) {
   const rows = [];
   for (let at = ids.indexOf(id); at !== -1; at = ids.indexOf(id, at)) {

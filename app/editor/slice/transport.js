@@ -1,15 +1,15 @@
-/** The way to the server and back: slices in, numbered actions out, each stored once, none lost. */
+/** Requests to the server: slices are fetched; numbered actions are sent, each stored once and none lost. */
 
 import { splitRuns, toBytes } from "./wire.js";
 
-/** The server understood and said no; sending again would not help. */
+/** The server refused the request; sending it again would not help. */
 export class Refused extends Error {}
 
-/** What a failed answer means: a sentence, and whether to send again. @param {Response} response */
+/** Return the error of a failed response: its sentence, and by its class whether to retry. @param {Response} response */
 async function failure(response) {
   const said = await response.json().catch(() => ({}));
   const sentence = said.error ?? `The app answered ${response.status}.`;
-  // 403 is a token of an earlier start of the app: the page gets a new one by itself, so the stroke is kept.
+  // 403 is the token of an earlier start of the app: the page gets a new one by itself, so keep the stroke.
   return response.status < 500 && response.status !== 403 ? new Refused(sentence) : new Error(sentence);
 }
 
@@ -32,17 +32,17 @@ export class Api {
   async post(path, body) {
     const small = (typeof body === "string" ? body.length : body.byteLength) < 60000;
     const headers = { "X-Underpaint-Token": this.token(), "Content-Type": "application/octet-stream" };
-    // keepalive: a stroke on its way survives the closing of the page
+    // keepalive: a stroke being sent survives the closing of the page
     const response = await fetch(`${this.base}/${path}`, { method: "POST", body, headers, keepalive: small });
     if (!response.ok) throw await failure(response);
     return response.json();
   }
 }
 
-/** JSON from the bytes of an answer. @param {ArrayBuffer} bytes */
+/** Parse the JSON of a response. @param {ArrayBuffer} bytes */
 export const parseJson = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
 
-/** Milliseconds of work: a pause longer than `pause` stops the clock. */
+/** Measures working time in milliseconds; stops during a pause longer than `pause`. */
 export class ActiveClock {
   constructor(pause = 30000, now = () => performance.now()) {
     this.pause = pause;
@@ -51,14 +51,14 @@ export class ActiveClock {
     this.worked = 0;
   }
 
-  /** The person did something. */
+  /** Note an input of the user. */
   input() {
     const now = this.now();
     this.worked += Math.min(now - this.last, this.pause);
     this.last = now;
   }
 
-  /** Time worked since it was last taken, in whole milliseconds. */
+  /** Return the time worked since the last call, in whole milliseconds. */
   take() {
     this.input();
     const taken = Math.round(this.worked);
@@ -71,22 +71,22 @@ const DELAYS_MS = [250, 500, 1000, 2000, 4000];
 const delay = (failures) => DELAYS_MS[Math.min(failures, DELAYS_MS.length - 1)];
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** The person does not want any more what could not be done yet. */
+/** The user has given up a request that waited for the server. */
 export class GivenUp extends Error {}
 
-/** What is asked of the server while it is away: asked again until it answers, or until the person gives it up. */
+/** Repeats a request until the server answers or the user gives up. */
 export class Retrier {
-  /** @param {(sentence: string) => void} waits told at every failure @param {(milliseconds: number) => Promise<void>} wait */
+  /** @param {(sentence: string) => void} waits called at every failure @param {(milliseconds: number) => Promise<void>} wait */
   constructor(waits, wait = pause) {
     this.waits = waits;
     this.wait = wait;
-    /** Ends what is waited for; nothing while that is nothing. @type {() => void} */
+    /** Ends the current wait; does nothing without one. @type {() => void} */
     this.giveUp = () => {};
   }
 
   /**
-   * Do something, again and again until it is done; what the server refuses is not tried again.
-   * @template T @param {() => Promise<T>} job which may be done twice, if its answer was lost @returns {Promise<T>}
+   * Run a job until it succeeds; do not repeat one that the server refused.
+   * @template T @param {() => Promise<T>} job may run twice if an answer was lost @returns {Promise<T>}
    */
   async until(job) {
     const wanted = { still: true };
@@ -116,20 +116,20 @@ export class Retrier {
 }
 
 /**
- * Actions of one slice on their way to the server, one at a time and in order.
- * State: "saved", "saving", "retrying" (not saved yet, trying again) or "refused" (the server said no; the rest is dropped).
+ * Sends the actions of one slice, one at a time and in order.
+ * State: "saved", "saving", "retrying" (not stored yet) or "refused" (by the server; the remaining actions are dropped).
  */
 export class Outbox {
   /**
    * @param {(path: string, body: Uint8Array) => Promise<any>} post
-   * @param {number} sequence number of the last action the server has
+   * @param {number} sequence number of the last action on the server
    * @param {(state: string, sentence: string) => void} onState
    * @param {(milliseconds: number) => Promise<void>} wait
    */
   constructor(post, sequence, onState, wait = pause) {
     this.post = post;
     this.sequence = sequence;
-    /** Whose prediction the actions are painted on, 0 for none's. @type {number | null} */
+    /** The round of the prediction under the actions, 0 for none. @type {number | null} */
     this.round = null;
     this.onState = onState;
     this.wait = wait;
@@ -144,7 +144,7 @@ export class Outbox {
     return this.queue.length > 0;
   }
 
-  /** Take an action; it is sent at once, or after those before it. @param {Uint32Array} runs @param {number} activeMs */
+  /** Queue an action and start sending. @param {Uint32Array} runs @param {number} activeMs */
   push(runs, activeMs) {
     if (this.state === "refused") return;
     let spent = activeMs;
@@ -157,7 +157,7 @@ export class Outbox {
     if (this.state === "saved") this.sending = this.#send();
   }
 
-  /** Resolves once everything is stored; throws what the server said if it refused. */
+  /** Resolve once everything is stored; throw the server's refusal. */
   async flush() {
     while (this.unsent) await this.sending;
     await this.sending;
@@ -192,7 +192,7 @@ export class Outbox {
   }
 }
 
-/** What went wrong, for the person. @param {unknown} error */
+/** Return an error as a sentence for the user. @param {unknown} error */
 export function errorMessage(error) {
   if (error instanceof TypeError) return "The app does not answer; is it still running? Your strokes are kept here.";
   return error instanceof Error ? error.message : String(error);
