@@ -45,7 +45,7 @@ export class Choices {
 
   /** @param {boolean} on whether a quick first model shows what it makes of the strokes */
   preview(on) {
-    this.editor.preview.turn(on);
+    this.editor.preview.setOn(on);
     this.prefer({ preview: on });
   }
 

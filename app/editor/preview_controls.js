@@ -10,10 +10,10 @@ export class PreviewControls {
   constructor(editor) {
     this.editor = editor;
     this.preview = new Preview(editor.preferences.preview, {
-      bare: () => editor.toolState.mode === "scribble" || editor.slice?.round === 0,
+      nothingElse: () => editor.toolState.mode === "scribble" || editor.slice?.round === 0,
       inView: () => editor.view.camera.visible(),
       changed: (rect) => this.#changed(rect),
-      said: (sentence) => editor.panel.setPreviewHint(sentence),
+      hint: (sentence) => editor.panel.setPreviewHint(sentence),
     });
   }
 

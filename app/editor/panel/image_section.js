@@ -115,7 +115,7 @@ export class ImageSection {
     const input = /** @type {HTMLInputElement} */ (event.target);
     const { tone } = input.dataset;
     if (input.matches(":focus-visible")) event.stopPropagation(); // the keyboard stays here
-    if (tone === "low" || tone === "high") settings.settle();
+    if (tone === "low" || tone === "high") settings.applyWindow();
     else if (tone === "mix") settings.mix = Number(input.value);
     else if (tone === "smooth") settings.smooth = input.checked;
     else if (tone === "channel") settings.setChannel(Number(input.value));

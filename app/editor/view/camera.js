@@ -1,6 +1,6 @@
 /**
- * Where the slice lies on the screen, in device pixels. The offset is whole and the scale a multiple of 1/512, so that
- * the edges of tiles fall on pixels: no seam, and the pixel painted is the pixel under the cursor.
+ * The position of the slice on the screen, in device pixels. The offset is whole and the scale a multiple of 1/512, so that
+ * the edges of tiles fall on pixels: tiles show no seam, and a click paints the pixel under the cursor.
  */
 
 /** @typedef {import("../slice/raster.js").Rect} Rect */
@@ -8,9 +8,9 @@
 const SMALLEST_ZOOM = 0.02;
 const LARGEST_ZOOM = 64;
 const GRAIN = 512;
-/** Device pixels of the slice that always stay in view. */
+/** Device pixels of the slice that stay in view however far it is panned. */
 const KEPT_IN_VIEW = 48;
-/** Device pixels beside the slice that are shown where the view is led to its border. */
+/** Device pixels shown beside the slice when the view is centred near its border. */
 const RIM = 24;
 
 export class Camera {
@@ -22,24 +22,24 @@ export class Camera {
     this.viewHeight = 1;
     this.width = 1;
     this.height = 1;
-    /** Whether the slice was fitted into the view and has not been moved since. */
+    /** Whether the slice is fitted into the view and has not been moved since. */
     this.fitted = false;
-    /** The scale before it was rounded: small turns of the wheel add up. */
-    this.wished = 1;
-    /** What lies under the pointer since it last moved, so that rounding does not make the slice creep. */
+    /** The scale before rounding, so that small turns of the wheel add up. */
+    this.exactScale = 1;
+    /** The image point under the resting pointer, so that rounding does not move the slice step by step. */
     this.anchor = { screenX: NaN, screenY: NaN, x: 0, y: 0 };
   }
 
-  /** Size of the view in device pixels; the middle of the picture stays in the middle, a slice that is fitted is fitted anew. */
+  /** Set the size of the view in device pixels; keep the centre, and fit a fitted slice again. */
   setView(width, height) {
     this.#place(this.x + (width - this.viewWidth) / 2, this.y + (height - this.viewHeight) / 2);
     this.viewWidth = width;
     this.viewHeight = height;
     if (this.fitted) this.fit();
-    else this.#hold();
+    else this.#keepInView();
   }
 
-  /** Size of the slice in image pixels. @returns {boolean} whether it is another than before */
+  /** Set the size of the slice in image pixels. @returns {boolean} whether it has changed */
   setImage(width, height) {
     const other = width !== this.width || height !== this.height;
     this.width = width;
@@ -47,7 +47,7 @@ export class Camera {
     return other;
   }
 
-  /** Show all of a rectangle of the slice, with a margin. @param {Rect} rect */
+  /** Fit a rectangle of the slice into the view, with a margin. @param {Rect} rect */
   show({ x0, y0, x1, y1 }, margin = 0.03) {
     const room = 1 - 2 * margin;
     this.#scaleTo(Math.min((room * this.viewWidth) / (x1 - x0), (room * this.viewHeight) / (y1 - y0)));
@@ -59,16 +59,16 @@ export class Camera {
     this.fitted = true;
   }
 
-  /** Bring an image point into the middle of the view, or as near to it as the slice still fills the view. */
+  /** Centre the view on an image point, as far as the slice still fills the view. */
   centre(x, y) {
     this.fitted = false;
     this.#place(
-      filling(this.viewWidth / 2 - this.scale * x, this.width * this.scale, this.viewWidth),
-      filling(this.viewHeight / 2 - this.scale * y, this.height * this.scale, this.viewHeight),
+      fillingOffset(this.viewWidth / 2 - this.scale * x, this.width * this.scale, this.viewWidth),
+      fillingOffset(this.viewHeight / 2 - this.scale * y, this.height * this.scale, this.viewHeight),
     );
   }
 
-  /** Zoom so that the image point under a screen point stays there. */
+  /** Zoom and keep the image point under a screen point in place. */
   zoomAt(screenX, screenY, scale) {
     if (this.anchor.screenX !== screenX || this.anchor.screenY !== screenY) {
       this.anchor = { screenX, screenY, ...this.toImage(screenX, screenY) };
@@ -78,18 +78,18 @@ export class Camera {
     this.#scaleTo(scale);
     this.#place(screenX - anchor.x * this.scale, screenY - anchor.y * this.scale);
     this.anchor = anchor;
-    this.#hold();
+    this.#keepInView();
   }
 
-  /** The same by a factor, however close to 1. */
+  /** Zoom by a factor, however close to 1. */
   zoomBy(screenX, screenY, factor) {
-    this.zoomAt(screenX, screenY, this.wished * factor);
+    this.zoomAt(screenX, screenY, this.exactScale * factor);
   }
 
   panBy(dx, dy) {
     this.fitted = false;
     this.#place(this.x + dx, this.y + dy);
-    this.#hold();
+    this.#keepInView();
   }
 
   /** @returns {{x: number, y: number}} image pixels */
@@ -97,7 +97,7 @@ export class Camera {
     return { x: (screenX - this.x) / this.scale, y: (screenY - this.y) / this.scale };
   }
 
-  /** The part of the slice in view. @returns {Rect} */
+  /** Return the visible part of the slice. @returns {Rect} */
   visible() {
     return {
       x0: Math.max(0, Math.floor(-this.x / this.scale)),
@@ -107,15 +107,15 @@ export class Camera {
     };
   }
 
-  /** Where a rectangle of the slice lies on the screen, not rounded. @param {Rect} rect @returns {Rect} */
+  /** Convert a rectangle of the slice to screen pixels, unrounded. @param {Rect} rect @returns {Rect} */
   toScreen({ x0, y0, x1, y1 }) {
     const { scale, x, y } = this;
     return { x0: x + x0 * scale, y0: y + y0 * scale, x1: x + x1 * scale, y1: y + y1 * scale };
   }
 
   #scaleTo(scale) {
-    this.wished = Math.min(LARGEST_ZOOM, Math.max(SMALLEST_ZOOM, scale));
-    this.scale = grained(scale);
+    this.exactScale = Math.min(LARGEST_ZOOM, Math.max(SMALLEST_ZOOM, scale));
+    this.scale = roundedScale(scale);
   }
 
   #place(x, y) {
@@ -124,7 +124,7 @@ export class Camera {
     this.anchor = { screenX: NaN, screenY: NaN, x: 0, y: 0 };
   }
 
-  #hold() {
+  #keepInView() {
     const held = (offset, size, view) => Math.min(view - KEPT_IN_VIEW, Math.max(KEPT_IN_VIEW - size, offset));
     const x = Math.round(held(this.x, this.width * this.scale, this.viewWidth));
     const y = Math.round(held(this.y, this.height * this.scale, this.viewHeight));
@@ -132,13 +132,13 @@ export class Camera {
   }
 }
 
-/** An offset at which a slice of a size fills the view, but for a rim; in the middle where it is smaller. */
-function filling(offset, size, view) {
+/** Return the offset nearest to the given one that fills the view but for a rim; centre a smaller slice. */
+function fillingOffset(offset, size, view) {
   if (size + 2 * RIM <= view) return (view - size) / 2;
   return Math.min(RIM, Math.max(view - RIM - size, offset));
 }
 
-/** The nearest scale that the camera may have. @param {number} scale */
-export function grained(scale) {
+/** Round a scale to the nearest permitted one. @param {number} scale */
+export function roundedScale(scale) {
   return Math.round(Math.min(LARGEST_ZOOM, Math.max(SMALLEST_ZOOM, scale)) * GRAIN) / GRAIN;
 }

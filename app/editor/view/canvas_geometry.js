@@ -1,6 +1,6 @@
-/** Where a canvas lies on the page, and how many device pixels it has: from a pointer to a pixel and back. */
+/** The position and resolution of a canvas on the page, to convert between pointer and device pixels. */
 
-/** Where it lies is asked for so often at most: the question can force the page to be laid out. */
+/** Shortest time between two measurements of the position, since each may force a layout of the page. */
 const BOX_MS = 100;
 
 export class CanvasGeometry {
@@ -20,12 +20,12 @@ export class CanvasGeometry {
   }
 
   /**
-   * The middle of the device pixel under a pointer: what is painted is what is seen there. Where the edge of an image
-   * pixel falls on the middle, the canvas shows the pixel before it.
+   * Return the centre of the device pixel under a pointer, so that a click paints what is shown there. Where the edge of an
+   * image pixel falls on this centre, the canvas shows the pixel before it.
    * @param {{clientX: number, clientY: number}} at @returns {[number, number]} device pixels
    */
-  device({ clientX, clientY }) {
-    const { left, top } = this.#place();
+  toDevice({ clientX, clientY }) {
+    const { left, top } = this.#position();
     const inside = (at, start) => Math.floor(at * this.ratio + 1e-3) - Math.round(start * this.ratio) + 0.499;
     return [inside(clientX, left), inside(clientY, top)];
   }
@@ -34,7 +34,7 @@ export class CanvasGeometry {
     this.resizer.disconnect();
   }
 
-  #place() {
+  #position() {
     const now = performance.now();
     if (now > this.box.until) {
       const { left, top } = this.canvas.getBoundingClientRect();
@@ -49,7 +49,7 @@ export class CanvasGeometry {
     const height = exact?.blockSize ?? Math.round(contentRect.height * devicePixelRatio);
     if (width < 2 || height < 2) return;
     const ratio = width / contentRect.width;
-    // of two rounded sizes, so it is not quite the ratio of the device
+    // a ratio of two rounded sizes, hence only close to the ratio of the device
     this.ratio = Math.abs(ratio - devicePixelRatio) < 0.01 ? devicePixelRatio : ratio;
     this.box.until = 0;
     this.onResize(width, height);

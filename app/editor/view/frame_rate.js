@@ -1,15 +1,15 @@
 /**
- * Whether frames keep up while the view moves. Where they do not (no graphics card, or a round in training beside it), the
- * slice is drawn without smoothing until the view rests: half the work, and only zoomed out a difference to see.
+ * Watches whether frames keep up while the view moves. If not (no graphics card, or training on the same machine), draw
+ * without smoothing until the view rests. This halves the work, and shows only when zoomed out.
  */
 
-/** A frame later than this was missed, one later than `PAUSE_MS` was none. */
+/** A longer gap is a late frame; one longer than `PAUSE_MS` is a pause. */
 const LATE_MS = 24;
 const PAUSE_MS = 200;
 const LATE_FRAMES = 2;
 
 export class FrameRate {
-  /** @param {() => void} onRest what was drawn roughly is to be drawn again */
+  /** @param {() => void} onRest draw again with smoothing */
   constructor(onRest) {
     this.onRest = onRest;
     this.last = -Infinity;
@@ -21,7 +21,7 @@ export class FrameRate {
     return this.late >= LATE_FRAMES;
   }
 
-  /** A frame of a moving view begins. @param {number} time in milliseconds */
+  /** Note a frame of a moving view. @param {number} time in milliseconds */
   frame(time) {
     const gap = time - this.last;
     this.last = time;

@@ -1,8 +1,8 @@
 /**
- * What a slice shows when it is zoomed out: one key, `state << 8 | class`, for 2 x 2 pixels of the finer level.
+ * The mask of a slice at coarser resolutions: one key, `state << 8 | class`, for 2 x 2 pixels of the finer level.
  *
- * A label wins over what is predicted beside it, so that a line of one pixel is seen at every zoom. Of predictions one pixel
- * in four is taken: speckle looks no denser than it is. Keys are made where the slice is looked at, and when.
+ * A label wins over a prediction, so that a line of one pixel is visible at every zoom. Of four predictions one is taken, so
+ * that speckle looks no denser than it is. Keys are computed on demand, for the visible part.
  */
 
 import { UNSURE } from "../slice/raster.js";
@@ -12,7 +12,7 @@ import { PREVIEWED, STATES } from "./palette.js";
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {{width: number, height: number, keys: Uint16Array, columns: number, stale: Uint8Array}} Level stale: 1 by block */
 
-/** Pixels of a level along a side of what is made at once. */
+/** Side of a block of keys computed at once, in pixels of the level. */
 const BLOCK = 64;
 const COUNTED_ROWS = 16;
 
@@ -20,15 +20,15 @@ export class MaskPyramid {
   /** @param {Raster} raster */
   constructor(raster) {
     this.raster = raster;
-    /** Those that were looked at, and all finer ones. @type {Level[]} */
+    /** The levels requested so far, and all finer ones. @type {Level[]} */
     this.levels = [];
-    /** Which label wins: the key with the largest. @type {Uint16Array | null} */
+    /** Weight of every key; the label of the largest weight wins. @type {Uint16Array | null} */
     this.weights = null;
-    /** 1 for the slice's rows in which there may be labels. */
+    /** 1 for the rows of the slice that may hold labels. */
     this.labelled = new Uint8Array(raster.height);
   }
 
-  /** Part of the slice has other pixels. @param {Rect} rect in image pixels */
+  /** Mark a changed part of the slice. @param {Rect} rect in image pixels */
   changed(rect) {
     this.levels.forEach(({ columns, stale }, n) => {
       const side = BLOCK << (n + 1);
@@ -38,17 +38,17 @@ export class MaskPyramid {
     });
     this.labelled.fill(1, rect.y0, rect.y1);
     const { width, height } = this.raster;
-    if (rect.x1 - rect.x0 >= width && rect.y1 - rect.y0 >= height) this.weights = null; // loaded anew
+    if (rect.x1 - rect.x0 >= width && rect.y1 - rect.y0 >= height) this.weights = null; // a new slice
   }
 
   /**
-   * The keys of a level, row after row; they are right within a rectangle.
+   * Return the keys of a level in row order, valid within a rectangle.
    * @param {number} n 1 or more @param {Rect} rect in pixels of the level @returns {Uint16Array}
    */
   keys(n, rect) {
     if (this.weights === null) this.#lookForLabels();
     while (this.levels.length < n) this.levels.push(this.#empty(this.levels.length + 1));
-    this.#mend(n, rect);
+    this.#update(n, rect);
     return this.levels[n - 1].keys;
   }
 
@@ -68,8 +68,8 @@ export class MaskPyramid {
     return { width, height, keys: new Uint16Array(width * height), columns, stale: new Uint8Array(columns * rows).fill(1) };
   }
 
-  /** @param {number} n @param {Rect} rect */
-  #mend(n, rect) {
+  /** Compute the stale blocks of a rectangle. @param {number} n @param {Rect} rect */
+  #update(n, rect) {
     const { width, height, columns, stale } = this.levels[n - 1];
     for (let row = Math.floor(rect.y0 / BLOCK); row * BLOCK < Math.min(rect.y1, height); row += 1) {
       for (let column = Math.floor(rect.x0 / BLOCK); column * BLOCK < Math.min(rect.x1, width); column += 1) {
@@ -83,7 +83,7 @@ export class MaskPyramid {
     }
   }
 
-  /** The first level, from the pixels themselves; a last odd row or column counts twice. @param {Rect} block */
+  /** Compute the first level from the pixels; count a last odd row or column twice. @param {Rect} block */
   #halveSlice({ x0, y0, x1, y1 }) {
     const { width, height } = this.raster;
     const { keys, width: columns } = this.levels[0];
@@ -95,7 +95,7 @@ export class MaskPyramid {
     }
   }
 
-  /** Two rows with labels. @param {number} upper @param {number} lower where they start @param {number} out */
+  /** Halve two rows with labels. @param {number} upper @param {number} lower indices of their first pixels @param {number} out */
   #halveLabels(upper, lower, out, x0, x1) {
     const { mask, touched, saved, width } = this.raster;
     const { keys } = this.levels[0];
@@ -111,16 +111,16 @@ export class MaskPyramid {
     }
   }
 
-  /** The key of a pixel without a label. */
+  /** Return the key of an unlabelled pixel. */
   #predicted(at) {
     const { mask, preview } = this.raster;
     return preview === null || preview[at] === UNSURE ? mask[at] : (PREVIEWED << 8) | preview[at];
   }
 
-  /** A level from the one before. By turns the last and the first of four are taken, so that nothing shifts. */
+  /** Compute a level from the finer one. Levels take the last and the first of four in turn, so that nothing shifts. */
   #halve(n, block) {
     const { x0, y0, x1, y1 } = block;
-    this.#mend(n - 1, { x0: 2 * x0, y0: 2 * y0, x1: 2 * x1, y1: 2 * y1 });
+    this.#update(n - 1, { x0: 2 * x0, y0: 2 * y0, x1: 2 * x1, y1: 2 * y1 });
     const { weights } = this;
     const { keys: fine, width, height } = this.levels[n - 2];
     const { keys, width: columns } = this.levels[n - 1];
@@ -144,8 +144,8 @@ export class MaskPyramid {
 }
 
 /**
- * What is painted wins over what is saved, a class over unsure, unsure over background, and of two classes the one that
- * fewer pixels are labelled with; predictions and previews weigh nothing.
+ * Return the weight of every key: painted over saved, class over unsure, unsure over background, and of two classes the one
+ * with fewer labelled pixels. Predictions and previews weigh nothing.
  * @param {Raster} raster @param {Uint8Array} rows 1 where there may be labels @returns {Uint16Array} by key
  */
 function weightsOf(raster, rows) {
@@ -159,7 +159,7 @@ function weightsOf(raster, rows) {
   return weights;
 }
 
-/** Labelled pixels by class, on some of the rows: only their order matters. @param {Raster} raster @param {Uint8Array} rows */
+/** Count labelled pixels by class on a sample of rows, to order the classes. @param {Raster} raster @param {Uint8Array} rows */
 function labelCounts({ mask, touched, saved, width }, rows) {
   const counts = new Uint32Array(256);
   for (let y = 0; y < rows.length; y += COUNTED_ROWS) {

@@ -1,16 +1,16 @@
 /**
- * The whole slice, small in a corner, while the view shows part of it. It fades where the cursor comes near, so that what lies
- * below can be seen and painted; with Space held, click or drag moves the view.
+ * An overview of the slice in a corner, shown while part of the slice is out of view. It fades near the cursor, so that the
+ * pixels below can be seen and painted. With Space held, a click or drag moves the view.
  */
 
-/** CSS pixels of the longer side. */
+/** Length of the longer side in CSS pixels. */
 const SIDE = 128;
-/** CSS pixels within which the cursor is near. */
+/** Distance from the cursor at which it fades, in CSS pixels. */
 const NEAR = 30;
 const WHEEL_STEP = 1.0017;
 
 export class Minimap {
-  /** @param {HTMLElement} container what the view fills @param {import("./view.js").View} view */
+  /** @param {HTMLElement} container parent of the view's canvases @param {import("./view.js").View} view */
   constructor(container, view) {
     this.view = view;
     this.canvas = document.createElement("canvas");
@@ -21,7 +21,7 @@ export class Minimap {
     this.canvas.setAttribute("aria-label", "Where the view lies in the slice; with Space held, a click moves it");
     container.addEventListener("pointermove", (event) => this.#fade(event));
     container.addEventListener("pointerleave", () => this.canvas.classList.remove("near"));
-    container.insertBefore(this.canvas, view.overlay.nextSibling); // below what covers the picture
+    container.insertBefore(this.canvas, view.overlay.nextSibling); // below everything that covers the image
     for (const name of ["pointerdown", "pointermove"]) this.canvas.addEventListener(name, (event) => this.#point(event));
     this.canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     this.canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -46,7 +46,7 @@ export class Minimap {
     drawFrame(context, part, size.width / camera.width, size.height / camera.height);
   }
 
-  /** The coarsest level, without classes: at this size single pixels of a mask would be noise. */
+  /** Draw the coarsest level without classes: at this size, single pixels of a mask would be noise. */
   #picture({ raster, bare }) {
     const { width, height, grey } = raster.levels[raster.levels.length - 1];
     const { small } = this;
@@ -83,13 +83,13 @@ export class Minimap {
   }
 }
 
-/** The size of a slice that fits into a square. @returns {{width: number, height: number}} whole pixels, at least 1 */
+/** Return the size of a slice scaled into a square. @returns {{width: number, height: number}} whole pixels, at least 1 */
 export function smallSize(width, height, side) {
   const shrink = side / Math.max(width, height);
   return { width: Math.max(1, Math.round(width * shrink)), height: Math.max(1, Math.round(height * shrink)) };
 }
 
-/** The part in view, never smaller than can be seen. */
+/** Draw a frame around the visible part, with a minimum size. */
 function drawFrame(context, { x0, y0, x1, y1 }, scaleX, scaleY) {
   const [width, height] = [Math.max(6, (x1 - x0) * scaleX), Math.max(6, (y1 - y0) * scaleY)];
   const [x, y] = [((x0 + x1) / 2) * scaleX - width / 2, ((y0 + y1) / 2) * scaleY - height / 2];

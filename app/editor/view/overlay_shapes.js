@@ -1,4 +1,4 @@
-/** What lies over the slice, in screen pixels: boxes, the path of a lasso, the brush's ring. */
+/** Shapes drawn over the slice, in screen pixels: boxes, the lasso path, superpixels, the brush outline. */
 
 /** @typedef {import("./camera.js").Camera} Camera */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
@@ -29,7 +29,7 @@ export function drawBox(context, camera, ratio, { rect, kind, text }) {
   context.fillText(text, x0 + 4 * ratio, y0 - 5.5 * ratio);
 }
 
-/** A line on its way: white dashes on black, and a dot where it began. @param {Point[]} path in image pixels */
+/** Draw an unfinished line: white dashes on black, and a dot at its start. @param {Point[]} path in image pixels */
 export function drawPath(context, camera, ratio, path) {
   if (path.length === 0) return;
   const { scale, x, y } = camera;
@@ -51,11 +51,14 @@ export function drawPath(context, camera, ratio, path) {
   circle(context, x + path[0].x * scale, y + path[0].y * scale, 3.5 * ratio, "#ffffff", 1.5 * ratio);
 }
 
-/** Pixels under a veil, light and dark, so that they are seen on any grey. @param {import("../slice/superpixels.js").Row[]} rows */
+/**
+ * Highlight pixels, light and dark, to stand out on any grey.
+ * @param {CanvasRenderingContext2D} context @param {Camera} camera @param {import("../slice/superpixels.js").Row[]} rows
+ */
 export function drawPatch(context, camera, rows) {
   for (const [style, grown] of [["rgba(0, 0, 0, 0.35)", 1], ["rgba(255, 255, 255, 0.35)", 0]]) {
     context.fillStyle = style;
-    context.beginPath(); // as one shape, so that rows that touch are no darker there
+    context.beginPath(); // one shape, so that touching rows are no darker where they meet
     for (const { y, x0, x1 } of rows) {
       const screen = camera.toScreen({ x0, y0: y, x1, y1: y + 1 });
       const [left, top] = [Math.floor(screen.x0) - grown, Math.floor(screen.y0) - grown];
@@ -65,7 +68,7 @@ export function drawPatch(context, camera, rows) {
   }
 }
 
-/** The brush's edge; cross hairs where it is too small to be found. @param {Ring} ring */
+/** Draw the brush outline, with cross hairs where it is too small to find. @param {Ring} ring */
 export function drawRing(context, camera, ratio, ring) {
   const [x, y, radius] = [camera.x + ring.x * camera.scale, camera.y + ring.y * camera.scale, (ring.size * camera.scale) / 2];
   const seen = Math.max(radius, 1.5 * ratio);

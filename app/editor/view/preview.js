@@ -1,7 +1,6 @@
 /**
- * The preview: what a quick first model makes of the open slice while it is painted. It is asked for in tiles of the view,
- * the nearest to the middle first, anew after every stroke that is stored. It is only shown; taking it into the mask is a step
- * of its own.
+ * The preview: predictions of a quick first model, updated while the user paints. Tiles in view are requested after every
+ * stored stroke, from the centre outwards. They are for display only; adopting them into the mask is a separate step.
  */
 
 import { UNSURE } from "../slice/raster.js";
@@ -11,16 +10,16 @@ import { errorMessage } from "../slice/transport.js";
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /**
  * @typedef {object} Callbacks
- * @property {() => boolean} bare whether nothing else says what the pixels are that nobody has labelled
- * @property {() => Rect} inView the part of the slice that is seen
- * @property {(rect: Rect) => void} changed part of the slice is shown otherwise
- * @property {(sentence: string) => void} said what it was made from, or why there is none
+ * @property {() => boolean} nothingElse whether no prediction is shown for unlabelled pixels
+ * @property {() => Rect} inView return the visible part of the slice
+ * @property {(rect: Rect) => void} changed part of the slice has changed on the screen
+ * @property {(sentence: string) => void} hint say what the preview was made from, or why there is none
  */
 
 const TILE = 512;
-/** Tiles that are asked for at most: about two seconds' work. */
-const MOST = 12;
-/** The view has to rest so long. */
+/** Most tiles to request: about two seconds' work. */
+const MOST_TILES = 12;
+/** Time for the view to rest before tiles are requested. */
 const REST_MS = 250;
 
 export class Preview {
@@ -30,99 +29,99 @@ export class Preview {
     this.callbacks = callbacks;
     /** @type {Slice | null} */
     this.slice = null;
-    /** Whether it is shown no more on this slice: it went into the mask, or covered what is to be saved. */
+    /** Whether it is hidden on this slice: it is in the mask, or would cover pixels to be saved. */
     this.hidden = false;
-    /** Whether it is ahead of the network, so that it is shown over the network's prediction. */
+    /** Whether it scores better than the network, and is shown over the network's prediction. */
     this.ahead = false;
-    /** The action that a tile was last asked for after, by its place. @type {Map<string, number>} */
+    /** Number of the last action before a tile was requested, by tile. @type {Map<string, number>} */
     this.asked = new Map();
     this.working = false;
     this.timer = 0;
   }
 
-  /** Whether any pixel shows it. */
+  /** Whether any pixel shows the preview. */
   get drawn() {
     return this.slice !== null && this.slice.raster.preview !== null;
   }
 
-  /** Another slice is open; null while none is. @param {Slice | null} slice */
+  /** Continue on another slice; null for none. @param {Slice | null} slice */
   follow(slice) {
     clearTimeout(this.timer);
     this.slice = slice;
     this.hidden = false;
     this.ahead = false;
     this.asked.clear();
-    this.callbacks.said("");
+    this.callbacks.hint("");
     if (slice !== null && this.on) this.#begin(slice);
   }
 
-  /** Switch it on or off. @param {boolean} on */
-  turn(on) {
+  /** Turn the preview on or off. @param {boolean} on */
+  setOn(on) {
     this.on = on;
     this.hidden = false;
     if (!on) this.#clear("");
     else if (this.slice !== null) this.#begin(this.slice);
   }
 
-  /** Something was stored, or the way to work is another. */
+  /** Update it after a stored stroke or a change of mode. */
   renew() {
     if (this.#wanted) return this.#work();
     return this.drawn ? this.#clear("") : undefined;
   }
 
-  /** The view has moved: what is missing is asked for once it rests. */
+  /** Request missing tiles once the moved view rests. */
   moved() {
     clearTimeout(this.timer);
     if (this.#wanted) this.timer = setTimeout(() => this.#work(), REST_MS);
   }
 
-  /** Show it no more on this slice, until it is switched on again. @param {string} sentence why */
+  /** Hide it on this slice until it is turned on again. @param {string} sentence the reason */
   hide(sentence) {
     this.hidden = true;
     this.#clear(sentence);
   }
 
   get #wanted() {
-    return this.on && this.slice !== null && !this.hidden && (this.ahead || this.callbacks.bare());
+    return this.on && this.slice !== null && !this.hidden && (this.ahead || this.callbacks.nothingElse());
   }
 
-  /** Find out whether it is wanted here, and let the server begin. @param {Slice} slice */
+  /** Find out whether a preview is wanted here, and prepare the server. @param {Slice} slice */
   async #begin(slice) {
     if (this.#wanted) await this.#prepare(slice);
     else await this.#compare(slice);
     if (slice === this.slice && this.#wanted) this.renew();
   }
 
-  /** Ask whether the network has taken over, and say so. @param {Slice} slice */
+  /** Ask whether the network has replaced the first model, and say so. @param {Slice} slice */
   async #compare(slice) {
     try {
       const { facts } = await slice.preview("handover=1");
       if (slice !== this.slice) return;
       this.ahead = facts.ahead;
-      this.callbacks.said(facts.sentence);
+      this.callbacks.hint(facts.sentence);
     } catch (error) {
-      if (slice === this.slice) this.callbacks.said(errorMessage(error));
+      if (slice === this.slice) this.callbacks.hint(errorMessage(error));
     }
   }
 
   #clear(sentence) {
     this.asked.clear();
-    this.callbacks.said(sentence);
+    this.callbacks.hint(sentence);
     if (!this.drawn) return;
     const { raster } = this.slice;
     raster.preview = null;
     this.callbacks.changed({ x0: 0, y0: 0, x1: raster.width, y1: raster.height });
   }
 
-  /** Let the server do what need not wait for the first stroke. */
+  /** Let the server do the work that does not depend on strokes. */
   async #prepare(slice) {
     const [tile] = this.#tiles();
     if (tile !== undefined) await slice.api.get(`preview?${query(tile)}&prepare=1`).catch(() => {});
   }
 
-  /** Ask for one tile after the other, as long as some are out of date. */
+  /** Request stale tiles one after the other. */
   async #work() {
-    if (this.working) return; // what is asked for next is decided anew after every tile
+    if (this.working) return; // the running loop chooses the next tile anew after each one
     this.working = true;
     try {
       for (let tile = this.#next(); tile !== null; tile = this.#next()) await this.#ask(this.slice, tile);
@@ -131,11 +130,11 @@ export class Preview {
     }
   }
 
-  /** The tile to ask for now, null for none. @returns {Rect | null} */
+  /** Return the tile to request next, null for none. @returns {Rect | null} */
   #next() {
     if (!this.#wanted || this.slice.outbox.unsent) return null;
     const tiles = this.#tiles();
-    if (tiles.length > MOST) {
+    if (tiles.length > MOST_TILES) {
       this.#clear("Zoom in to see a preview.");
       return null;
     }
@@ -152,9 +151,9 @@ export class Preview {
       if (facts.drawn) this.#put(slice.raster, tile, body);
       else this.#clear("");
       if (!facts.drawn) this.#tiles().forEach((other) => this.asked.set(query(other), sequence));
-      this.callbacks.said(facts.sentence);
+      this.callbacks.hint(facts.sentence);
     } catch (error) {
-      if (slice === this.slice) this.callbacks.said(errorMessage(error));
+      if (slice === this.slice) this.callbacks.hint(errorMessage(error));
     }
   }
 
@@ -169,7 +168,7 @@ export class Preview {
     this.callbacks.changed(rect);
   }
 
-  /** Tiles in view, the nearest to its middle first. @returns {Rect[]} */
+  /** Return the tiles in view, from the centre outwards. @returns {Rect[]} */
   #tiles() {
     const { width, height } = this.slice.raster;
     const seen = this.callbacks.inView();

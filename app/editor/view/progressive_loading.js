@@ -1,4 +1,4 @@
-/** Grey values on their way in: coarsely at once, then sharp where the view is, then everything. */
+/** Progressive loading of grey values: a coarse level first, then the visible part in full, then the rest. */
 
 import { setRows } from "../slice/grey_pyramid.js";
 import { levelFor } from "./tiles.js";
@@ -9,20 +9,20 @@ import { levelFor } from "./tiles.js";
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {{raster: Raster, api: {get: (path: string, signal: AbortSignal) => Promise<ArrayBuffer>}}} Source */
 
-/** A level of so many pixels travels in an instant. */
+/** Pixels of a level small enough to load at once. */
 const AT_ONCE = 1 << 20;
-/** A multiple of every 2**level, so that no pixel of a coarse level needs rows of two strips. */
+/** A multiple of every 2**level, so that no coarse pixel spans two strips. */
 const STRIP_ROWS = 256;
 const STRIPS_AT_ONCE = 3;
 
 /**
- * Fetch the grey values of a slice as it is to be shown.
+ * Load the grey values of a slice.
  * @param {Source} slice @param {Display} display
- * @param {{camera: Camera}} view where it stands at any moment decides what comes next
+ * @param {{camera: Camera}} view its current position decides what to load next
  * @param {AbortSignal} signal
- * @param {(rect: Rect) => void} onStrip part of the slice has other grey values; called first for all of it, if it is large
- * @param {() => void} onSeen what is in view is sharp
- * @returns {Promise<void>} when everything is there
+ * @param {(rect: Rect) => void} onStrip grey values of this part have arrived; first of all of a large slice, coarsely
+ * @param {() => void} onSeen the visible part is loaded in full
+ * @returns {Promise<void>} resolves when everything is loaded
  */
 export async function loadGrey(slice, display, view, signal, onStrip, onSeen = () => {}) {
   const { raster, api } = slice;
@@ -31,7 +31,7 @@ export async function loadGrey(slice, display, view, signal, onStrip, onSeen = (
     return new Uint8Array(rows);
   };
   const coarse = coarseLevel(raster);
-  const needed = Math.min(coarse, levelFor(placed(view.camera, raster).scale, raster.levels.length));
+  const needed = Math.min(coarse, levelFor(visiblePart(view.camera, raster).scale, raster.levels.length));
   if (coarse > 0) {
     setRows(raster.levels, coarse, 0, await fetchRows(coarse, 0, raster.levels[coarse].height), needed === coarse ? 0 : needed);
     onStrip({ x0: 0, y0: 0, x1: raster.width, y1: raster.height });
@@ -45,7 +45,7 @@ export async function loadGrey(slice, display, view, signal, onStrip, onSeen = (
   await loadStrips(raster, view.camera, fetchRows, onStrip, needed > 0 ? () => {} : onSeen);
 }
 
-/** Everything in full, strip by strip, always the one nearest to the middle of the view. */
+/** Load the finest level in strips, always the one nearest to the centre of the view. */
 async function loadStrips(raster, camera, fetchRows, onStrip, onSeen) {
   const { width, height } = raster;
   const missing = new Set(Array.from({ length: Math.ceil(height / STRIP_ROWS) }, (_, i) => i * STRIP_ROWS));
@@ -63,7 +63,7 @@ async function loadStrips(raster, camera, fetchRows, onStrip, onSeen) {
   await Promise.all(Array.from({ length: STRIPS_AT_ONCE }, worker));
 }
 
-/** The finest level that comes at once; 0 where that is the slice itself. @param {Raster} raster */
+/** Return the finest level small enough to load at once; 0 for the slice itself. @param {Raster} raster */
 function coarseLevel({ levels }) {
   const found = levels.findIndex(({ width, height }) => width * height <= AT_ONCE);
   return found < 0 ? levels.length - 1 : found;
@@ -78,14 +78,14 @@ function nearest(tops, [from, to]) {
   return [...tops].reduce((best, y0) => (away(y0) < away(best) ? y0 : best));
 }
 
-/** Rows of a level that the view shows, one more on either side for smoothing. @returns {[number, number]} */
+/** Return the visible rows of a level, and one more on either side for smoothing. @returns {[number, number]} */
 function rowsInView(camera, raster, level) {
-  const { y0, y1 } = placed(camera, raster).rect;
+  const { y0, y1 } = visiblePart(camera, raster).rect;
   return [Math.max(0, (y0 >> level) - 1), Math.min(raster.levels[level].height, (y1 >> level) + 2)];
 }
 
-/** Where the view stands; all of a slice that it does not know yet. */
-function placed(camera, { width, height }) {
+/** Return scale and visible part; for a slice not shown yet, all of it. */
+function visiblePart(camera, { width, height }) {
   if (camera.width === width && camera.height === height) return { scale: camera.scale, rect: camera.visible() };
   const scale = Math.min(camera.viewWidth / width, camera.viewHeight / height);
   return { scale, rect: { x0: 0, y0: 0, x1: width, y1: height } };

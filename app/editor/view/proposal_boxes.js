@@ -1,4 +1,4 @@
-/** The places a person is led to: the hottest boxes of the slice, and the box drawn by hand. */
+/** The boxes for the user to check: proposed ones, least certain first, and one drawn by hand. */
 
 import { setBounded } from "../slice/bounded_map.js";
 
@@ -14,20 +14,20 @@ export class ProposalBoxes {
     this.chosen = -1;
     /** @type {Rect | null} */
     this.drawn = null;
-    /** Whether the person goes on to the next box as soon as the page has said which are left. */
+    /** Whether to choose the next box as soon as the page has sent the remaining ones. */
     this.advance = false;
-    /** The box they go on from, if they do not leave it for good. @type {Rect | null} */
+    /** The box to continue from, if it is still there. @type {Rect | null} */
     this.advanceFrom = null;
-    /** The slice whose boxes these are. */
+    /** Address of the slice of these boxes. */
     this.base = "";
-    /** What was chosen on the slices, the longest ago first. @type {Map<string, Choice>} */
+    /** The choice on each slice, the oldest first. @type {Map<string, Choice>} */
     this.choices = new Map();
   }
 
   /**
-   * Other boxes, as y0, x0, y1, x1; what was chosen on their slice is chosen again.
-   * @param {number[][]} boxes @param {string} base address of the slice
-   * @returns {Rect | null} the one to go on to, for who works from box to box
+   * Take new boxes, and restore the choice made on their slice.
+   * @param {number[][]} boxes y0, x0, y1, x1 @param {string} base address of the slice
+   * @returns {Rect | null} the next box, for a user who works from box to box
    */
   set(boxes, base) {
     this.proposed = boxes.map(([y0, x0, y1, x1]) => ({ x0, y0, x1, y1 }));
@@ -41,25 +41,28 @@ export class ProposalBoxes {
     return next;
   }
 
-  /** A claim is stored: who vouched for a box, or saved strokes where boxes are open, is led on. @param {"strokes" | "region" | "slice"} kind */
+  /**
+   * Advance after a saved claim on a proposed box, or after saved strokes.
+   * @param {"strokes" | "region" | "slice"} kind
+   */
   saved(kind) {
-    const own = this.drawn !== null; // a box of one's own leads nowhere
+    const own = this.drawn !== null; // a hand-drawn box leads to no other
     this.leave(!own && kind !== "slice" && (kind === "strokes" || this.chosen !== -1));
   }
 
-  /** Go on from here as soon as the page has said what is left. */
+  /** Advance as soon as the page has sent the remaining boxes. */
   leave(advance = true) {
     this.advance = advance && this.proposed.length > 0;
     this.advanceFrom = this.chosenBox;
     this.clear();
   }
 
-  /** Choose nothing. */
+  /** Clear the choice. */
   clear() {
     this.#choose(-1, null);
   }
 
-  /** Go on to the next hot box, after the last to the first. @returns {Rect | null} */
+  /** Choose the next proposed box, cyclically. @returns {Rect | null} */
   next() {
     if (this.proposed.length === 0) return null;
     this.#choose((this.chosen + 1) % this.proposed.length, null);
@@ -71,17 +74,17 @@ export class ProposalBoxes {
     this.#choose(-1, rect);
   }
 
-  /** The hot box that is chosen. @returns {Rect | null} */
+  /** The chosen proposed box. @returns {Rect | null} */
   get chosenBox() {
     return this.proposed[this.chosen] ?? null;
   }
 
-  /** What a region claim would be about: the drawn box, else the chosen one. @returns {Rect | null} */
+  /** The box for a region claim: the drawn box, else the chosen one. @returns {Rect | null} */
   get region() {
     return this.drawn ?? this.chosenBox;
   }
 
-  /** What the view draws. */
+  /** The boxes to draw. */
   get boxes() {
     const count = this.proposed.length;
     const boxes = this.proposed.map((rect, i) => {

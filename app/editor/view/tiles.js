@@ -1,6 +1,6 @@
 /**
- * The slice as canvases of 512 px, coarser ones where the view is zoomed out, so that a frame costs what the screen
- * shows and not what the slice holds. A tile remembers which part of it is out of date and is mended when it is seen.
+ * The slice as canvases of 512 px, coarser ones when zoomed out, so that the cost of a frame depends on the screen and not
+ * on the slice. A tile tracks which part of it is out of date, and is redrawn when it is visible.
  */
 
 import { UNSURE } from "../slice/raster.js";
@@ -10,8 +10,8 @@ import { PREVIEWED, STATES, STRIPE } from "./palette.js";
 /** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /**
- * @typedef {object} Tile Pixels of a level; `dirty` is the part of it that is out of date.
- * @property {HTMLCanvasElement} canvas of which `width` x `height` pixels are used
+ * @typedef {object} Tile Pixels of a level; `dirty` is the part out of date.
+ * @property {HTMLCanvasElement} canvas with `width` x `height` pixels in use
  * @property {number} level
  * @property {number} tx
  * @property {number} ty
@@ -21,17 +21,17 @@ import { PREVIEWED, STATES, STRIPE } from "./palette.js";
  */
 
 export const TILE = 512;
-/** Pixels of a level that an outline is wide. */
+/** Width of an outline in pixels of a level. */
 const BORDER = 2;
-/** The most pixels in a row that is drawn at once. */
+/** Longest row drawn at once, in pixels. */
 const LINE = TILE + 2 * BORDER;
-/** Tiles kept besides those in view, so that going back costs nothing; each holds 1 MB. */
+/** Tiles kept besides the visible ones, to make panning back cheap; each takes 1 MB. */
 const SPARE_TILES = 48;
-/** Of every eight pixels along a row, so many belong to a stripe. */
+/** Pixels of a stripe out of every eight along a row. */
 const STRIPE_WIDTH = 2;
 
 /**
- * The level whose pixels are just not larger than the screen's.
+ * Return the coarsest level with pixels no larger than those of the screen.
  * @param {number} scale screen px per image px @param {number} count of levels
  */
 export function levelFor(scale, count) {
@@ -45,21 +45,21 @@ export class Tiles {
     this.raster = raster;
     this.maskPyramid = new MaskPyramid(raster);
     this.table = new Uint32Array(STATES << 16);
-    /** Pixels without a class, by grey value. */
+    /** Colours of pixels without a class, by grey value. */
     this.bare = new Uint32Array(256);
-    /** Where only borders are drawn: the class as shown, by `state << 8 | class`. @type {Uint8Array | null} */
+    /** The class shown by `state << 8 | class`; null to draw areas instead of borders. @type {Uint8Array | null} */
     this.shown = null;
     /** @type {Map<string, Tile>} the least recently seen first */
     this.tiles = new Map();
-    /** Canvases that no tile needs any more. @type {HTMLCanvasElement[]} */
+    /** Unused canvases. @type {HTMLCanvasElement[]} */
     this.canvases = [];
     this.scratch = new ImageData(TILE, TILE);
     this.pixels = new Uint32Array(this.scratch.data.buffer);
-    /** Rows of keys, and what they show. */
+    /** Rows of keys, and the classes shown for them. */
     this.lines = [0, 1, 2, 3, 4].map(() => ({ keys: new Uint16Array(LINE), ids: new Uint8Array(LINE) }));
   }
 
-  /** Go on with another slice. @param {Raster} raster */
+  /** Continue with another slice. @param {Raster} raster */
   use(raster) {
     this.raster = raster;
     this.maskPyramid = new MaskPyramid(raster);
@@ -78,13 +78,13 @@ export class Tiles {
     this.invalidate({ x0: 0, y0: 0, x1: this.raster.width, y1: this.raster.height });
   }
 
-  /** Part of the slice has other classes. @param {Rect} rect in image pixels */
+  /** Mark a part of the slice with changed classes. @param {Rect} rect in image pixels */
   changed(rect) {
     this.maskPyramid.changed(rect);
     this.invalidate(rect);
   }
 
-  /** Part of the slice looks otherwise. @param {Rect} rect in image pixels */
+  /** Mark a part of the slice to be redrawn. @param {Rect} rect in image pixels */
   invalidate(rect) {
     for (const tile of this.tiles.values()) {
       const dirty = inTile(tile, rect);
@@ -92,7 +92,7 @@ export class Tiles {
     }
   }
 
-  /** @returns {Tile | undefined} as it is, perhaps out of date */
+  /** @returns {Tile | undefined} possibly out of date */
   cached(level, tx, ty) {
     return this.tiles.get(`${level}/${tx}/${ty}`);
   }
@@ -111,7 +111,7 @@ export class Tiles {
     return tile;
   }
 
-  /** Give up what was not seen for longest. @param {number} inView tiles that the view needs */
+  /** Drop the tiles unseen for longest. @param {number} inView number of visible tiles */
   trim(inView) {
     while (this.tiles.size > inView + SPARE_TILES) {
       const [key, { canvas }] = this.tiles.entries().next().value;
@@ -139,7 +139,7 @@ export class Tiles {
       const out = (y - ty * TILE) * TILE + x0;
       const from = y * width + left;
       for (let i = 0; i < x1 - x0; i += 1) {
-        let key = keys[i]; // of labelled background it is 256, 512 or 768
+        let key = keys[i]; // 256, 512 or 768 is labelled background
         if ((key === 256 || key === 512 || key === 768) && ((left + i + y) & 7) < STRIPE_WIDTH) key |= STRIPE;
         pixels[out + i] = table[(key << 8) | grey[from + i]];
       }
@@ -147,7 +147,7 @@ export class Tiles {
     canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);
   }
 
-  /** Pixels near another class have a colour; all others are bare. */
+  /** Colour the pixels beside another class only. */
   #renderBorders({ canvas, level, tx, ty }, { x0, y0, x1, y1 }) {
     const { grey, width } = this.raster.levels[level];
     const { table, bare, pixels } = this;
@@ -166,7 +166,7 @@ export class Tiles {
       for (let i = BORDER; i < length - BORDER; i += 1) {
         const id = ids[i];
         const within = ids[i - 1] === id && ids[i + 1] === id && up[i] === id && down[i] === id;
-        const bareClass = id === 0 || id === UNSURE; // these are only darkened, one pixel wide
+        const bareClass = id === 0 || id === UNSURE; // only darkened, one pixel wide
         if (within && (bareClass || (ids[i - 2] === id && ids[i + 2] === id && up2[i] === id && down2[i] === id))) {
           pixels[out + i] = bare[grey[from + i]];
         } else {
@@ -178,14 +178,14 @@ export class Tiles {
     canvas.getContext("2d").putImageData(this.scratch, 0, 0, x0, y0, x1 - x0, y1 - y0);
   }
 
-  /** The keys of a row, and the classes that they show. */
+  /** Read a row of keys, and the classes shown for them. */
   #readShown(read, { keys, ids }, y, length) {
     read(y, keys);
     for (let i = 0; i < length; i += 1) ids[i] = this.shown[keys[i]];
   }
 
   /**
-   * How to read a row of keys, `state << 8 | class`, of a part of a level; beyond the level's edge its last pixels go on.
+   * Return a function to read a row of keys, `state << 8 | class`, of part of a level; edge pixels repeat beyond the level.
    * @param {number} level @param {Rect} part @returns {(y: number, line: Uint16Array) => void}
    */
   #reader(level, { x0, y0, x1, y1 }) {
@@ -211,7 +211,7 @@ export class Tiles {
   }
 }
 
-/** A rectangle of the slice in the pixels of a tile, wider by a border; null where they do not meet. */
+/** Convert a rectangle of the slice to pixels of a tile, widened by a border; null if they do not meet. */
 function inTile({ level, tx, ty, width, height }, rect) {
   const shrink = 2 ** level;
   const dirty = {
@@ -223,7 +223,7 @@ function inTile({ level, tx, ty, width, height }, rect) {
   return dirty.x0 < dirty.x1 && dirty.y0 < dirty.y1 ? dirty : null;
 }
 
-/** @param {Rect} a @param {Rect} b @returns {Rect} */
+/** Return the bounding rectangle of two rectangles. @param {Rect} a @param {Rect} b @returns {Rect} */
 export function union(a, b) {
   return {
     x0: Math.min(a.x0, b.x0),

@@ -1,4 +1,4 @@
-/** Where the model is unsure of the open slice: a small map, shown over the picture on demand and read by the status line. */
+/** A coarse map of the model's uncertainty on the open slice: a heat map over the image, and a figure in the status line. */
 
 import { errorMessage } from "../slice/transport.js";
 import { heatCanvas } from "./palette.js";
@@ -8,7 +8,7 @@ import { heatCanvas } from "./palette.js";
 export class UncertaintyMap {
   /**
    * @param {import("./view.js").View} view
-   * @param {(problem: string) => void} onChange the map came, or is no longer there; why it could not come
+   * @param {(problem: string) => void} onChange the map has changed; an error message if it could not be loaded
    */
   constructor(view, onChange) {
     this.view = view;
@@ -23,7 +23,7 @@ export class UncertaintyMap {
     this.view.heat = null;
   }
 
-  /** Fetch the map; a slice without a prediction has none. @param {Slice} slice @param {AbortSignal} signal */
+  /** Load the map; a slice without a prediction has none. @param {Slice} slice @param {AbortSignal} signal */
   async load(slice, signal) {
     if (slice.facts.latest === null) {
       if (this.shown) this.#fail("No model yet: paint, save strokes and train a round to see where it is unsure.");

@@ -1,4 +1,4 @@
-/** The picture: two canvases, the slice below, and cursor and boxes above it; drawn once a frame at most. */
+/** The image: two canvases, one for the slice, one above it for cursor and boxes, drawn at most once per frame. */
 
 import { Camera } from "./camera.js";
 import { CanvasGeometry } from "./canvas_geometry.js";
@@ -11,7 +11,7 @@ import { levelFor, TILE, Tiles, union } from "./tiles.js";
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 
 const SURROUND = "#262b30";
-/** So long at most may a frame mend tiles; the rest waits for the next. */
+/** Time to redraw tiles within one frame; the rest waits for the next frame. */
 const BUILD_MS = 6;
 
 export class View {
@@ -27,22 +27,22 @@ export class View {
     this.ring = null;
     /** @type {import("./overlay_shapes.js").Box[]} */
     this.boxes = [];
-    /** A line on its way. @type {import("./overlay_shapes.js").Point[] | null} */
+    /** An unfinished line. @type {import("./overlay_shapes.js").Point[] | null} */
     this.path = null;
-    /** Pixels to point out. @type {import("../slice/superpixels.js").Row[] | null} */
+    /** Highlighted pixels. @type {import("../slice/superpixels.js").Row[] | null} */
     this.patch = null;
     /** @type {HTMLCanvasElement | null} */
     this.heat = null;
-    /** Called after the slice was drawn anew. @type {(() => void)[]} */
+    /** Called after each redraw of the slice. @type {(() => void)[]} */
     this.watchers = [];
     this.look = "";
     this.frame = 0;
-    /** What is to be drawn anew: a part of the slice in image pixels, or everything. @type {Rect | "all" | null} */
+    /** The part of the slice to redraw, in image pixels, or everything. @type {Rect | "all" | null} */
     this.stale = null;
     this.moving = false;
     this.frameRate = new FrameRate(() => this.redraw());
-    /** Which tile is mended first: where the last frame ran out of time. */
-    this.turn = 0;
+    /** The tile to redraw first: where the last frame ran out of time. */
+    this.firstTile = 0;
     this.settled = false;
     this.geometry = new CanvasGeometry(base, (width, height) => this.#resize(width, height));
   }
@@ -67,17 +67,17 @@ export class View {
     this.redraw();
   }
 
-  /** Part of the slice has other classes now. @param {Rect} rect */
+  /** Redraw a part with changed classes. @param {Rect} rect */
   changed(rect) {
     this.tiles?.changed(rect);
     this.#redrawPart(rect);
   }
 
   /**
-   * Part of a slice has other grey values now; of one whose mask is still on its way, nothing is shown yet.
+   * Redraw a part with changed grey values; do nothing while the mask of this slice is still loading.
    * @param {Raster} raster @param {Rect} rect
    */
-  greyed(raster, rect) {
+  greyChanged(raster, rect) {
     if (this.tiles?.raster !== raster) return;
     this.tiles.invalidate(rect);
     this.#redrawPart(rect);
@@ -94,13 +94,13 @@ export class View {
     this.redrawOverlay();
   }
 
-  /** A line on its way; null for none. @param {import("./overlay_shapes.js").Point[] | null} points */
+  /** Show an unfinished line; null for none. @param {import("./overlay_shapes.js").Point[] | null} points */
   setPath(points) {
     this.path = points;
     this.redrawOverlay();
   }
 
-  /** The pixels that a click would paint; null for none. @param {import("../slice/superpixels.js").Row[] | null} rows */
+  /** Highlight the pixels that a click would paint; null for none. @param {import("../slice/superpixels.js").Row[] | null} rows */
   setPatch(rows) {
     if (rows === null && this.patch === null) return;
     this.patch = rows;
@@ -124,13 +124,13 @@ export class View {
     this.#moved();
   }
 
-  /** Bring an image point into the middle of the view. */
+  /** Centre the view on an image point. */
   centre(x, y) {
     this.camera.centre(x, y);
     this.#moved();
   }
 
-  /** Zoom around the middle of the view. @param {(scale: number) => number} change */
+  /** Zoom around the centre of the view. @param {(scale: number) => number} change */
   zoom(change) {
     this.camera.zoomAt(this.base.width / 2, this.base.height / 2, change(this.camera.scale));
     this.#moved();
@@ -138,7 +138,7 @@ export class View {
 
   /** Zoom around a pointer. @param {{clientX: number, clientY: number}} at @param {number} factor */
   zoomAt(at, factor) {
-    this.camera.zoomBy(...this.geometry.device(at), factor);
+    this.camera.zoomBy(...this.geometry.toDevice(at), factor);
     this.#moved();
   }
 
@@ -148,9 +148,9 @@ export class View {
     this.#moved();
   }
 
-  /** The image point under a pointer. @param {{clientX: number, clientY: number}} at */
+  /** Return the image point under a pointer. @param {{clientX: number, clientY: number}} at */
   toImage(at) {
-    return this.camera.toImage(...this.geometry.device(at));
+    return this.camera.toImage(...this.geometry.toDevice(at));
   }
 
   redraw() {
@@ -210,7 +210,7 @@ export class View {
     context.restore();
   }
 
-  /** Draw nothing but a part of the slice, and what smoothing lets it touch. @param {Rect} rect */
+  /** Restrict drawing to part of the slice, and to the pixels that smoothing lets it touch. @param {Rect} rect */
   #clip(context, rect) {
     const { x0, y0, x1, y1 } = this.camera.toScreen(rect);
     const margin = 2 + 2 * Math.ceil(this.camera.scale);
@@ -226,19 +226,19 @@ export class View {
     const wanted = this.#visibleTiles(level);
     if (wanted.some(([tx, ty]) => tiles.cached(level, tx, ty) === undefined)) this.#drawOtherLevels(context, level);
     const start = performance.now();
-    const first = this.turn;
+    const first = this.firstTile;
     for (let i = 0; i < wanted.length; i += 1) {
       const place = (first + i) % wanted.length;
       const [tx, ty] = wanted[place];
       const late = performance.now() - start > BUILD_MS;
       const tile = late ? tiles.cached(level, tx, ty) : tiles.fresh(level, tx, ty);
-      if (late && tile?.dirty !== null && this.stale === null) [this.stale, this.turn] = ["all", place];
+      if (late && tile?.dirty !== null && this.stale === null) [this.stale, this.firstTile] = ["all", place];
       if (tile !== undefined) this.#drawTile(context, tile);
     }
     tiles.trim(wanted.length);
   }
 
-  /** What there is of other levels, under the tiles that are still to be made. */
+  /** Draw tiles of other levels below the tiles still missing. */
   #drawOtherLevels(context, level) {
     const { levels } = this.tiles.raster;
     const finer = Math.max(0, level - 1);

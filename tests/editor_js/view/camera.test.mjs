@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Camera, grained } from "../../../app/editor/view/camera.js";
+import { Camera, roundedScale } from "../../../app/editor/view/camera.js";
 
 function camera() {
   const made = new Camera();
@@ -45,7 +45,7 @@ test("the point under the cursor stays there when zooming, to within a screen pi
 
 test("tiles of 512 pixels begin and end on screen pixels at every scale", () => {
   for (const scale of [0.02, 0.1371, 1, 1.25, 7.7, 64]) {
-    assert.equal((grained(scale) * 512) % 1, 0);
+    assert.equal((roundedScale(scale) * 512) % 1, 0);
   }
 });
 
@@ -69,7 +69,7 @@ test("turning the wheel to and fro brings everything back to where it was", () =
   for (let turn = 0; turn < 40; turn += 1) moved.zoomBy(123, 456, 1 / 1.07);
   const after = moved.toImage(123, 456);
   assert.ok(Math.abs(after.x - before.x) * moved.scale <= 1 && Math.abs(after.y - before.y) * moved.scale <= 1);
-  assert.equal(moved.scale, grained(0.7));
+  assert.equal(moved.scale, roundedScale(0.7));
 });
 
 test("the slightest turns of the wheel add up, also where one is less than a grain of the scale", () => {

@@ -30,7 +30,7 @@ for (const ratio of [1, 1.25, 1.5, 2]) {
       const { screen } = screenOf({ left, top: left, width: 801.6, ratio });
       const first = Math.round(left * ratio);
       for (const pixel of [0, 1, 2, 3, 4, 517, 801]) {
-        const found = screen.device({ clientX: (first + pixel) / ratio, clientY: (first + pixel) / ratio });
+        const found = screen.toDevice({ clientX: (first + pixel) / ratio, clientY: (first + pixel) / ratio });
         assert.deepEqual(found.map(Math.floor), [pixel, pixel]);
       }
     });
@@ -48,6 +48,6 @@ test("a canvas that is not laid out has no size", () => {
 
 test("many events of one frame ask for the place once", () => {
   const { screen, asks } = screenOf({ width: 800, ratio: 1 });
-  for (let i = 0; i < 50; i += 1) screen.device({ clientX: i, clientY: i });
+  for (let i = 0; i < 50; i += 1) screen.toDevice({ clientX: i, clientY: i });
   assert.equal(asks(), 1);
 });

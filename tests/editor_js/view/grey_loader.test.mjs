@@ -23,7 +23,7 @@ function slice(slow = -1) {
 function greys() {
   const settings = { display: PLAIN, histograms: [], loaded() {}, setFacts: (_, found) => settings.histograms.push(found.channel) };
   const failures = [];
-  const view = { camera: new Camera(), greyed() {} };
+  const view = { camera: new Camera(), greyChanged() {} };
   return { settings, failures, made: new GreyLoader(view, settings, (error) => failures.push(error.message)) };
 }
 

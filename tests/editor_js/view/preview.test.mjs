@@ -10,7 +10,7 @@ const settled = () => new Promise((done) => setTimeout(done, 5));
 
 /** A preview of a slice of 700 x 600 pixels, and all that it asks for; `answers` may hold an answer of its own for a query. */
 function stage({ on = true, round = 0, answers = {}, bare } = {}) {
-  const made = { asked: [], said: [], changed: [], bare: bare ?? round === 0, inView: WHOLE };
+  const made = { asked: [], said: [], changed: [], nothingElse: bare ?? round === 0, inView: WHOLE };
   const raster = new Raster(700, 600);
   made.slice = {
     raster,
@@ -27,10 +27,10 @@ function stage({ on = true, round = 0, answers = {}, bare } = {}) {
     },
   };
   made.preview = new Preview(on, {
-    bare: () => made.bare,
+    nothingElse: () => made.nothingElse,
     inView: () => made.inView,
     changed: (rect) => made.changed.push(rect),
-    said: (sentence) => made.said.push(sentence),
+    hint: (sentence) => made.said.push(sentence),
   });
   return made;
 }
@@ -105,15 +105,15 @@ test("switched off, hidden, or out of place, it is gone; switched on again it co
   const { preview, slice } = made;
   preview.follow(slice);
   await settled();
-  for (const leave of [() => preview.turn(false), () => preview.hide("why"), () => ((made.bare = false), preview.renew())]) {
+  for (const leave of [() => preview.setOn(false), () => preview.hide("why"), () => ((made.nothingElse = false), preview.renew())]) {
     assert.equal(preview.drawn, true);
     leave();
     assert.equal(preview.drawn, false);
     preview.renew();
     await settled();
     assert.equal(preview.drawn, false);
-    made.bare = true;
-    preview.turn(true);
+    made.nothingElse = true;
+    preview.setOn(true);
     await settled();
   }
 });

@@ -15,13 +15,13 @@ test("grey values of a slice that is not shown yet draw nothing of the one that 
   const view = new View({}, {}, () => {});
   const [shown, coming] = [new Raster(600, 600), new Raster(600, 600)];
   const rect = { x0: 0, y0: 0, x1: 10, y1: 10 };
-  view.greyed(coming, rect);
+  view.greyChanged(coming, rect);
   view.setRaster(shown);
   view.tiles.fresh(0, 0, 0);
   view.stale = null;
-  view.greyed(coming, rect);
+  view.greyChanged(coming, rect);
   assert.deepEqual([view.stale, view.tiles.cached(0, 0, 0).dirty], [null, null]);
-  view.greyed(shown, rect);
+  view.greyChanged(shown, rect);
   assert.deepEqual(view.stale, rect);
   assert.notEqual(view.tiles.cached(0, 0, 0).dirty, null);
 });
