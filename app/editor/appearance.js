@@ -1,6 +1,6 @@
 /**
- * What the person sees of the state that the editor is in: colours of the mask, boxes, buttons, the ring under the cursor,
- * the status line. It reads the other parts and changes none of them.
+ * Shows the state of the editor: colours of the mask, boxes, buttons, the brush outline, the status line. It reads the other
+ * parts and changes none of them.
  */
 
 import { Probe, statusText } from "./panel/status_line.js";
@@ -28,7 +28,7 @@ export class Appearance {
     this.showLook();
   }
 
-  /** How the slice is drawn. */
+  /** Update the look of the slice. */
   showLook() {
     const { toolState, preferences, slice, imageSection, view } = this.editor;
     const { opacity, outline } = preferences;
@@ -43,7 +43,7 @@ export class Appearance {
     this.showChoice();
   }
 
-  /** What is chosen, and what can be done. */
+  /** Update which controls are pressed and enabled. */
   showChoice() {
     const { uncertainty, toolState, painter, panel, preferences, preview, proposalBoxes, fullSliceAllowed } = this.editor;
     const box = fullSliceAllowed && proposalBoxes.region !== null;
@@ -76,7 +76,7 @@ export class Appearance {
     };
   }
 
-  /** The brush under the cursor. */
+  /** Update the brush outline under the cursor. */
   showRing() {
     const { toolState, root, slice, canvasInput, view } = this.editor;
     const { point, gestures } = canvasInput;

@@ -1,4 +1,4 @@
-/** Leads the person from place to place: the view goes where the boxes say. */
+/** Moves the view from box to box. */
 
 /** @typedef {import("./editor.js").Editor} Editor */
 
@@ -8,7 +8,7 @@ export class BoxNavigation {
     this.editor = editor;
   }
 
-  /** The page has other boxes, or has heard of a save. */
+  /** Take the boxes of the page, and go on after a save. */
   renew() {
     const { navigation, proposalBoxes } = this.editor;
     this.#show(proposalBoxes.set(navigation.data.boxes, navigation.data.base));
@@ -20,13 +20,13 @@ export class BoxNavigation {
     this.#show(proposalBoxes.next());
   }
 
-  /** A box was drawn by hand: whoever was asked about the whole slice means something else. */
+  /** Note a box drawn by hand, which replaces a question about the full slice. */
   drawn() {
     this.editor.claims.cancel();
     this.editor.appearance.showBoxes();
   }
 
-  /** @param {import("./slice/raster.js").Rect | null} rect the box to look at */
+  /** @param {import("./slice/raster.js").Rect | null} rect the box to show */
   #show(rect) {
     const { appearance, view } = this.editor;
     if (rect !== null) view.show(rect);

@@ -1,4 +1,4 @@
-/** What the person chose: tool, class, way to work and look; each choice is shown at once, and preferences are kept. */
+/** The user's choices: tool, class, mode and look. Each choice is shown at once, and preferences are stored. */
 
 import { savePreferences } from "./panel/preferences.js";
 
@@ -10,7 +10,7 @@ export class Choices {
     this.editor = editor;
   }
 
-  /** @param {() => void} change what the hand holds */
+  /** @param {() => void} change changes the tool state */
   change(change) {
     const { appearance, toolState, painter } = this.editor;
     const { tool } = toolState;
@@ -20,14 +20,14 @@ export class Choices {
     appearance.showRing();
   }
 
-  /** @param {number} place in the list of classes; one that is not there chooses nothing */
+  /** @param {number} place in the list of classes; ignored if there is none */
   chooseClassAt(place) {
     const { toolState, slice } = this.editor;
     const chosen = slice?.facts.classes[place];
     if (chosen !== undefined) this.change(() => toolState.chooseClass(chosen.id));
   }
 
-  /** On to a neighbour in the list, and round its ends; from "unsure" to either end. @param {1 | -1} step */
+  /** Choose the next or previous class of the list, cyclically; from "unsure", go to either end. @param {1 | -1} step */
   stepClass(step) {
     const { toolState, slice } = this.editor;
     const count = slice?.facts.classes.length ?? 0;
@@ -43,7 +43,7 @@ export class Choices {
     this.editor.preview.renew();
   }
 
-  /** @param {boolean} on whether a quick first model shows what it makes of the strokes */
+  /** @param {boolean} on whether to show the preview */
   preview(on) {
     this.editor.preview.setOn(on);
     this.prefer({ preview: on });

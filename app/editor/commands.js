@@ -1,4 +1,4 @@
-/** What every command does: keys and buttons name them, the editor runs them. */
+/** What every command does. Keys and buttons name commands, the editor runs them. */
 
 import { UNSURE } from "./slice/raster.js";
 import { nextSize } from "./tools/brush.js";
@@ -7,7 +7,7 @@ import { TOOLS } from "./tools/tool_state.js";
 /** @typedef {import("./editor.js").Editor} Editor */
 
 /**
- * Commands by name; `name:value` calls `name` with the value.
+ * Return the commands by name; `name:value` calls `name` with the value.
  * @param {Editor} editor @returns {Record<string, (value?: string) => any>}
  */
 export function commandsOf(editor) {
@@ -54,13 +54,13 @@ export function commandsOf(editor) {
     zoomOut: () => view.zoom((scale) => scale / 1.4),
     heat: () => editor.slice && editor.uncertainty.toggle(editor.slice, navigation.signal),
     preview: () => choices.preview(!editor.preview.on),
-    takePreview: () => editor.previewControls.take(),
+    takePreview: () => editor.previewControls.adopt(),
     look: (kind) => choices.prefer({ outline: kind === "outline" }),
     sheet: () => editor.keySheet.toggle(),
   };
 }
 
-/** Take back what is begun, the latest first: a stroke or polygon, a question, what waits for the server, a box. */
+/** Cancel what was begun last: a stroke or polygon, a question, a request to the server, a box. */
 function cancel({ appearance, claims, painter, slice, proposalBoxes }) {
   if (painter.busy) return painter.cancel();
   if (claims.asking) return claims.cancel();
@@ -76,12 +76,12 @@ function step({ painter, undoSteps }, which) {
 
 /** @param {Editor} editor @param {string} query */
 function suggest({ choices, toolState, navigation, suggestions }, query) {
-  if (toolState.mode === "scribble") choices.setMode("correct"); // scribbling would hide it
+  if (toolState.mode === "scribble") choices.setMode("correct"); // scribbling would hide the suggestion
   return suggestions.suggest(query, navigation.signal);
 }
 
 /**
- * What sliders, lists and boxes set.
+ * Return what sliders, lists and check boxes set.
  * @param {Editor} editor @returns {Record<string, (value: string | number | boolean) => any>}
  */
 export function settingsOf(editor) {

@@ -1,61 +1,61 @@
 /**
- * Where an editor stands on the page. Streamlit now and then takes a component's place away and gives it another at once, as
- * when its script is run again before it has ended: the same editor then goes on there, with its slice, zoom and keyboard, and
- * gets the keys that were pressed meanwhile.
+ * Keeps the editor when Streamlit moves its component. Now and then Streamlit removes the parent element and offers another
+ * at once, for example when a script reruns before it has ended. The same editor then moves to the new parent with its slice,
+ * zoom and focus, and receives the keys pressed meanwhile.
  */
 
-/** So long after its place was taken away an editor is closed. */
-const PATIENCE_MS = 2000;
+/** Time without a parent after which an editor is closed. */
+const GRACE_MS = 2000;
 const KEY_EVENTS = ["keydown", "keyup"];
 
 /**
- * @typedef {object} Guest
+ * @typedef {object} Mounted
  * @property {HTMLElement} root
- * @property {boolean} focused whether it has the keyboard
+ * @property {boolean} focused whether it has the keyboard focus
  * @property {() => void} focus
  * @property {() => void} close
  */
 
-/** @template {Guest} T */
+/** @template {Mounted} T */
 export class ComponentHost {
-  /** @param {() => T} make @param {number} patience milliseconds @param {EventTarget} keys where every key press passes */
-  constructor(make, patience = PATIENCE_MS, keys = globalThis.window) {
+  /** @param {() => T} make @param {number} grace milliseconds @param {EventTarget} keys receives every key event of the page */
+  constructor(make, grace = GRACE_MS, keys = globalThis.window) {
     this.make = make;
-    this.patience = patience;
+    this.grace = grace;
     this.keys = keys;
-    /** Pressed and released while the editor that had the keyboard has no place. @type {Event[]} */
+    /** Key events while the focused editor has no parent. @type {Event[]} */
     this.pressed = [];
     this.keep = (event) => this.#keep(event);
     /** @type {Map<Node, T>} */
-    this.places = new Map();
-    /** Who has no place for the moment. @type {{guest: T, focused: boolean, timer: any} | null} */
+    this.editors = new Map();
+    /** The editor without a parent. @type {{editor: T, focused: boolean, timer: any} | null} */
     this.waiting = null;
   }
 
-  /** The editor at a place: the one that is there, the one that waits for a place, or a new one. @param {Node} parent */
-  at(parent) {
-    const there = this.places.get(parent);
+  /** Return the editor in a parent: the one there, the one without a parent, or a new one. @param {Node} parent */
+  mount(parent) {
+    const there = this.editors.get(parent);
     if (there !== undefined) return there;
-    const { guest, focused } = this.#called();
-    this.places.set(parent, guest);
-    parent.appendChild(guest.root);
-    if (focused) this.#giveKeys(guest);
-    return guest;
+    const { editor, focused } = this.#takeWaiting();
+    this.editors.set(parent, editor);
+    parent.appendChild(editor.root);
+    if (focused) this.#giveKeys(editor);
+    return editor;
   }
 
-  /** A place is taken away. @param {Node} parent */
-  leave(parent) {
-    const guest = this.places.get(parent);
-    if (guest === undefined) return;
-    const { focused } = guest;
-    this.places.delete(parent);
-    guest.root.remove();
-    this.#send();
-    this.waiting = { guest, focused, timer: setTimeout(() => this.#send(), this.patience) };
+  /** Take the editor out of a removed parent. @param {Node} parent */
+  unmount(parent) {
+    const editor = this.editors.get(parent);
+    if (editor === undefined) return;
+    const { focused } = editor;
+    this.editors.delete(parent);
+    editor.root.remove();
+    this.#closeWaiting();
+    this.waiting = { editor, focused, timer: setTimeout(() => this.#closeWaiting(), this.grace) };
     if (focused) for (const name of KEY_EVENTS) this.keys.addEventListener(name, this.keep, true);
   }
 
-  /** A key for the editor that has no place for the moment; a text field keeps its own. @param {Event} event */
+  /** Keep a key event for the editor without a parent, unless it belongs to a text field. @param {Event} event */
   #keep(event) {
     if (event.target?.matches?.("input, textarea, select, [contenteditable]")) return;
     event.stopImmediatePropagation();
@@ -63,23 +63,23 @@ export class ComponentHost {
     this.pressed.push(event);
   }
 
-  /** @param {T} guest who has a place again */
-  #giveKeys(guest) {
-    guest.focus();
-    for (const event of this.pressed.splice(0)) guest.root.dispatchEvent(new event.constructor(event.type, event));
+  /** @param {T} editor in its new parent */
+  #giveKeys(editor) {
+    editor.focus();
+    for (const event of this.pressed.splice(0)) editor.root.dispatchEvent(new event.constructor(event.type, event));
   }
 
-  #called() {
-    if (this.waiting === null) return { guest: this.make(), focused: false };
+  #takeWaiting() {
+    if (this.waiting === null) return { editor: this.make(), focused: false };
     const { waiting } = this;
     this.#stopWaiting();
     return waiting;
   }
 
-  /** Whoever waits goes for good. */
-  #send() {
+  /** Close the editor without a parent. */
+  #closeWaiting() {
     if (this.waiting === null) return;
-    this.waiting.guest.close();
+    this.waiting.editor.close();
     this.#stopWaiting();
     this.pressed = [];
   }

@@ -1,8 +1,8 @@
 /**
- * The editor: mounts into Streamlit's component, builds its parts and tells them of one another.
+ * The editor: mounts into Streamlit's component, builds its parts and connects them.
  *
- * Streamlit calls `mount` again with new data on every rerun of the page; the same editor then goes on, and keeps its
- * zoom, tool and class when the slice is another one.
+ * Streamlit calls `mount` again with new data on every rerun of the page. The editor then continues, and keeps its zoom, tool
+ * and class on another slice.
  */
 
 import { Appearance } from "./appearance.js";
@@ -38,11 +38,11 @@ const GREETINGS = {
 
 const host = new ComponentHost(() => new Editor(document.createElement("div")));
 
-/** Called by Streamlit, again on every rerun. */
+/** Mount or update the editor; called by Streamlit on every rerun. */
 export function mount(component) {
   const { parentElement } = component;
-  host.at(parentElement).update(component.data, component.setTriggerValue);
-  return () => host.leave(parentElement);
+  host.mount(parentElement).update(component.data, component.setTriggerValue);
+  return () => host.unmount(parentElement);
 }
 
 export class Editor {
@@ -50,15 +50,15 @@ export class Editor {
   constructor(root) {
     root.className = "editor";
     root.tabIndex = 0;
-    root.editor = this; // for the console, and for benchmarks
+    root.editor = this; // for the console and for benchmarks
     this.root = root;
     this.preferences = loadPreferences();
     this.toolState = new ToolState();
     this.toolState.mode = this.preferences.mode;
     this.toolState.resize(this.preferences.size);
     this.proposalBoxes = new ProposalBoxes();
-    this.#buildPicture();
-    this.#buildWork();
+    this.#buildView();
+    this.#buildEditing();
     this.commands = commandsOf(this);
     this.settings = settingsOf(this);
     this.#fillPanel();
@@ -68,8 +68,8 @@ export class Editor {
     window.addEventListener("beforeunload", this.guard);
   }
 
-  /** The elements, and the picture among them. */
-  #buildPicture() {
+  /** Build the elements, the view and what controls them. */
+  #buildView() {
     const { root } = this;
     this.panel = new Panel(root, (command) => this.run(command), (name, value) => this.set(name, value));
     this.view = new View(this.panel.base, this.panel.overlay, () => this.#viewMoved());
@@ -85,8 +85,8 @@ export class Editor {
     this.boxNavigation = new BoxNavigation(this);
   }
 
-  /** What the person does, and what becomes of it. */
-  #buildWork() {
+  /** Build the parts that edit the slice and save it. */
+  #buildEditing() {
     const { appearance, panel } = this;
     this.canvasInput = new CanvasInput(panel.overlay, this, {
       ready: () => this.slice !== null && !this.claims.busy,
@@ -116,14 +116,14 @@ export class Editor {
       refused: (sentence) => this.say(sentence, "problem"),
     });
     this.saving = new Saving(this, {
-      quiet: () => !this.atWork,
-      uncovers: () => this.previewControls.uncover(),
+      idle: () => !this.atWork,
+      uncover: () => this.previewControls.uncover(),
       changed: (rect) => this.view.changed(rect),
       painted: () => this.#painted(),
       renewed: () => this.#renewed(),
       saved: (saved) => this.trigger("saved", saved),
       postponed: (place) => this.trigger("put_off", { ...place, nonce: Date.now() }),
-      restated: () => this.trigger("step", { z: this.navigation.data.z, nonce: Date.now() }),
+      savesChanged: () => this.trigger("step", { z: this.navigation.data.z, nonce: Date.now() }),
     });
     this.claims = this.saving.claims;
     this.undoSteps = this.saving.undoSteps;
@@ -143,17 +143,17 @@ export class Editor {
     return this.navigation.slice;
   }
 
-  /** Whether something is being done that changes the slice, or will. */
+  /** Whether a change of the slice is in progress. */
   get atWork() {
     return this.canvasInput.busy || this.claims.busy;
   }
 
-  /** Whether pixels that nobody painted may be claimed. */
+  /** Whether a claim may include unpainted pixels. */
   get fullSliceAllowed() {
     return this.slice !== null && this.toolState.mode === "correct";
   }
 
-  /** New data from the page. @param {Data} data @param {(name: string, value: any) => void} trigger */
+  /** Take new data from the page. @param {Data} data @param {(name: string, value: any) => void} trigger */
   update(data, trigger) {
     this.trigger = trigger;
     this.root.style.height = data.height;
@@ -167,7 +167,7 @@ export class Editor {
     this.root.remove();
   }
 
-  /** Whether it has the keyboard. */
+  /** Whether it has the keyboard focus. */
   get focused() {
     return this.keyboard.focused;
   }
@@ -176,7 +176,7 @@ export class Editor {
     this.keyboard.grabFocus();
   }
 
-  // ---- what happens to the slice; whatever follows it is told here
+  // ---- events of the slice, passed on to the parts that follow it
 
   #left() {
     delete this.root.dataset.loaded;
@@ -215,14 +215,14 @@ export class Editor {
     return this.uncertainty.load(slice, signal);
   }
 
-  /** A stroke, or a step back or forth over one. */
+  /** A stroke was painted, undone or repeated. */
   #painted() {
     this.say("");
     this.appearance.showChoice();
     this.appearance.showStatus();
   }
 
-  /** The server did something with the whole slice. */
+  /** The server has changed the slice. */
   #renewed() {
     const { width, height } = this.slice.raster;
     this.view.changed({ x0: 0, y0: 0, x1: width, y1: height });
@@ -231,7 +231,7 @@ export class Editor {
     this.preview.renew();
   }
 
-  // ---- what a command may do
+  // ---- commands and settings
 
   /** @param {string} command a name, or `name:value` */
   run(command) {
@@ -241,22 +241,22 @@ export class Editor {
     return this.commands[name]?.(value);
   }
 
-  /** A slider, box or list was moved. @param {string} name @param {string | number | boolean} value */
+  /** Apply a slider, check box or list. @param {string} name @param {string | number | boolean} value */
   set(name, value) {
     this.slice?.clock.input();
     this.settings[name]?.(value);
   }
 
-  // ---- what the parts report
+  // ---- events of the parts
 
-  /** A gesture changed nothing: with a lock on, that needs a word. */
+  /** Explain a gesture that changed nothing because of a lock. */
   #unchanged() {
     const { lock } = this.toolState;
     const name = this.slice?.facts.classes.find((c) => c.id === lock)?.name;
-    if (name !== undefined) this.say(`You paint only over ${name}; nothing here is. K ends that.`);
+    if (name !== undefined) this.say(`Painting is locked to ${name}, and there is none here. Press K to unlock.`);
   }
 
-  /** What became of a stroke. */
+  /** Show the state of a stroke being sent. */
   #sent(state, sentence) {
     this.panel.setState(state, sentence);
     this.saving.sent(state, sentence);
@@ -268,18 +268,18 @@ export class Editor {
     this.preview.moved();
   }
 
-  /** A note over the picture. @param {string} text @param {"note" | "problem"} kind */
+  /** Show a note over the image. @param {string} text @param {"note" | "problem"} kind */
   say(text, kind = "note") {
     this.panel.setBanner(text, kind);
   }
 
-  /** The image section changed: what the table can do is done at once, the rest is asked for. */
+  /** Apply a change of the image section: the colour table at once, then new grey values if needed. */
   #displayChanged() {
     this.appearance.showLook();
     if (this.slice !== null) this.greyLoader.renew(this.slice, this.navigation.signal);
   }
 
-  /** The heat map came, or cannot come. */
+  /** Show that the heat map has changed, or why there is none. */
   #uncertaintyChanged(problem) {
     if (problem !== "") this.say(problem);
     this.appearance.showChoice();
@@ -291,7 +291,7 @@ export class Editor {
     this.appearance.showStatus();
   }
 
-  /** A key that counts while it is down. */
+  /** Handle a key that has an effect while it is held. */
   #hold(key, down) {
     if (key === "hide") return this.appearance.hide(down);
     this.canvasInput.gestures.space = down;

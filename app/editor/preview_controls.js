@@ -1,4 +1,4 @@
-/** What the editor does with the preview of a quick first model: shows it, takes it into the mask, uncovers what is to be saved. */
+/** Shows the preview of the quick first model, adopts it into the mask, and hides it before a save. */
 
 import { toRunLengths } from "./saving/suggestions.js";
 import { Preview } from "./view/preview.js";
@@ -17,21 +17,21 @@ export class PreviewControls {
     });
   }
 
-  /** Put the preview into the mask, as a suggestion. */
-  take() {
+  /** Adopt the preview into the mask, as a suggestion. */
+  adopt() {
     const { atWork, choices, slice, suggestions } = this.editor;
     if (!this.preview.drawn || atWork) return;
     const pairs = toRunLengths(slice.raster.preview);
     choices.setMode("correct");
     suggestions.adopt(slice, pairs);
-    this.preview.hide("The preview is in the mask now. Mend it, then save a box or the whole slice; strokes alone do not save it.");
+    this.preview.hide("The preview is in the mask now. Correct it, then save a box or the whole slice; saving strokes leaves it out.");
   }
 
-  /** Nobody vouches for pixels that the preview covers. @returns {boolean} whether it did */
+  /** Hide the preview, so that no one claims pixels that it covers. @returns {boolean} whether it was shown */
   uncover() {
     if (!this.preview.drawn) return false;
     this.preview.hide("The preview is hidden on this slice; V brings it back.");
-    this.editor.say("The preview is hidden now, so that you see the mask: that is what would be saved.");
+    this.editor.say("The preview is hidden now. You see the mask as it would be saved.");
     return true;
   }
 

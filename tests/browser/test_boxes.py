@@ -76,7 +76,7 @@ def test_enter_on_strokes_leads_to_the_places_that_are_left(led: Page, project: 
 def test_a_place_and_a_slice_are_put_off(led: Page, project: Project) -> None:
     """J goes on to the next place, Shift+J to the next slice; both are asked about again at the end."""
     led.keyboard.press("j")
-    led.get_by_text("No place is chosen").wait_for()
+    led.get_by_text("No box is chosen").wait_for()
     led.keyboard.press("n")
     led.keyboard.press("j")
     until(lambda: project.proposals()[0].boxes == BOXES[::-1])

@@ -298,7 +298,7 @@ def test_a_worse_round_is_announced_with_a_warning(
     sidebar.get_by_text(f"Round 2 is trained, but {clause}. New proposals are ready.").wait_for()
     sidebar.get_by_role("button", name="Open the first one").wait_for()
     notice = browser_page.locator(".notice")
-    notice.get_by_text(f"Round 2 has a new prediction, but {clause}. What you painted stays.").wait_for()
+    notice.get_by_text(f"Round 2 has a new prediction, but {clause}. Your strokes stay.").wait_for()
     notice.get_by_role("button", name="Use it").wait_for()
 
 

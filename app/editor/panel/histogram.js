@@ -1,27 +1,27 @@
-/** The histogram of a slice: where a grey value lies on it, and how it is drawn. */
+/** The histogram of a slice: positions of grey values, and the drawing. */
 
 /** @typedef {import("../view/display_settings.js").Histogram} Histogram */
 
-/** Where a raw value lies, 0 left to 1 right; what lies outside is at the edge. @param {Histogram} histogram */
+/** Return the position of a raw value, 0 left to 1 right, clipped to the edges. @param {Histogram} histogram */
 export function placeOf({ low, high }, value) {
   return Math.max(0, Math.min(1, (value - low) / (high - low)));
 }
 
-/** The raw value at a place from 0 to 1; whole numbers where the data are. @param {Histogram} histogram */
+/** Return the raw value at a position from 0 to 1, an integer for integer data. @param {Histogram} histogram */
 export function valueAt({ low, high, dtype }, place) {
   const value = low + place * (high - low);
   if (dtype === "uint8") return Math.min(255, Math.round(value));
   return dtype === "uint16" ? Math.round(value) : value;
 }
 
-/** A raw value in few digits. @param {number} value */
+/** Format a raw value in few digits. @param {number} value */
 export function valueText(value) {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }
 
 /**
- * Heights of the bars, 0 to 1. Square roots, so that a faint phase is seen beside the matrix; one bin may not dwarf all
- * others, as the black around a sample does.
+ * Return bar heights, 0 to 1. Square roots show a faint phase beside the matrix; a single dominant bin, such as the black
+ * around a sample, is clipped.
  * @param {number[]} counts
  */
 export function barHeights(counts) {
@@ -32,7 +32,7 @@ export function barHeights(counts) {
 }
 
 /**
- * Draw it, with what is cut off shaded and the curve from black to white.
+ * Draw the histogram, with clipped values shaded, and the curve from black to white.
  * @param {HTMLCanvasElement} canvas @param {Histogram} histogram
  * @param {[number, number]} window raw black and white @param {number} gamma @param {boolean} invert
  */

@@ -1,4 +1,4 @@
-/** The pictures on buttons, as SVG paths in a square of 20. */
+/** The button icons, as SVG paths in a square of 20. */
 
 const PATHS = {
   brush: "M14.5 3.5l2 2-8 8-2.6.6.6-2.6zM5 14.5c-1.6 0-2.2 1-2.3 2.8 1.9.2 3.3-.2 3.6-1.7",

@@ -1,13 +1,13 @@
-/** The image section of the panel: which channels are shown, and how their grey values. It knows elements, not pixels. */
+/** The image section of the panel: channels, window and other display settings. It handles elements, not pixels. */
 
 import { DisplaySettings } from "../view/display_settings.js";
 import { drawHistogram, placeOf, valueAt, valueText } from "./histogram.js";
 
 /** @typedef {import("../view/display_settings.js").Histogram} Histogram */
 
-/** Steps of a handle at most; whole numbers have no more than there are values. */
+/** Most steps of a handle; integer data have no more than their values. */
 const STEPS = 1024;
-/** Keys with which a slider, box or list is moved; anywhere else in the editor they mean something else. */
+/** Keys that move a focused slider, check box or list; elsewhere in the editor they have other meanings. */
 const OWN_KEYS = [" ", "Enter", "Home", "End", "PageUp", "PageDown"];
 
 const handle = (edge, label) =>
@@ -29,16 +29,16 @@ const LAYOUT = `
     ${handle("low", "Shown black")}${handle("high", "Shown white")}</div>
   <p class="ends"><output></output><output></output></p>
   <div class="group switch" role="group" aria-label="Window of grey values">
-    ${preset("auto", "Auto", "Auto (0.5–99.5 %): the window of every slice itself, 0.5 % of the pixels cut off at either end")}
-    ${preset("narrow", "1–99 %", "The window of every slice itself, 1 % of the pixels cut off at either end")}
+    ${preset("auto", "Auto", "Auto (0.5–99.5 %): each slice in its own window, with 0.5 % of its pixels clipped at either end")}
+    ${preset("narrow", "1–99 %", "Each slice in its own window, with 1 % of its pixels clipped at either end")}
     ${preset("full", "Full", "From the darkest to the brightest pixel of every slice")}
   </div>
   ${slider("gamma", "Gamma", -100, 100, 0)}
   <div class="checks"><label class="check"><input type="checkbox" data-tone="invert"> Invert</label>
-    <label class="check" title="Takes the grain away for the eye"><input type="checkbox" data-tone="smooth"> Smooth</label></div>`;
+    <label class="check" title="Smooth noise, for display only"><input type="checkbox" data-tone="smooth"> Smooth</label></div>`;
 
 export class ImageSection {
-  /** @param {HTMLElement} container @param {() => void} onChange `look` or `display` is another */
+  /** @param {HTMLElement} container @param {() => void} onChange called when `look` or `display` has changed */
   constructor(container, onChange) {
     container.classList.add("tone");
     container.innerHTML = LAYOUT;
@@ -54,18 +54,18 @@ export class ImageSection {
     this.#show();
   }
 
-  /** What to load. */
+  /** The grey values to load. */
   get display() {
     return this.settings.display;
   }
 
-  /** What the table of colours does to it. */
+  /** What the colour table does to the loaded values. */
   get look() {
     return this.settings.look;
   }
 
   /**
-   * A slice was opened, or its histogram came; what is null stays as it is.
+   * Take the facts or the histogram of a slice; null changes nothing.
    * @param {{channels: string[]} | null} facts @param {Histogram | null} histogram
    */
   setFacts(facts, histogram) {
@@ -76,7 +76,7 @@ export class ImageSection {
     if (JSON.stringify([this.look, this.display]) !== before) this.onChange();
   }
 
-  /** Grey values that were loaded for a display are on the screen now. @param {import("../view/display_settings.js").Display} display */
+  /** Note which display the loaded grey values belong to. @param {import("../view/display_settings.js").Display} display */
   loaded(display) {
     if (this.settings.loaded(display)) this.onChange();
   }
@@ -96,7 +96,7 @@ export class ImageSection {
     this.#input("second").replaceChildren(new Option("none", ""), ...options.map((option) => option.cloneNode(true)));
   }
 
-  /** A slider moves: what the table can do is seen at once. @param {HTMLInputElement} input */
+  /** Apply a moving slider as far as the colour table can. @param {HTMLInputElement} input */
   #moved(input) {
     const { settings } = this;
     const { tone } = input.dataset;
@@ -109,12 +109,12 @@ export class ImageSection {
     return this.onChange();
   }
 
-  /** It was let go, or a box or list was changed: now the server may be asked. */
+  /** Apply a released slider, a check box or a list, with a request to the server if needed. */
   #letGo(event) {
     const { settings } = this;
     const input = /** @type {HTMLInputElement} */ (event.target);
     const { tone } = input.dataset;
-    if (input.matches(":focus-visible")) event.stopPropagation(); // the keyboard stays here
+    if (input.matches(":focus-visible")) event.stopPropagation(); // the control keeps the keyboard focus
     if (tone === "low" || tone === "high") settings.applyWindow();
     else if (tone === "mix") settings.mix = Number(input.value);
     else if (tone === "smooth") settings.smooth = input.checked;
@@ -133,7 +133,7 @@ export class ImageSection {
     this.onChange();
   }
 
-  /** One handle pushes no further than to the other. */
+  /** Move a handle, but not past the other one. */
   #moveWindow(edge) {
     const { histogram, window } = this.settings;
     const input = this.#input(edge);
@@ -192,12 +192,12 @@ function stepsOf({ dtype, low, high }) {
   return dtype.startsWith("uint") ? Math.min(STEPS, high - low) : STEPS;
 }
 
-/** From 0.2 to 5, even steps for the eye. @param {number} place -100 to 100 */
+/** Return gamma from 0.2 to 5, in perceptually even steps. @param {number} place -100 to 100 */
 function gammaOf(place) {
   return 5 ** (place / 100);
 }
 
-/** What moves a control that was reached by keyboard is for it alone. */
+/** Leave the keys that move a control to it when it was focused by keyboard. */
 function keepOwnKeys(event) {
   if (!event.target.matches("input:focus-visible, select:focus-visible, button:focus-visible")) return;
   if (OWN_KEYS.includes(event.key) || event.key.startsWith("Arrow")) event.stopPropagation();

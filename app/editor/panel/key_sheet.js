@@ -1,4 +1,4 @@
-/** The sheet of keys, over the picture; a press of any key or a click takes it away. */
+/** The list of keys, shown over the image; any key or click closes it. */
 
 import { BINDINGS } from "./key_bindings.js";
 

@@ -1,23 +1,23 @@
-/** The keyboard: taken when the pointer comes, given back to text fields, and never shared with Streamlit's own keys. */
+/** The keyboard focus: taken when the pointer enters, left to text fields, and kept from Streamlit's own shortcuts. */
 
 import { commandOf, typing } from "./key_bindings.js";
 
-/** Controls that were reached with the Tab key keep the focus, and the keys that move them. */
+/** Controls reached with the Tab key keep the focus, and the keys that move them. */
 const BY_KEYBOARD = "input:focus-visible, select:focus-visible, button:focus-visible";
 const OWN_KEYS = [" ", "Enter", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
-/** Keys that go on working while they are held. */
+/** Commands that repeat while their key is held. */
 const REPEATED = ["smaller", "larger", "undo", "redo", "zoomIn", "zoomOut", "previousClass", "nextClass"];
 
 export class Keyboard {
   /**
    * @param {HTMLElement} root @param {(command: string) => void} run
-   * @param {(key: "space" | "hide", down: boolean) => void} hold keys that count while they are down
+   * @param {(key: "space" | "hide", down: boolean) => void} hold called when a key with an effect while held goes down or up
    */
   constructor(root, run, hold) {
     this.root = root;
     this.run = run;
     this.hold = hold;
-    /** Whether it has the focus; kept while the root is taken off the page. */
+    /** Whether it has the focus; unchanged while the root is off the page. */
     this.focused = false;
     root.addEventListener("pointerenter", () => this.grabFocus());
     root.addEventListener("pointerdown", (event) => {
@@ -32,18 +32,18 @@ export class Keyboard {
     root.addEventListener("blur", () => this.#letGo());
   }
 
-  /** Take the focus, unless the person is typing elsewhere on the page. */
+  /** Take the focus, unless the user is typing elsewhere on the page. */
   grabFocus(anyway = false) {
     if (anyway || !typing(this.root)) this.root.focus({ preventScroll: true });
   }
 
-  /** A slice is open: whoever typed its number has ended that, whatever the field still says. */
+  /** Take the focus on a newly opened slice, even from the field where its number was typed. */
   grabFocusOnOpening() {
     this.grabFocus(document.activeElement?.matches("input[type=number]") ?? false);
   }
 
   #down(event) {
-    event.stopPropagation(); // Streamlit's own keys, such as c and r, end here
+    event.stopPropagation(); // keeps keys such as c and r from Streamlit
     if (typing(this.root)) return;
     if (event.target.matches(BY_KEYBOARD) && OWN_KEYS.includes(event.key)) return;
     if (event.key === " ") {

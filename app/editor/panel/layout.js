@@ -1,15 +1,15 @@
-/** The editor's elements as HTML: tool strip, bars, side panel. What a button does is its `data-command`. */
+/** The editor's elements as HTML: tool strip, bars, side panel. A button names its command in `data-command`. */
 
 import { LARGEST_BRUSH, SMALLEST_BRUSH } from "../tools/brush.js";
 import { icon } from "./icons.js";
 import { BINDINGS, tooltip } from "./key_bindings.js";
 
 const MODES = {
-  correct: "Correct: the mask starts as the prediction or the stored label, and you mend it",
+  correct: "Correct: start from the prediction or the stored label, and correct it",
   scribble: "Scribble: only what you paint counts; the prediction is not shown",
 };
 
-/** Buttons without words are named by their tooltip. */
+/** Return a button; one without text is named by its tooltip. */
 const button = (command, content, kind = "", title = tooltip(command)) => {
   const named = ["icon", "tool"].includes(kind) ? ` aria-label="${title}"` : "";
   return `<button type="button" class="${kind}" data-command="${command}" title="${title}"${named}>${content}</button>`;
@@ -29,14 +29,14 @@ const mode = (name, label) => button(`mode:${name}`, label, "", `${MODES[name]} 
 
 const TOP = `
   <div class="bar top">
-    <div class="group modes" role="group" aria-label="Way to work">${mode("correct", "Correct")}${mode("scribble", "Scribble")}</div>
+    <div class="group modes" role="group" aria-label="Mode">${mode("correct", "Correct")}${mode("scribble", "Scribble")}</div>
     <div class="group">${button("undo", icon("undo"), "icon")}${button("redo", icon("redo"), "icon")}</div>
     <div class="group">${button("fit", `${icon("fit")}Fit`)}${button("oneToOne", "1:1", "", "One image pixel per screen pixel")}</div>
-    <div class="group">${button("preview", `${icon("preview")}Preview`)}${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next hot spot`)}</div>
-    <div class="group" role="group" aria-label="Not now">${button("skipBox", "Skip place")}${button("skipSlice", "Skip slice")}</div>
+    <div class="group">${button("preview", `${icon("preview")}Preview`)}${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next box`)}</div>
+    <div class="group" role="group" aria-label="Not now">${button("skipBox", "Skip box")}${button("skipSlice", "Skip slice")}</div>
     <span class="modeHint"></span>
     <span class="chip" data-state="saved" role="status"
-      title="Every stroke is kept at once, also if you close the window. A round learns from strokes that are saved.">kept</span>
+      title="Every stroke is kept at once, even if you close the window. A round learns from saved strokes only.">kept</span>
     ${button("sheet", "?", "icon", "All keys (?)")}
   </div>`;
 
@@ -65,18 +65,18 @@ const SIDE = `
     <label class="field" title="${tooltip("lock")}">Paint over<select data-setting="lock" aria-label="Paint over"></select></label>
     <h3 title="Bright: painted since the last save. Fainter: saved. Faintest: predicted. Hold H to hide.">Mask</h3>
     ${slider("opacity", "Opacity", 0, 100, 50, " %")}
-    <div class="group switch" role="group" aria-label="How the mask is drawn">
+    <div class="group switch" role="group" aria-label="Mask style">
       ${button("look:fill", "Fill", "", "Draw the mask as areas")}${button("look:outline", "Outline", "", "Draw the mask as outlines")}
     </div>
     <h3>Suggest a mask</h3>
     <div class="pairs" role="group" aria-label="Suggest a mask">
-      ${button("copyPrevious", "Copy previous", "", "Take the mask of the slice before, as a suggestion")}
-      ${button("copyNext", "Copy next", "", "Take the mask of the slice after, as a suggestion")}
-      ${button("interpolate", "Interpolate labels", "", "Suggest a mask from the labelled slices before and after")}
-      ${button("takePreview", "Take the preview", "", "Put the preview into the mask, as a suggestion")}
+      ${button("copyPrevious", "Copy previous", "", "Suggest the mask of the previous slice")}
+      ${button("copyNext", "Copy next", "", "Suggest the mask of the next slice")}
+      ${button("interpolate", "Interpolate labels", "", "Suggest a mask from the labelled slices before and after this one")}
+      ${button("takePreview", "Take the preview", "", "Suggest the preview as the mask")}
     </div>
     <p class="hint previewHint"></p>
-    <h3 title="The model always sees the raw pixels">Image <small>for your eye only</small></h3><div class="tone"></div>
+    <h3 title="The model always sees the raw pixels">Image <small>display only</small></h3><div class="tone"></div>
     <label class="check"><input type="checkbox" data-setting="askSlice" checked> Ask before a whole slice is saved</label>
   </aside>`;
 
@@ -84,7 +84,7 @@ const BOTTOM = `
   <div class="bar bottom">
     <div class="lines"><span class="status" aria-live="off"></span><span class="reason"></span></div>
     <div class="claims">
-      ${button("claimStrokes", "Strokes only", "", "Save what you painted, and not the rest of the box")}
+      ${button("claimStrokes", "Strokes only", "", "Save the strokes, but not the rest of the box")}
       ${button("claimSlice", "Whole slice is right")}
       ${button("save", "Save strokes &amp; next<kbd>Enter</kbd>", "primary", tooltip("claim"))}
     </div>

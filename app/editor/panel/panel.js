@@ -1,4 +1,4 @@
-/** Everything around the picture: tool strip, class list, sliders, notes, status line. It knows elements, not pixels. */
+/** Everything around the image: tool strip, class list, sliders, notes, status line. It handles elements, not pixels. */
 
 import { UNSURE } from "../slice/raster.js";
 import { TOOLS } from "../tools/tool_state.js";
@@ -9,7 +9,7 @@ import { layout } from "./layout.js";
 const STATE_WORDS = { saved: "kept", saving: "keeping…", retrying: "not kept, retrying", refused: "not kept" };
 const MODE_HINTS = { correct: "", scribble: "Only strokes count" };
 const ENTER_WORDS = { polygon: "Close the polygon", box: "Box is right &amp; next", strokes: "Save strokes &amp; next" };
-/** The tool `fill` has the command `flood`, because `fill` is how a mask is drawn. */
+/** The command of the tool `fill`, whose name is taken by the mask style `fill`. */
 const COMMAND_OF = { fill: "flood" };
 
 /**
@@ -21,7 +21,10 @@ const COMMAND_OF = { fill: "flood" };
  */
 
 export class Panel {
-  /** @param {HTMLElement} root @param {(command: string) => void} onCommand @param {(name: string, value: string | boolean) => void} onSetting */
+  /**
+   * @param {HTMLElement} root @param {(command: string) => void} onCommand
+   * @param {(name: string, value: string | boolean) => void} onSetting
+   */
   constructor(root, onCommand, onSetting) {
     root.innerHTML = layout(TOOLS.map((tool) => COMMAND_OF[tool] ?? tool));
     this.root = root;
@@ -72,7 +75,7 @@ export class Panel {
   }
 
   /**
-   * Show what is chosen and what can be done.
+   * Show which controls are pressed and enabled.
    * @param {object} choice
    * @param {import("../tools/tool_state.js").ToolState} choice.toolState
    * @param {Record<string, boolean>} choice.pressed by command
@@ -96,7 +99,7 @@ export class Panel {
     this.find(".claims [data-command=claimStrokes]").hidden = enter !== "box";
   }
 
-  /** A class that becomes the chosen one is brought into view. */
+  /** Mark a chosen class, and scroll a newly chosen one into view. */
   #check(element, toolState) {
     const on = String(toolState.paintsClass && Number(element.dataset.class) === toolState.classId);
     if (element.getAttribute("aria-checked") === on) return;
@@ -108,7 +111,7 @@ export class Panel {
     return /** @type {HTMLButtonElement} */ (this.find(`.bar [data-command="${command}"], .strip [data-command="${command}"], aside [data-command="${command}"]`));
   }
 
-  /** A slider that means nothing now stays in its place. */
+  /** Enable a slider; a disabled one keeps its place. */
   #enable(name, on) {
     /** @type {HTMLInputElement} */ (this.find(`input[data-setting=${name}]`)).disabled = !on;
   }
@@ -125,7 +128,7 @@ export class Panel {
     /** @type {HTMLInputElement} */ (this.find(`input[data-setting=${name}]`)).checked = on;
   }
 
-  /** What the preview was made from, or why there is none. @param {string} sentence */
+  /** Show what the preview was made from, or why there is none. @param {string} sentence */
   setPreviewHint(sentence) {
     this.find(".previewHint").textContent = sentence;
     this.find(".previewHint").title = sentence;
@@ -148,7 +151,7 @@ export class Panel {
     this.find(".status").textContent = text;
   }
 
-  /** A note over the picture; an empty one takes it away. @param {string} text @param {"note" | "problem"} kind */
+  /** Show a note over the image; an empty text removes it. @param {string} text @param {"note" | "problem"} kind */
   setBanner(text, kind = "note") {
     const banner = this.find(".banner");
     banner.hidden = text === "";
@@ -156,12 +159,12 @@ export class Panel {
     banner.dataset.kind = kind;
   }
 
-  /** Take a note away; a problem stays. */
+  /** Remove a note; a problem stays. */
   clearNote() {
     if (this.find(".banner").dataset.kind === "note") this.setBanner("");
   }
 
-  /** Something that can be answered with a button. @param {Notice | null} notice */
+  /** Show a notice; null removes it. @param {Notice | null} notice */
   setNotice(notice) {
     const element = this.find(".notice");
     element.hidden = notice === null;
@@ -173,14 +176,14 @@ export class Panel {
     act.textContent = notice?.label ?? "";
   }
 
-  /** Cover the picture while there is none. @param {"" | "loading" | "error"} kind @param {string} text */
+  /** Cover the image while there is none. @param {"" | "loading" | "error"} kind @param {string} text */
   setCover(kind, text = "") {
     const cover = this.find(".cover");
     cover.dataset.kind = kind;
     cover.querySelector("p").textContent = text;
   }
 
-  /** Ask before something large; an empty question takes it away. */
+  /** Ask for confirmation; an empty question removes it. */
   ask(question) {
     this.find(".confirm").hidden = question === "";
     this.find(".confirm p").textContent = question;

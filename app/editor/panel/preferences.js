@@ -1,4 +1,4 @@
-/** What a person set once and expects to find again: kept by the browser, never needed. */
+/** The user's preferences, stored by the browser where it can. */
 
 const KEY = "underpaint.editor";
 
@@ -9,19 +9,22 @@ const KEY = "underpaint.editor";
  * @property {number} opacity of the mask, 0 to 1
  * @property {boolean} outline draw borders instead of areas
  * @property {boolean} askSlice ask before a whole slice is saved as right
- * @property {boolean} preview show what a quick first model makes of the strokes
+ * @property {boolean} preview show the predictions of the quick first model
  */
 
 /** @type {Preferences} */
 const DEFAULTS = { mode: "correct", size: 15, opacity: 0.5, outline: false, askSlice: true, preview: true };
 
-/** The kept ones where they are sound, else the usual. @param {Pick<Storage, "getItem">} [storage] @returns {Preferences} */
+/**
+ * Load the stored preferences; replace invalid ones by defaults.
+ * @param {Pick<Storage, "getItem">} [storage] @returns {Preferences}
+ */
 export function loadPreferences(storage = browserStorage()) {
   let kept = {};
   try {
     kept = JSON.parse(storage?.getItem(KEY) ?? "{}") ?? {};
   } catch {
-    // nothing kept, or nothing that can be read
+    // nothing stored, or nothing readable
   }
   const sound = Object.keys(DEFAULTS).filter((name) => typeof kept[name] === typeof DEFAULTS[name]);
   const preferences = { ...DEFAULTS, ...Object.fromEntries(sound.map((name) => [name, kept[name]])) };
@@ -35,7 +38,7 @@ export function savePreferences(preferences, storage = browserStorage()) {
   try {
     storage?.setItem(KEY, JSON.stringify(preferences));
   } catch {
-    // a browser that keeps nothing
+    // the browser stores nothing
   }
 }
 

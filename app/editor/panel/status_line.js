@@ -1,4 +1,4 @@
-/** The line below the picture: where the cursor is, what is there, and how sure the model is of it. */
+/** The line below the image: position of the cursor, grey value, class, and certainty of the model. */
 
 import { pixelAt, UNSURE } from "../slice/raster.js";
 import { parseJson } from "../slice/transport.js";
@@ -7,16 +7,16 @@ const ORIGINS = { empty: "no prediction yet", label: "your label", draft: "your 
 const PROBE_MS = 60;
 
 /**
- * @typedef {object} StatusFacts What the line is made of.
+ * @typedef {object} StatusFacts
  * @property {import("../slice/slice.js").Slice} slice
  * @property {number} z
  * @property {{x: number, y: number} | null} point under the cursor, in image pixels
  * @property {number} scale screen pixels per image pixel
- * @property {{width: number, height: number, values: Uint8Array} | null} uncertainty how unsure the model is, a small map
- * @property {string | null} raw the raw grey values under the cursor, once they are known
+ * @property {{width: number, height: number, values: Uint8Array} | null} uncertainty a coarse map
+ * @property {string | null} raw raw grey values under the cursor, null until loaded
  */
 
-/** @param {StatusFacts} seen @returns {string} */
+/** @param {StatusFacts} facts @returns {string} */
 export function statusText({ slice, z, point, scale, uncertainty, raw }) {
   const { raster, facts } = slice;
   const below = ORIGINS[facts.origin] ?? `prediction of round ${facts.round}`;
@@ -42,7 +42,7 @@ function classText(raster, facts, at) {
   return facts.round === null ? "not labelled" : `${name} (predicted)`;
 }
 
-/** The map holds 255 times the doubt, so what is left of 255 is the probability of the predicted class. */
+/** The map holds 255 times the uncertainty; the rest of 255 is the probability of the predicted class. */
 function sureText(raster, point, uncertainty) {
   const pixel = pixelAt(raster, point);
   if (pixel === null || uncertainty === null) return "";
@@ -50,7 +50,7 @@ function sureText(raster, point, uncertainty) {
   return `   model ${Math.round(100 - uncertainty.values[y * uncertainty.width + x] / 2.55)} % sure`;
 }
 
-/** Asks the server for the raw values under a cursor that rests. */
+/** Requests the raw grey values under a resting cursor. */
 export class Probe {
   /** @param {() => void} arrived */
   constructor(arrived) {
@@ -78,12 +78,12 @@ export class Probe {
       this.raw = values.map(shown).join(", ");
       this.arrived();
     } catch {
-      // the grey value stays unknown; the next pixel is asked for anew
+      // keep the grey value unknown; the next pixel is requested anew
     }
   }
 }
 
-/** A raw value in at most six digits. */
+/** Format a raw value in at most six digits. */
 function shown(value) {
   return value === null ? "none" : String(Number.isInteger(value) ? value : Number(value.toPrecision(5)));
 }

@@ -1,4 +1,4 @@
-/** Saving: what a person says is true now, the question before something large, and taking a save back. */
+/** Saving claims: strokes, a region or the full slice; the question before a full slice; withdrawing a save. */
 
 /** @typedef {"strokes" | "region" | "slice"} Claim */
 /** @typedef {import("../slice/slice.js").Slice} Slice */
@@ -6,19 +6,19 @@
 /** @typedef {import("../slice/history.js").Step} Step */
 
 /**
- * @typedef {object} Context What claims are made on, and who is told.
+ * @typedef {object} Context
  * @property {() => Slice | null} slice
- * @property {() => Rect | null} region the box that a region claim is about
- * @property {() => boolean} quiet whether no gesture is at work
- * @property {() => boolean} fullSliceAllowed whether pixels that nobody painted may be claimed
- * @property {() => boolean} uncovers take away what covers the mask, so that it is seen; whether anything did
- * @property {() => boolean} asks whether a whole slice is asked about first
- * @property {(question: string) => void} ask show a question; an empty one takes it away
+ * @property {() => Rect | null} region the box for a region claim
+ * @property {() => boolean} idle whether no gesture is in progress
+ * @property {() => boolean} fullSliceAllowed whether a claim may include unpainted pixels
+ * @property {() => boolean} uncover hide whatever covers the mask; return whether anything did
+ * @property {() => boolean} asksFirst whether to ask before a full slice is saved
+ * @property {(question: string) => void} ask show a question; an empty one removes it
  * @property {(slice: Slice, answer: any) => void} saved a claim is stored
- * @property {(slice: Slice) => void} restated a save was taken back or done again
- * @property {(slice: Slice, box: Rect | null) => void} postponed a box, or null for the whole slice, is asked about later
- * @property {() => any} reopen show the slice as the server has it
- * @property {(slice: Slice) => void} changed the slice has other pixels or another state now
+ * @property {(slice: Slice) => void} savesChanged a save was withdrawn or repeated
+ * @property {(slice: Slice, box: Rect | null) => void} postponed a box, or null for the whole slice, was put off
+ * @property {() => any} reopen load the slice from the server again
+ * @property {(slice: Slice) => void} changed the slice has changed
  * @property {(error: unknown) => void} failed
  */
 
@@ -27,21 +27,21 @@ export class Claims {
   constructor(context) {
     this.context = context;
     this.asking = false;
-    /** Whether the server is at work on the slice, which stays as it is meanwhile. */
+    /** Whether the server is changing the slice, which must stay as it is meanwhile. */
     this.busy = false;
-    /** Until when; it never fails. @type {Promise<any>} */
+    /** Resolves when the server is done; never rejects. @type {Promise<any>} */
     this.pending = Promise.resolve();
   }
 
-  /** Yes, the whole slice. */
+  /** Answer the question with yes. */
   confirm() {
     return this.asking ? this.#store("slice") : undefined;
   }
 
-  /** The box where there is one, else the strokes; what was asked is not what is meant. */
+  /** Save the region if there is one, else the strokes, whatever was asked. */
   claim() {
     const region = this.context.region() !== null && this.context.fullSliceAllowed();
-    if (region && this.context.uncovers()) return undefined; // it has to be seen first
+    if (region && this.context.uncover()) return undefined; // show the mask first
     return this.#store(region ? "region" : "strokes");
   }
 
@@ -52,15 +52,15 @@ export class Claims {
   fullSlice() {
     const slice = this.context.slice();
     if (slice === null || this.busy || !this.context.fullSliceAllowed()) return undefined;
-    const unseen = this.context.uncovers();
-    if (!unseen && (!this.context.asks() || this.asking)) return this.#store("slice");
+    const unseen = this.context.uncover();
+    if (!unseen && (!this.context.asksFirst() || this.asking)) return this.#store("slice");
     this.asking = true;
     const pixels = (slice.raster.width * slice.raster.height).toLocaleString("en");
     this.context.ask(`Is every one of the ${pixels} pixels right, also where you painted nothing?`);
     return undefined;
   }
 
-  /** No question any more. */
+  /** Remove the question. */
   cancel() {
     this.asking = false;
     this.context.ask("");
@@ -75,11 +75,11 @@ export class Claims {
       const { answer, step } = await slice.claim(kind, corners);
       slice.history.push(step);
       this.context.saved(slice, answer);
-      if (slice === this.context.slice()) await slice.loadMask().catch(() => this.context.reopen()); // it is saved all the same
+      if (slice === this.context.slice()) await slice.loadMask().catch(() => this.context.reopen()); // it is saved in any case
     });
   }
 
-  /** Be asked about a box, or the whole slice, later. @param {Rect | null} box */
+  /** Put off a box, or the whole slice. @param {Rect | null} box */
   putOff(box) {
     this.cancel();
     return this.#run(async (slice) => {
@@ -88,12 +88,12 @@ export class Claims {
     });
   }
 
-  /** Take a save or a change of prediction back. @param {Step} step @returns {Promise<boolean>} whether that was done */
+  /** Undo a save or a change of prediction. @param {Step} step @returns {Promise<boolean>} whether that succeeded */
   undo(step) {
     return this.#run(async (slice) => {
       if (step.kind === "prediction") return slice.rebase(step.from);
       await slice.unsave(step);
-      return this.context.restated(slice);
+      return this.context.savesChanged(slice);
     });
   }
 
@@ -103,12 +103,12 @@ export class Claims {
       if (step.kind === "prediction") return slice.rebase(step.to);
       const { step: again } = await slice.claim(step.claim, step.box);
       step.revision = again.revision;
-      this.context.restated(slice);
+      this.context.savesChanged(slice);
       return slice.loadMask();
     });
   }
 
-  /** Put the newest prediction under the strokes. @param {number} round */
+  /** Put the prediction of another round under the strokes. @param {number} round */
   rebase(round) {
     return this.#run(async (slice) => {
       const from = slice.round;
@@ -117,10 +117,10 @@ export class Claims {
     });
   }
 
-  /** @param {(slice: Slice) => Promise<any>} job @returns {Promise<boolean>} whether it was done */
+  /** @param {(slice: Slice) => Promise<any>} job @returns {Promise<boolean>} whether it succeeded */
   #run(job) {
     const slice = this.context.slice();
-    if (slice === null || this.busy || !this.context.quiet()) return Promise.resolve(false);
+    if (slice === null || this.busy || !this.context.idle()) return Promise.resolve(false);
     this.busy = true;
     this.pending = this.#ended(slice, job);
     return this.pending;

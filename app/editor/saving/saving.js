@@ -1,4 +1,4 @@
-/** What becomes of the work: claims, undo across them, suggestions and news, and what each of them tells page and panel. */
+/** Joins claims, undo, suggestions and synchronisation, and reports their results to page and panel. */
 
 import { errorMessage, GivenUp } from "../slice/transport.js";
 import { Claims } from "./claims.js";
@@ -9,23 +9,23 @@ import { UndoSteps } from "./undo_steps.js";
 /** @typedef {import("../slice/slice.js").Slice} Slice */
 
 /**
- * @typedef {object} Parts The parts of the editor that saving needs.
+ * @typedef {object} Parts Parts of the editor.
  * @property {import("../slice/navigation.js").Navigation} navigation
  * @property {import("../panel/panel.js").Panel} panel
  * @property {import("../panel/preferences.js").Preferences} preferences
  * @property {import("../view/proposal_boxes.js").ProposalBoxes} proposalBoxes
- * @property {boolean} fullSliceAllowed whether pixels that nobody painted may be claimed
+ * @property {boolean} fullSliceAllowed whether a claim may include unpainted pixels
  */
 /**
  * @typedef {object} Callbacks
- * @property {() => boolean} quiet whether neither a gesture nor the server is at work
- * @property {() => boolean} uncovers take away what covers the mask; whether anything did
- * @property {(rect: import("../slice/raster.js").Rect) => void} changed part of the slice has other pixels
- * @property {() => void} painted a step was done
- * @property {() => void} renewed the server did something with the whole slice, which was loaded anew
+ * @property {() => boolean} idle whether neither a gesture nor a request is in progress
+ * @property {() => boolean} uncover hide whatever covers the mask; return whether anything did
+ * @property {(rect: import("../slice/raster.js").Rect) => void} changed pixels of this part have changed
+ * @property {() => void} painted a step is done
+ * @property {() => void} renewed the server has changed the slice, which has been loaded again
  * @property {(place: {volume: number, z: number}) => void} saved a claim is stored
- * @property {(place: {volume: number, z: number, box: boolean}) => void} postponed a place, or the slice, is asked about later
- * @property {() => void} restated a save was taken back or done again: the page has other boxes now
+ * @property {(place: {volume: number, z: number, box: boolean}) => void} postponed a box or the slice was put off
+ * @property {() => void} savesChanged a save was withdrawn or repeated, so the page has other proposal boxes
  */
 
 export class Saving {
@@ -43,21 +43,21 @@ export class Saving {
     this.claims = new Claims({
       slice: () => navigation.slice,
       region: () => proposalBoxes.region,
-      quiet: callbacks.quiet,
+      idle: callbacks.idle,
       fullSliceAllowed: () => parts.fullSliceAllowed,
-      uncovers: () => callbacks.uncovers(),
-      asks: () => preferences.askSlice,
+      uncover: () => callbacks.uncover(),
+      asksFirst: () => preferences.askSlice,
       ask: (question) => panel.ask(question),
       saved: (slice, answer) => this.#saved(slice, answer),
       postponed: (slice, box) => this.#postponed(slice, box),
-      restated: () => callbacks.restated(),
+      savesChanged: () => callbacks.savesChanged(),
       reopen: () => navigation.open(),
       changed: () => this.#renewed(),
       failed: (error) => this.#notSaved(error),
     });
     this.undoSteps = new UndoSteps({
       slice: () => navigation.slice,
-      quiet: callbacks.quiet,
+      idle: callbacks.idle,
       claims: this.claims,
       painted: callbacks.changed,
       offer: (notice) => panel.setNotice(notice),
@@ -65,46 +65,49 @@ export class Saving {
     });
     this.suggestions = new Suggestions({
       slice: () => navigation.slice,
-      quiet: callbacks.quiet,
+      idle: callbacks.idle,
       painted: callbacks.changed,
       say: (text, kind) => panel.setBanner(text, kind),
       done: callbacks.painted,
     });
   }
 
-  /** The person does not want what is offered. */
+  /** Dismiss the notice. */
   dismiss() {
     this.sync.decline();
     this.panel.setNotice(null);
   }
 
-  /** The server is away: what was asked for waits. @param {string} state of what is on its way @param {string} sentence */
+  /**
+   * Say that a request waits while the server is away.
+   * @param {string} state of the strokes being sent @param {string} sentence
+   */
   sent(state, sentence) {
     if (state !== "retrying" || !this.claims.busy) return;
-    this.panel.setBanner(`${sentence} What you asked for is done as soon as the app answers; Esc gives it up.`, "problem");
+    this.panel.setBanner(`${sentence} Your request is carried out as soon as the app answers; Esc gives it up.`, "problem");
   }
 
-  /** Not now: the chosen place, or the proposed slice, is asked about later. @param {"box" | "slice"} what */
+  /** Put off the chosen box, or the proposed slice. @param {"box" | "slice"} what */
   skip(what) {
     const { data, slice } = this.navigation;
     if (slice === null) return undefined;
-    if (!data.proposal) return this.panel.setBanner("Nothing is asked about this slice, so there is nothing to skip.");
+    if (!data.proposal) return this.panel.setBanner("This slice is not proposed, so there is nothing to skip.");
     const box = what === "box" ? this.proposalBoxes.chosenBox : null;
     if (what === "box" && box === null) {
-      return this.panel.setBanner("No place is chosen: N chooses the next one, Shift+J skips the whole slice.");
+      return this.panel.setBanner("No box is chosen: N chooses the next one, Shift+J skips the whole slice.");
     }
     return this.claims.putOff(box);
   }
 
   /** @param {import("../panel/panel.js").Notice | null} notice */
   #offer(notice) {
-    if (notice?.kind === "prediction") this.panel.clearNote(); // such as that there is no model yet
+    if (notice?.kind === "prediction") this.panel.clearNote(); // a note such as that there is no model yet
     this.panel.setNotice(notice);
   }
 
-  /** @param {Slice} slice which may have been left by now @param {any} answer */
+  /** @param {Slice} slice possibly left by now @param {any} answer */
   #saved(slice, answer) {
-    const place = placeOf(slice);
+    const place = positionOf(slice);
     this.undoSteps.lastSaved = { base: slice.api.base, z: place.z };
     if (slice === this.navigation.slice) this.proposalBoxes.saved(answer.claim);
     this.callbacks.saved({ ...place, ...answer });
@@ -113,7 +116,7 @@ export class Saving {
   /** @param {Slice} slice @param {import("../slice/raster.js").Rect | null} box */
   #postponed(slice, box) {
     if (slice === this.navigation.slice) this.proposalBoxes.leave();
-    this.callbacks.postponed({ ...placeOf(slice), box: box !== null });
+    this.callbacks.postponed({ ...positionOf(slice), box: box !== null });
   }
 
   #renewed() {
@@ -130,7 +133,7 @@ export class Saving {
 }
 
 /** @param {Slice} slice @returns {{volume: number, z: number}} */
-function placeOf(slice) {
+function positionOf(slice) {
   const [volume, z] = slice.api.base.split("/").slice(-2).map(Number);
   return { volume, z };
 }

@@ -1,4 +1,4 @@
-/** What concerns the whole slice at once: masks suggested from other slices. Pure functions. */
+/** Masks suggested from other slices or by the preview. A suggestion fills unlabelled pixels and is not painted itself. */
 
 import { PixelChanges } from "../slice/pixel_changes.js";
 import { UNSURE } from "../slice/raster.js";
@@ -11,7 +11,7 @@ import { errorMessage } from "../slice/transport.js";
 /**
  * @typedef {object} Context
  * @property {() => Slice | null} slice
- * @property {() => boolean} quiet whether neither a gesture nor the server is at work on the slice
+ * @property {() => boolean} idle whether neither a gesture nor a request is in progress
  * @property {(rect: Rect) => void} painted
  * @property {(text: string, kind?: "note" | "problem") => void} say
  * @property {() => void} done
@@ -24,28 +24,28 @@ export class Suggestions {
   }
 
   /**
-   * Put a mask made from other slices under what was painted.
+   * Fetch a mask made from other slices, and put it under the strokes.
    * @param {string} query @param {AbortSignal} signal
    */
   async suggest(query, signal) {
     const slice = this.context.slice();
-    if (slice === null || !this.context.quiet()) return;
+    if (slice === null || !this.context.idle()) return;
     this.context.say("Working …");
     try {
       const { facts, pairs } = await slice.suggestion(query, signal);
-      if (slice !== this.context.slice() || !this.context.quiet()) return;
+      if (slice !== this.context.slice() || !this.context.idle()) return;
       const from = `slice${facts.from.length > 1 ? "s" : ""} ${facts.from.join(" and ")}`;
       const changed = this.adopt(slice, pairs);
-      const next = "Mend it, then save a box or the whole slice; strokes alone do not save it.";
-      this.context.say(changed ? `Suggested from ${from}. ${next}` : `The mask is the same as that of ${from}.`);
+      const next = "Correct it, then save a box or the whole slice; saving strokes leaves it out.";
+      this.context.say(changed ? `Suggested from ${from}. ${next}` : `The mask already matches ${from}.`);
     } catch (error) {
       if (slice === this.context.slice()) this.context.say(errorMessage(error), "problem");
     }
   }
 
   /**
-   * Put a suggested mask under what was painted, as one step.
-   * @param {Slice} slice @param {Uint32Array} pairs length and class; 255 suggests nothing
+   * Put a suggested mask under the strokes, as one step.
+   * @param {Slice} slice @param {Uint32Array} pairs length and class; 255 for no suggestion
    * @returns {boolean} whether it changes anything
    */
   adopt(slice, pairs) {
@@ -60,9 +60,9 @@ export class Suggestions {
 }
 
 /**
- * A suggested mask as an action: it changes what nobody has painted or saved, and counts as not painted itself.
- * @param {Raster} raster @param {Uint32Array} pairs length and class; 255 suggests nothing
- * @returns {import("../slice/pixel_changes.js").Action | null} null where nothing would change
+ * Return a suggested mask as an action on pixels neither painted nor saved; they stay untouched.
+ * @param {Raster} raster @param {Uint32Array} pairs length and class; 255 for no suggestion
+ * @returns {import("../slice/pixel_changes.js").Action | null} null if nothing would change
  */
 export function suggestionAction({ mask, touched, saved }, pairs) {
   const changes = new PixelChanges();
@@ -84,7 +84,7 @@ export function suggestionAction({ mask, touched, saved }, pairs) {
   return changes.count === 0 ? null : changes.action();
 }
 
-/** Class ids of a whole slice as pairs of length and class. @param {Uint8Array} ids @returns {Uint32Array} */
+/** Encode the class ids of a slice as pairs of length and class. @param {Uint8Array} ids @returns {Uint32Array} */
 export function toRunLengths(ids) {
   const pairs = [];
   for (let at = 0; at < ids.length; ) {

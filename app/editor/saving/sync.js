@@ -1,4 +1,4 @@
-/** News about the open slice, asked for now and then: a newer prediction, another window, a change made elsewhere. */
+/** Polls the server for changes to the open slice: a newer prediction, another window on it, a change made there. */
 
 import { parseJson } from "../slice/transport.js";
 
@@ -8,13 +8,13 @@ import { parseJson } from "../slice/transport.js";
 const EVERY_MS = 4000;
 
 export class Sync {
-  /** @param {(notice: Notice | null) => void} onNotice the notice to show now */
+  /** @param {(notice: Notice | null) => void} onNotice called with the notice to show */
   constructor(onNotice) {
     this.onNotice = onNotice;
     this.window = crypto.randomUUID();
     /** @type {Slice | null} */
     this.slice = null;
-    /** Rounds that the person did not want to see, by slice. @type {Map<string, number>} */
+    /** Rounds whose prediction the user declined, by slice. @type {Map<string, number>} */
     this.declined = new Map();
     /** @type {Notice | null} */
     this.notice = null;
@@ -23,11 +23,11 @@ export class Sync {
     window.addEventListener("pagehide", this.leave);
   }
 
-  /** Another slice is open; null while none is. @param {Slice | null} slice */
+  /** Continue on another slice; null for none. @param {Slice | null} slice */
   follow(slice) {
     this.slice = slice;
     this.notice = null;
-    this.onNotice(null); // also what others have offered
+    this.onNotice(null); // also removes a notice from elsewhere
     return this.look();
   }
 
@@ -39,11 +39,11 @@ export class Sync {
       const found = parseJson(await slice.api.get(`news?window=${this.window}`));
       if (slice === this.slice) this.#say(noticeOf(slice, found, this.declined.get(slice.api.base) ?? 0));
     } catch {
-      // the outbox says it where something is not stored; news can wait
+      // the outbox reports strokes that are not stored; the rest can wait
     }
   }
 
-  /** The person keeps the prediction that is shown. */
+  /** Keep the prediction shown. */
   decline() {
     if (this.slice !== null) this.declined.set(this.slice.api.base, this.slice.facts.latest ?? 0);
     this.#say(null);
@@ -56,7 +56,7 @@ export class Sync {
     this.slice = null;
   }
 
-  /** Say that this window looks no more, so that no other one, or itself loaded anew, is told of it. */
+  /** Tell the server that this window is closing, so that no other window, nor a reload, is warned of it. */
   #leave() {
     if (this.slice === null) return;
     fetch(`${this.slice.api.base}/news?window=${this.window}&closing=1`, { keepalive: true }).catch(() => {});
@@ -70,28 +70,28 @@ export class Sync {
 }
 
 /**
- * What is worth telling, the most urgent first.
+ * Return the most urgent notice.
  * @param {Slice} slice
  * @param {{round: number | null, sequence: number, revision: number | null, caution: string | null, others: number}} found
- *   `caution`: what speaks against the round, null where nothing does
- * @param {number} declined the newest round that the person did not want
+ *   `caution`: the reasons to distrust the round, null for none
+ * @param {number} declined the newest round declined by the user
  * @returns {Notice | null}
  */
 export function noticeOf(slice, found, declined) {
   const { facts, outbox } = slice;
   const ahead = found.sequence > outbox.sequence || (found.revision !== facts.revision && !outbox.unsent);
   if (ahead) {
-    const text = "This slice was changed in another window. What you see here is older.";
+    const text = "This slice was changed in another window. This window shows an older state.";
     return { kind: "elsewhere", text, command: "reload", label: "Show it as it is now" };
   }
   if (found.others > 0) {
-    const text = "This slice is open in another window too. Paint in one of them only: the other is told to reload.";
+    const text = "This slice is open in another window too. Paint in one of them only: the other will have to reload.";
     return { kind: "others", text };
   }
   facts.latest = found.round;
   if (found.round !== null && found.round > (facts.round ?? 0) && found.round > declined) {
     const but = found.caution === null ? " of this slice" : `, but ${found.caution}`;
-    const text = `Round ${found.round} has a new prediction${but}. What you painted stays.`;
+    const text = `Round ${found.round} has a new prediction${but}. Your strokes stay.`;
     return { kind: "prediction", text, command: "newPrediction", label: "Use it" };
   }
   return null;

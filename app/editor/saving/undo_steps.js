@@ -7,7 +7,7 @@
 /**
  * @typedef {object} Context
  * @property {() => Slice | null} slice
- * @property {() => boolean} quiet whether neither a gesture nor the server is at work on the slice
+ * @property {() => boolean} idle whether neither a gesture nor a request is in progress
  * @property {import("./claims.js").Claims} claims
  * @property {(rect: Rect) => void} painted
  * @property {(notice: Notice | null) => void} offer
@@ -18,9 +18,9 @@ export class UndoSteps {
   /** @param {Context} context */
   constructor(context) {
     this.context = context;
-    /** The slice saved last, to which undo leads back. @type {{base: string, z: number} | null} */
+    /** The last saved slice, offered when there is nothing left to undo. @type {{base: string, z: number} | null} */
     this.lastSaved = null;
-    /** The steps asked for so far; each waits for the one before, which may be at the server. @type {Promise<void>} */
+    /** The requested steps; each waits for the previous one, which may need the server. @type {Promise<void>} */
     this.queue = Promise.resolve();
   }
 
@@ -33,19 +33,19 @@ export class UndoSteps {
   }
 
   async #step(slice, which) {
-    if (slice === null || slice !== this.context.slice() || !this.context.quiet()) return;
+    if (slice === null || slice !== this.context.slice() || !this.context.idle()) return;
     const step = slice.history[which]();
     if (step === null) {
       if (which === "undo") this.#leadBack(slice);
     } else if (step.kind === "strokes") {
       this.context.painted(slice.paint(which === "undo" ? step.inverse : step.forward));
     } else if (!(await this.context.claims[which](step))) {
-      slice.history[which === "undo" ? "redo" : "undo"](); // it was not done, so it stays where it was
+      slice.history[which === "undo" ? "redo" : "undo"](); // it failed, so the history stays as it was
     }
     this.context.done();
   }
 
-  /** Nothing is left to undo here; the last save may have been on the slice before. */
+  /** Offer the last saved slice when there is nothing left to undo here. */
   #leadBack(slice) {
     const back = this.lastSaved;
     if (back === null || back.base === slice.api.base) return;
@@ -55,5 +55,5 @@ export class UndoSteps {
   }
 }
 
-/** The part of a slice's address that names the volume. @param {string} base */
+/** Return the part of a slice's address that names the volume. @param {string} base */
 const volumeOf = (base) => base.replace(/[^/]+$/, "");

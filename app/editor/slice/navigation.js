@@ -121,6 +121,6 @@ export class Navigation {
   /** Reload the open slice after a refused stroke, so that it shows what is stored. */
   async #refused(sentence, here) {
     if (here) await this.open();
-    this.callbacks.refused(here ? `Your last stroke was not kept; you see the slice as it is stored. ${sentence}` : sentence);
+    this.callbacks.refused(here ? `Your last stroke was not kept; the slice is shown as it is stored. ${sentence}` : sentence);
   }
 }

@@ -91,7 +91,7 @@ export class Retrier {
   async until(job) {
     const wanted = { still: true };
     const givenUp = new Promise((_, reject) => {
-      this.giveUp = () => reject(new GivenUp("Given up: it was not done. Your strokes are kept."));
+      this.giveUp = () => reject(new GivenUp("Given up: your request was not carried out. Your strokes are kept."));
     });
     try {
       return await Promise.race([this.#persist(job, wanted), givenUp]);

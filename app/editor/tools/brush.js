@@ -10,20 +10,20 @@ import { around, Operation } from "./operation.js";
 export const SMALLEST_BRUSH = 1;
 export const LARGEST_BRUSH = 200;
 
-/** The disc's centre for a cursor position: a pixel's centre for odd sizes, a corner for even ones. */
+/** Return the disc's centre for a cursor position: a pixel centre for odd sizes, a pixel corner for even ones. */
 export function snap(point, size) {
   if (size % 2 === 1) return { x: Math.floor(point.x) + 0.5, y: Math.floor(point.y) + 0.5 };
   return { x: Math.round(point.x), y: Math.round(point.y) };
 }
 
-/** The next brush size: about a fifth larger or smaller. @param {number} size @param {1 | -1} direction */
+/** Return the next brush size, about a fifth larger or smaller. @param {number} size @param {1 | -1} direction */
 export function nextSize(size, direction) {
   const step = Math.max(1, Math.round(size / 5));
   return Math.min(LARGEST_BRUSH, Math.max(SMALLEST_BRUSH, size + direction * step));
 }
 
 /**
- * Rows of the pixels whose centre lies within `radius` of the segment a-b: a disc swept along it.
+ * Find the pixels with centres within `radius` of the segment a-b, row by row: a disc swept along it.
  * @param {Point} a @param {Point} b @param {number} radius
  * @param {(y: number, x0: number, x1: number) => void} row called with x0 <= x < x1
  */
@@ -40,8 +40,8 @@ export function sweptDisc(a, b, radius, row) {
 }
 
 /**
- * Where the line at height y enters and leaves the swept disc. With the disc's centre at a + t (b - a) and u = y - its y,
- * the left edge is cx(t) - sqrt(r^2 - u^2), convex in t; it is least where u = r dx / length, or at an end of the range.
+ * Return where the line at height y enters and leaves the swept disc. With the disc's centre at a + t (b - a) and u = y - its
+ * y, the left edge is cx(t) - sqrt(r^2 - u^2), convex in t, with its minimum at u = r dx / length or at an end of the range.
  */
 function extent(a, b, radius, y) {
   const [dx, dy] = [b.x - a.x, b.y - a.y];
@@ -66,11 +66,11 @@ function extent(a, b, radius, y) {
   return [Math.min(...left), Math.max(...right)];
 }
 
-/** One stroke of the brush, the eraser, Restore or the grey-range brush, from button down to button up. */
+/** A stroke of the brush, the eraser, Restore or the grey-range brush, from button down to button up. */
 export class Stroke extends Operation {
   /**
    * @param {Raster} raster @param {PaintRule} rule @param {number} size diameter in image pixels
-   * @param {Point | null} start where a straight line to the first point begins; null: there is none
+   * @param {Point | null} start start of a straight line to the first point; null for none
    */
   constructor(raster, rule, size, start = null) {
     super(raster);
@@ -81,7 +81,7 @@ export class Stroke extends Operation {
     this.fresh = true;
   }
 
-  /** Paint on to a point. @param {Point} point @returns {Rect | null} */
+  /** Continue to a point. @param {Point} point @returns {Rect | null} */
   to(point) {
     const end = snap(point, this.size);
     const start = snap(this.last ?? point, this.size);

@@ -1,4 +1,4 @@
-/** The surface that is painted on: gestures of mouse, pen and fingers go to the painter or move the view. */
+/** Input on the canvas: gestures of mouse, pen and fingers drive the painter or move the view. */
 
 import { pixelAt } from "../slice/raster.js";
 import { Painter } from "./painter.js";
@@ -8,21 +8,24 @@ import { PointerGestures } from "./pointer_gestures.js";
 
 /**
  * @typedef {object} Callbacks
- * @property {() => boolean} ready whether the slice may be painted on now
- * @property {() => void} painted an action was stored, or is on its way
- * @property {() => void} unchanged a gesture has ended that changed no pixel
- * @property {(classId: number) => void} picked a class was taken up
- * @property {() => void} boxes another box is drawn
- * @property {() => void} outlining a polygon was begun or ended
- * @property {() => void} moved the cursor is elsewhere
- * @property {() => void} range the grey values that are painted are others
- * @property {(error: unknown) => void} failed something was not painted
+ * @property {() => boolean} ready whether the slice may be edited now
+ * @property {() => void} painted an action is in the history and on its way to the server
+ * @property {() => void} unchanged a gesture has ended without changing a pixel
+ * @property {(classId: number) => void} picked the eyedropper has picked a class
+ * @property {() => void} boxes the drawn box has changed
+ * @property {() => void} outlining a polygon has been started or closed
+ * @property {() => void} moved the cursor has moved
+ * @property {() => void} range the grey range being painted has changed
+ * @property {(error: unknown) => void} failed something could not be painted
  */
 
 export class CanvasInput {
   /**
-   * @param {HTMLElement} element what the pointers are over
-   * @param {{view: import("../view/view.js").View, toolState: import("./tool_state.js").ToolState, proposalBoxes: import("../view/proposal_boxes.js").ProposalBoxes}} parts
+   * @param {HTMLElement} element the canvas
+   * @param {object} parts
+   * @param {import("../view/view.js").View} parts.view
+   * @param {import("./tool_state.js").ToolState} parts.toolState
+   * @param {import("../view/proposal_boxes.js").ProposalBoxes} parts.proposalBoxes
    * @param {Callbacks} callbacks
    */
   constructor(element, { view, toolState, proposalBoxes }, callbacks) {
@@ -30,7 +33,7 @@ export class CanvasInput {
     this.toolState = toolState;
     this.proposalBoxes = proposalBoxes;
     this.callbacks = callbacks;
-    /** Where the cursor is. @type {import("./pointer_gestures.js").ClientPoint | null} */
+    /** Position of the cursor on the page. @type {import("./pointer_gestures.js").ClientPoint | null} */
     this.cursor = null;
     this.outlining = false;
     this.painter = new Painter({
@@ -56,17 +59,17 @@ export class CanvasInput {
     });
   }
 
-  /** Whether a gesture, or something that it began, will still change the slice. */
+  /** Whether a gesture, or a polygon or superpixels left by one, will still change the slice. */
   get busy() {
     return this.gestures.busy || this.painter.busy;
   }
 
-  /** Where the cursor is, in image pixels; null while it is elsewhere. */
+  /** Position of the cursor in image pixels; null outside the canvas. */
   get point() {
     return this.cursor === null ? null : this.view.toImage(this.cursor);
   }
 
-  /** The class of the pixel under the cursor. @returns {number | null} */
+  /** Class of the pixel under the cursor. @returns {number | null} */
   get classUnderCursor() {
     const raster = this.painter.slice?.raster;
     const pixel = raster === undefined ? null : pixelAt(raster, this.point);
@@ -76,11 +79,11 @@ export class CanvasInput {
   #begin(kind, event) {
     if (!this.callbacks.ready()) return;
     this.painter.slice?.clock.input();
-    this.painter.begin(kind, this.view.toImage(event), this.#reaching, event);
+    this.painter.begin(kind, this.view.toImage(event), this.#currentToolState, event);
   }
 
-  /** The hand at the zoom of the view: how near a click must come to a corner, and the box there is. */
-  get #reaching() {
+  /** The tool state, updated with the lasso's reach at this zoom and the drawn box. */
+  get #currentToolState() {
     this.toolState.reach = (8 * devicePixelRatio) / this.view.camera.scale;
     this.toolState.box = this.proposalBoxes.drawn;
     return this.toolState;
@@ -101,7 +104,7 @@ export class CanvasInput {
   #hover(event) {
     this.cursor = event === null ? null : { clientX: event.clientX, clientY: event.clientY };
     if (event !== null) this.painter.slice?.clock.input();
-    this.painter.hover(event && this.view.toImage(event), this.#reaching, event ?? {});
+    this.painter.hover(event && this.view.toImage(event), this.#currentToolState, event ?? {});
     this.callbacks.moved();
   }
 }

@@ -1,18 +1,18 @@
-/** Flood fill: all that looks the same and hangs together. */
+/** Flood fill: the connected area of one class. */
 
 import { Operation } from "./operation.js";
-import { showing } from "./paint_rule.js";
+import { showsClass } from "./paint_rule.js";
 
 /** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 
 /**
- * Rows of the 4-connected region around a pixel, each pixel once. A row of the slice is tested as a whole when the region
- * reaches it, and a row of equal pixels waits as one, so that large regions stay cheap in time and memory.
+ * Find the 4-connected region around a pixel, row by row, each pixel once. Each row of the slice is tested once, and a run of
+ * equal pixels is queued as one, to keep large regions cheap in time and memory.
  * @param {{width: number, height: number}} size
  * @param {number} seed a pixel of the flattened slice
- * @param {import("./paint_rule.js").PixelFilter} same which pixels belong; not asked again about a row once it was reached
- * @param {(start: number, end: number) => void} run may change the pixels it gets
+ * @param {import("./paint_rule.js").PixelFilter} same which pixels belong to the region; called once for each row
+ * @param {(start: number, end: number) => void} run may change the pixels of its run
  */
 export function flood({ width, height }, seed, same, run) {
   const open = new Uint8Array(width * height);
@@ -67,7 +67,7 @@ class Stack {
   }
 }
 
-/** Fills at the press what shows the same as the pixel under the cursor. */
+/** Fills the area of the class under the cursor when the button goes down. */
 export class Fill extends Operation {
   /** @param {Raster} raster @param {import("../slice/raster.js").PaintRule} rule @param {boolean} scribble see Raster.shown */
   constructor(raster, rule, scribble) {
@@ -81,10 +81,10 @@ export class Fill extends Operation {
     const { raster, scribble, changes } = this;
     const seed = raster.indexAt(point);
     if (seed === -1 || this.rule.allows?.(seed, seed + 1)[0] === 0) return null;
-    const rule = { value: this.rule.value, allows: null }; // a class lock holds for all of the region, or for none
+    const rule = { value: this.rule.value, allows: null }; // a class lock allows all of the region, or none
     const wanted = raster.shown(seed, scribble);
     const rect = { x0: raster.width, y0: raster.height, x1: 0, y1: 0 };
-    flood(raster, seed, showing(raster, scribble, wanted), (start, end) => {
+    flood(raster, seed, showsClass(raster, scribble, wanted), (start, end) => {
       raster.paint(start, end, rule, changes);
       const y = Math.floor(start / raster.width);
       rect.x0 = Math.min(rect.x0, start - y * raster.width);

@@ -1,21 +1,21 @@
-/** The lasso: a freehand outline, or a polygon of single clicks, or both in turn. */
+/** The lasso: a freehand outline, a polygon of single clicks, or both in turn. */
 
 import { around, Operation } from "./operation.js";
 import { paintRuleFor } from "./paint_rule.js";
 
-/** @typedef {import("./paint_rule.js").ToolState} ToolState */
+/** @typedef {import("./tool_state.js").ToolState} ToolState */
 /** @typedef {import("./paint_rule.js").StrokeKind} StrokeKind */
 /** @typedef {import("../slice/raster.js").Raster} Raster */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("./operation.js").Point} Point */
 
-const USUAL_REACH = 4;
+const DEFAULT_REACH = 4;
 
 /**
- * Rows of the pixels whose centre lies in a closed polygon, by the nonzero rule: an outline that crosses itself or runs
- * around twice leaves no holes. Of two polygons that share an edge, one has the centres that lie on it.
- * @param {Point[]} points @param {{width: number, height: number}} size the slice, to which the rows are cut
- * @param {(y: number, x0: number, x1: number) => void} row called with x0 <= x < x1, by rising y and x
+ * Find the pixels with centres in a closed polygon, row by row, by the nonzero rule: an outline that crosses itself leaves no
+ * holes. Centres on the shared edge of two polygons belong to one of them only.
+ * @param {Point[]} points @param {{width: number, height: number}} size of the slice, to clip the rows
+ * @param {(y: number, x0: number, x1: number) => void} row called with x0 <= x < x1, in order of y and x
  */
 export function insidePolygon(points, { width, height }, row) {
   const ends = new Uint32Array(height + 1);
@@ -29,7 +29,7 @@ export function insidePolygon(points, { width, height }, row) {
   for (let y = 0; y < height; y += 1) rowsOf(keys.subarray(ends[y], ends[y + 1]).sort(), (x0, x1) => row(y, x0, x1));
 }
 
-/** Every edge at every row whose centre line it crosses. */
+/** Find the crossings of all edges with the centre lines of all rows. */
 function crossings(points, height, each) {
   let a = points[points.length - 1];
   for (const b of points) {
@@ -56,17 +56,17 @@ function rowsOf(keys, row) {
 }
 
 /**
- * A drag is an outline and is filled at its release. Single clicks are corners; a click near the first one, or `close`,
- * fills the polygon. A drag between clicks is part of the polygon, and a click of the other button takes a corner back.
+ * A drag draws an outline, filled on release. Single clicks set corners; a click near the first corner, or `close`, fills the
+ * polygon. A drag between clicks adds to the polygon; a click of the other button removes a corner.
  */
 export class Lasso extends Operation {
-  /** @param {Raster} raster @param {(points: Point[] | null) => void} path tells the outline as it is now */
+  /** @param {Raster} raster @param {(points: Point[] | null) => void} path called with the current outline */
   constructor(raster, path) {
     super(raster);
     this.path = path;
     /** @type {Point[]} */
     this.corners = [];
-    /** The corners when the button went down; null while it is up. @type {Point[] | null} */
+    /** The corners before the button went down; null while it is up. @type {Point[] | null} */
     this.before = null;
     /** @type {StrokeKind | null} */
     this.kind = null;
@@ -79,7 +79,7 @@ export class Lasso extends Operation {
   /** @param {Point} point @param {StrokeKind} kind @param {ToolState} toolState @returns {null} */
   press(point, kind, toolState) {
     this.kind ??= kind;
-    this.reach = toolState.reach ?? USUAL_REACH;
+    this.reach = toolState.reach ?? DEFAULT_REACH;
     if (kind === this.kind) this.rule = paintRuleFor(this.raster, kind, toolState);
     this.before = [...this.corners];
     this.pressed = point;
@@ -112,7 +112,7 @@ export class Lasso extends Operation {
     return back || (first && this.dragged) ? this.close() : null;
   }
 
-  /** Fill what the outline encloses. @returns {Rect | null} */
+  /** Fill the outline. @returns {Rect | null} */
   close() {
     const { raster, corners, changes, rule } = this;
     if (corners.length >= 3) insidePolygon(corners, raster, (y, x0, x1) => raster.paintRow(y, x0, x1, rule, changes));
@@ -121,7 +121,7 @@ export class Lasso extends Operation {
     return changes.count === 0 ? null : around(corners);
   }
 
-  /** Take the press back, or the whole outline where no button is down. @returns {null} */
+  /** Undo the press, or discard the outline if no button is down. @returns {null} */
   cancel() {
     this.corners = this.before ?? [];
     this.before = null;
@@ -129,7 +129,7 @@ export class Lasso extends Operation {
     return null;
   }
 
-  /** The outline as it would go on to the cursor. @param {Point | null} point */
+  /** Extend the outline to the cursor. @param {Point | null} point */
   hover(point) {
     this.path(point === null ? this.corners : [...this.corners, point]);
   }

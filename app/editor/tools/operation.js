@@ -1,4 +1,4 @@
-/** One piece of the hand's work; it becomes one action at most. */
+/** One use of a tool; it becomes one action at most. */
 
 import { PixelChanges } from "../slice/pixel_changes.js";
 
@@ -7,7 +7,7 @@ import { PixelChanges } from "../slice/pixel_changes.js";
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 
 /**
- * From a press to its release, or to a later one. The methods paint into the raster and return the part that may have
+ * Lasts from a press to its release, or to a later one. The methods paint into the raster and return the part that may have
  * changed, null for none.
  */
 export class Operation {
@@ -19,40 +19,40 @@ export class Operation {
     this.rule = null;
   }
 
-  /** Whether it goes on after the button is up. */
+  /** Whether it continues after the button is up. */
   get open() {
     return false;
   }
 
-  /** The button goes down. @param {Point} point @param {any[]} _more @returns {Rect | null} */
+  /** Handle the press of the button. @param {Point} point @param {any[]} _more @returns {Rect | null} */
   press(point, ..._more) {
     return this.to(point);
   }
 
-  /** The cursor moves, with the button down. @param {Point} _point @returns {Rect | null} */
+  /** Handle a move of the cursor with the button down. @param {Point} _point @returns {Rect | null} */
   to(_point) {
     return null;
   }
 
-  /** The button is up. @returns {Rect | null} */
+  /** Handle the release of the button. @returns {Rect | null} */
   release() {
     return null;
   }
 
-  /** Take back what was done since the button went down. @returns {Rect | null} */
+  /** Undo everything since the button went down. @returns {Rect | null} */
   cancel() {
     const { inverse } = this.changes.action();
     this.changes = new PixelChanges();
     return inverse.length === 0 ? null : this.raster.apply(inverse);
   }
 
-  /** @returns {import("../slice/pixel_changes.js").Action | null} null where no pixel changed */
+  /** @returns {import("../slice/pixel_changes.js").Action | null} null if no pixel changed */
   action() {
     return this.changes.count === 0 ? null : this.changes.action();
   }
 }
 
-/** The smallest rectangle of whole pixels with a margin around points. @param {Point[]} points @returns {Rect} */
+/** Return the bounding rectangle of points in whole pixels, with a margin. @param {Point[]} points @returns {Rect} */
 export function around(points, margin = 0) {
   const rect = { x0: Infinity, y0: Infinity, x1: -Infinity, y1: -Infinity };
   for (const { x, y } of points) {

@@ -1,41 +1,31 @@
-/** What the hand puts into pixels, and which pixels take it. */
+/** The value a tool paints, and the pixels it may paint over. */
 
 import { NO_CLASS, TOUCHED, UNSURE } from "../slice/raster.js";
 
 /** @typedef {import("../slice/raster.js").PaintRule} PaintRule */
 /** @typedef {import("../slice/raster.js").Raster} Raster */
+/** @typedef {import("./tool_state.js").ToolState} ToolState */
 /** @typedef {"draw" | "erase"} StrokeKind */
 
 /**
- * @typedef {object} ToolState
- * @property {"brush" | "eraser" | "restore" | "range" | "superpixel" | "lasso" | "fill" | "pick" | "box"} tool
- * @property {number} classId 255 paints "unsure"
- * @property {number} size of the brush, in image pixels
- * @property {"correct" | "scribble"} mode
- * @property {number} background id of the class that the eraser paints when correcting
- * @property {number | null} lock the only class that is painted over; 255: what is unsure or not labelled
- * @property {number} tolerance of the grey-range brush, in grey levels
- * @property {number} [reach] image pixels that count as the same place for the lasso; about 8 on the screen
- * @property {import("../slice/raster.js").Rect | null} [box] the box that is drawn already
- */
-
-/**
- * Takes the marks of pixels start <= at < end away that do not pass; marks[0] is the pixel at `start`.
+ * Clears the marks of the pixels start <= at < end that fail a test; marks[0] is the pixel at `start`.
  * @typedef {(start: number, end: number, marks: Uint8Array) => void} PixelFilter
  */
 
 /**
+ * Return the paint rule of a stroke.
  * @param {Raster} raster @param {StrokeKind} kind @param {ToolState} toolState
- * @param {[number, number] | null} range grey values, both included, that take the ink; null: all
+ * @param {[number, number] | null} range grey values to paint over, both included; null: all
  * @returns {PaintRule}
  */
 export function paintRuleFor(raster, kind, toolState, range = null) {
   /** @type {PixelFilter[]} */
   const tests = [];
   if (toolState.lock !== null) {
-    tests.push(showing(raster, toolState.mode === "scribble", toolState.lock, toolState.lock === UNSURE ? NO_CLASS : toolState.lock));
+    const { lock, mode } = toolState;
+    tests.push(showsClass(raster, mode === "scribble", lock, lock === UNSURE ? NO_CLASS : lock));
   }
-  if (range !== null) tests.push(within(raster.levels[0].grey, range));
+  if (range !== null) tests.push(inGreyRange(raster.levels[0].grey, range));
   const marks = new Uint8Array(raster.width);
   const allows = (start, end) => {
     marks.fill(1, 0, end - start);
@@ -52,11 +42,11 @@ function valueOf(kind, toolState) {
 }
 
 /**
- * Pixels that show a class, or another one.
+ * Return a filter for pixels that show one of two classes.
  * @param {Raster} raster @param {boolean} scribble see Raster.shown @param {number} id @param {number} other
  * @returns {PixelFilter}
  */
-export function showing(raster, scribble, id, other = id) {
+export function showsClass(raster, scribble, id, other = id) {
   return (start, end, marks) => {
     for (let at = start; at < end; at += 1) {
       const shown = raster.shown(at, scribble);
@@ -66,7 +56,7 @@ export function showing(raster, scribble, id, other = id) {
 }
 
 /** @returns {PixelFilter} */
-function within(grey, [low, high]) {
+function inGreyRange(grey, [low, high]) {
   return (start, end, marks) => {
     for (let at = start; at < end; at += 1) {
       if (grey[at] < low || grey[at] > high) marks[at - start] = 0;
@@ -75,7 +65,7 @@ function within(grey, [low, high]) {
 }
 
 /**
- * The grey values within a tolerance of the one under a point, or of the nearest pixel where it lies outside.
+ * Return the grey values within a tolerance of the one under a point; outside the slice, use the nearest pixel.
  * @param {Raster} raster @param {{x: number, y: number}} point @param {number} tolerance
  * @returns {[number, number]} both included, within 0 to 255
  */

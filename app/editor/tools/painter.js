@@ -1,4 +1,4 @@
-/** What the hand does on the slice: each gesture becomes one action at most, and a cancelled one leaves no trace. */
+/** Applies tools to the slice: each gesture becomes one action at most, and a cancelled one leaves no trace. */
 
 import { rowsOf } from "../slice/superpixels.js";
 import { Stroke } from "./brush.js";
@@ -6,7 +6,7 @@ import { Lasso } from "./lasso.js";
 import { SuperpixelStroke } from "./superpixel_brush.js";
 import { isStraight, operationFor } from "./tool_operations.js";
 
-/** @typedef {import("./paint_rule.js").ToolState} ToolState */
+/** @typedef {import("./tool_state.js").ToolState} ToolState */
 /** @typedef {import("./paint_rule.js").StrokeKind} StrokeKind */
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("../slice/slice.js").Slice} Slice */
@@ -16,15 +16,15 @@ import { isStraight, operationFor } from "./tool_operations.js";
 
 /**
  * @typedef {object} Callbacks
- * @property {(rect: Rect) => void} painted pixels of a part have changed
- * @property {() => void} finished an action was stored, or is on its way
- * @property {() => void} unchanged a gesture has ended that changed no pixel
+ * @property {(rect: Rect) => void} painted pixels of this part have changed
+ * @property {() => void} finished an action is in the history and on its way to the server
+ * @property {() => void} unchanged a gesture has ended without changing a pixel
  * @property {(rows: import("../slice/superpixels.js").Row[] | null) => void} patch the pixels that a click would paint
- * @property {(box: Rect | null) => void} drawn the box is another
- * @property {(classId: number) => void} picked a class was taken up
- * @property {(points: Point[] | null) => void} path the outline of the lasso, or the straight line that Shift would draw
- * @property {(range: [number, number] | null) => void} range the grey values that are painted now
- * @property {(error: unknown) => void} [failed] superpixels did not come, so that they were not painted
+ * @property {(box: Rect | null) => void} drawn the drawn box has changed
+ * @property {(classId: number) => void} picked the eyedropper has picked a class
+ * @property {(points: Point[] | null) => void} path the lasso outline, or the straight line offered by Shift
+ * @property {(range: [number, number] | null) => void} range the grey values being painted over
+ * @property {(error: unknown) => void} [failed] superpixels were not loaded, and so not painted
  */
 
 export class Painter {
@@ -39,26 +39,26 @@ export class Painter {
   #operation = null;
   /** Whether the button is down. */
   #pressed = false;
-  /** Strokes whose last superpixels are on the way. @type {Set<SuperpixelStroke>} */
+  /** Strokes with superpixels still to be loaded. @type {Set<SuperpixelStroke>} */
   #awaited = new Set();
-  /** What is to be painted as soon as no gesture is at work. @type {Map<SuperpixelStroke, () => Rect | null>} */
+  /** Loaded superpixels to paint as soon as no gesture is in progress. @type {Map<SuperpixelStroke, () => Rect | null>} */
   #arrived = new Map();
-  /** Where the last stroke ended. @type {Point | null} */
+  /** End of the last stroke. @type {Point | null} */
   #lineStart = null;
-  /** Whether the straight line is shown that Shift would draw. */
+  /** Whether the straight line offered by Shift is shown. */
   #preview = false;
 
   get slice() {
     return this.#slice;
   }
 
-  /** Another slice, or none: a stroke is finished on the one that it was painted on, a polygon is given up. */
+  /** Set the slice, or null: finish a stroke on the old slice, discard an unfinished polygon. */
   set slice(slice) {
     if (slice === this.#slice) return;
     this.end();
     if (this.#operation !== null) this.#takeBack();
     if (this.#awaited.size > 0) {
-      this.callbacks.failed?.(new Error("Superpixels that were still on their way were not painted on the slice you left."));
+      this.callbacks.failed?.(new Error("Some superpixels had not loaded and were not painted on the slice you left."));
     }
     this.#forget();
     this.#showLine(null);
@@ -66,17 +66,17 @@ export class Painter {
     this.#lineStart = null;
   }
 
-  /** Whether a gesture, an unfinished polygon or superpixels on the way will still change the slice. */
+  /** Whether a gesture, an unfinished polygon or missing superpixels will still change the slice. */
   get busy() {
     return this.#operation !== null || this.#awaited.size > 0;
   }
 
-  /** Whether a polygon is open that Enter would close. */
+  /** Whether Enter would close a polygon. */
   get outlining() {
     return this.#operation instanceof Lasso && this.#operation.open;
   }
 
-  /** The button goes down. @param {StrokeKind} kind @param {Point} point @param {ToolState} toolState @param {Modifiers} keys */
+  /** Begin a gesture. @param {StrokeKind} kind @param {Point} point @param {ToolState} toolState @param {Modifiers} keys */
   begin(kind, point, toolState, keys = {}) {
     if (this.#slice === null) return;
     this.end();
@@ -94,7 +94,7 @@ export class Painter {
     if (this.#pressed) this.#show(this.#operation.to(point));
   }
 
-  /** The button is up, or the slice is about to change: what was painted becomes an action. */
+  /** End the gesture, and store what was painted as an action. */
   end() {
     if (!this.#pressed) return;
     this.#pressed = false;
@@ -111,15 +111,15 @@ export class Painter {
     return true;
   }
 
-  /** Take back what was done since the button went down; with no button down, give up what waits for more. */
+  /** Undo everything since the button went down; with no button down, discard whatever is unfinished. */
   cancel() {
     if (this.#operation !== null) this.#takeBack();
     else this.#forget();
   }
 
   /**
-   * The cursor moves with no button down: show where a polygon or a straight line would go on.
-   * @param {Point | null} point null: it has left @param {ToolState} toolState @param {Modifiers} keys
+   * Follow the cursor while no button is down: show how a polygon or a straight line would continue.
+   * @param {Point | null} point null: outside the canvas @param {ToolState} toolState @param {Modifiers} keys
    */
   hover(point, toolState, keys = {}) {
     if (this.#slice === null || this.#pressed) return;
@@ -129,7 +129,7 @@ export class Painter {
     return this.#showLine(line ? [this.#lineStart, point] : null);
   }
 
-  /** The pixels that a click would paint, where the tool paints patches; those on the way are asked for. */
+  /** Return the superpixel that a click would paint; request it if it is not loaded. */
   #patchAt(point, { tool }) {
     if (point === null || tool !== "superpixel" || this.#slice.raster.indexAt(point) === -1) return null;
     const found = this.#slice.superpixels.at(point.x, point.y);
@@ -174,7 +174,7 @@ export class Painter {
     return this.callbacks.finished();
   }
 
-  /** Superpixels that had not come when the button went up are painted when they come, as an action of their own. */
+  /** Paint superpixels that load after the release, as an action of their own. */
   async #wait(rest) {
     this.#awaited.add(rest);
     try {

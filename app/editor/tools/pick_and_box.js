@@ -1,4 +1,4 @@
-/** Tools that paint nothing: the eyedropper, and the box drawn around a region. */
+/** Tools that paint nothing: the eyedropper, and the box around a region. */
 
 import { NO_CLASS } from "../slice/raster.js";
 import { around, Operation } from "./operation.js";
@@ -7,7 +7,7 @@ import { around, Operation } from "./operation.js";
 /** @typedef {import("../slice/raster.js").Rect} Rect */
 /** @typedef {import("./operation.js").Point} Point */
 
-/** Takes up the class that is shown under the cursor; where none is, the class stays. */
+/** Picks the class shown under the cursor; keeps the class where none is shown. */
 export class Eyedropper extends Operation {
   /** @param {Raster} raster @param {boolean} scribble see Raster.shown @param {(classId: number) => void} picked */
   constructor(raster, scribble, picked) {
@@ -28,9 +28,9 @@ export class Eyedropper extends Operation {
   }
 }
 
-/** A drag draws the box, a click takes it away. */
+/** A drag draws the box, a click removes it. */
 export class BoxDrag extends Operation {
-  /** @param {Raster} raster @param {Rect | null} before the box until now @param {(box: Rect | null) => void} drawn */
+  /** @param {Raster} raster @param {Rect | null} before the box so far @param {(box: Rect | null) => void} drawn */
   constructor(raster, before, drawn) {
     super(raster);
     this.before = before;
@@ -65,7 +65,7 @@ export class BoxDrag extends Operation {
   }
 }
 
-/** The box of whole pixels between two points, cut to the slice; null where it has no two pixels each way. */
+/** Return the box between two points in whole pixels, clipped to the slice; null if it is less than two pixels wide or high. */
 function boxBetween(a, b, raster) {
   const box = raster.clip(around([a, b]));
   return box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2 ? box : null;

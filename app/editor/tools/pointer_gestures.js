@@ -1,14 +1,14 @@
-/** Mouse, pen and fingers turned into gestures: draw, erase, pan, pinch, hover. */
+/** Turns events of mouse, pen and fingers into gestures: draw, erase, pan, pinch, hover. */
 
 /** @typedef {"draw" | "erase" | "pan" | "pinch"} Gesture */
-/** @typedef {"draw" | "erase"} StrokeKind */
+/** @typedef {import("./paint_rule.js").StrokeKind} StrokeKind */
 /** @typedef {{clientX: number, clientY: number}} ClientPoint */
 /**
- * @typedef {object} GestureHandlers What the gestures do.
+ * @typedef {object} GestureHandlers
  * @property {(kind: StrokeKind, event: PointerEvent) => void} begin
  * @property {(kind: StrokeKind, event: PointerEvent) => void} move
  * @property {(kind: StrokeKind) => void} end
- * @property {() => void} cancel as if it had not begun
+ * @property {() => void} cancel undo the gesture
  * @property {(event: PointerEvent | null) => void} hover
  * @property {(dx: number, dy: number) => void} pan in CSS pixels
  * @property {(at: ClientPoint, factor: number) => void} zoom
@@ -19,7 +19,7 @@ const WHEEL_STEP = 1.0017;
 /** Trackpads report a pinch as a wheel with Ctrl, in small steps. */
 const TRACKPAD_STEP = 1.01;
 const WHEEL_UNITS = [1, 33, 400]; // pixels, lines, pages
-/** For so long after the pen was last felt, a touch is the hand that holds it. */
+/** Time after the last pen event in which a touch is taken for the palm. */
 const PALM_MS = 500;
 const ERASER_END = 32;
 
@@ -31,7 +31,7 @@ export class PointerGestures {
     /** @type {Gesture | null} */
     this.gesture = null;
     this.space = false;
-    /** The pointer whose gesture it is, its button as a bit of `buttons`, and where it was last. */
+    /** The pointer of the current gesture, its button as a bit of `buttons`, and its last position. */
     this.owner = -1;
     this.button = 1;
     /** @type {ClientPoint} */
@@ -41,8 +41,8 @@ export class PointerGestures {
     this.penFelt = -Infinity;
     element.addEventListener("pointerdown", (event) => this.#down(event));
     element.addEventListener("pointermove", (event) => this.#move(event));
-    // A pointer that is taken away by the system (pointercancel) or by the page (lost capture) ends its stroke: what is
-    // painted stays, and can be seen and undone, where taking it back would lose work unasked.
+    // A pointer lost to the system (pointercancel) or to the page (lost capture) ends its stroke. The stroke stays, where it can
+    // be seen and undone; removing it would lose work unasked.
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
       element.addEventListener(name, (event) => this.#up(event));
     }
@@ -68,20 +68,20 @@ export class PointerGestures {
     else if (this.fingers.size === 2 && this.fingers.has(this.owner)) this.#pinchBegins();
   }
 
-  /** The palm beside a pen, or a touch while the mouse is at work. */
+  /** Whether a touch is the palm beside a pen, or comes during a gesture of the mouse. */
   #isStray(event) {
     const others = this.gesture !== null && this.gesture !== "pinch" && !this.fingers.has(this.owner);
     return others || event.timeStamp - this.penFelt < PALM_MS;
   }
 
-  /** What the fingers have begun was the palm, put down before the pen. */
+  /** Cancel a gesture of the fingers: it was the palm, put down before the pen. */
   #penDown(event) {
     this.penFelt = event.timeStamp;
     if (this.gesture === "pinch" || this.fingers.has(this.owner)) this.#takeBack();
     this.fingers.clear();
   }
 
-  /** @returns {Gesture | null} null for buttons that mean nothing here */
+  /** @returns {Gesture | null} null for buttons without a meaning here */
   #kind(event) {
     if (event.button === 1 || (event.button === 0 && this.space)) return "pan";
     if (event.button === 2 || event.buttons & ERASER_END) return "erase";
@@ -96,7 +96,7 @@ export class PointerGestures {
     if (kind !== "pan") this.handlers.begin(kind, event);
   }
 
-  /** The first of two fingers was no stroke. */
+  /** Start a pinch; cancel the stroke begun by the first of two fingers. */
   #pinchBegins() {
     if (this.gesture !== "pinch") this.#takeBack();
     this.gesture = "pinch";
@@ -117,7 +117,7 @@ export class PointerGestures {
   }
 
   #goOn(event) {
-    // Of several buttons only the last one up is reported by pointerup, and none that goes up over a dialog.
+    // pointerup reports only the last of several buttons, and no button released over a dialog
     if (event.pointerType !== "touch" && (event.buttons & this.button) === 0) return this.#up(event);
     if (this.gesture === "pan") {
       this.handlers.pan(event.clientX - this.point.clientX, event.clientY - this.point.clientY);
@@ -129,7 +129,7 @@ export class PointerGestures {
     return undefined;
   }
 
-  /** Two fingers: the point between them stays under them. */
+  /** Zoom and pan so that the point between two fingers stays under them. */
   #pinch(event) {
     const before = this.fingers.get(event.pointerId);
     const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
@@ -144,7 +144,7 @@ export class PointerGestures {
     if (event.pointerType === "pen") this.penFelt = event.timeStamp;
     this.fingers.delete(event.pointerId);
     if (this.gesture === "pinch") {
-      if (this.fingers.size === 0) this.gesture = null; // a finger that stays behind draws nothing
+      if (this.fingers.size === 0) this.gesture = null; // a remaining finger draws nothing
     } else if (this.gesture !== null && event.pointerId === this.owner) {
       const ended = this.gesture;
       this.gesture = null;

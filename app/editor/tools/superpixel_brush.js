@@ -1,4 +1,4 @@
-/** The superpixel brush: every superpixel that the cursor passes over is painted as a whole. */
+/** The superpixel brush: paints every superpixel under the cursor's path. */
 
 import { rowsOf } from "../slice/superpixels.js";
 import { sweptDisc } from "./brush.js";
@@ -17,7 +17,7 @@ export class SuperpixelStroke extends Operation {
     super(raster);
     this.rule = rule;
     this.superpixels = superpixels;
-    /** Pixels passed whose superpixels have not arrived yet. @type {Point[]} */
+    /** Pixels on the path with superpixels not loaded yet. @type {Point[]} */
     this.missing = [];
     /** @type {Set<string>} */
     this.painted = new Set();
@@ -25,7 +25,7 @@ export class SuperpixelStroke extends Operation {
     this.last = null;
   }
 
-  /** Paint what lies under the way to a point, as far as it has arrived. @param {Point} point @returns {Rect | null} */
+  /** Paint the loaded superpixels on the way to a point. @param {Point} point @returns {Rect | null} */
   to(point) {
     const end = centre(point);
     const passed = this.missing;
@@ -37,7 +37,7 @@ export class SuperpixelStroke extends Operation {
     return this.#paint(passed, (pixel) => this.superpixels.at(pixel.x, pixel.y));
   }
 
-  /** What is still to come, as work of its own with the same ink; null where nothing is missing. */
+  /** Return an operation for the missing superpixels, with the same paint rule; null if none is missing. */
   rest() {
     if (this.missing.length === 0) return null;
     const rest = new SuperpixelStroke(this.raster, this.rule, this.superpixels);
@@ -45,7 +45,7 @@ export class SuperpixelStroke extends Operation {
     return rest;
   }
 
-  /** Wait for all that is missing. @returns {Promise<() => Rect | null>} paints it; rejected where the server did not give it */
+  /** Wait for the missing superpixels. @returns {Promise<() => Rect | null>} paints them; rejected if one could not be loaded */
   async arrival() {
     const passed = this.missing;
     const found = await Promise.all(passed.map(({ x, y }) => this.superpixels.request(x, y)));

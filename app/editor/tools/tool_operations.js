@@ -1,4 +1,4 @@
-/** The tools, and the work that a press with each of them begins. */
+/** The tools, and the operation that a press begins with each of them. */
 
 import { Stroke } from "./brush.js";
 import { Fill } from "./fill.js";
@@ -7,7 +7,7 @@ import { greyRange, paintRuleFor } from "./paint_rule.js";
 import { BoxDrag, Eyedropper } from "./pick_and_box.js";
 import { SuperpixelStroke } from "./superpixel_brush.js";
 
-/** @typedef {import("./paint_rule.js").ToolState} ToolState */
+/** @typedef {import("./tool_state.js").ToolState} ToolState */
 /** @typedef {import("./paint_rule.js").StrokeKind} StrokeKind */
 /** @typedef {import("./painter.js").Callbacks} Callbacks */
 /** @typedef {import("../slice/slice.js").Slice} Slice */
@@ -16,30 +16,30 @@ import { SuperpixelStroke } from "./superpixel_brush.js";
 /** @typedef {{shiftKey?: boolean, altKey?: boolean}} Modifiers what is held during a press */
 
 const STRAIGHT = ["brush", "eraser", "restore", "range"];
-/** Tools with which Alt is the eyedropper, as in other programs. */
+/** Tools that become the eyedropper with Alt, as in other image editors. */
 const PICKING = ["brush", "range", "superpixel", "fill"];
 
-/** Whether Shift draws a straight line. @param {ToolState} toolState @param {Modifiers} keys */
-export function isStraight(toolState, keys) {
-  return Boolean(keys.shiftKey) && STRAIGHT.includes(toolState.tool);
+/** Whether Shift draws a straight line. @param {ToolState} toolState @param {Modifiers} modifiers */
+export function isStraight(toolState, modifiers) {
+  return Boolean(modifiers.shiftKey) && STRAIGHT.includes(toolState.tool);
 }
 
 /**
- * The work of a press. The right button keeps the tool and takes the eraser's ink; tools that paint nothing become the
+ * Return the operation of a press. The right button keeps the tool and erases with it; tools that do not paint become the
  * eraser itself.
- * @param {StrokeKind} kind @param {Point} point @param {ToolState} toolState @param {Modifiers} keys
+ * @param {StrokeKind} kind @param {Point} point @param {ToolState} toolState @param {Modifiers} modifiers
  * @param {{slice: Slice, callbacks: Callbacks, lineStart: Point | null}} around
  * @returns {Operation}
  */
-export function operationFor(kind, point, toolState, keys, { slice, callbacks, lineStart }) {
+export function operationFor(kind, point, toolState, modifiers, { slice, callbacks, lineStart }) {
   const { raster } = slice;
   const scribble = toolState.mode === "scribble";
-  const picks = toolState.tool === "pick" || (Boolean(keys.altKey) && PICKING.includes(toolState.tool));
+  const picks = toolState.tool === "pick" || (Boolean(modifiers.altKey) && PICKING.includes(toolState.tool));
   if (kind === "draw" && picks) return new Eyedropper(raster, scribble, callbacks.picked);
   if (kind === "draw" && toolState.tool === "box") return new BoxDrag(raster, toolState.box ?? null, callbacks.drawn);
   if (toolState.tool === "lasso") return new Lasso(raster, callbacks.path);
   if (toolState.tool === "fill") return new Fill(raster, paintRuleFor(raster, kind, toolState), scribble);
   if (toolState.tool === "superpixel") return new SuperpixelStroke(raster, paintRuleFor(raster, kind, toolState), slice.superpixels);
   const range = toolState.tool === "range" ? greyRange(raster, point, toolState.tolerance) : null;
-  return new Stroke(raster, paintRuleFor(raster, kind, toolState, range), toolState.size, isStraight(toolState, keys) ? lineStart : null);
+  return new Stroke(raster, paintRuleFor(raster, kind, toolState, range), toolState.size, isStraight(toolState, modifiers) ? lineStart : null);
 }

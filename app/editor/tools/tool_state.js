@@ -1,4 +1,4 @@
-/** What the hand holds: tool, class, size, and what it may paint over. */
+/** The tool in use: its class and size, and what it may paint over. */
 
 import { UNSURE } from "../slice/raster.js";
 import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./brush.js";
@@ -9,27 +9,30 @@ import { LARGEST_BRUSH, SMALLEST_BRUSH } from "./brush.js";
 export const TOOLS = ["brush", "eraser", "restore", "fill", "lasso", "range", "superpixel", "pick", "box"];
 /** Tools that paint a class. @type {Tool[]} */
 const PAINTING = ["brush", "fill", "lasso", "range", "superpixel"];
-/** Tools with a disc under the cursor. @type {Tool[]} */
+/** Tools with a brush outline under the cursor. @type {Tool[]} */
 const ROUND = ["brush", "eraser", "restore", "range"];
 
 export class ToolState {
   constructor() {
     /** @type {Tool} */
     this.tool = "brush";
-    /** @type {Tool} what painted last, and paints again after the eyedropper */
+    /** The last tool that painted, used again after the eyedropper. @type {Tool} */
     this.lastPainting = "brush";
+    /** 255 paints "unsure". */
     this.classId = 1;
+    /** Diameter of the brush in image pixels. */
     this.size = 15;
-    /** Grey levels on either side of the one under the cursor. */
+    /** Grey levels on either side of the one under the cursor, for the grey-range brush. */
     this.tolerance = 20;
-    /** The only class that is painted over; null for all. @type {number | null} */
+    /** The only class to paint over, 255 for unlabelled pixels; null for everything. @type {number | null} */
     this.lock = null;
     /** @type {"correct" | "scribble"} */
     this.mode = "correct";
+    /** Id of the class that the eraser paints when correcting. */
     this.background = 0;
-    /** How near to a corner counts as on it, in image pixels. */
+    /** Distance within which a click hits a corner of the lasso, in image pixels. */
     this.reach = 4;
-    /** The box that was drawn last. @type {import("../slice/raster.js").Rect | null} */
+    /** The drawn box. @type {import("../slice/raster.js").Rect | null} */
     this.box = null;
   }
 
@@ -39,7 +42,7 @@ export class ToolState {
     if (PAINTING.includes(tool)) this.lastPainting = tool;
   }
 
-  /** Choose a class; a tool that paints none gives way to the one that painted last. @param {number} id */
+  /** Choose a class; a tool without a class is replaced by the last one that painted. @param {number} id */
   chooseClass(id) {
     this.classId = id;
     if (!this.paintsClass) this.tool = this.lastPainting;
@@ -50,12 +53,12 @@ export class ToolState {
     this.size = Math.min(LARGEST_BRUSH, Math.max(SMALLEST_BRUSH, Math.round(size)));
   }
 
-  /** Paint only over a class, or over everything again. @param {number | null} id */
+  /** Lock painting to a class, or unlock it. @param {number | null} id */
   toggleLock(id) {
     this.lock = this.lock === null ? id : null;
   }
 
-  /** Keep to classes that there are. @param {{id: number}[]} classes */
+  /** Reset a class or lock that does not exist. @param {{id: number}[]} classes */
   keepTo(classes) {
     const known = (id) => id === UNSURE || classes.some((c) => c.id === id);
     if (!known(this.classId)) this.classId = classes[1].id;
@@ -63,12 +66,12 @@ export class ToolState {
     this.background = classes[0].id;
   }
 
-  /** Whether the chosen class matters. */
+  /** Whether the tool paints the chosen class. */
   get paintsClass() {
     return PAINTING.includes(this.tool);
   }
 
-  /** Whether a disc is painted under the cursor. */
+  /** Whether a brush outline follows the cursor. */
   get hasRing() {
     return ROUND.includes(this.tool);
   }

@@ -8,7 +8,7 @@ import { Slice } from "../../../app/editor/slice/slice.js";
 const BOX = { x0: 1, y0: 2, x1: 5, y1: 6 };
 
 /** A desk with a slice whose server work is noted; `broken` names calls that fail. */
-function context({ region = null, fullSliceAllowed = true, asks = true, broken = [], covers = 0 } = {}) {
+function context({ region = null, fullSliceAllowed = true, asksFirst = true, broken = [], covers = 0 } = {}) {
   const log = [];
   const call = (name, answer) => async (...given) => {
     log.push([name, ...given]);
@@ -30,13 +30,13 @@ function context({ region = null, fullSliceAllowed = true, asks = true, broken =
   const made = {
     slice: () => slice,
     region: () => region,
-    quiet: () => true,
+    idle: () => true,
     fullSliceAllowed: () => fullSliceAllowed,
-    asks: () => asks,
-    uncovers: () => covers-- > 0,
+    asksFirst: () => asksFirst,
+    uncover: () => covers-- > 0,
     ask: note("ask"),
     saved: note("saved"),
-    restated: note("restated"),
+    savesChanged: note("restated"),
     changed: note("changed"),
     failed: note("failed"),
     reopen: note("reopen"),
@@ -64,10 +64,10 @@ test("a whole slice is asked about first, unless that is switched off, and never
   assert.equal(log[0][1], "slice");
   await claims.confirm();
   assert.equal(log.filter(([name]) => name === "claim").length, 1);
-  const silent = context({ asks: false });
+  const silent = context({ asksFirst: false });
   await silent.claims.fullSlice();
   assert.equal(silent.log[0][1], "slice");
-  const scribbling = context({ asks: false, fullSliceAllowed: false });
+  const scribbling = context({ asksFirst: false, fullSliceAllowed: false });
   await scribbling.claims.fullSlice();
   assert.deepEqual(scribbling.log, []);
 });
@@ -86,7 +86,7 @@ test("what covers the mask is taken away first: a box is saved the second time, 
   assert.deepEqual(boxed.log, []);
   await boxed.claims.claim();
   assert.equal(boxed.log[0][1], "region");
-  const whole = context({ asks: false, covers: 1 });
+  const whole = context({ asksFirst: false, covers: 1 });
   await whole.claims.fullSlice();
   assert.deepEqual([whole.log, whole.claims.asking], [[], true]);
   await whole.claims.fullSlice();

@@ -35,7 +35,7 @@ test("another window is told, then a newer prediction, unless it was declined", 
 test("a prediction that is worse is offered with what speaks against it", () => {
   const caution = "it is less accurate than round 1 (mean Dice 0.73, was 0.94, on 38,988 held-back pixels)";
   const { text, command } = noticeOf(slice(), found({ round: 2, caution }), 0);
-  assert.equal(text, `Round 2 has a new prediction, but ${caution}. What you painted stays.`);
+  assert.equal(text, `Round 2 has a new prediction, but ${caution}. Your strokes stay.`);
   assert.equal(command, "newPrediction");
-  assert.equal(noticeOf(slice(), found({ round: 2 }), 0).text, "Round 2 has a new prediction of this slice. What you painted stays.");
+  assert.equal(noticeOf(slice(), found({ round: 2 }), 0).text, "Round 2 has a new prediction of this slice. Your strokes stay.");
 });

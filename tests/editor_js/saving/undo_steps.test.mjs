@@ -24,11 +24,11 @@ function context() {
   const made = { slice, log, open: slice };
   const nothing = () => {};
   const claims = new Claims({
-    slice: () => made.open, quiet: () => !claims.busy, ask: nothing, changed: nothing, failed: nothing, restated: nothing,
+    slice: () => made.open, idle: () => !claims.busy, ask: nothing, changed: nothing, failed: nothing, savesChanged: nothing,
   });
   const told = { painted: nothing, offer: nothing, done: nothing };
   made.claims = claims;
-  made.steps = new UndoSteps({ slice: () => made.open, quiet: () => !claims.busy, claims, ...told });
+  made.steps = new UndoSteps({ slice: () => made.open, idle: () => !claims.busy, claims, ...told });
   return made;
 }
 
