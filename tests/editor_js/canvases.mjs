@@ -1,4 +1,4 @@
-/** Just enough of a browser's canvas to see what was put into it. */
+/** A minimal canvas to record what is drawn into it. */
 
 export class FakeImageData {
   constructor(width, height) {

@@ -5,7 +5,7 @@ import { Choices } from "../../app/editor/choices.js";
 import { UNSURE } from "../../app/editor/slice/raster.js";
 import { ToolState } from "../../app/editor/tools/tool_state.js";
 
-/** Choices in an editor with classes of these ids, and what was shown or given up. */
+/** Choices in an editor with classes of these ids, and a record of its updates and cancelled operations. */
 function choices(ids) {
   const said = [];
   const note = (name) => () => said.push(name);
@@ -17,7 +17,7 @@ function choices(ids) {
   return { made: new Choices(editor), toolState, said, editor };
 }
 
-test("stepping through the classes follows the list and goes round its ends", () => {
+test("stepping through the classes follows the list cyclically", () => {
   const { made, toolState } = choices([0, 1, 7, 3]);
   const seen = [1, 1, 1, -1].map((step) => {
     made.stepClass(step);
@@ -32,7 +32,7 @@ test("stepping through the classes follows the list and goes round its ends", ()
   assert.equal(toolState.classId, 3);
 });
 
-test("a place that is not in the list, or no slice, chooses nothing", () => {
+test("a place beyond the list, or without a slice, chooses nothing", () => {
   const { made, toolState, said } = choices([0, 1]);
   made.chooseClassAt(9);
   const none = choices(null);
@@ -40,7 +40,7 @@ test("a place that is not in the list, or no slice, chooses nothing", () => {
   assert.deepEqual([toolState.classId, said, none.toolState.classId, none.said], [1, [], 1, []]);
 });
 
-test("another tool gives up what the last one has begun, the same one does not", () => {
+test("changing the tool cancels its operation, choosing the same tool does not", () => {
   const { made, toolState, said } = choices([0, 1]);
   made.change(() => toolState.chooseTool("lasso"));
   assert.deepEqual(said.splice(0), ["painter", "choice", "ring"]);
@@ -48,7 +48,7 @@ test("another tool gives up what the last one has begun, the same one does not",
   assert.deepEqual(said, ["choice", "ring"]);
 });
 
-test("another way to work takes back a question that was asked in the first", () => {
+test("changing the mode withdraws a question", () => {
   const { made, toolState, said, editor } = choices([0, 1]);
   made.setMode("scribble");
   assert.deepEqual([toolState.mode, editor.preferences.mode, said], ["scribble", "scribble", ["claims", "look", "ring", "preview"]]);

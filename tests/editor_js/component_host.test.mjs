@@ -31,14 +31,14 @@ function stage() {
   return { host: new ComponentHost(make, 20, keys), made, place, press };
 }
 
-test("a place has one editor, however often it is asked for", () => {
+test("a parent has one editor, however often it is mounted", () => {
   const { host, made, place } = stage();
   const here = place("here");
   assert.equal(host.mount(here), host.mount(here));
   assert.deepEqual([made.length, made[0].place], [1, "here"]);
 });
 
-test("an editor whose place is taken away goes on at the next one, with the keyboard if it had it", async () => {
+test("an editor without a parent moves to the next one, with the focus if it had it", async () => {
   for (const focused of [true, false]) {
     const { host, made, place } = stage();
     const [first, second] = [place("first"), place("second")];
@@ -51,7 +51,7 @@ test("an editor whose place is taken away goes on at the next one, with the keyb
   }
 });
 
-test("one that gets no other place is closed, and the next is a new one", async () => {
+test("an editor without a new parent is closed, and the next mount makes a new one", async () => {
   const { host, made, place } = stage();
   const first = place("first");
   host.mount(first);
@@ -63,7 +63,7 @@ test("one that gets no other place is closed, and the next is a new one", async 
   assert.deepEqual([made.length, made[1].closed], [2, false]);
 });
 
-test("a new place that comes before the old one goes has an editor of its own", async () => {
+test("a parent mounted before another is removed has an editor of its own", async () => {
   const { host, made, place } = stage();
   const [first, second] = [place("first"), place("second")];
   host.mount(first);
@@ -73,7 +73,7 @@ test("a new place that comes before the old one goes has an editor of its own", 
   assert.deepEqual(made.map((editor) => [editor.place, editor.closed]), [[null, true], ["second", false]]);
 });
 
-test("keys pressed while an editor has no place come to it, in order, if it had the keyboard", () => {
+test("keys pressed while an editor has no parent reach it in order, if it had the focus", () => {
   for (const focused of [true, false]) {
     const { host, made, place, press } = stage();
     const first = place("first");
@@ -88,7 +88,7 @@ test("keys pressed while an editor has no place come to it, in order, if it had 
   }
 });
 
-test("keys pressed for an editor that is closed come to no other one", async () => {
+test("keys pressed for a closed editor reach no other one", async () => {
   const { host, made, place, press } = stage();
   const first = place("first");
   host.mount(first).focused = true;

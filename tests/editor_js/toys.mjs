@@ -1,4 +1,4 @@
-/** Small slices drawn by hand, chance that repeats itself, and a slice without a server. */
+/** Small slices drawn as text, repeatable random numbers, and a slice without a server. */
 
 import { Raster } from "../../app/editor/slice/raster.js";
 import { Painter } from "../../app/editor/tools/painter.js";
@@ -18,10 +18,10 @@ export function rows(raster, array = raster.mask) {
   );
 }
 
-/** Ink that paints a value into every pixel. */
+/** A paint rule for every pixel. */
 export const rule = (value, allows = null) => ({ value, allows });
 
-/** Whole numbers from 0 to n - 1, the same ones in every run. */
+/** Return repeatable random integers from 0 to n - 1. */
 export function chance(seed) {
   let state = seed;
   return (n) => {
@@ -32,7 +32,7 @@ export function chance(seed) {
 
 export const TOOL_STATE = { tool: "brush", classId: 1, size: 1, mode: "correct", background: 0, lock: null, tolerance: 10, reach: 1 };
 
-/** A painter at work on a slice, with all that it told and committed. */
+/** A painter on a slice, with its callbacks and actions recorded. */
 export function atWork(raster, superpixels = null) {
   const told = { painted: [], finished: 0, unchanged: 0, patch: [], drawn: [], picked: [], path: [], range: [], failed: [] };
   const painter = new Painter({
@@ -48,7 +48,7 @@ export function atWork(raster, superpixels = null) {
   });
   const actions = [];
   painter.slice = { raster, superpixels, commit: (action) => actions.push(action) };
-  /** A gesture through points [x, y], with whatever differs from the plain brush. */
+  /** Drag through points [x, y]; the options override the plain brush. */
   const drag = (points, toolState = {}, { kind = "draw", keys = {} } = {}) => {
     const [first, ...others] = points.map(([x, y]) => ({ x, y }));
     painter.begin(kind, first, { ...TOOL_STATE, ...toolState }, keys);
@@ -58,7 +58,7 @@ export function atWork(raster, superpixels = null) {
   return { painter, told, actions, drag };
 }
 
-/** What the server answers when a slice of 4 x 4 that nobody has painted is opened. @returns {ArrayBuffer} */
+/** The server's response for an empty slice of 4 x 4. @returns {ArrayBuffer} */
 export function emptySlice() {
   const facts = { sequence: 0, revision: null, round: null, latest: null, mask_numbers: 2, origin: "empty", classes: [], depth: 9 };
   const head = JSON.stringify(facts);

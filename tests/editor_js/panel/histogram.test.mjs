@@ -7,7 +7,7 @@ const BYTES = { channel: 0, dtype: "uint8", low: 0, high: 256, counts: [], windo
 const WORDS = { ...BYTES, dtype: "uint16", low: 900, high: 1412 };
 const FLOATS = { ...BYTES, dtype: "float32", low: -1e-4, high: 3e-4 };
 
-test("a value and its place on the histogram are one", () => {
+test("a value and its position on the histogram convert into each other", () => {
   for (const histogram of [BYTES, WORDS, FLOATS]) {
     for (const place of [0, 0.25, 0.5, 0.75]) {
       const back = placeOf(histogram, valueAt(histogram, place));
@@ -26,7 +26,7 @@ test("a value outside lies at the edge", () => {
   assert.deepEqual([placeOf(WORDS, 0), placeOf(WORDS, 65535)], [0, 1]);
 });
 
-test("values are told in few digits", () => {
+test("values are formatted in few digits", () => {
   assert.deepEqual([65535, 0.000123456, -2.71299, 0.1 + 0.2].map(valueText), ["65535", "0.0001235", "-2.713", "0.3"]);
 });
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { loadPreferences, savePreferences } from "../../../app/editor/panel/preferences.js";
 
-/** A browser's storage that holds a text. */
+/** Browser storage that holds a text. */
 const storage = (text) => ({
   text,
   getItem() {
@@ -14,14 +14,14 @@ const storage = (text) => ({
   },
 });
 
-test("what is remembered is recalled", () => {
+test("saved preferences are loaded again", () => {
   const kept = storage(null);
   const preferences = { ...loadPreferences(kept), mode: "scribble", size: 40, askSlice: false };
   savePreferences(preferences, kept);
   assert.deepEqual(loadPreferences(kept), preferences);
 });
 
-test("nothing, nonsense and values of another kind fall back to the usual", () => {
+test("missing, unreadable and mistyped preferences fall back to the defaults", () => {
   const usual = loadPreferences(storage(null));
   assert.equal(usual.mode, "correct");
   for (const text of ["", "not json", "null", "[]", '{"mode": "other", "size": "big", "opacity": null}']) {
@@ -30,7 +30,7 @@ test("nothing, nonsense and values of another kind fall back to the usual", () =
   assert.equal(loadPreferences(storage('{"opacity": 7}')).opacity, 1);
 });
 
-test("a browser that keeps nothing is no reason to fail", () => {
+test("a browser without storage causes no error", () => {
   const broken = {
     getItem() {
       throw new Error("denied");

@@ -1,4 +1,4 @@
-/** The line below the picture says what is seen: the prediction, or a preview that lies over it. */
+/** The status line names what is shown: the prediction, or the preview over it. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,10 +13,10 @@ function line(preview) {
   return statusText({ slice: { raster, facts }, z: 2, point: null, scale: 1, uncertainty: null, raw: null });
 }
 
-test("a prediction is called by its round", () => {
+test("a prediction is named by its round", () => {
   assert.ok(line(null).endsWith("   prediction of round 5"));
 });
 
-test("a preview over it is called one", () => {
+test("a preview over a prediction is named as such", () => {
   assert.ok(line(new Uint8Array(12)).endsWith("   preview of the quick first model over prediction of round 5"));
 });

@@ -7,7 +7,7 @@ import { Slice } from "../../../app/editor/slice/slice.js";
 
 const BOX = { x0: 1, y0: 2, x1: 5, y1: 6 };
 
-/** A desk with a slice whose server work is noted; `broken` names calls that fail. */
+/** Claims on a slice with its requests recorded; `broken` names requests that fail. */
 function context({ region = null, fullSliceAllowed = true, asksFirst = true, broken = [], covers = 0 } = {}) {
   const log = [];
   const call = (name, answer) => async (...given) => {
@@ -44,7 +44,7 @@ function context({ region = null, fullSliceAllowed = true, asksFirst = true, bro
   return { claims: new Claims(made), slice, log, told, names: () => told.map(([name]) => name) };
 }
 
-test("Enter claims the strokes, or the box where there is one and the whole mask is seen", async () => {
+test("Enter claims the box if there is one and the whole mask is shown, else the strokes", async () => {
   const plain = context();
   await plain.claims.claim();
   assert.deepEqual(plain.log[0], ["claim", "strokes", undefined]);
@@ -56,7 +56,7 @@ test("Enter claims the strokes, or the box where there is one and the whole mask
   assert.deepEqual(scribbling.log[0], ["claim", "strokes", undefined]);
 });
 
-test("a whole slice is asked about first, unless that is switched off, and never claimed while scribbling", async () => {
+test("a full-slice claim asks first, unless switched off, and is never made while scribbling", async () => {
   const { claims, log } = context();
   claims.fullSlice();
   assert.deepEqual([claims.asking, log], [true, []]);
@@ -72,7 +72,7 @@ test("a whole slice is asked about first, unless that is switched off, and never
   assert.deepEqual(scribbling.log, []);
 });
 
-test("who is asked about the whole slice and saves a box or strokes instead has not said yes", async () => {
+test("saving a box or strokes instead of answering does not confirm the full slice", async () => {
   const { claims, log } = context({ region: BOX });
   claims.fullSlice();
   await claims.claim();
@@ -80,7 +80,7 @@ test("who is asked about the whole slice and saves a box or strokes instead has 
   assert.equal(claims.asking, false);
 });
 
-test("what covers the mask is taken away first: a box is saved the second time, a slice is asked about in any case", async () => {
+test("whatever covers the mask is hidden first: a box is saved at the second try, a full slice only after the question", async () => {
   const boxed = context({ region: BOX, covers: 1 });
   await boxed.claims.claim();
   assert.deepEqual(boxed.log, []);
@@ -96,7 +96,7 @@ test("what covers the mask is taken away first: a box is saved the second time, 
   assert.equal(strokes.log[0][1], "strokes");
 });
 
-test("a save that is taken back or done again is told to the page, another prediction is not", async () => {
+test("the page hears of a withdrawn or repeated save, but not of another prediction", async () => {
   const { claims, slice, names } = context();
   await claims.undo({ kind: "save", claim: "strokes", revision: 7 });
   await claims.redo({ kind: "save", claim: "strokes", revision: 7 });
@@ -105,21 +105,21 @@ test("a save that is taken back or done again is told to the page, another predi
   assert.equal(slice.history.canUndo, false);
 });
 
-test("a save that was stored counts as stored, though the slice could not be loaded anew", async () => {
+test("a stored save counts even if the slice cannot be loaded again", async () => {
   const { claims, slice, names } = context({ broken: ["loadMask"] });
   await claims.claim();
   assert.deepEqual(names().filter((name) => name !== "ask"), ["saved", "reopen", "changed"]);
   assert.equal(slice.history.canUndo, true);
 });
 
-test("a save that fails is told and is no step", async () => {
+test("a failed save is reported and adds no step", async () => {
   const { claims, slice, names } = context({ broken: ["claim"] });
   await claims.claim();
   assert.deepEqual(names().filter((name) => name !== "ask"), ["failed"]);
   assert.deepEqual([slice.history.canUndo, claims.busy], [false, false]);
 });
 
-test("another prediction is a step that leads back to the one before", async () => {
+test("changing the prediction is a step, and undoing it restores the previous one", async () => {
   const { claims, slice, log } = context();
   await claims.rebase(3);
   assert.deepEqual(slice.history.done, [{ kind: "prediction", from: 1, to: 3 }]);
@@ -127,7 +127,7 @@ test("another prediction is a step that leads back to the one before", async () 
   assert.deepEqual(log.filter(([name]) => name === "rebase"), [["rebase", 3], ["rebase", 1]]);
 });
 
-test("taking a save back is asked for under one id until the slice is there again, then under another", async () => {
+test("withdrawing a save keeps its request id until the slice is loaded, then takes a new one", async () => {
   const ids = [];
   const api = { post: async (path, body) => void ids.push([path, JSON.parse(body).id]) };
   const slice = new Slice(api, [2, 2], () => {});

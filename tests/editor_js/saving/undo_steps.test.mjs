@@ -8,7 +8,7 @@ import { History } from "../../../app/editor/slice/history.js";
 const SAVE = { kind: "save", claim: "strokes", box: undefined, revision: 4 };
 const STROKE = { kind: "strokes", forward: "forward", inverse: "inverse" };
 
-/** A desk with one slice that was painted and saved; the server takes its time for a save that is taken back. */
+/** Undo steps on a slice that was painted and saved; the server is slow to withdraw a save. */
 function context() {
   const log = [];
   const slice = {
@@ -32,13 +32,13 @@ function context() {
   return made;
 }
 
-test("steps asked for faster than the server answers are done one after the other, none is lost", async () => {
+test("steps requested faster than the server answers run one after the other, and none is lost", async () => {
   const { steps, log } = context();
   await Promise.all(["undo", "undo", "redo", "redo"].map((which) => steps.step(which)));
   assert.deepEqual(log, ["unsaved", "inverse", "forward", "saved"]);
 });
 
-test("a step asked for while a save is under way comes after it", async () => {
+test("a step requested during a save runs after it", async () => {
   const { steps, claims, log, slice } = context();
   const saving = claims.undo(slice.history.undo());
   await steps.step("redo");
@@ -46,7 +46,7 @@ test("a step asked for while a save is under way comes after it", async () => {
   assert.equal(await saving, true);
 });
 
-test("a step is for the slice that was open when it was asked for", async () => {
+test("a step applies only to the slice open at its request", async () => {
   const made = context();
   const first = made.steps.step("undo");
   const second = made.steps.step("undo");

@@ -6,7 +6,7 @@ import { Histories, History } from "../../../app/editor/slice/history.js";
 const step = (n) => ({ kind: "strokes", forward: [n], inverse: [-n] });
 const inverses = (history, count) => Array.from({ length: count }, () => history.undo()?.inverse ?? null);
 
-test("undo gives the last steps, redo the same ones again", () => {
+test("undo returns the last steps, redo the same ones again", () => {
   const history = new History();
   history.push(step(1));
   history.push({ kind: "save", claim: "strokes", revision: 7 });
@@ -29,7 +29,7 @@ test("only the last steps are kept", () => {
   assert.deepEqual(inverses(history, 3), [[-3], [-2], null]);
 });
 
-test("a slice that comes back as it was left has its history, one that was changed meanwhile has none", () => {
+test("an unchanged slice keeps its history, a changed one loses it", () => {
   const histories = new Histories();
   const history = new History();
   history.push(step(1));
@@ -40,7 +40,7 @@ test("a slice that comes back as it was left has its history, one that was chang
   assert.equal(histories.of("/0/5", { sequence: 3, revision: null }).canUndo, false);
 });
 
-test("the slice left the longest ago is forgotten first, and an empty history at once", () => {
+test("the slice left longest ago is forgotten first, and an empty history at once", () => {
   const histories = new Histories();
   for (let z = 0; z < 60; z += 1) {
     const history = new History();

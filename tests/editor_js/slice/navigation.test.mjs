@@ -6,7 +6,7 @@ import { emptySlice } from "../toys.mjs";
 
 const page = (z, more = {}) => ({ base: `/api/p/0/${z}`, volume: 0, z, shape: [4, 4], token: "t", boxes: [], proposal: null, ...more });
 
-/** An opening in front of a server that has every slice, and what it told. */
+/** Navigation with a server that has every slice, and a record of its callbacks. */
 function opening({ fails = false, atWork = false } = {}) {
   globalThis.fetch = async () => {
     if (fails) return { ok: false, status: 500, json: async () => ({ error: "The file is gone." }) };
@@ -31,7 +31,7 @@ function opening({ fails = false, atWork = false } = {}) {
   return { made, said, rest: () => new Promise((done) => setTimeout(done, 5)) };
 }
 
-test("the page's slice is opened, and not opened again by a page that says the same", async () => {
+test("the page's slice is opened, and not opened again by the same data", async () => {
   const { made, said, rest } = opening();
   made.update(page(3, { proposal: "the model is unsure" }));
   await rest();
@@ -60,7 +60,7 @@ test("a step opens the neighbour at once and the page follows; its echo changes 
   assert.equal(made.slice.api.base, "/api/p/0/4");
 });
 
-test("quick steps away and back, of which the page hears nothing new, come back to its boxes and its reason", async () => {
+test("quick steps away and back restore the page's boxes and reason", async () => {
   const { made, said, rest } = opening();
   made.update(page(3, { boxes: [[0, 0, 2, 2]], proposal: "unsure" }));
   await rest();
@@ -70,7 +70,7 @@ test("quick steps away and back, of which the page hears nothing new, come back 
   assert.deepEqual([made.data.boxes, said.at(-1)], [[[0, 0, 2, 2]], "stepped 3"]);
 });
 
-test("no step leaves the volume, or work that is not done", async () => {
+test("no step leaves the volume, or a change in progress", async () => {
   const idle = opening();
   idle.made.update(page(8));
   await idle.rest();
@@ -85,7 +85,7 @@ test("no step leaves the volume, or work that is not done", async () => {
   assert.equal(busy.made.data.z, 3);
 });
 
-test("why a slice cannot be opened is said over the picture", async () => {
+test("the reason why a slice cannot be opened is shown over the image", async () => {
   const { made, said, rest } = opening({ fails: true });
   made.update(page(3));
   await rest();

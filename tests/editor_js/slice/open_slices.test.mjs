@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { OpenSlices } from "../../../app/editor/slice/open_slices.js";
 import { emptySlice } from "../toys.mjs";
 
-/** A server whose answers to strokes wait until they are let go. */
+/** A server that holds its answers to strokes until released. */
 function server() {
   const held = [];
   const log = [];
@@ -32,7 +32,7 @@ function slices() {
 const source = (z) => () => ({ base: `/api/p/0/${z}`, shape: [4, 4], token: "t" });
 const STROKE = { forward: Uint32Array.from([0, 3, 257]), inverse: Uint32Array.from([0, 3, 0]) };
 
-test("a stroke on its way to a slice that was left is waited for before that slice is opened again", async () => {
+test("a slice is opened again only after its last strokes have been stored", async () => {
   const { log, letGo } = server();
   const { made, states } = slices();
   (await made.open(source(3))).commit(STROKE);
@@ -48,7 +48,7 @@ test("a stroke on its way to a slice that was left is waited for before that sli
   assert.equal(states.at(-1), "saved");
 });
 
-test("of two slices opened at the same time the later one stays", async () => {
+test("of two slices opened at the same time, the later one stays", async () => {
   server();
   const { made } = slices();
   const first = made.open(source(1));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { PendingStep } from "../../../app/editor/slice/pending_step.js";
 
-test("the page is believed, except while it has not caught up with the person", () => {
+test("the page decides, except while it has not caught up with a step", () => {
   const now = 0;
   const follower = new PendingStep(() => now);
   assert.equal(follower.pageIsAt(10), true);
@@ -14,7 +14,7 @@ test("the page is believed, except while it has not caught up with the person", 
   assert.equal(follower.pageIsAt(3), true);
 });
 
-test("a page that goes elsewhere is believed in the end", () => {
+test("a page on another slice decides after the timeout", () => {
   let now = 0;
   const follower = new PendingStep(() => now);
   follower.pageIsAt(10);

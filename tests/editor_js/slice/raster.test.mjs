@@ -37,7 +37,7 @@ test("restoring brings the base back, as if never painted", () => {
   assert.equal(changes.count, 3);
 });
 
-test("ink that not every pixel takes leaves the others as they are", () => {
+test("a paint rule leaves excluded pixels unchanged", () => {
   const raster = drawn("00000000");
   const even = (start, end) => Uint8Array.from({ length: end - start }, (_, i) => 1 - ((start + i) % 2));
   const changes = new PixelChanges();
@@ -105,7 +105,7 @@ test("a slice is loaded from the pairs of the server, also over another one", ()
   assert.deepEqual([...raster.base], [...raster.mask]);
 });
 
-test("what is shown: the class, unsure where somebody said so, nothing where nobody labelled", () => {
+test("a pixel shows its class, unsure if labelled so, nothing if unlabelled", () => {
   const raster = drawn("1111");
   raster.mask[3] = 255;
   raster.touched[0] = 1;

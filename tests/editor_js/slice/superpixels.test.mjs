@@ -43,7 +43,7 @@ function ready(...lines) {
 
 const STROKE = { tool: "superpixel", classId: 7 };
 
-test("a tile is asked for once, answers null until it is there, then with the pixel's id", async () => {
+test("a tile is requested once, and gives null until it is loaded, then the superpixel", async () => {
   const { get, asked, answer } = server();
   const superpixels = new Superpixels({ get });
   assert.equal(superpixels.at(0, 0), null);
@@ -57,7 +57,7 @@ test("a tile is asked for once, answers null until it is there, then with the pi
   assert.equal(asked.length, 2);
 });
 
-test("a tile that could not be had is asked for again after a pause, or at once by request", async () => {
+test("a failed tile is requested again after a pause, or at once by `request`", async () => {
   let now = 0;
   const { get, asked, refuse } = server();
   const superpixels = new Superpixels({ get }, () => now);
@@ -75,7 +75,7 @@ test("a tile that could not be had is asked for again after a pause, or at once 
   await assert.rejects(wish, /no superpixels/);
 });
 
-test("the tiles that were not used for longest are let go", async () => {
+test("the least recently used tiles are dropped", async () => {
   const { get, asked, answer } = server();
   const superpixels = new Superpixels({ get });
   for (let n = 0; n < 48; n += 1) superpixels.at(512 * n, 0);
@@ -89,7 +89,7 @@ test("the tiles that were not used for longest are let go", async () => {
   assert.equal(asked.length, 50);
 });
 
-test("every superpixel that the cursor passes is painted whole, also on a fast drag, and no other", () => {
+test("every superpixel under the path is painted whole, also on a fast drag, and no other", () => {
   const raster = drawn("00000", "00000", "00000");
   const { drag, actions, told } = atWork(raster, ready("11233", "11233", "44433"));
   drag([[0.5, 0.5], [4.5, 0.5]], STROKE);
@@ -98,7 +98,7 @@ test("every superpixel that the cursor passes is painted whole, also on a fast d
   assert.deepEqual(told.painted[0], { x0: 0, y0: 0, x1: 2, y1: 2 });
 });
 
-test("superpixels respect the class lock, and the right button takes them out", () => {
+test("superpixels respect the class lock, and the right button erases them", () => {
   const raster = drawn("0123", "0123");
   const { drag } = atWork(raster, ready("1111", "2222"));
   drag([[0, 0]], { ...STROKE, lock: 2 });
@@ -106,7 +106,7 @@ test("superpixels respect the class lock, and the right button takes them out", 
   assert.deepEqual(rows(raster), ["0173", "0000"]);
 });
 
-test("a stroke asks again for what was not there, and a click before the tile is painted when it comes", async () => {
+test("a stroke requests missing tiles, and a click on one is painted once it is loaded", async () => {
   const raster = drawn("00", "00");
   const { get, answer } = server();
   const { drag, actions, painter } = atWork(raster, new Superpixels({ get }));
@@ -117,7 +117,7 @@ test("a stroke asks again for what was not there, and a click before the tile is
   assert.deepEqual([actions.length, painter.busy], [1, false]);
 });
 
-test("superpixels that come during another stroke are painted after it, so that the server sees the same order", async () => {
+test("superpixels loaded during another stroke are painted after it, in the order the server sees", async () => {
   const raster = drawn("00", "00");
   const { get, answer } = server();
   const { drag, actions, painter } = atWork(raster, new Superpixels({ get }));
@@ -130,7 +130,7 @@ test("superpixels that come during another stroke are painted after it, so that 
   assert.deepEqual(actions.map(({ forward }) => [...forward]), [[1, 1, 259], [1, 1, 263, 3, 1, 263]]);
 });
 
-test("superpixels that do not come are said, and a cancel or another slice gives them up", async () => {
+test("superpixels that fail to load are reported, and a cancel or another slice discards them", async () => {
   const raster = drawn("00", "00");
   const { get, answer, refuse } = server();
   const { drag, actions, painter, told } = atWork(raster, new Superpixels({ get }));
@@ -147,7 +147,7 @@ test("superpixels that do not come are said, and a cancel or another slice gives
   assert.deepEqual([actions.length, rows(raster)], [0, ["00", "00"]]);
 });
 
-test("the cursor alone asks for the superpixels under it, within the slice", () => {
+test("the hovering cursor requests superpixels, within the slice", () => {
   const { get, asked } = server();
   const { painter, told } = atWork(drawn("00", "00"), new Superpixels({ get }));
   painter.hover({ x: 5, y: 0 }, STROKE);
@@ -158,7 +158,7 @@ test("the cursor alone asks for the superpixels under it, within the slice", () 
   assert.deepEqual(told.patch, [null, null, null]);
 });
 
-test("the cursor points out the pixels that a click would paint, as long as it is there", () => {
+test("the hovering cursor highlights the pixels that a click would paint", () => {
   const { painter, told } = atWork(drawn("000", "000"), ready("011", "001"));
   painter.hover({ x: 2, y: 0 }, STROKE);
   assert.deepEqual(told.patch.at(-1), [{ y: 0, x0: 1, x1: 3 }, { y: 1, x0: 2, x1: 3 }]);

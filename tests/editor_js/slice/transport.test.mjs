@@ -5,7 +5,7 @@ import { ActiveClock, GivenUp, Outbox, Retrier, Refused } from "../../../app/edi
 
 const RUN = new Uint32Array([0, 1, 257]);
 
-/** A server that answers as told: each entry is an error to throw, or undefined. */
+/** A server with scripted answers: each entry is an error to throw, or undefined. */
 function server(...answers) {
   const got = [];
   const post = async (path) => {
@@ -47,7 +47,7 @@ test("a failed request is sent again with growing pauses, and the queue behind i
   assert.deepEqual(states, ["saving", "retrying", "retrying", "saving", "saved"]);
 });
 
-test("an action painted while another is on its way follows it", async () => {
+test("an action painted while another is being sent follows it", async () => {
   const got = [];
   let letGo;
   const gate = new Promise((done) => (letGo = done));
@@ -63,7 +63,7 @@ test("an action painted while another is on its way follows it", async () => {
   assert.equal(got.length, 2);
 });
 
-test("what the server refuses is dropped, said, and nothing is sent after it", async () => {
+test("a refused action is dropped and reported, and nothing is sent after it", async () => {
   const { got, post } = server(new Refused("changed in another window"));
   const { box, states } = outbox(post);
   box.push(RUN, 1);
@@ -88,7 +88,7 @@ test("a pause of more than thirty seconds stops the clock", () => {
   assert.equal(clock.take(), 31000);
 });
 
-test("what is asked for while the server is away is done once it answers, and nothing is tried after that", async () => {
+test("a request made while the server is away runs once it answers, and is not repeated", async () => {
   const [told, tries] = [[], []];
   const retrier = new Retrier((sentence) => told.push(sentence), async () => {});
   const away = async () => {
@@ -99,7 +99,7 @@ test("what is asked for while the server is away is done once it answers, and no
   assert.deepEqual([tries.length, told], [3, ["away", "away"]]);
 });
 
-test("what the server refuses is not asked for again", async () => {
+test("a refused request is not repeated", async () => {
   let tries = 0;
   const refusing = async () => {
     tries += 1;
@@ -109,7 +109,7 @@ test("what the server refuses is not asked for again", async () => {
   assert.equal(tries, 1);
 });
 
-test("what is given up is not asked for any more", async () => {
+test("a request given up is not repeated", async () => {
   let tries = 0;
   let later;
   const retrier = new Retrier(() => {}, () => new Promise((done) => (later = done)));

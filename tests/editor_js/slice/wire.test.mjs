@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { splitRuns, toBytes, toUint16, toUint32, decodeFrame } from "../../../app/editor/slice/wire.js";
 
-test("numbers travel as little-endian bytes, from any offset, and long lists in portions", () => {
+test("numbers are sent as little-endian bytes, from any offset, and long lists in parts", () => {
   assert.deepEqual([...toBytes(new Uint32Array([1, 258]))], [1, 0, 0, 0, 2, 1, 0, 0]);
   assert.deepEqual([...toUint32(new Uint8Array([0, 1, 0, 0, 0]).subarray(1))], [1]);
   assert.deepEqual([...toUint16(new Uint8Array([9, 2, 1, 255, 0]).subarray(1))], [258, 255]);
@@ -11,7 +11,7 @@ test("numbers travel as little-endian bytes, from any offset, and long lists in 
   assert.deepEqual(parts, [6, 6, 3]);
 });
 
-test("an answer is taken apart into facts and bytes", () => {
+test("a response is split into facts and bytes", () => {
   const head = new TextEncoder().encode('{"a":12} ');
   const padded = new Uint8Array(4 + 12 + 2);
   padded[0] = 12;

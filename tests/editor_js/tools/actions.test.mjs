@@ -1,4 +1,4 @@
-/** What must hold for the actions of every tool: five hundred random ones, on a slice of chance. */
+/** Invariants of the actions of every tool: five hundred random ones on a random slice. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -25,7 +25,7 @@ function randomRaster(random) {
   return raster;
 }
 
-/** Superpixels of 7 x 5 pixels in tiles of 32, of which some come late. */
+/** Superpixels of 7 x 5 pixels in tiles of 32, some of them loaded late. */
 function randomSuperpixels(random) {
   return {
     at(x, y) {
@@ -62,7 +62,7 @@ function randomPoint(random) {
   return { x: random(10 * WIDTH + 200) / 10 - 10, y: random(10 * HEIGHT + 200) / 10 - 10 };
 }
 
-/** @returns {boolean} whether the gesture was taken back */
+/** @returns {boolean} whether the gesture was cancelled */
 function gesture(painter, random, toolState) {
   const keys = { shiftKey: random(4) === 0, altKey: random(12) === 0 };
   painter.begin(["draw", "draw", "erase"][random(3)], randomPoint(random), toolState, keys);
@@ -74,7 +74,7 @@ function gesture(painter, random, toolState) {
   return cancels;
 }
 
-/** What the server does with an action; written apart from Raster. */
+/** Apply an action as the server does, independently of Raster. */
 function applied(server, runs) {
   for (let r = 0; r < runs.length; r += 3) {
     for (let at = runs[r]; at < runs[r] + runs[r + 1]; at += 1) {

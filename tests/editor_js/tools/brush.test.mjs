@@ -28,7 +28,7 @@ function painted(size, points, side = 12) {
   return [...raster.mask].flatMap((c, i) => (c ? [i] : []));
 }
 
-test("a swept disc covers exactly the pixels whose centre is within the radius of the way", () => {
+test("a swept disc covers exactly the pixels with centres within its radius of the path", () => {
   const side = 60;
   const random = chance(7);
   for (let round = 0; round < 400; round += 1) {
@@ -91,7 +91,7 @@ test("a stroke that changes nothing is no action", () => {
   assert.equal(stroke.action(), null);
 });
 
-test("an ordinary stroke travels in less than ten kilobytes, however many moves it had", () => {
+test("an ordinary stroke is sent in less than ten kilobytes, however many moves it had", () => {
   const raster = new Raster(2048, 2048);
   const stroke = new Stroke(raster, rule(1 | 256), 15);
   for (let t = 0; t <= 600; t += 1) stroke.to({ x: 400 + t, y: 1000 + 150 * Math.sin(t / 70) });

@@ -7,7 +7,7 @@ import { atWork, chance, drawn, rows } from "../toys.mjs";
 
 const FILL = { tool: "fill", classId: 5 };
 
-test("a fill takes the region of one class and no corner-to-corner neighbour", () => {
+test("a fill paints the region of one class and no corner-to-corner neighbour", () => {
   const raster = drawn("0010", "0100", "1000");
   atWork(raster).drag([[0.5, 0.5]], FILL);
   assert.deepEqual(rows(raster), ["5510", "5100", "1000"]);
@@ -22,13 +22,13 @@ test("a fill goes around corners, back up, and ends at the slice's edge", () => 
   assert.deepEqual(told.painted, [{ x0: 0, y0: 0, x1: 3, y1: 3 }]);
 });
 
-test("a fill with the class that is there already makes it painted", () => {
+test("a fill with the class already there marks it as painted", () => {
   const raster = drawn("11", "01");
   atWork(raster).drag([[0.5, 0.5]], { tool: "fill", classId: 1 });
   assert.deepEqual(rows(raster, raster.touched), ["11", "01"]);
 });
 
-test("when scribbling, what nobody labelled is one region, whatever is predicted there", () => {
+test("when scribbling, unlabelled pixels are one region, whatever is predicted there", () => {
   const raster = drawn("0120", "1201", "0120");
   for (const at of [4, 5, 6]) raster.touched[at] = 1;
   raster.saved[7] = 1;
@@ -36,7 +36,7 @@ test("when scribbling, what nobody labelled is one region, whatever is predicted
   assert.deepEqual(rows(raster), ["5555", "1201", "0120"]);
 });
 
-test("a line painted as unsure holds a fill back where nobody labelled", () => {
+test("a line painted as unsure bounds a fill of unlabelled pixels", () => {
   const raster = new Raster(3, 3);
   raster.mask.fill(255);
   for (const at of [3, 4, 5]) raster.touched[at] = 1;
@@ -51,7 +51,7 @@ test("a fill that begins outside the slice does nothing", () => {
   assert.equal(actions.length, 0);
 });
 
-test("the class lock holds for the whole region", () => {
+test("the class lock applies to the whole region", () => {
   const raster = drawn("0011", "0011");
   const { drag } = atWork(raster);
   drag([[0, 0]], { ...FILL, lock: 1 });

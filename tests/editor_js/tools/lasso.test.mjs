@@ -38,7 +38,7 @@ test("a polygon holds the pixels whose centre it runs around, each once, whether
   }
 });
 
-test("an outline that runs around twice leaves no hole", () => {
+test("an outline run around twice leaves no hole", () => {
   const square = [[1, 1], [5, 1], [5, 5], [1, 5]];
   assert.deepEqual(area([...square, ...square]), area(square));
   assert.equal(area(square).reduce((a, b) => a + b), 16);
@@ -53,7 +53,7 @@ test("polygons that share an edge neither overlap nor leave a gap, also where th
   assert.ok(upper.every((n, i) => n + lower[i] === 1));
 });
 
-test("a drag is filled at its release", () => {
+test("a drag is filled on release", () => {
   const raster = drawn(...EMPTY);
   const { drag, actions, told, painter } = atWork(raster);
   drag([[1, 1], [4, 1], [4, 3], [1, 3]], LASSO);
@@ -77,7 +77,7 @@ test("clicks are corners, and a click near the first one closes the polygon exac
   assert.equal(painter.busy, false);
 });
 
-test("closing fills the polygon, and an outline of two corners is given up", () => {
+test("closing fills the polygon and discards an outline of two corners", () => {
   const raster = drawn(...EMPTY);
   const { drag, actions, painter, told } = atWork(raster);
   for (const corner of [[0, 0], [3, 0], [0, 3]]) drag([corner], LASSO);
@@ -102,7 +102,7 @@ test("a drag between clicks is part of the polygon", () => {
   assert.deepEqual(rows(raster).slice(0, 3), ["777700", "777700", "000000"]);
 });
 
-test("cancel takes the press back, then the whole outline; a click of the other button takes a corner back", () => {
+test("cancel undoes the press, then the outline; a click of the other button removes a corner", () => {
   const raster = drawn(...EMPTY);
   const { drag, painter, told, actions } = atWork(raster);
   for (const corner of [[0, 0], [3, 0], [3, 3]]) drag([corner], LASSO);
@@ -115,7 +115,7 @@ test("cancel takes the press back, then the whole outline; a click of the other 
   assert.deepEqual([told.path.at(-1), painter.busy, actions.length], [null, false, 0]);
 });
 
-test("another tool gives an unfinished polygon up", () => {
+test("changing the tool discards an unfinished polygon", () => {
   const raster = drawn(...EMPTY);
   const { drag, told } = atWork(raster);
   drag([[0, 0]], LASSO);
@@ -124,7 +124,7 @@ test("another tool gives an unfinished polygon up", () => {
   assert.deepEqual(rows(raster)[4], "000010");
 });
 
-test("the right button cuts out of what is there", () => {
+test("the right button erases with the lasso", () => {
   const raster = drawn("222", "222", "222");
   atWork(raster).drag([[1, 0], [3, 0], [3, 2], [1, 2]], LASSO, { kind: "erase" });
   assert.deepEqual(rows(raster), ["200", "200", "222"]);

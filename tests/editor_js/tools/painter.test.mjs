@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { NO_CLASS, Raster } from "../../../app/editor/slice/raster.js";
 import { atWork, drawn, rows } from "../toys.mjs";
 
-test("a stroke is one action, told while it is painted and once it is done", () => {
+test("a stroke is one action, reported while it is painted and once it is done", () => {
   const raster = drawn("0000", "0000");
   const { drag, actions, told } = atWork(raster);
   drag([[0, 0], [1, 0], [3, 0]], { classId: 2 });
@@ -39,7 +39,7 @@ test("the eraser, the right button and the pen's other end paint background when
   assert.deepEqual(rows(raster, raster.touched), ["1110"]);
 });
 
-test("when scribbling the eraser takes strokes back; Restore does so in both modes", () => {
+test("the eraser removes strokes when scribbling; Restore does so in both modes", () => {
   const raster = drawn("0123");
   const { drag } = atWork(raster);
   drag([[0, 0], [3, 0]], { classId: 7 });
@@ -50,7 +50,7 @@ test("when scribbling the eraser takes strokes back; Restore does so in both mod
   assert.deepEqual(rows(raster, raster.touched), ["0001"]);
 });
 
-test("the class lock holds for painting, erasing and restoring, and asks for what is shown", () => {
+test("the class lock applies to painting, erasing and restoring, by the class shown", () => {
   const raster = drawn("01201");
   const { drag } = atWork(raster);
   const across = [[0, 0], [4, 0]];
@@ -66,7 +66,7 @@ test("the class lock holds for painting, erasing and restoring, and asks for wha
   assert.deepEqual(rows(raster), ["01001"]);
 });
 
-test("the grey-range brush paints what is as bright as the pixel that it began on", () => {
+test("the grey-range brush paints pixels as bright as its first one", () => {
   const raster = drawn("000000");
   raster.levels[0].grey.set([100, 110, 111, 90, 89, 250]);
   const { drag, told } = atWork(raster);
@@ -78,7 +78,7 @@ test("the grey-range brush paints what is as bright as the pixel that it began o
   assert.deepEqual(told.range.slice(2), [[240, 255], null, [0, 255], null]);
 });
 
-test("Shift draws a straight line from the last stroke's end, which a cancelled stroke does not move", () => {
+test("Shift draws a straight line from the end of the last stroke that was not cancelled", () => {
   const raster = drawn("00000", "00000", "00000");
   const { drag, painter } = atWork(raster);
   const keys = { shiftKey: true };
@@ -92,7 +92,7 @@ test("Shift draws a straight line from the last stroke's end, which a cancelled 
   assert.deepEqual(rows(raster), ["22220", "33303", "33033"]);
 });
 
-test("the line that Shift would draw is shown before, and no longer without Shift", () => {
+test("the straight line is previewed while Shift is held", () => {
   const { drag, painter, told } = atWork(drawn("00000"));
   const toolState = { tool: "brush" };
   drag([[0.5, 0.5]]);
@@ -104,7 +104,7 @@ test("the line that Shift would draw is shown before, and no longer without Shif
   assert.equal(told.path.length, 2);
 });
 
-test("a line does not begin on another slice", () => {
+test("a straight line does not start from another slice", () => {
   const { drag, painter, actions } = atWork(drawn("00000"));
   drag([[0.5, 0.5]]);
   const raster = drawn("00000");
@@ -113,7 +113,7 @@ test("a line does not begin on another slice", () => {
   assert.deepEqual(rows(raster), ["00001"]);
 });
 
-test("the eyedropper takes up the class that is shown, also with Alt and a brush; where none is, the class stays", () => {
+test("the eyedropper picks the class shown, also with Alt and a brush; where none is shown, the class stays", () => {
   const raster = drawn("0122");
   const { drag, told, actions } = atWork(raster);
   drag([[1.5, 0.5], [2.5, 0.5], [3.5, 0.5], [9, 9]], { tool: "pick" });
@@ -127,7 +127,7 @@ test("the eyedropper takes up the class that is shown, also with Alt and a brush
   assert.ok(!told.picked.includes(NO_CLASS));
 });
 
-test("a box is drawn between two points and cut to the slice; a click takes it away, a cancel brings the last one back", () => {
+test("a drag draws a box clipped to the slice; a click removes it, a cancel restores the previous one", () => {
   const raster = new Raster(8, 8);
   const { drag, told, painter } = atWork(raster);
   drag([[9.5, -3], [3, 3], [2.2, 4.1]], { tool: "box" });
@@ -141,7 +141,7 @@ test("a box is drawn between two points and cut to the slice; a click takes it a
   assert.deepEqual(told.drawn.at(-1), box);
 });
 
-test("a cancelled stroke leaves no trace, and says which part is as before", () => {
+test("a cancelled stroke leaves no trace, and reports the restored part", () => {
   const raster = drawn("0123", "0123");
   raster.touched[1] = 1;
   const { painter, told, actions } = atWork(raster);
@@ -157,7 +157,7 @@ test("a cancelled stroke leaves no trace, and says which part is as before", () 
   assert.deepEqual([painter.busy, actions.length, told.finished, rows(raster)[0]], [false, 0, 0, "0123"]);
 });
 
-test("a stroke that is at work when the slice changes is stored on the slice that it was painted on", () => {
+test("a stroke in progress when the slice changes is stored on its own slice", () => {
   const { painter, actions } = atWork(drawn("00"));
   painter.begin("draw", { x: 0, y: 0 }, { tool: "brush", classId: 1, size: 1, lock: null });
   painter.slice = null;
@@ -167,7 +167,7 @@ test("a stroke that is at work when the slice changes is stored on the slice tha
   assert.equal(actions.length, 1);
 });
 
-test("a gesture that changes nothing is no step, and is told", () => {
+test("a gesture that changes nothing is reported and adds no step", () => {
   const { told, actions, drag } = atWork(drawn("111"));
   drag([[0, 0], [2, 0]], { classId: 2, lock: 5 });
   assert.deepEqual([actions.length, told.finished, told.unchanged], [0, 0, 1]);

@@ -5,7 +5,7 @@ import { PointerGestures } from "../../../app/editor/tools/pointer_gestures.js";
 
 const BITS = [1, 4, 2, 8, 16, 32];
 
-/** A surface without a browser, and what the hands were told: strings, in order. */
+/** An element without a browser, and the recorded calls of the handlers, in order. */
 function table() {
   const element = new EventTarget();
   element.setPointerCapture = () => {};
@@ -30,7 +30,7 @@ function table() {
     element.dispatchEvent(event);
     return event;
   };
-  /** What was said since, without hovering. */
+  /** The calls since, without hovering. */
   const heard = () => said.splice(0).filter((line) => !line.startsWith("hover"));
   return { pointers, send, said, heard, wait: (ms) => (clock += ms) };
 }
@@ -77,7 +77,7 @@ test("a pen draws with its tip and erases with its other end", () => {
   assert.deepEqual(heard(), ["begin draw 1,1", "end draw", "begin erase 2,2", "move erase 3,3", "end erase"]);
 });
 
-test("all the points that the browser passed over between two frames are drawn", () => {
+test("all coalesced points between two frames are drawn", () => {
   const { send, heard } = table();
   send("pointerdown", 0, 0);
   send("pointermove", 3, 0, { getCoalescedEvents: () => [{ clientX: 1, clientY: 0 }, { clientX: 3, clientY: 0 }] });
@@ -85,7 +85,7 @@ test("all the points that the browser passed over between two frames are drawn",
   assert.deepEqual(heard().slice(1), ["move draw 1,0", "move draw 3,0", "move draw 4,0"]);
 });
 
-test("a stroke that the system or the page takes away ends and is kept", () => {
+test("a stroke lost to the system or the page ends and is kept", () => {
   for (const name of ["pointercancel", "lostpointercapture"]) {
     const { send, heard, pointers } = table();
     send("pointerdown", 1, 1);
@@ -96,7 +96,7 @@ test("a stroke that the system or the page takes away ends and is kept", () => {
   }
 });
 
-test("a stroke ends when its own button is up, also while another is held, and where no pointerup was heard", () => {
+test("a stroke ends with its own button, even while another is held or without a pointerup", () => {
   const { send, heard } = table();
   send("pointerdown", 1, 1);
   send("pointermove", 2, 2, { buttons: 3 });
@@ -105,7 +105,7 @@ test("a stroke ends when its own button is up, also while another is held, and w
   assert.deepEqual(heard(), ["begin draw 1,1", "move draw 2,2", "end draw"]);
 });
 
-test("one finger draws; a second takes that back, and both pan and zoom around the point between them", () => {
+test("one finger draws; a second cancels that, and both pan and zoom around the point between them", () => {
   const { send, heard, pointers } = table();
   send("pointerdown", 0, 0, finger(1));
   send("pointermove", 0, 10, finger(1));
@@ -144,7 +144,7 @@ test("a palm beside the pen is ignored, while the pen is down and shortly after"
   assert.deepEqual(heard(), ["begin draw 5,5"]);
 });
 
-test("a palm put down before the pen is taken back when the pen comes, also two parts of it", () => {
+test("the gesture of a palm put down before the pen is cancelled, even if it touches in two places", () => {
   const { send, heard } = table();
   send("pointerdown", 50, 50, finger(1));
   send("pointerdown", 1, 1, pen);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { UNSURE } from "../../../app/editor/slice/raster.js";
 import { ToolState } from "../../../app/editor/tools/tool_state.js";
 
-test("choosing a class takes up the tool that painted last", () => {
+test("choosing a class returns to the last tool that painted", () => {
   const toolState = new ToolState();
   toolState.chooseTool("lasso");
   toolState.chooseTool("eraser");
@@ -16,7 +16,7 @@ test("choosing a class takes up the tool that painted last", () => {
   assert.deepEqual([toolState.tool, toolState.classId], ["lasso", UNSURE]);
 });
 
-test("the lock is put on and taken off", () => {
+test("the lock toggles", () => {
   const toolState = new ToolState();
   toolState.toggleLock(2);
   assert.equal(toolState.lock, 2);
@@ -24,7 +24,7 @@ test("the lock is put on and taken off", () => {
   assert.equal(toolState.lock, null);
 });
 
-test("what the project does not have is let go", () => {
+test("a class or lock unknown to the project is reset", () => {
   const toolState = new ToolState();
   toolState.chooseClass(5);
   toolState.lock = 4;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { CanvasGeometry } from "../../../app/editor/view/canvas_geometry.js";
 
-/** A canvas on a page: where it lies in CSS pixels, and how the browser tells its size. */
+/** A canvas on a page: its position in CSS pixels, and its reported size. */
 function screenOf({ left = 0, top = 0, width, ratio, exact = true }) {
   let tell = null;
   globalThis.devicePixelRatio = ratio;
@@ -46,7 +46,7 @@ test("a canvas that is not laid out has no size", () => {
   assert.deepEqual(screenOf({ width: 0, ratio: 1 }).sizes, []);
 });
 
-test("many events of one frame ask for the place once", () => {
+test("many events of one frame measure the position once", () => {
   const { screen, asks } = screenOf({ width: 800, ratio: 1 });
   for (let i = 0; i < 50; i += 1) screen.toDevice({ clientX: i, clientY: i });
   assert.equal(asks(), 1);

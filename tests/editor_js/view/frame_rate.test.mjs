@@ -10,7 +10,7 @@ test("frames that keep up are drawn in full, also after a pause", () => {
   frameRate.close();
 });
 
-test("two late frames make the movement rough, and once the view rests it is drawn again", async () => {
+test("two late frames turn smoothing off until the view rests", async () => {
   let rested = 0;
   const frameRate = new FrameRate(() => (rested += 1));
   frameRate.frame(0);

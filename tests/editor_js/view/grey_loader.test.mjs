@@ -27,7 +27,7 @@ function greys() {
   return { settings, failures, made: new GreyLoader(view, settings, (error) => failures.push(error.message)) };
 }
 
-test("a newer wish takes over from one that is still on its way, which then counts as done", async () => {
+test("a newer request replaces one in progress, which then counts as done", async () => {
   const { settings, failures, made } = greys();
   const open = slice(1);
   settings.display = { ...PLAIN, channel: 1 };
@@ -40,7 +40,7 @@ test("a newer wish takes over from one that is still on its way, which then coun
   assert.deepEqual([failures, settings.histograms.at(-1)], [[], 2]);
 });
 
-test("the same wish is not asked for twice", async () => {
+test("the same request is not sent twice", async () => {
   const { made } = greys();
   const open = slice();
   await made.load(open, forever);
@@ -48,7 +48,7 @@ test("the same wish is not asked for twice", async () => {
   made.renew(open, forever);
 });
 
-test("a wish that fails is told", async () => {
+test("a failed request is reported", async () => {
   const { settings, failures, made } = greys();
   settings.display = { ...PLAIN, channel: 9 };
   await assert.rejects(made.load(slice(), forever), /out of reach/);

@@ -24,7 +24,7 @@ test("painted, saved and predicted pixels can be told apart, at any opacity", ()
   }
 });
 
-test("full opacity is the colour itself, and the background is grey unless a person labelled it", () => {
+test("full opacity is the colour itself, and background is grey unless labelled", () => {
   const table = buildTable(CLASSES, { ...LOOK, opacity: 1 });
   assert.deepEqual(entry(table, PAINTED, 1, 7), [255, 0, 0, 255]);
   assert.deepEqual(entry(table, PREDICTED, 0, 7), [7, 7, 7, 255]);
@@ -32,7 +32,7 @@ test("full opacity is the colour itself, and the background is grey unless a per
   assert.ok(painted > saved && saved > 7);
 });
 
-test("scribbling shows no prediction, only what a person labelled", () => {
+test("scribbling shows labels only, no prediction", () => {
   const table = buildTable(CLASSES, { ...LOOK, mode: "scribble" });
   assert.deepEqual(entry(table, PREDICTED, 1, 100), [100, 100, 100, 255]);
   const correct = buildTable(CLASSES, LOOK);
@@ -49,7 +49,7 @@ test("a hidden mask leaves the bare image, also of unknown classes", () => {
   }
 });
 
-test("unsure is seen where a person said so, and nothing where nobody did", () => {
+test("unsure shows where labelled, and nothing where unlabelled", () => {
   const table = buildTable(CLASSES, LOOK);
   assert.deepEqual(entry(table, PREDICTED, 255, 77), [77, 77, 77, 255]);
   assert.notDeepEqual(entry(table, PAINTED, 255, 77), [77, 77, 77, 255]);
@@ -82,7 +82,7 @@ test("the window stretches loaded grey values and clips what lies outside", () =
   assert.deepEqual([0, 255].map((grey) => displayedGrey(grey, { ...LOOK, low: -255, high: 510 })), [85, 170]);
 });
 
-test("gamma lifts the shadows and leaves the ends; inversion turns everything round", () => {
+test("gamma brightens shadows and keeps the ends; inversion reverses everything", () => {
   assert.deepEqual([0, 64, 255].map((grey) => displayedGrey(grey, { ...LOOK, gamma: 2 })), [0, 128, 255]);
   assert.deepEqual([0, 64, 255].map((grey) => displayedGrey(grey, { ...LOOK, gamma: 2, invert: true })), [255, 127, 0]);
 });
@@ -91,7 +91,7 @@ test("a window without width is black below and white above", () => {
   assert.deepEqual([99, 101].map((grey) => displayedGrey(grey, { ...LOOK, low: 100, high: 100 })), [0, 255]);
 });
 
-test("painted background is striped so that it is seen on any grey; the model's is not", () => {
+test("painted background is striped to show on any grey; predicted background is not", () => {
   for (const grey of [0, 60, 127, 128, 200, 255]) {
     const away = (state, look) => {
       const table = buildTable(CLASSES, { ...LOOK, ...look });

@@ -37,7 +37,7 @@ function stage({ on = true, round = 0, answers = {}, bare } = {}) {
 
 const TILES = ["y0=0&x0=0&y1=512&x1=512", "y0=0&x0=512&y1=512&x1=700", "y0=512&x0=0&y1=600&x1=512", "y0=512&x0=512&y1=600&x1=700"];
 
-test("every tile in view is asked for once, the nearest to the middle first, and shown", async () => {
+test("every tile in view is requested once, from the centre outwards, and shown", async () => {
   const { preview, slice, asked, said } = stage();
   preview.follow(slice);
   await settled();
@@ -52,7 +52,7 @@ test("every tile in view is asked for once, the nearest to the middle first, and
   assert.equal(asked.length, 5);
 });
 
-test("a stored stroke renews every tile, one on its way none", async () => {
+test("a stored stroke renews every tile, an unsent one none", async () => {
   const { preview, slice, asked } = stage();
   preview.follow(slice);
   await settled();
@@ -67,7 +67,7 @@ test("a stored stroke renews every tile, one on its way none", async () => {
   assert.ok(slice.raster.preview.every((id) => id === 2));
 });
 
-test("where nothing can be drawn the reason is told once, and what was drawn goes", async () => {
+test("without a preview the reason is given once, and the old preview is removed", async () => {
   const { preview, slice, asked, said } = stage({ answers: { all: { facts: { drawn: false, sentence: "paint a second class" } } } });
   preview.follow(slice);
   await settled();
@@ -75,7 +75,7 @@ test("where nothing can be drawn the reason is told once, and what was drawn goe
   assert.deepEqual([said.at(-1), preview.drawn], ["paint a second class", false]);
 });
 
-test("a view of very many pixels is not previewed, and says what to do", async () => {
+test("a view of very many pixels has no preview, and says what to do", async () => {
   const made = stage();
   const large = new Raster(6000, 6000);
   made.slice.raster = large;
@@ -90,7 +90,7 @@ test("a view of very many pixels is not previewed, and says what to do", async (
   assert.deepEqual(made.asked.slice(1), ["y0=0&x0=0&y1=512&x1=512"]);
 });
 
-test("over a network's prediction it is shown only while it is ahead of the network; either is told", async () => {
+test("it covers a network's prediction only while it scores better, and says so either way", async () => {
   for (const ahead of [true, false]) {
     const { preview, slice, said } = stage({ round: 3, answers: { "handover=1": { facts: { drawn: false, ahead, sentence: "so" } } } });
     preview.follow(slice);
@@ -100,7 +100,7 @@ test("over a network's prediction it is shown only while it is ahead of the netw
   }
 });
 
-test("switched off, hidden, or out of place, it is gone; switched on again it comes back", async () => {
+test("it disappears when turned off, hidden or unwanted, and returns when turned on again", async () => {
   const made = stage();
   const { preview, slice } = made;
   preview.follow(slice);
@@ -118,7 +118,7 @@ test("switched off, hidden, or out of place, it is gone; switched on again it co
   }
 });
 
-test("an answer for a slice that was left is dropped, and a failure is told", async () => {
+test("an answer for another slice is dropped, and a failure is reported", async () => {
   const made = stage({ answers: { all: new TypeError("fetch failed") } });
   made.preview.follow(made.slice);
   await settled();
@@ -130,7 +130,7 @@ test("an answer for a slice that was left is dropped, and a failure is told", as
   assert.equal(other.slice.raster.preview, null);
 });
 
-test("only what nobody has labelled shows the preview", () => {
+test("only unlabelled pixels show the preview", () => {
   const raster = new Raster(4, 1);
   assert.equal(raster.previewed(0), false);
   raster.preview = Uint8Array.from([1, 1, 1, 255]);
@@ -139,7 +139,7 @@ test("only what nobody has labelled shows the preview", () => {
   assert.deepEqual([0, 1, 2, 3].map((at) => raster.previewed(at)), [true, false, false, false]);
 });
 
-test("ids of a slice become pairs of length and class", () => {
+test("the class ids of a slice are encoded as pairs of length and class", () => {
   assert.deepEqual([...toRunLengths(Uint8Array.from([1, 1, 255, 0, 0, 0]))], [2, 1, 1, 255, 3, 0]);
   assert.equal(toRunLengths(new Uint8Array(0)).length, 0);
 });

@@ -38,7 +38,7 @@ function viewOf(width, height, scale, centre = null) {
 const forever = new AbortController().signal;
 const asText = ({ level, y0, y1 }) => `${level}:${y0}-${y1}`;
 
-test("a large slice is seen coarsely first, then as sharp as the screen shows it, and in the end it is all there", async () => {
+test("a large slice loads coarsely first, then at screen resolution, then in full", async () => {
   const { truth, asked, slice } = server(3000, 2600);
   const events = [];
   const told = (rect) => events.push(rect.y1 - rect.y0);
@@ -49,7 +49,7 @@ test("a large slice is seen coarsely first, then as sharp as the screen shows it
   assert.deepEqual(asked.slice(2).map((a) => a.y0).sort((a, b) => a - b), Array.from({ length: 11 }, (_, i) => 256 * i));
 });
 
-test("zoomed in, the strips in view come next, and then those nearest to it", async () => {
+test("zoomed in, the strips in view load next, then the nearest ones", async () => {
   const { asked, slice } = server(3000, 2600);
   let seenAfter = 0;
   await loadGrey(slice, DISPLAY, viewOf(3000, 2600, 2, [1500, 2000]), forever, () => {}, () => (seenAfter = asked.length));
@@ -59,7 +59,7 @@ test("zoomed in, the strips in view come next, and then those nearest to it", as
   assert.equal(asked.at(-1).y0, 0);
 });
 
-test("what comes next follows the view while it moves", async () => {
+test("the loading order follows the moving view", async () => {
   const view = viewOf(3000, 2600, 2, [1500, 100]);
   const { asked, slice } = server(3000, 2600, async (count) => {
     if (count === 5) view.camera.centre(1500, 2500);
@@ -69,7 +69,7 @@ test("what comes next follows the view while it moves", async () => {
   assert.ok(asked[6].y0 >= 2000, asText(asked[6]));
 });
 
-test("everything is filled by what came first, so that no part is black", async () => {
+test("the coarse level fills everything, so that no part is black", async () => {
   const { slice } = server(3000, 2600);
   slice.raster.levels.forEach(({ grey }) => grey.fill(0));
   let checked = false;
@@ -81,7 +81,7 @@ test("everything is filled by what came first, so that no part is black", async 
   assert.ok(checked);
 });
 
-test("a small slice comes at once", async () => {
+test("a small slice loads at once", async () => {
   const { truth, asked, slice } = server(700, 300);
   let seen = 0;
   await loadGrey(slice, DISPLAY, viewOf(700, 300, null), forever, () => {}, () => (seen += 1));
@@ -96,7 +96,7 @@ test("a slice that the view does not know yet is loaded as if all of it were in 
   assert.deepEqual(asked.slice(0, 2).map(asText), ["2:0-650", "1:0-1300"]);
 });
 
-test("the server is told how the slice is to be shown", async () => {
+test("the request names the display settings", async () => {
   const asks = async (display) => {
     const { asked, slice } = server(10, 10);
     await loadGrey(slice, { ...DISPLAY, ...display }, viewOf(10, 10, null), forever, () => {});
@@ -110,7 +110,7 @@ test("the server is told how the slice is to be shown", async () => {
   assert.deepEqual(await asks({ second: 1, mix: 30 }), { channel: "0", cut: "0.5", second: "1", mix: "30" });
 });
 
-test("it ends when another slice is wanted", async () => {
+test("loading ends when another slice is opened", async () => {
   const stop = new AbortController();
   const { asked, slice } = server(3000, 2600, async (count) => {
     if (count === 4) stop.abort();

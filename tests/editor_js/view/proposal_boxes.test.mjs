@@ -9,12 +9,12 @@ function proposalBoxes() {
   return made;
 }
 
-test("the next hot box follows the last, and after all of them comes the first", () => {
+test("the boxes are chosen in turn, cyclically", () => {
   const made = proposalBoxes();
   assert.deepEqual([made.next().y0, made.next().y0, made.next().y0], [0, 4, 0]);
 });
 
-test("a region claim is about the drawn box, else about the chosen one, else about nothing", () => {
+test("a region claim covers the drawn box, else the chosen one, else nothing", () => {
   const made = proposalBoxes();
   assert.equal(made.region, null);
   made.next();
@@ -25,13 +25,13 @@ test("a region claim is about the drawn box, else about the chosen one, else abo
   assert.equal(made.region, null);
 });
 
-test("hot boxes are drawn, the chosen one with its place in the list", () => {
+test("proposed boxes are drawn, the chosen one with its place in the list", () => {
   const made = proposalBoxes();
   made.next();
   assert.deepEqual(made.boxes.map((b) => [b.kind, b.text]), [["chosen", "unsure 1 of 2"], ["proposed", undefined]]);
 });
 
-test("who vouches for a hot box goes on to the next one, here or on the next slice", () => {
+test("claiming a proposed box leads to the next one, here or on the next slice", () => {
   const made = proposalBoxes();
   made.next();
   made.saved("region");
@@ -43,7 +43,7 @@ test("who vouches for a hot box goes on to the next one, here or on the next sli
   assert.equal(made.set([[0, 1, 2, 3]], "here"), null);
 });
 
-test("the view stays where it is for who saves a slice or a box of their own", () => {
+test("the view stays in place after a full-slice claim or a hand-drawn box", () => {
   for (const kind of ["slice", "region"]) {
     const made = proposalBoxes();
     if (kind === "region") made.draw({ x0: 8, y0: 8, x1: 9, y1: 9 });
@@ -54,7 +54,7 @@ test("the view stays where it is for who saves a slice or a box of their own", (
   }
 });
 
-test("who saves strokes where boxes are open is led to the next one", () => {
+test("saving strokes while boxes are open leads to the next one", () => {
   const made = proposalBoxes();
   made.saved("strokes");
   assert.equal(made.set([[0, 1, 2, 3], [4, 5, 6, 7]], "here").y0, 0);
@@ -62,7 +62,7 @@ test("who saves strokes where boxes are open is led to the next one", () => {
   assert.equal(made.set([[0, 1, 2, 3], [4, 5, 6, 7]], "here").y0, 4);
 });
 
-test("who puts a box off is led to the one after it", () => {
+test("putting off a box leads to the one after it", () => {
   const made = new ProposalBoxes();
   made.set([[0, 1, 2, 3], [4, 5, 6, 7], [8, 8, 9, 9]], "here");
   made.next();
@@ -71,7 +71,7 @@ test("who puts a box off is led to the one after it", () => {
   assert.equal(made.set([[4, 5, 6, 7], [8, 8, 9, 9], [0, 1, 2, 3]], "here").y0, 4);
 });
 
-test("what was chosen is chosen still when its slice comes back, and without moving the view", () => {
+test("a choice is restored with its slice, without moving the view", () => {
   const made = proposalBoxes();
   made.next();
   made.next();

@@ -37,7 +37,7 @@ function tilesOf(raster, look) {
 
 const stateOf = (raster, at) => raster.touched[at] | (raster.saved[at] << 1);
 
-/** What the pixels of a level have to look like, said as plainly as can be. */
+/** Compute the pixels of a level in the plainest way. */
 function expected(raster, level, look) {
   const { width, height, grey } = raster.levels[level];
   const { table, bare, shown } = paletteOf(look);
@@ -56,7 +56,7 @@ function expected(raster, level, look) {
   };
 }
 
-/** Of four pixels the heaviest label; with none, by turns the last and the first. */
+/** Return the heaviest label of four pixels; without one, the last and the first in turn. */
 function keyOf(raster, level, x, y) {
   if (level === 0) {
     const at = y * raster.width + x;
@@ -90,7 +90,7 @@ for (const [name, look] of Object.entries(looks)) {
     }
   });
 
-  test(`mending a part leaves the same picture as drawing everything: ${name}`, () => {
+  test(`updating a part gives the same image as drawing everything: ${name}`, () => {
     const raster = noisy(600, 600);
     const tiles = tilesOf(raster, look);
     for (const level of [0, 1]) for (const [tx, ty] of [[0, 0], [1, 0]]) if (level === 0 || tx === 0) tiles.fresh(level, tx, ty);
@@ -99,8 +99,8 @@ for (const [name, look] of Object.entries(looks)) {
     tiles.changed(rect);
     const anew = tilesOf(raster, look);
     for (const [level, tx] of [[0, 0], [0, 1], [1, 0]]) {
-      const [mended, whole] = [tiles.fresh(level, tx, 0), anew.fresh(level, tx, 0)];
-      const wrong = [...whole.canvas.pixels].filter(([place, pixel]) => mended.canvas.pixels.get(place) !== pixel);
+      const [updated, whole] = [tiles.fresh(level, tx, 0), anew.fresh(level, tx, 0)];
+      const wrong = [...whole.canvas.pixels].filter(([place, pixel]) => updated.canvas.pixels.get(place) !== pixel);
       assert.deepEqual(wrong, [], `${level}/${tx}`);
     }
   });
@@ -118,7 +118,7 @@ test("only what changed is drawn again, and what is up to date is not drawn at a
   assert.deepEqual([left.canvas.puts, right.canvas.puts, left.dirty], [2, 1, null]);
 });
 
-test("tiles that were not seen for long are given up, never those in view, and their canvases are used again", () => {
+test("tiles unseen for longest are dropped, never visible ones, and their canvases are reused", () => {
   const tiles = tilesOf(noisy(600, 600), LOOK);
   const made = tiles.fresh(0, 0, 0);
   for (let i = 0; i < 200; i += 1) tiles.tiles.set(`0/${i}/9`, { ...made, canvas: { width: 512, height: 512 } });
@@ -132,7 +132,7 @@ test("tiles that were not seen for long are given up, never those in view, and t
   assert.deepEqual([canvases, tiles.canvases.length], [53, 0]);
 });
 
-test("another slice is never shown with tiles of the one before", () => {
+test("another slice never shows tiles of the previous one", () => {
   const tiles = tilesOf(noisy(600, 600), LOOK);
   tiles.fresh(0, 0, 0);
   tiles.use(noisy(300, 200));

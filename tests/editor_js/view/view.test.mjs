@@ -11,7 +11,7 @@ globalThis.ResizeObserver = class {
 };
 globalThis.requestAnimationFrame = () => 1;
 
-test("grey values of a slice that is not shown yet draw nothing of the one that is", () => {
+test("grey values of a slice not shown yet do not redraw the current one", () => {
   const view = new View({}, {}, () => {});
   const [shown, coming] = [new Raster(600, 600), new Raster(600, 600)];
   const rect = { x0: 0, y0: 0, x1: 10, y1: 10 };
