@@ -50,7 +50,12 @@ export class Appearance {
     panel.setChoice({
       toolState,
       enter: painter?.outlining ? "polygon" : box ? "box" : "strokes",
-      pressed: { heat: uncertainty.shown, preview: preview.on, "look:fill": !preferences.outline, "look:outline": preferences.outline },
+      pressed: {
+        heat: uncertainty.shown,
+        preview: preview.on,
+        "look:fill": !preferences.outline,
+        "look:outline": preferences.outline,
+      },
       enabled: this.#enabled(),
     });
   }
@@ -97,6 +102,7 @@ export class Appearance {
     const { point } = canvasInput;
     this.probe.at(slice, pixelAt(slice.raster, point));
     const { scale } = view.camera;
-    return panel.setStatus(statusText({ slice, z: navigation.data.z, point, scale, uncertainty: uncertainty.map, raw: this.probe.raw }));
+    const { z } = navigation.data;
+    return panel.setStatus(statusText({ slice, z, point, scale, uncertainty: uncertainty.map, raw: this.probe.raw }));
   }
 }

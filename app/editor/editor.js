@@ -76,7 +76,9 @@ export class Editor {
     this.minimap = new Minimap(this.panel.stage, this.view);
     this.keySheet = new KeySheet(this.panel.stage);
     this.imageSection = new ImageSection(this.panel.find(".tone"), () => this.#displayChanged());
-    this.greyLoader = new GreyLoader(this.view, this.imageSection, (error) => this.slice && this.say(errorMessage(error), "problem"));
+    this.greyLoader = new GreyLoader(this.view, this.imageSection, (error) => {
+      if (this.slice !== null) this.say(errorMessage(error), "problem");
+    });
     this.uncertainty = new UncertaintyMap(this.view, (problem) => this.#uncertaintyChanged(problem));
     this.appearance = new Appearance(this);
     this.previewControls = new PreviewControls(this);

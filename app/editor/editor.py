@@ -1,4 +1,4 @@
-"""The pixel editor on a Streamlit page; the work is done in the browser and over the routes, never in a rerun."""
+"""Show the pixel editor on a Streamlit page; it works in the browser and over the routes, never in a rerun."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.routes import module_url
 from core.geometry import Box
 from core.project import Project
 
-# Streamlit turns this text into a Blob, from which only absolute addresses can be imported.
+# Streamlit turns this text into a Blob, which can import absolute addresses only.
 _LOADER = """
 export default async function (component) {
   const { mount } = await import(new URL(component.data.module, window.location.origin).href);
@@ -22,13 +22,13 @@ export default async function (component) {
 }
 """
 
-_STYLES = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.css")))
+_STYLES = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.rglob("*.css")))
 _component = st.components.v2.component("underpaint_editor", css=_STYLES, js=_LOADER)
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A claim that was stored: ``claim`` is ``strokes``, ``region`` or ``slice``; ``pixels`` are labelled now."""
+    """A stored claim: ``claim`` is ``strokes``, ``region`` or ``slice``; ``pixels`` is the number of labelled pixels."""
 
     volume: int
     z: int
@@ -39,7 +39,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class PutOff:
-    """A proposed slice, or with ``box`` a place of it, that the person wants to be asked about later."""
+    """A proposed slice, or with ``box`` one of its boxes, put off by the user."""
 
     volume: int
     z: int
@@ -48,9 +48,9 @@ class PutOff:
 
 @dataclass(frozen=True)
 class EditorResult:
-    """What happened in the editor since the last run of the page; each is set for one run only.
+    """Events in the editor since the last run of the page; each is set for one run only.
 
-    ``step`` is the slice that the person has stepped to; the editor shows it already.
+    ``step`` is the slice the user stepped to; the editor already shows it.
     """
 
     saved: Saved | None = None
@@ -73,29 +73,31 @@ def editor(
     on_put_off: Callable[[PutOff], None] | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> EditorResult:
-    """Show the editor on a slice; never inside ``st.fragment``, where a trigger is lost.
+    """Show the editor on a slice; never call it inside ``st.fragment``, which loses triggers.
 
     Parameters
     ----------
     project, volume, z
-        What to edit.
+        The slice to edit.
     key
-        The same on every run and for every slice, so that zoom, tool and class stay as they are.
+        Key of the component; keep it equal for all slices, to keep zoom, tool and class.
     token
-        From ``app.routes.issue_token``, one per session.
+        Session token from ``app.routes.issue_token``.
     boxes
-        Where the model is least sure, hottest first.
+        Boxes of the highest uncertainty, the highest first.
     proposal
-        Why this slice is shown, in words.
+        The reason to look at this slice, as a sentence.
+    answered
+        Number of saves and skips in this session; a new number tells the editor to go on to the next box.
     height
-        CSS height of the whole editor.
-    on_saved, on_step
-        Called before the page runs again: the place to move on to another slice.
+        CSS height of the editor.
+    on_saved, on_put_off, on_step
+        Called before the page runs again, in time to choose another slice.
 
     Returns
     -------
     EditorResult
-        What happened since the last run, for pages that give no callbacks.
+        Events since the last run, for pages without callbacks.
     """
 
     def saved() -> None:

@@ -24,7 +24,8 @@ export class PreviewControls {
     const pairs = toRunLengths(slice.raster.preview);
     choices.setMode("correct");
     suggestions.adopt(slice, pairs);
-    this.preview.hide("The preview is in the mask now. Correct it, then save a box or the whole slice; saving strokes leaves it out.");
+    const next = "Correct it, then save a box or the whole slice; saving strokes leaves it out.";
+    this.preview.hide(`The preview is in the mask now. ${next}`);
   }
 
   /** Hide the preview, so that no one claims pixels that it covers. @returns {boolean} whether it was shown */

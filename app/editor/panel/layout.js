@@ -32,7 +32,8 @@ const TOP = `
     <div class="group modes" role="group" aria-label="Mode">${mode("correct", "Correct")}${mode("scribble", "Scribble")}</div>
     <div class="group">${button("undo", icon("undo"), "icon")}${button("redo", icon("redo"), "icon")}</div>
     <div class="group">${button("fit", `${icon("fit")}Fit`)}${button("oneToOne", "1:1", "", "One image pixel per screen pixel")}</div>
-    <div class="group">${button("preview", `${icon("preview")}Preview`)}${button("heat", `${icon("heat")}Heat map`)}${button("nextBox", `${icon("next")}Next box`)}</div>
+    <div class="group">${button("preview", `${icon("preview")}Preview`)}${button("heat", `${icon("heat")}Heat map`)}
+      ${button("nextBox", `${icon("next")}Next box`)}</div>
     <div class="group" role="group" aria-label="Not now">${button("skipBox", "Skip box")}${button("skipSlice", "Skip slice")}</div>
     <span class="modeHint"></span>
     <span class="chip" data-state="saved" role="status"

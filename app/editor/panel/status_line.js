@@ -46,8 +46,9 @@ function classText(raster, facts, at) {
 function sureText(raster, point, uncertainty) {
   const pixel = pixelAt(raster, point);
   if (pixel === null || uncertainty === null) return "";
-  const [x, y] = [Math.floor((pixel[0] * uncertainty.width) / raster.width), Math.floor((pixel[1] * uncertainty.height) / raster.height)];
-  return `   model ${Math.round(100 - uncertainty.values[y * uncertainty.width + x] / 2.55)} % sure`;
+  const { width, height, values } = uncertainty;
+  const [x, y] = [Math.floor((pixel[0] * width) / raster.width), Math.floor((pixel[1] * height) / raster.height)];
+  return `   model ${Math.round(100 - values[y * width + x] / 2.55)} % sure`;
 }
 
 /** Requests the raw grey values under a resting cursor. */

@@ -51,7 +51,8 @@ export class UndoSteps {
     if (back === null || back.base === slice.api.base) return;
     const text = `There is nothing to undo on this slice. You saved slice ${back.z} before.`;
     const reachable = volumeOf(back.base) === volumeOf(slice.api.base);
-    this.context.offer({ kind: "back", text, ...(reachable && { command: `slice:${back.z}`, label: `Go back to slice ${back.z}` }) });
+    const button = { command: `slice:${back.z}`, label: `Go back to slice ${back.z}` };
+    this.context.offer({ kind: "back", text, ...(reachable && button) });
   }
 }
 

@@ -75,7 +75,7 @@ export class Navigation {
     const before = this.data;
     this.#goTo(data);
     if (before?.base !== data.base) this.open();
-    else if (before.answered !== data.answered || JSON.stringify(before.boxes) !== JSON.stringify(data.boxes)) this.callbacks.boxes();
+    else if (before.answered !== data.answered || !equal(before.boxes, data.boxes)) this.callbacks.boxes();
   }
 
   /** Open another slice of the volume at once, and tell the page to follow. Strokes still being sent arrive meanwhile. */
@@ -124,3 +124,6 @@ export class Navigation {
     this.callbacks.refused(here ? `Your last stroke was not kept; the slice is shown as it is stored. ${sentence}` : sentence);
   }
 }
+
+/** Whether two lists of boxes are equal. @param {number[][]} a @param {number[][]} b */
+const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);

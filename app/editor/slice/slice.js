@@ -86,7 +86,10 @@ export class Slice {
     return { answer, step: { kind: "save", claim: kind, box, revision: answer.revision } };
   }
 
-  /** Withdraw a save: the previous label counts again, and the strokes become a draft. @param {import("./history.js").Save} step */
+  /**
+   * Withdraw a save: the previous label counts again, and the strokes become a draft.
+   * @param {import("./history.js").Save} step
+   */
   async unsave(step) {
     step.requestId ??= crypto.randomUUID(); // a retry after a lost answer repeats the same request
     await this.#ask("undo", { id: step.requestId, revision: step.revision });
@@ -123,7 +126,8 @@ export class Slice {
     const runs = toUint32(body);
     let at = 0;
     const take = (count) => runs.slice(at, (at += 3 * count));
-    this.history.precede(facts.counts.map(([forward, inverse]) => ({ kind: "strokes", forward: take(forward), inverse: take(inverse) })));
+    const step = ([forward, inverse]) => ({ kind: "strokes", forward: take(forward), inverse: take(inverse) });
+    this.history.precede(facts.counts.map(step));
   }
 
   /** Fetch the first model's prediction of a box. @param {string} query @returns {Promise<{facts: any, body: Uint8Array}>} */

@@ -37,8 +37,9 @@ export function paintRuleFor(raster, kind, toolState, range = null) {
 
 /** @returns {number | null} */
 function valueOf(kind, toolState) {
-  if (kind === "erase" || toolState.tool === "eraser") return toolState.mode === "scribble" ? null : toolState.background | TOUCHED;
-  return toolState.tool === "restore" ? null : toolState.classId | TOUCHED;
+  const { tool, mode, classId, background } = toolState;
+  if (kind === "erase" || tool === "eraser") return mode === "scribble" ? null : background | TOUCHED;
+  return tool === "restore" ? null : classId | TOUCHED;
 }
 
 /**

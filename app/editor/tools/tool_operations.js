@@ -38,8 +38,9 @@ export function operationFor(kind, point, toolState, modifiers, { slice, callbac
   if (kind === "draw" && picks) return new Eyedropper(raster, scribble, callbacks.picked);
   if (kind === "draw" && toolState.tool === "box") return new BoxDrag(raster, toolState.box ?? null, callbacks.drawn);
   if (toolState.tool === "lasso") return new Lasso(raster, callbacks.path);
-  if (toolState.tool === "fill") return new Fill(raster, paintRuleFor(raster, kind, toolState), scribble);
-  if (toolState.tool === "superpixel") return new SuperpixelStroke(raster, paintRuleFor(raster, kind, toolState), slice.superpixels);
   const range = toolState.tool === "range" ? greyRange(raster, point, toolState.tolerance) : null;
-  return new Stroke(raster, paintRuleFor(raster, kind, toolState, range), toolState.size, isStraight(toolState, modifiers) ? lineStart : null);
+  const rule = paintRuleFor(raster, kind, toolState, range);
+  if (toolState.tool === "fill") return new Fill(raster, rule, scribble);
+  if (toolState.tool === "superpixel") return new SuperpixelStroke(raster, rule, slice.superpixels);
+  return new Stroke(raster, rule, toolState.size, isStraight(toolState, modifiers) ? lineStart : null);
 }

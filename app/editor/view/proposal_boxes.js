@@ -9,7 +9,7 @@ const MOST_SLICES = 50;
 
 export class ProposalBoxes {
   constructor() {
-    /** @type {Rect[]} hottest first */
+    /** Least certain first. @type {Rect[]} */
     this.proposed = [];
     this.chosen = -1;
     /** @type {Rect | null} */
