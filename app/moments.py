@@ -27,11 +27,15 @@ _CSS = """
   [class*="st-key-moment-"] button { position: static; min-height: 0; padding: 0.2rem 0; }
   [class*="st-key-moment-"] button:disabled { color: inherit; cursor: default; }
   [class*="st-key-moment-"] button:not(:disabled)::after { content: ""; position: absolute; inset: 0; }
+  [class*="st-key-moment-"]:has(button) .thumbnail { visibility: visible !important; }
   [class*="st-key-moment-"]:has(.chosen) button p { font-weight: 600; }
   [class*="st-key-moment-"] .chosen .up-picture { outline: 2px solid #0b6e75; outline-offset: 1px; }
 </style>
 """
-"""A button's words lie below its thumbnail; it takes clicks on both."""
+"""A button's words lie below its thumbnail; it takes clicks on both.
+
+This sheet and the code of buttons may arrive after a thumbnail. It stays hidden until then: a click on it would be lost.
+"""
 
 
 def to_watch(project: Project) -> session.Place:
@@ -183,9 +187,9 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, 
             tallest="7rem",
             over=[moment_url(project, moment, side=_SIDE)],  # the large one, so that it is there when it is chosen,
         )
-        kind = ' class="chosen"' if moment == chosen else ""
+        kind = "thumbnail chosen" if moment == chosen else "thumbnail"
         with column.container(key=f"moment-{moment.round}-{moment.step}"):
-            st.html(f"<div{kind}>{picture}</div>")
+            st.html(f'<div class="{kind}" style="visibility:hidden">{picture}</div>')
             st.button(
                 _when(moment),
                 key=f"look_{moment.round}_{moment.step}",

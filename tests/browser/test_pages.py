@@ -23,7 +23,7 @@ from tests.predicted import add_round, keep, score
 from tests.serving import free_port, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from tests.conftest import Files
 
@@ -97,11 +97,33 @@ def test_a_click_on_the_picture_of_a_moment_looks_at_it(
     browser_page: Page, shared_app: tuple[str, Path], trained: Project
 ) -> None:
     """On the picture itself, not only on the words below it."""
-    page, moments = browser_page, trained.moments(1)
+    go(browser_page, shared_app, trained, "rounds")
+    _look_at_the_first(browser_page, trained)
+
+
+def test_no_picture_of_a_moment_is_seen_before_it_can_be_clicked_on(
+    browser_page: Page, shared_app: tuple[str, Path], trained: Project
+) -> None:
+    """While the code of buttons is on its way, the pictures are hidden; a click on one as soon as it is seen counts."""
+    held: list[Route] = []
+    browser_page.route(re.compile(r"/static/js/Button\."), lambda route: held.append(route))
+    go(browser_page, shared_app, trained, "rounds")
+    pictures = browser_page.locator("[class*=st-key-moment-] .up-picture")
+    until(lambda: pictures.count() == len(trained.moments(1)))
+    assert held, "Streamlit keeps the code of buttons elsewhere"
+    assert not any(picture.is_visible() for picture in pictures.all())
+    for route in held:
+        route.continue_()
+    _look_at_the_first(browser_page, trained)
+
+
+def _look_at_the_first(page: Page, project: Project) -> None:
+    """Click on the picture of the first moment as soon as it is seen, and wait for what is said about it."""
+    moments = project.moments(1)
     assert len(moments) > 1
-    go(page, shared_app, trained, "rounds")
-    page.get_by_text("– the end").wait_for()
-    page.locator(f".st-key-moment-1-{moments[0].step} .up-picture").click(force=True)  # a button lies over it
+    picture = page.locator(f".st-key-moment-1-{moments[0].step} .up-picture")
+    picture.wait_for()
+    picture.click(force=True)  # a button lies over it
     page.locator(f".st-key-moment-1-{moments[0].step} .chosen").wait_for()
     assert page.get_by_text("– the end").count() == 0
     page.get_by_text("Go back to this moment").wait_for()
