@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from core.evaluation.validation import Scores
     from core.training.learning.fit import FitResult, Progress
-    from core.training.learning.ranks import Place
 
 _POINTS_OF_A_CURVE = 400
 
@@ -243,14 +242,13 @@ def held_back(store: Store, revisions: Sequence[Revision]) -> list[FrozenSlice]:
     return [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
 
 
-def follow_round(store: Store, plan: Plan, place: Place) -> None:
+def train_worker_rank(store: Store, plan: Plan) -> None:
     """Train a planned round along on a further device, in the process that :func:`train_round` has started for it."""
-    from core.training.learning.fit import follow
+    from core.training.learning.fit import fit_worker_rank
 
     revisions = store.labels.revisions(plan.revisions)
-    follow(
+    fit_worker_rank(
         _training(store, plan, revisions),
-        place,
         class_names=[c.name for c in store.catalog.classes],
         in_channels=store.catalog.volumes[0].shape[1],
         config=plan.config,
@@ -317,7 +315,7 @@ def _fit(
         begins_with=_begins_with(store, plan),
         number=plan.round,
         begun=lambda: store.rounds.begin(handle.id),
-        follower=["-m", "core.training.follower", str(store.workspace.resolve()), store.name, str(handle.id)],
+        worker_command=["-m", "core.training.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
 
 

@@ -27,7 +27,7 @@ from core.processes import process_lives
 from core.project import Project
 from core.storage.checkpoints import load_card
 from core.training.learning import ranks
-from core.training.learning.fit import STATE, FitResult, Progress, fit, follow
+from core.training.learning.fit import STATE, FitResult, Progress, fit, fit_worker_rank
 from core.training.learning.lightning_module import Segmenter
 from core.training.learning.patches import Patches
 from tests.slices import discs
@@ -36,15 +36,15 @@ from tests.test_processes import ROOT, ends
 PAIR = TrainConfig(seconds=600, epochs=8, patch=64, batch=2, channels=8, depth=2, devices=2)
 """Six steps: twelve blocks of 32 x 32 pixels are labelled, and both devices draw two patches of 64 x 64 in each."""
 
-FOLLOWER = """
+WORKER_RANK = """
 import os, signal, sys, torch
-from core.training import follower
+from core.training import worker_rank
 from core.errors import TrainingError
-from core.training.learning.ranks import Follow, Place
+from core.training.learning.ranks import WorkerRank
 from core.training.learning.lightning_module import Segmenter
 from tests.training import test_ranks
 {change}
-follower.leave(follower.attempted(lambda: test_ranks.along({folder!r}, Place.from_json(sys.argv[1]))))
+worker_rank.leave(worker_rank.attempted(lambda: test_ranks.along({folder!r})))
 """
 
 FAILS = """
@@ -63,17 +63,17 @@ def _two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trained(folder: Path, change: str = "", *, report: Any = lambda progress: False, resume: bool = False) -> FitResult:
     """A training of drawn discs on two devices; ``change`` is what is different in the process of the second one."""
-    code = FOLLOWER.format(change=change, folder=str(folder))
+    code = WORKER_RANK.format(change=change, folder=str(folder))
     return fit(
         [discs(0)], [discs(1)], class_names=("grey", "disc", "square"), in_channels=1, config=PAIR, folder=folder, card={},
-        report=report, resume=resume, follower=["-c", code],
+        report=report, resume=resume, worker_command=["-c", code],
     )  # fmt: skip
 
 
-def along(folder: str, place: ranks.Place) -> None:
+def along(folder: str) -> None:
     """What the second device does."""
     names = ("grey", "disc", "square")
-    follow([discs(0)], place, class_names=names, in_channels=1, config=PAIR, folder=Path(folder), begins_with=None)
+    fit_worker_rank([discs(0)], class_names=names, in_channels=1, config=PAIR, folder=Path(folder), begins_with=None)
 
 
 def noted(callback: type, folder: Path, step: int) -> None:
@@ -101,19 +101,42 @@ def unlabelled(step: int) -> None:
 def test_both_devices_hold_the_same_weights_and_draw_other_patches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the bit, those in training and their average, also after a batch without labels on one of them."""
     folder = tmp_path / "r"
-    monkeypatch.setattr(ranks.Lead, "on_train_batch_end", ranks.Lead.on_train_batch_end)  # put back afterwards
-    noted(ranks.Lead, folder, 4)
-    change = f"test_ranks.noted(Follow, test_ranks.Path({str(folder)!r}), 4); test_ranks.unlabelled(1)"
+    monkeypatch.setattr(ranks.MainRank, "on_train_batch_end", ranks.MainRank.on_train_batch_end)  # put back afterwards
+    noted(ranks.MainRank, folder, 4)
+    change = f"test_ranks.noted(WorkerRank, test_ranks.Path({str(folder)!r}), 4); test_ranks.unlabelled(1)"
     seed_everything(PAIR.seed, verbose=False)  # which Lightning keeps in the environment, from every training
     environment = dict(os.environ)
     result = trained(folder, change)
     assert (result.steps, result.ended_by) == (6, StopRule.EPOCHS)
     assert dict(os.environ) == environment
-    (batch, weights, share), (other, theirs, told) = (torch.load(tmp_path / f"{name}.pt") for name in ("Lead", "Follow"))
+    (batch, weights, share), (other, theirs, told) = (torch.load(tmp_path / f"{name}.pt") for name in ("MainRank", "WorkerRank"))
     assert weights.keys() == theirs.keys()
     assert all(torch.equal(weight, theirs[name]) for name, weight in weights.items())
     assert not torch.equal(batch[0], other[0])
     assert share == told > 0
+
+
+def test_all_leave_together(tmp_path: Path) -> None:
+    """What stops the first device is told to the second, whose process ends by itself."""
+    status = f"lambda status: (open({str(tmp_path / 'status')!r}, 'w').write(str(status)), os._exit(status))"
+    with pytest.raises(Cancelled):
+        trained(tmp_path / "r", f"worker_rank.leave = {status}", report=lambda now: now.step == 1)
+    assert (tmp_path / "status").read_text() == "0"
+
+
+def test_a_notebook_can_train_on_two_devices() -> None:
+    """Though Lightning refuses there what could start processes."""
+    code = (
+        "import sys; sys.ps1 = 'In [1]: '\n"
+        "from pytorch_lightning import Trainer; from pytorch_lightning.strategies import DDPStrategy\n"
+        "from core.training.learning import ranks\n"
+        "given = {'accelerator': 'cpu', 'devices': 2, 'logger': False, 'enable_checkpointing': False}\n"
+        "Trainer(strategy=ranks.strategy(some_unused=False), **given); print('made')\n"
+        "Trainer(strategy=DDPStrategy(), **given)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "made\n"
+    assert "not compatible with an interactive environment" in done.stderr
 
 
 def test_a_network_may_have_weights_that_it_does_not_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +174,7 @@ def test_what_a_device_has_to_say_is_said(tmp_path: Path) -> None:
 def test_a_device_that_cannot_begin_is_said(tmp_path: Path) -> None:
     """Before there is anything to wait for."""
     with pytest.raises(TrainingError, match="has ended: NameError: name 'nonsense' is not defined"):
-        trained(tmp_path / "r", "test_ranks.along = lambda *given: nonsense")
+        trained(tmp_path / "r", "test_ranks.along = lambda folder: nonsense")
 
 
 MEMORY = {"when": "len(batch[0]) > 1 and self.global_step == 2", "how": "raise torch.OutOfMemoryError('CUDA out of memory.')"}
@@ -268,5 +291,5 @@ def test_more_devices_than_there_are_are_refused(phantom_project: Project, monke
     with pytest.raises(TrainingError, match="that PyTorch finds here is 0, and only these can train together"):
         phantom_project.train(PAIR)
     assert phantom_project.store.jobs.last() is None
-    with pytest.raises(ValueError, match="devices is 2, so follower must say"):
+    with pytest.raises(ValueError, match="devices is 2, so worker_command must say"):
         fit([discs(0)], [], class_names="abc", in_channels=1, config=PAIR, folder=Path("r"), card={}, report=lambda now: False)

@@ -244,7 +244,7 @@ class StopRules(Callback):
 
 
 class ResumeState(Callback):
-    """Keeps the newest whole state of the training on disk.
+    """Keeps the newest whole state of the training on disk; says when it is due, and :class:`Agreement` writes it.
 
     Parameters
     ----------
@@ -263,14 +263,14 @@ class ResumeState(Callback):
         self._next = time.monotonic() + min(every, clock.budget / 4)
         self.step: int | None = None
         """Steps of the state on disk; None where there is none."""
+        self.due = False
+        """Whether it is to be written as soon as the step is done."""
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if self._at_start and self.step is None:
-            self.write(trainer)
+        self.due = self._at_start and self.step is None
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if time.monotonic() >= self._next:
-            self.write(trainer)
+        self.due = self.due or time.monotonic() >= self._next
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
         """A SIGTERM or Ctrl-C, too, keeps what a resume needs, and so does memory that is too small for a step."""
@@ -278,16 +278,17 @@ class ResumeState(Callback):
             self.write(trainer)
 
     def write(self, trainer: Trainer) -> None:
-        """Write the state now."""
+        """Write the state now: every rank calls it, rank 0 writes."""
         started = time.monotonic()
         temporary = self._path.with_suffix(".tmp")
         with self._clock.stopped(), storage_errors(self._path):
             trainer.save_checkpoint(temporary, weights_only=False)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, self._path)
-            sync(self._path.parent)
-        self.step = trainer.global_step
+            if trainer.is_global_zero:
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(temporary, self._path)
+                sync(self._path.parent)
+        self.step, self.due = trainer.global_step, False
         took = time.monotonic() - started
         self._next = time.monotonic() + max(self._every, 20 * took)
 
@@ -322,12 +323,15 @@ class Report(Callback):
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._losses.append(float(outputs[FINEST]))
         self.rate = trainer.optimizers[0].param_groups[0]["lr"]
-        if time.monotonic() < self._next:
-            return
-        with self._clock.stopped():
-            if self.tell(trainer.global_step):
-                self.cancelled = trainer.should_stop = True
-                self._resume.write(trainer)
+        if time.monotonic() >= self._next:
+            with self._clock.stopped():
+                self.cancelled = self.tell(trainer.global_step) or self.cancelled
+        if self.cancelled:
+            trainer.should_stop = self._resume.due = True
+
+    def cancel(self) -> None:
+        """Stop after the step at work."""
+        self.cancelled = True
 
     def tell(self, step: int) -> bool:
         """Report now; whether to stop."""
@@ -349,3 +353,32 @@ class Report(Callback):
                 batch=self.batch,
             )
         )
+
+
+class Agreement(Callback):
+    """Keeps all ranks to what rank 0 decides: the share of the training that is used, when to store, and when to stop.
+
+    Called after all others, on every rank. Where one device trains, Lightning's broadcast gives back what it is given.
+
+    Parameters
+    ----------
+    resume
+        The state to be written; of a worker rank, which writes nothing, it is never due by itself.
+    """
+
+    def __init__(self, resume: ResumeState) -> None:
+        self._resume = resume
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._settle(trainer)
+
+    def on_train_batch_start(self, trainer: Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        module.share_used = trainer.strategy.broadcast(module.share_used)
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._settle(trainer)
+
+    def _settle(self, trainer: Trainer) -> None:
+        due, trainer.should_stop = trainer.strategy.broadcast((self._resume.due, trainer.should_stop))
+        if due:
+            self._resume.write(trainer)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.storage.labelled_slice import LabelledSlice
-    from core.training.learning.ranks import Place
     from core.training.learning.snapshot_callback import Watched
 
 # Lightning takes seconds to import, so it is imported where training starts: the command line's help stays quick.
@@ -46,7 +45,7 @@ def fit(
     watched: Watched | None = None,
     begins_with: Path | None = None,
     number: int = 1,
-    follower: Sequence[str] = (),
+    worker_command: Sequence[str] = (),
     begun: Callable[[], object] = lambda: None,
 ) -> FitResult:
     """Train a network and store it.
@@ -81,8 +80,8 @@ def fit(
         A training that is carried on does not read it again.
     number
         Of the round: with one seed each draws random weights, patches and augmentation of its own.
-    follower
-        What Python is to run for each further device of ``config.devices``: it must call :func:`follow` with the same.
+    worker_command
+        What Python is to run for each further device of ``config.devices``: it must call :func:`fit_worker_rank` with the same.
     begun
         Called when the state of an earlier training is given up, or carried on.
 
@@ -102,8 +101,8 @@ def fit(
     """
     if folder.exists():
         raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
-    if config.devices > 1 and not follower:
-        raise ValueError(f"devices is {config.devices}, so follower must say what is to be run for the others.")
+    if config.devices > 1 and not worker_command:
+        raise ValueError(f"devices is {config.devices}, so worker_command must say what is to be run for the others.")
     partial = partial_of(folder)
     state = _interrupted(partial / STATE) if resume else None
     with _quiet_lightning(), freed_memory_kept():
@@ -114,7 +113,7 @@ def fit(
         run = Fitting(
             train, validation, class_names=tuple(class_names), in_channels=in_channels, config=config, state=partial / STATE,
             report=report, logs=logs, network=network, begins_with=begins_with, number=number,
-            follower=follower,
+            worker_command=worker_command,
         )  # fmt: skip
         run.watch(watched, card)
         if state is None:  # only now: a call that is refused leaves what a resume needs
@@ -128,9 +127,8 @@ def fit(
     return result
 
 
-def follow(
+def fit_worker_rank(
     train: Sequence[LabelledSlice],
-    place: Place,
     *,
     class_names: Sequence[str],
     in_channels: int,
@@ -139,23 +137,22 @@ def follow(
     begins_with: Path | None,
     number: int = 1,
 ) -> None:
-    """Train along on a further device, in a process of its own, which :func:`fit` has started and ends; writes nothing.
+    """Train along on a further device, in a process of its own, which :func:`fit` has started; write nothing.
 
     Parameters
     ----------
-    place
-        What the process was told.
     train, class_names, in_channels, config, folder, begins_with, number
         As for :func:`fit`.
     """
     with _quiet_lightning(), freed_memory_kept():
+        from core.training.learning.ranks import this_rank
         from core.training.learning.trainer import Fitting
 
         Fitting(
             train, (), class_names=tuple(class_names), in_channels=in_channels, config=config, state=partial_of(folder) / STATE,
             report=lambda progress: False, logs=None, network=None, begins_with=begins_with, number=number,
-            rank=place.rank,
-        ).follow(place)  # fmt: skip
+            rank=this_rank(),
+        ).train_along()  # fmt: skip
 
 
 def partial_of(folder: Path) -> Path:

@@ -1,8 +1,8 @@
-"""Several devices that train together: a process for each, the first of which, rank 0, decides and writes everything.
+"""Several devices that train together: a process, called a rank, for each; rank 0 decides and writes everything.
 
-Rank 0 is the process that runs the training. It starts the others (``core.training.follower``) and ends them when it leaves, for
-whatever reason, so that it never has to tell them to stop; they are tied to it, and end with it even if it is killed.
-Whoever ends breaks the exchange with the others, which is how they notice. All of it stays on this machine.
+Rank 0 is the process that runs the training. It starts the worker ranks (``core.training.worker_rank``), which are tied to
+it and end with it even if it is killed. Whoever ends breaks the exchange with the others, which is how they notice. All of
+it stays on this machine.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from types import FrameType
 from typing import IO, Any
 
 import torch
@@ -35,63 +35,29 @@ OUT_OF_MEMORY, TOLD = 75, 76
 """Exit status of a rank whose device had not enough memory, or whose last words are a sentence for the user."""
 
 _LOOPBACK = "127.0.0.1"
+_BEGIN = "begin"
 _LONGEST_WAIT = timedelta(hours=1)  # for rank 0, which validates and stores; that a rank has ended is noticed otherwise
 _LOOK_S = 0.5
 _PATIENCE_S = 10.0
 _LONGEST_WORDS = 300
-_ENVIRONMENT = {
-    "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
-    "NCCL_SOCKET_IFNAME": "lo",
-    "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",  # else it ends the whole process where a rank is lost
-}
-
-
-@dataclass(frozen=True)
-class Place:
-    """What another rank is told on its command line.
-
-    Attributes
-    ----------
-    rank
-        Its number, from 1; that of its device.
-    port
-        Where the ranks find one another.
-    batch
-        Patches in a step of each rank.
-    step
-        To which the stored state has come; None where the training begins.
-    """
-
-    rank: int
-    port: int
-    batch: int
-    step: int | None
-
-    def as_json(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Place:
-        """From the command line."""
-        return cls(**json.loads(text))
 
 
 class Ranks:
-    """The ranks beside this one, rank 0; there are none where one device trains.
+    """The worker ranks beside this process, rank 0; there are none where one device trains.
 
     Parameters
     ----------
     devices
         How many train, that of rank 0 included.
     command
-        What Python is to run as another rank; its place is added.
+        What Python is to run as a worker rank; it must call :func:`join`.
     """
 
     def __init__(self, devices: int, command: Sequence[str]) -> None:
         self._devices, self._command = devices, command
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._errors: dict[int, IO[bytes]] = {}
+        self._group: dist.ProcessGroup | None = None
         self.lost = False
         """Whether a rank has ended, so that what is exchanged just now is worth nothing."""
 
@@ -107,22 +73,34 @@ class Ranks:
         if self._devices == 1:
             yield
             return
-        left, watch, before = threading.Event(), threading.Thread(), dict(os.environ)
-        try:
-            os.environ.update(_ENVIRONMENT)
-            store, port = _meeting_point()
-            self._start(port, batch, step)
-            self._await(store)
-            _join(store, 0, self._devices)
-            watch = threading.Thread(target=self._watch, args=(left,), daemon=True)
-            watch.start()
-            yield
-        finally:
-            left.set()
-            if watch.ident is not None:
-                watch.join()
-            self._end()
-            _restore_environment(before)
+        left, watch, patience_s = threading.Event(), threading.Thread(), 0.0
+        store, port = _meeting_point()
+        store.set(_BEGIN, json.dumps([batch, step]))
+        with _environment(self._variables(0, port)):
+            try:
+                self._start(port)
+                self._await(store)
+                self._group = _join(store, 0, self._devices)
+                watch = threading.Thread(target=self._watch, args=(left,), daemon=True)
+                watch.start()
+                yield
+                if dist.is_initialized():  # all have left the training together
+                    patience_s = _PATIENCE_S
+            finally:
+                left.set()
+                if watch.ident is not None:
+                    watch.join()
+                self._end(patience_s)
+
+    def leave(self) -> None:
+        """Leave the exchange in the midst of a step, so that this rank can store its state; the others end."""
+        if dist.is_initialized():
+            self._abort()
+            dist.destroy_process_group()
+
+    def _abort(self) -> None:
+        if self._group is not None:
+            self._group.abort()
 
     def lack_memory(self) -> bool:
         """Whether a rank has ended because its device had not enough memory; False if all are there.
@@ -144,13 +122,25 @@ class Ranks:
             return True
         raise TrainingError(self._why(rank, ended[rank]))
 
-    def _start(self, port: int, batch: int, step: int | None) -> None:
+    def _variables(self, rank: int, port: int) -> dict[str, str]:
+        """What a rank, PyTorch and Lightning read from the environment."""
+        return {
+            "LOCAL_RANK": str(rank),
+            "NODE_RANK": "0",
+            "WORLD_SIZE": str(self._devices),
+            "MASTER_PORT": str(port),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(torch.get_num_threads())),  # else Lightning chooses
+            "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
+            "NCCL_SOCKET_IFNAME": "lo",
+            "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",  # else it ends the whole process where a rank is lost
+        }
+
+    def _start(self, port: int) -> None:
         self.lost = False
         for rank in range(1, self._devices):
-            place = Place(rank, port, batch, step).as_json()
             self._errors[rank] = tempfile.TemporaryFile()  # noqa: SIM115, as long as the process is there
-            command = [sys.executable, *self._command, place]
-            self._processes[rank] = start_tied(command, engine_environment(), errors=self._errors[rank])
+            environment = {**engine_environment(), **self._variables(rank, port)}
+            self._processes[rank] = start_tied([sys.executable, *self._command], environment, errors=self._errors[rank])
 
     def _await(self, store: dist.TCPStore) -> None:
         """Wait until all have read what they need, which takes seconds."""
@@ -164,7 +154,7 @@ class Ranks:
         while not left.wait(_LOOK_S):
             if self._ended():
                 self.lost = True  # first: whoever is let out must know
-                _abort()
+                self._abort()
                 return
 
     def _ended(self) -> dict[int, int]:
@@ -184,11 +174,11 @@ class Ranks:
             "resume the training, or begin again on fewer devices."
         )
 
-    def _end(self) -> None:
-        """Leave the others and end them: they hold nothing that would have to be stored."""
-        if dist.is_initialized():
-            _abort()
+    def _end(self, patience_s: float) -> None:
+        """Wait so long for each of the others, then end it: they hold nothing that would have to be stored."""
         for process in self._processes.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(patience_s)
             process.kill()
             process.wait()
             if process.stdin is not None:
@@ -196,22 +186,58 @@ class Ranks:
         for errors in self._errors.values():
             errors.close()
         self._processes, self._errors = {}, {}
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        self.leave()
+        self._group = None  # held until here: where DDP is the last to let it go, Gloo's threads may wait for Python for ever
 
 
-def join(place: Place, devices: int) -> None:
-    """Join the other ranks, as one of those that rank 0 has started; returns when all are there."""
-    store = dist.TCPStore(_LOOPBACK, place.port, is_master=False, timeout=_LONGEST_WAIT)
+def this_rank() -> int:
+    """The number of this process among those that train together, from 0; that of its device."""
+    return LightningEnvironment().local_rank()
+
+
+def join(devices: int) -> tuple[int, int | None]:
+    """Join the other ranks, as one that rank 0 has started; return when all are there.
+
+    Returns
+    -------
+    tuple
+        Patches in a step of each rank; and the step to which the stored state has come, None where the training begins.
+    """
+    rank, store = this_rank(), dist.TCPStore(_LOOPBACK, int(os.environ["MASTER_PORT"]), is_master=False, timeout=_LONGEST_WAIT)
     if torch.cuda.is_available():  # what this takes of its memory, if there is too little, is told before anyone waits
-        torch.zeros(1, device=f"cuda:{place.rank}")
-    store.set(_here(place.rank), "")
-    _join(store, place.rank, devices)
+        torch.zeros(1, device=f"cuda:{rank}")
+    store.set(_here(rank), "")
+    _join(store, rank, devices)
+    batch, step = json.loads(store.get(_BEGIN))
+    return batch, step
 
 
-def _join(store: dist.TCPStore, rank: int, devices: int) -> None:
+def strategy(*, some_unused: bool) -> DDPStrategy:
+    """Lightning's strategy for ranks that are there already and have joined one another.
+
+    Parameters
+    ----------
+    some_unused
+        Whether the network may have weights that take no part in its scores.
+    """
+    made = _InNotebook if hasattr(sys, "ps1") else DDPStrategy
+    return made(cluster_environment=LightningEnvironment(), find_unused_parameters=some_unused)
+
+
+class _InNotebook(DDPStrategy):
+    """The same in an interactive session, where Lightning refuses a strategy that could start processes."""
+
+    @property
+    def launcher(self) -> None:
+        """Starts nobody."""
+        return
+
+
+def _join(store: dist.TCPStore, rank: int, devices: int) -> dist.ProcessGroup | None:
+    """Lightning leaves a group that is there as it is. Its own, as torchrun's, would be heard on every interface."""
     backend = "nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=devices, timeout=_LONGEST_WAIT)
+    return dist.group.WORLD
 
 
 def _meeting_point() -> tuple[dist.TCPStore, int]:
@@ -229,38 +255,48 @@ def _meeting_point() -> tuple[dist.TCPStore, int]:
     return store, port
 
 
-def _restore_environment(before: Mapping[str, str]) -> None:
-    for name in _ENVIRONMENT:
-        if name in before:
-            os.environ[name] = before[name]
-        else:
-            os.environ.pop(name, None)
-
-
 def _here(rank: int) -> str:
     return f"here-{rank}"
 
 
-def _abort() -> None:
-    group = dist.group.WORLD
-    if group is not None:
-        group.abort()
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Inside, the process has these environment variables; afterwards what it had before."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is not None:
+                os.environ[name] = value
+            else:
+                os.environ.pop(name, None)
 
 
-class Share(Callback):
-    """Gives all ranks, before each step, the share of the training that is used up by the clock of rank 0."""
+class MainRank(Callback):
+    """Keeps rank 0 from waiting for ranks that are gone; called before whatever looks at the weights or stores them.
 
-    def on_train_batch_start(self, trainer: Trainer, module: Any, batch: Any, batch_idx: int) -> None:
-        share = torch.tensor(module.share_used, dtype=torch.float64, device=module.device)
-        dist.broadcast(share, src=0)
-        module.share_used = share.item()
+    Parameters
+    ----------
+    ranks
+        The others.
+    cancel
+        Called on SIGTERM, in place of what Lightning does: it would broadcast in the midst of what the ranks exchange.
+    """
 
+    def __init__(self, ranks: Ranks, cancel: Callable[[], None]) -> None:
+        self._ranks, self._cancel = ranks, cancel
+        self._before = signal.getsignal(signal.SIGTERM)
 
-class Lead(Share):
-    """What rank 0 does; called before whatever looks at the weights or stores them."""
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():  # Lightning puts back what was there before
+            signal.signal(signal.SIGTERM, self._terminate)
 
-    def __init__(self, ranks: Ranks) -> None:
-        self._ranks = ranks
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        self._cancel()
+        if callable(self._before):
+            self._before(number, frame)
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """A step that took gradients which were never exchanged is none."""
@@ -268,55 +304,12 @@ class Lead(Share):
         if self._ranks.lost:
             raise RuntimeError("A rank was lost during the step.")
 
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        self._ranks.leave()
 
-class Follow(Share):
-    """What the other ranks do."""
+
+class WorkerRank(Callback):
+    """Lets a worker rank hear no SIGTERM, which may go to all processes of a job: rank 0 ends all in good order."""
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Hear no SIGTERM, which may go to all processes of a job: rank 0 ends the training in good order."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-class _Environment(LightningEnvironment):
-    """Processes of this machine that were started already, and this one's rank among them."""
-
-    creates_processes_externally = True
-
-    def __init__(self, rank: int) -> None:
-        super().__init__()
-        self._rank = rank
-
-    def local_rank(self) -> int:
-        return self._rank
-
-    def node_rank(self) -> int:
-        return 0
-
-    def teardown(self) -> None:
-        """Leave the environment's variables alone."""
-
-
-class Ranked(DDPStrategy):
-    """Lightning's DDP where rank 0 alone stores and decides.
-
-    There are no barriers, since what rank 0 does between two steps the others do not do. Lightning is told of a world of
-    one, so that it broadcasts no signals: it would do so in the midst of what the ranks exchange just then.
-
-    Parameters
-    ----------
-    rank
-        That of this process.
-    some_unused
-        Whether the network may have weights that take no part in its scores.
-    """
-
-    world_size = 1
-
-    def __init__(self, rank: int, *, some_unused: bool) -> None:
-        super().__init__(cluster_environment=_Environment(rank), find_unused_parameters=some_unused)
-
-    def barrier(self, *args: Any, **kwargs: Any) -> None:
-        """Wait for nobody."""
-
-    def _configure_launcher(self) -> None:
-        """Start nobody."""

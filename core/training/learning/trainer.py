@@ -29,7 +29,7 @@ from core.storage.labelled_slice import LabelledSlice
 from core.training.learning import callbacks
 from core.training.learning.lightning_module import OPTIMISER, Segmenter
 from core.training.learning.patches import Patches, drawn_side
-from core.training.learning.ranks import Follow, Lead, Place, Ranked, Ranks, join
+from core.training.learning.ranks import MainRank, Ranks, WorkerRank, join, strategy
 from core.training.learning.snapshot_callback import Feedback, Model, Watched
 from core.training.learning.tensorboard import Scalars
 from core.training.learning.thread_tuning import Threads
@@ -47,12 +47,12 @@ class Fitting:
 
     Parameters
     ----------
-    train, validation, class_names, in_channels, config, report, logs, network, begins_with, number, follower
+    train, validation, class_names, in_channels, config, report, logs, network, begins_with, number, worker_command
         As for :func:`core.training.learning.fit.fit`.
     state
         File of the resume state.
     rank
-        Which of several devices this is for: 0 runs the training, the others only :meth:`follow`.
+        Which of several devices this is for: 0 runs the training, the others only :meth:`train_along`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Fitting:
         network: nn.Module | None,
         begins_with: Path | None,
         number: int = 1,
-        follower: Sequence[str] = (),
+        worker_command: Sequence[str] = (),
         rank: int = 0,
     ) -> None:
         self.config, self.validation, self.class_names = config, validation, class_names
@@ -85,7 +85,7 @@ class Fitting:
             draws = zlib.crc32(f"{config.seed} round {number}".encode())
         if rank:  # nor the patches of another device; it is given the weights of rank 0
             draws = zlib.crc32(f"{draws} {rank}".encode())
-        self.rank, self.ranks = rank, Ranks(config.devices, follower)
+        self.ranks = Ranks(config.devices, worker_command)
         self.patches = _patches(train, len(class_names), config, draws)
         self.network = arguments(config, in_channels, len(class_names))
         seed_everything(draws, verbose=False)
@@ -186,12 +186,11 @@ class Fitting:
         loader = DataLoader(self.patches, batch_size=None)
         trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.state, weights_only=True)
 
-    def follow(self, place: Place) -> None:
-        """Train along with rank 0, which ends this process when it is done."""
-        self.patches.batch = place.batch
+    def train_along(self) -> None:
+        """Train as a worker rank, until rank 0 says that all are done."""
+        self.patches.batch, step = join(self.config.devices)
         self.segmenter.epoch = self.patches.epoch
-        join(place, self.config.devices)
-        self._run(self._trainer([Follow()]), place.step)
+        self._run(self._trainer([WorkerRank(), callbacks.Agreement(self.resume_state)]), step)
 
     def _halve(self) -> None:
         """Half as many patches at once from now on, so that an epoch takes twice as many steps."""
@@ -210,13 +209,14 @@ class Fitting:
         return [
             *([Threads()] if self.device.type == "cpu" else []),  # first: what the others do is no part of a step
             self.clock,
-            *([Lead(self.ranks)] if self.config.devices > 1 else []),
+            *([MainRank(self.ranks, self.reports.cancel)] if self.config.devices > 1 else []),
             self.validations,
             *self.feedback,
             self.rules,
             *self.scalars,
             self.resume_state,
             self.reports,
+            callbacks.Agreement(self.resume_state),
         ]
 
     def _trainer(self, called: list[Callback]) -> Trainer:
@@ -224,7 +224,7 @@ class Fitting:
         return Trainer(
             accelerator={"cuda": "gpu"}.get(self.device.type, self.device.type),
             devices=self.config.devices,
-            strategy=Ranked(self.rank, some_unused=some_unused) if self.config.devices > 1 else "auto",
+            strategy=strategy(some_unused=some_unused) if self.config.devices > 1 else "auto",
             precision=precision(self.device),
             max_epochs=-1,  # the clock or a stop rule ends the training
             callbacks=called,

@@ -1,4 +1,4 @@
-"""A further device's own process, started by a training: ``python -m core.training.follower WORKSPACE PROJECT JOB PLACE``.
+"""A worker rank: ``python -m core.training.worker_rank WORKSPACE PROJECT JOB``, started by a training, not by hand.
 
 It reads what the plan of the training names, and writes nothing.
 """
@@ -14,23 +14,23 @@ from core.errors import UnderpaintError
 from core.models.device import is_out_of_memory
 from core.processes import end_with_parent
 from core.storage.store import Store
-from core.training.learning.ranks import OUT_OF_MEMORY, TOLD, Place
-from core.training.round import Plan, follow_round
+from core.training.learning.ranks import OUT_OF_MEMORY, TOLD
+from core.training.round import Plan, train_worker_rank
 
 
 def main(arguments: list[str]) -> int:
-    """Train along until the process that started this one ends it; the exit status if that comes to nothing."""
-    workspace, name, job, place = Path(arguments[0]), arguments[1], int(arguments[2]), Place.from_json(arguments[3])
+    """Train along until rank 0 says that all are done; the exit status."""
+    workspace, name, job = Path(arguments[0]), arguments[1], int(arguments[2])
 
     def work() -> None:
         store = Store(workspace, name)
-        follow_round(store, Plan.from_json(store, store.jobs.arguments(job)["plan"]), place)
+        train_worker_rank(store, Plan.from_json(store, store.jobs.arguments(job)["plan"]))
 
     return attempted(work)
 
 
 def attempted(work: Callable[[], None]) -> int:
-    """Do what another rank does; if that fails, the last line on stderr and the exit status say why."""
+    """Do what a worker rank does; if that fails, the last line on stderr and the exit status say why."""
     end_with_parent()
     try:
         work()
@@ -40,7 +40,7 @@ def attempted(work: Callable[[], None]) -> int:
     except Exception as error:
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return OUT_OF_MEMORY if is_out_of_memory(error) else 1
-    return 1
+    return 0
 
 
 def leave(status: int) -> None:
