@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import session
-from app.messages import spoken
-from app.status import sidebar
+from app.components.messages import spoken
+from app.components.status import sidebar
 
 _SHAPES = """
   <rect x="2" y="2" width="28" height="28" rx="7" fill="#0b6e75"/>

@@ -36,8 +36,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.api import archive, edit, files, moments, preview, suggest, thumbnails, view
-from app.api.place import open_project
+from app.api import archive, edit, files, preview, snapshots, suggest, thumbnails, view
+from app.api.target import open_project
 from app.api.thumbnails import Layer, version
 from app.guard import Refusal, check_host, check_origin, check_site, check_token, issue_token, read_body
 from core.errors import CheckpointError, JobError, LabelError, StorageError, UnderpaintError, VolumeError
@@ -61,7 +61,7 @@ def routes() -> list[Route]:
         Route("/underpaint/static/{version}/{name:path}", _reading(files.static)),
         Route("/underpaint/api/{project}/results/{name}.zip", _reading(archive.result)),
         Route("/underpaint/api/{project}/results/{name}", _reading(files.result)),
-        Route("/underpaint/api/{project}/moments/{round:int}/{step:int}.png", _reading(moments.prediction)),
+        Route("/underpaint/api/{project}/moments/{round:int}/{step:int}.png", _reading(snapshots.prediction)),
         Route(f"{place}/slice", _reading(edit.slice_)),
         Route(f"{place}/steps", _reading(edit.steps)),
         Route(f"{place}/grey", _reading(view.grey)),
@@ -96,7 +96,7 @@ def picture_url(project: Project, volume: int, z: int, *, layer: Layer, side: in
 
 def moment_url(project: Project, moment: Moment, *, side: int) -> str:
     """Address of what a moment made of its frame, in transparent colours, ``side`` pixels long at most."""
-    asked = urlencode({"side": side, "v": moments.version(project, moment)})
+    asked = urlencode({"side": side, "v": snapshots.version(project, moment)})
     return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"
 
 

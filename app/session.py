@@ -15,10 +15,8 @@ import streamlit as st
 
 from app.routes import issue_token, open_project
 from core.config import AugmentConfig
+from core.geometry import SliceId
 from core.project import Project, list_projects, workspace_folder
-
-Place = tuple[int, int]
-"""``(volume, z)``: one slice of the project."""
 
 PAGES = {
     "project": "views/project.py",
@@ -67,12 +65,12 @@ def token() -> str:
     return str(st.session_state["token"])
 
 
-def editing() -> Place | None:
+def editing() -> SliceId | None:
     """The slice in the editor; in a new window the one in the address, or None when the page shall choose one."""
     return st.session_state.get("editing") or _addressed()
 
 
-def _addressed() -> Place | None:
+def _addressed() -> SliceId | None:
     """The slice of the open project that the address names; it may be none that there is."""
     address, name = st.query_params, st.session_state.get("project")
     try:
@@ -110,7 +108,7 @@ def open_in_editor(volume: int, z: int) -> None:
     st.switch_page(PAGES["annotate"])
 
 
-def reviewing() -> Place | None:
+def reviewing() -> SliceId | None:
     """The slice under review, or None before one was chosen."""
     return st.session_state.get("reviewing")
 

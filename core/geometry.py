@@ -1,4 +1,4 @@
-"""Boxes, tiles and polygons, in pixels, always ``(y, x)``; no file, no network, no project."""
+"""Slices by volume and z; boxes, tiles and polygons in pixels, always ``(y, x)``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 Polygon = tuple[tuple[float, float], ...]
 """Corners ``(y, x)`` in pixels of the full slice."""
+
+
+SliceId = tuple[int, int]
+"""``(volume, z)``: one slice of a project."""
 
 
 @dataclass(frozen=True)

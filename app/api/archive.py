@@ -12,7 +12,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.api.place import open_project
+from app.api.target import open_project
 from app.guard import Refusal
 
 _PIECE = 1024 * 1024

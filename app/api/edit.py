@@ -9,12 +9,12 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.place import Place, binary, place
+from app.api.once import Answer, Once
+from app.api.pictures import framed
+from app.api.presence import Presence
+from app.api.target import Target, binary, target
+from app.api.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
 from app.guard import Refusal
-from app.once import Answer, Once
-from app.pictures import framed
-from app.presence import Presence
-from app.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
 from core.editing.undo_steps import packed
 from core.project import Patch, Project
 from core.storage.rle import slice_numbers
@@ -25,7 +25,7 @@ _presence = Presence()
 
 def slice_(request: Request) -> Response:
     """Facts of a slice, its mask, and that which its draft began with; over the prediction of ``round``."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     row, news = project.volumes[volume], project.news(volume, z)  # before the rasters: what comes between makes it old
     editing = project.editing(volume, z, round_=round_of(request))
     saved = None if news.revision is None else project.claimed(volume, z)
@@ -51,7 +51,7 @@ def slice_(request: Request) -> Response:
 
 def steps(request: Request) -> Response:
     """What undo takes back of the strokes that are not saved, if action ``sequence`` is still the last."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     counts, body = packed(project.steps(volume, z, sequence=number(request, "sequence", 0, 0, MOST)))
     return binary(framed({"counts": counts}, body), squeeze=True)
 
@@ -63,7 +63,7 @@ def _channel_names(project: Project, volume: int, channels: int) -> list[str]:
 
 def patch(request: Request, body: bytes) -> Response:
     """Store one action."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     _, _, height, width = project.volumes[volume].shape
     sequence = request.path_params["sequence"]
     if sequence > MOST:
@@ -76,7 +76,7 @@ def patch(request: Request, body: bytes) -> Response:
 
 def claim(request: Request, body: bytes) -> Response:
     """Turn the draft into a revision."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     wish = read_claim(body, project.volumes[volume].slice_shape)
 
     def store() -> Answer:
@@ -89,7 +89,7 @@ def claim(request: Request, body: bytes) -> Response:
 
 def undo(request: Request, body: bytes) -> Response:
     """Take the newest saved label back."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     wish = read_undo(body)
 
     def take_back() -> Answer:
@@ -102,7 +102,7 @@ def undo(request: Request, body: bytes) -> Response:
 
 def put_off(request: Request, body: bytes) -> Response:
     """Ask about the slice, or a box of it, later."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     wish = read_put_off(body, project.volumes[volume].slice_shape)
 
     def note() -> Answer:
@@ -114,7 +114,7 @@ def put_off(request: Request, body: bytes) -> Response:
 
 def rebase(request: Request, body: bytes) -> Response:
     """Put another round's prediction under the strokes."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     wish = read_rebase(body)
 
     def move() -> Answer:
@@ -125,7 +125,7 @@ def rebase(request: Request, body: bytes) -> Response:
 
 def news(request: Request) -> Response:
     """What a window must know to see that it is out of date, and who else looks; ``closing``: it looks no more."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     window = window_of(request)
     if number(request, "closing", 0, 0, 1):
         _presence.leave(window)
@@ -134,7 +134,7 @@ def news(request: Request) -> Response:
     return JSONResponse({**asdict(project.news(volume, z)), "others": others}, headers={"Cache-Control": "no-store"})
 
 
-def _once(verb: str, here: Place, identity: str, make: Callable[[], Answer]) -> Response:
+def _once(verb: str, here: Target, identity: str, make: Callable[[], Answer]) -> Response:
     project, volume, z = here
     made = project.store.records.meta("created")  # a project of the same name that is made anew has answers of its own
     return JSONResponse(_answers.answer((project.folder, made, volume, z, verb, identity), make))

@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from app.api.place import open_project
+from app.api.target import open_project
 from app.guard import Refusal
 
 _EDITOR = Path(__file__).parents[1] / "editor"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.place import binary, place
+from app.api.pictures import framed
+from app.api.target import binary, target
+from app.api.wire import number
 from app.background import tasks
 from app.guard import Refusal
-from app.pictures import framed
-from app.wire import number
 from core.geometry import Box
 
 LARGEST = 1024 * 1024
@@ -22,7 +22,7 @@ def preview(request: Request) -> Response:
     With ``prepare=1`` nothing but the start of what the first stroke need not wait for; with ``handover=1`` no pixels, but
     whether the quick model is ahead of the newest network, and why.
     """
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     if number(request, "handover", 0, 0, 1):
         decision = project.handover()
         ahead = decision.settled and not decision.to_network

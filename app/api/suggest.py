@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.place import binary, place, source
+from app.api.pictures import ByteCache, framed
+from app.api.target import binary, source, target
 from app.api.view import raw
+from app.api.wire import number
 from app.guard import Refusal
-from app.pictures import ByteCache, framed
-from app.wire import number
 from core.editing.superpixels import TILE
 from core.editing.superpixels import superpixels as cut
 from core.geometry import Box
@@ -24,7 +24,7 @@ _tiles = ByteCache(32 * 1024 * 1024)
 
 def suggestion(request: Request) -> Response:
     """A mask for the slice from the one ``from`` or from the painted ones around it, as runs; 255 says nothing."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     kind = request.query_params.get("kind")
     if kind == "neighbour":
         neighbour = number(request, "from", -1, 0, project.volumes[volume].depth - 1)
@@ -39,7 +39,7 @@ def suggestion(request: Request) -> Response:
 
 def superpixels(request: Request) -> Response:
     """The superpixels of tile ``ty``, ``tx`` in the first channel: where it lies, and the id of each of its pixels."""
-    here = project, volume, z = place(request)
+    here = project, volume, z = target(request)
     height, width = project.volumes[volume].slice_shape
     y0 = number(request, "ty", -1, 0, (height - 1) // TILE) * TILE
     x0 = number(request, "tx", -1, 0, (width - 1) // TILE) * TILE

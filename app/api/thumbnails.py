@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app import kept
-from app.api.place import picture, place, source, stamped
+from app.api import cached_predictions
+from app.api.pictures import ByteCache, confidence_colors, overlay, png, resized
+from app.api.target import picture, source, stamped, target
+from app.api.wire import number
 from app.guard import Refusal
-from app.pictures import ByteCache, confidence_colors, overlay, png, resized
-from app.wire import number
 from core.geometry import Box
 from core.project import UNLABELLED, Project
 from core.volumes.display import display_window, to_grey
@@ -29,7 +29,7 @@ _greys = ByteCache(32 * 1024 * 1024)
 
 def thumbnail(request: Request) -> Response:
     """A slice as PNG, ``side`` pixels long at most; the browser keeps it while the version in its address stands."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     layer, box = _layer(request), _box(request, project.volumes[volume].slice_shape)
     made = png(_picture(project, volume, z, layer, box, number(request, "side", 160, 16, LARGEST_SIDE)))
     # The version is asked for after the picture was made, which is then at least as new as the one in its address.
@@ -40,7 +40,7 @@ def version(project: Project, volume: int, z: int, layer: Layer) -> str:
     """A text that changes whenever a slice's picture does; cheap, no raster is read."""
     facts: list[object] = [source(project, volume)]
     if layer != "grey":
-        facts += [kept.stamp(project, volume, z), [c.color for c in project.classes]]
+        facts += [cached_predictions.stamp(project, volume, z), [c.color for c in project.classes]]
     if layer == "overlay":
         facts += [(r.id, r.created) for r in project.labelled_slices() if (r.volume, r.z) == (volume, z)]
     return stamped(facts)
@@ -62,8 +62,8 @@ def _grey(project: Project, volume: int, z: int, box: Box, side: int) -> NDArray
     return shrunk(to_grey(image[box.slices], display_window(image)), side)
 
 
-def _predicted(project: Project, volume: int, z: int) -> kept.Predicted:
-    found = kept.predicted(project, volume, z)
+def _predicted(project: Project, volume: int, z: int) -> cached_predictions.Predicted:
+    found = cached_predictions.predicted(project, volume, z)
     if found is None:
         raise Refusal(404, "This slice has not been predicted by the newest round yet; predict it on the Review page.")
     return found
@@ -72,7 +72,7 @@ def _predicted(project: Project, volume: int, z: int) -> kept.Predicted:
 def _known_mask(project: Project, volume: int, z: int) -> NDArray[np.uint8]:
     """Stored label over stored prediction; nothing is computed here."""
     label = project.label(volume, z)
-    found = kept.predicted(project, volume, z)
+    found = cached_predictions.predicted(project, volume, z)
     return label if found is None else np.where(label == UNLABELLED, found.mask, label)
 
 

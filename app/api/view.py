@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.place import Place, binary, place, source
+from app.api.pictures import ByteCache, framed, heat_map
+from app.api.target import Target, binary, source, target
+from app.api.wire import Picture, number, picture
 from app.guard import Refusal
-from app.pictures import ByteCache, framed, heat_map
-from app.wire import Picture, number, picture
 from core.volumes.display import blended, display_window, to_grey
 from core.volumes.histogram import histogram as counted
 from core.volumes.levels import build_levels, level_shapes, take_level
@@ -27,7 +27,7 @@ def grey(request: Request) -> Response:
 
     A slice of 8 bit comes as it is, unless a window is asked for or a second channel is blended in.
     """
-    here = place(request)
+    here = target(request)
     _, channels, *shape = here[0].volumes[here[1]].shape
     wanted = picture(request, channels)
     heights = [height for height, _ in level_shapes(*shape)]
@@ -40,7 +40,7 @@ def grey(request: Request) -> Response:
 
 def histogram(request: Request) -> Response:
     """How often each grey value of a channel occurs, and the windows that suggests."""
-    here = place(request)
+    here = target(request)
     channel = number(request, "channel", 0, 0, here[0].volumes[here[1]].shape[1] - 1)
     image = raw(here)[channel]
     found = counted(image)
@@ -51,7 +51,7 @@ def histogram(request: Request) -> Response:
 
 def pixel(request: Request) -> Response:
     """What the file says at a pixel ``y``, ``x``: the raw value of every channel, null where it is NaN or infinite."""
-    here = place(request)
+    here = target(request)
     height, width = here[0].volumes[here[1]].slice_shape
     y, x = number(request, "y", -1, 0, height - 1), number(request, "x", -1, 0, width - 1)
     values = raw(here)[:, y, x].tolist()
@@ -60,7 +60,7 @@ def pixel(request: Request) -> Response:
 
 def heat(request: Request) -> Response:
     """How unsure the newest model is, as a small map; predicts the slice where that is not done yet."""
-    project, volume, z = place(request)
+    project, volume, z = target(request)
     predicted = project.predict_slice(volume, z)
     if predicted is None:
         raise Refusal(404, "No model yet: paint, save strokes and train a round to see where it is unsure.")
@@ -69,13 +69,13 @@ def heat(request: Request) -> Response:
     return binary(framed(facts, heat.tobytes()))
 
 
-def raw(here: Place) -> NDArray[Any]:
+def raw(here: Target) -> NDArray[Any]:
     """The slice ``(C, H, W)`` as it is stored."""
     project, volume, z = here
     return _raws.get((*source(project, volume), z), lambda: project.image(volume, z))
 
 
-def _levels(here: Place, wanted: Picture) -> NDArray[np.uint8]:
+def _levels(here: Target, wanted: Picture) -> NDArray[np.uint8]:
     """All levels of the slice as it is to be shown."""
     project, volume, z = here
     return _greys.get((*source(project, volume), z, wanted), lambda: build_levels(_shown(raw(here), wanted)))

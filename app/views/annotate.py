@@ -9,13 +9,15 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import choices, moments, session
+from app import session
+from app.components import snapshots, training_form
+from app.components.messages import duration, empty_page, plural, slice_name, spoken
+from app.components.start_buttons import start_button
+from app.components.status import POLL_SECONDS, held_back, scan_button, trained_but
 from app.editor.editor import PutOff, Saved, editor
-from app.messages import duration, empty_page, plural, slice_name, spoken
 from app.routes import picture_url
-from app.status import POLL_SECONDS, held_back, scan_button, trained_but
-from app.stopped import start_button
 from core.config import ProposeConfig
+from core.geometry import SliceId
 from core.project import Project
 from core.storage.jobs import Job
 from core.storage.proposals import Proposal
@@ -60,7 +62,7 @@ def show() -> None:
         held_back(project)
 
 
-def _place(project: Project) -> session.Place:
+def _place(project: Project) -> SliceId:
     """The slice to show: the one asked for, else the first proposal, else the middle of the volume."""
     place = session.editing()
     if place is None or place[0] >= len(project.volumes) or place[1] >= project.volumes[place[0]].shape[0]:
@@ -72,7 +74,7 @@ def _place(project: Project) -> session.Place:
     return place
 
 
-def _lead_to(project: Project, proposal: Proposal) -> session.Place:
+def _lead_to(project: Project, proposal: Proposal) -> SliceId:
     """Put a proposed slice into the editor; where the model's uncertainty chose it, its labels do not validate."""
     place = proposal.volume, proposal.z
     if proposal.model_selected:
@@ -136,7 +138,7 @@ def _editor(project: Project, volume: int, z: int) -> None:
     )
 
 
-def _go_on(project: Project, here: session.Place) -> str:
+def _go_on(project: Project, here: SliceId) -> str:
     """Go to what is to be checked next, first the other places of the same slice; a sentence that says where that is."""
     session.set_count("answered", session.count("answered") + 1)
     listed = project.proposals()
@@ -236,7 +238,7 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         right.caption(f"Put off: {said}" if proposal.put_off else said)
 
 
-def _unsaved(project: Project, drafts: set[session.Place]) -> None:
+def _unsaved(project: Project, drafts: set[SliceId]) -> None:
     """The slices with strokes that no label has yet, but for the open one; a click opens one."""
     others = sorted(drafts - {session.editing()})
     if not others:
@@ -252,7 +254,7 @@ def _unsaved(project: Project, drafts: set[session.Place]) -> None:
             st.caption(f"and {len(others) - _UNSAVED_SHOWN:,} more", width="content")
 
 
-def _train(project: Project, state: _Work, drafts: set[session.Place], *, primary: bool) -> None:
+def _train(project: Project, state: _Work, drafts: set[SliceId], *, primary: bool) -> None:
     """The button that starts the next round, or what stands in its way."""
     rounds = state.rounds
     job = project.job()
@@ -264,14 +266,16 @@ def _train(project: Project, state: _Work, drafts: set[session.Place], *, primar
         return
     if rounds and not project.scores():
         scan_button(project)
-    config = choices.chosen()
+    config = training_form.chosen()
     if session.editing() in drafts:  # the others are listed above
         st.caption(":orange[The strokes on this slice are not saved yet, so a round does not learn from them.]")
     if start_button(project, f"Train round {rounds + 1}", primary=primary):
-        project.start_round(config, ProposeConfig(), frame=project.frame(*moments.to_watch(project)), tensorboard=choices.logs())
+        project.start_round(
+            config, ProposeConfig(), frame=project.frame(*snapshots.to_watch(project)), tensorboard=training_form.logs()
+        )
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()
-    different = choices.in_words(config)
+    different = training_form.in_words(config)
     chosen = f", with what you chose on the Rounds page ({different})" if different else ""
     st.caption(f"Trains for {duration(config.seconds)} in the background{chosen}, then proposes what to correct.")
 

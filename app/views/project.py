@@ -7,12 +7,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import figures, session
-from app.drawing import working_region
-from app.messages import duration, plural, scores_in_words, spoken
-from app.regions import share
+from app import session
+from app.components import slice_figures
+from app.components.messages import duration, plural, scores_in_words, spoken
+from app.components.region_drawing import working_region
+from app.components.region_shapes import share
+from app.components.status import held_back, scores_note
 from app.routes import picture_url
-from app.status import held_back, scores_note
 from core.project import Project, list_projects
 from core.storage.catalog import HIGHEST_WEIGHT, PALETTE, VolumeRow
 from core.storage.database import LabelClass
@@ -152,7 +153,7 @@ def _voxel_inputs(key: str, known: tuple[float, float, float] | None) -> tuple[f
 
 def _overview(project: Project) -> None:
     """What there is, and what to do next."""
-    st.html(figures.CSS)
+    st.html(slice_figures.CSS)
     painted, rounds = project.labelled_slices(), project.rounds()
     left, right = st.columns([1.5, 1], gap="large")
     with left:
@@ -215,7 +216,7 @@ def _volume_card(project: Project, row: VolumeRow) -> None:
         with spoken():
             project.volume(row.index)  # says so if its files have moved
             url = picture_url(project, row.index, z, layer="grey", side=_CARD_SIDE)
-            st.html(figures.picture(url, f"Slice {z} of {row.path.name}", row.slice_shape, tallest="60vh"))
+            st.html(slice_figures.picture(url, f"Slice {z} of {row.path.name}", row.slice_shape, tallest="60vh"))
         voxel = "voxel size unknown" if row.voxel_nm is None else f"voxel {_nm(row.voxel_nm)} (z, y, x)"
         covered = f"{100 * share(row.region, row.slice_shape):.0f} % of the slice" if row.region else "whole slice"
         st.caption(f"Slice {z} of {_shape(row)}; {voxel}; working region: {covered}.")

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import charts, session
-from app.messages import duration, empty_page, plural, scores_in_words, spoken
-from app.quality import confusion_table, from_facts, scores_table
-from app.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
+from app import session
+from app.components import charts
+from app.components.messages import duration, empty_page, plural, scores_in_words, spoken
+from app.components.score_tables import confusion_table, from_facts, scores_table
+from app.components.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
 from core.config import TOLERANCE
 from core.evaluation.agreement import class_scores
 from core.evaluation.z_average_search import Across

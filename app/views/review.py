@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import charts, figures, kept, session
+from app import session
+from app.api import cached_predictions
 from app.api.thumbnails import Layer
 from app.background import tasks
-from app.confidence import confidence_export
-from app.messages import empty_page, plural, slice_name
+from app.components import charts, slice_figures
+from app.components.confidence_export import confidence_export
+from app.components.messages import empty_page, plural, slice_name
+from app.components.scan_table import scanned_table
+from app.components.status import cautioned, scan_button
 from app.routes import picture_url
-from app.scanned import scanned_table
-from app.status import cautioned, scan_button
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.project import Project
 from core.storage.proposals import ScoredSlice
 
@@ -42,7 +44,7 @@ def show() -> None:
             "Go to Annotate",
         )
         return
-    st.html(figures.CSS)
+    st.html(slice_figures.CSS)
     scores = project.scores()
     volume, z = _place(project, scores)
     cautioned(project)
@@ -74,7 +76,7 @@ def _edit(project: Project, volume: int, z: int) -> None:
     session.open_in_editor(volume, z)
 
 
-def _place(project: Project, scores: list[ScoredSlice]) -> session.Place:
+def _place(project: Project, scores: list[ScoredSlice]) -> SliceId:
     """The slice under review: the one chosen before, else the least sure one, else the middle."""
     chosen = session.reviewing()
     if chosen is not None and chosen[0] < len(project.volumes) and chosen[1] < project.volumes[chosen[0]].shape[0]:
@@ -145,7 +147,7 @@ def _pictures(project: Project, scores: list[ScoredSlice], volume: int, z: int) 
     raw.html(_picture(project, volume, z, "grey", boxes))
     explained = " Boxes: the hottest places." if boxes else ""
     raw.caption(f"**{slice_name(volume, z, len(project.volumes))}**.{explained}")
-    if kept.stamp(project, volume, z) is None:
+    if cached_predictions.stamp(project, volume, z) is None:
         with overlaid:
             _compute(project, volume, z)
         return
@@ -159,13 +161,13 @@ def _pictures(project: Project, scores: list[ScoredSlice], volume: int, z: int) 
 def _picture(project: Project, volume: int, z: int, layer: Layer, boxes: Sequence[Box] = (), *, around: Box | None = None) -> str:
     """One layer of a slice, or of the part ``around`` a place, as HTML; ``boxes`` are pixels of the slice."""
     part = Box(0, 0, *project.volumes[volume].slice_shape) if around is None else around
-    return figures.picture(
+    return slice_figures.picture(
         picture_url(project, volume, z, layer=layer, side=_SHOWN_SIDE, box=around),
         f"{slice_name(volume, z, len(project.volumes))}: {_WHAT[layer]}",
         part.shape,
         tallest=_TALLEST if around is None else _TALLEST_CROP,
-        boxes=[figures.inside(box, part) for box in boxes],
-        color=_ON_CONFIDENCE if layer == "confidence" else figures.BOX_COLOR,
+        boxes=[slice_figures.inside(box, part) for box in boxes],
+        color=_ON_CONFIDENCE if layer == "confidence" else slice_figures.BOX_COLOR,
         pixels=around is not None,
     )
 
@@ -222,9 +224,9 @@ def _hottest(project: Project, scores: list[ScoredSlice]) -> None:
 
 def _crops(project: Project, scored: ScoredSlice, box: Box) -> None:
     """A hot place and what lies around it: image and, where the slice is predicted, prediction and confidence."""
-    around = figures.square_around(box, _CROP_SIDE, project.volumes[scored.volume].slice_shape)
+    around = slice_figures.square_around(box, _CROP_SIDE, project.volumes[scored.volume].slice_shape)
     captions: dict[Layer, str] = {"grey": "image"}
-    if kept.stamp(project, scored.volume, scored.z) is not None:
+    if cached_predictions.stamp(project, scored.volume, scored.z) is not None:
         captions |= {"prediction": "prediction", "confidence": "confidence, dark = sure"}
     for column, (layer, caption) in zip(st.columns(3), captions.items(), strict=False):
         with column.container(gap="xsmall"):

@@ -6,12 +6,13 @@ from datetime import datetime
 
 import streamlit as st
 
-from app import charts, choices, figures, moments, session
-from app.augmentation import what_is_shown
-from app.fields import Form
-from app.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
-from app.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
-from app.stopped import start_button
+from app import session
+from app.components import charts, slice_figures, snapshots, training_form
+from app.components.augmentation import what_is_shown
+from app.components.form_fields import Form
+from app.components.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
+from app.components.start_buttons import start_button
+from app.components.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
 from core.config import AugmentConfig, ProposeConfig, help_text
 from core.progress import ENDS
 from core.project import Project
@@ -40,7 +41,7 @@ def show() -> None:
         empty_page(_FIRST_TEXT, "annotate", "Go to Annotate")
         return
     left, right = st.columns([1, 2.4], gap="large")
-    st.html(figures.CSS)
+    st.html(slice_figures.CSS)
     with left:
         _start(project, rows, job)
     with right:
@@ -61,16 +62,18 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     held_back(project)
     not_learnt_from(project)
     form = Form()
-    config = choices.ask(form, first=not rows)
+    config = training_form.ask(form, first=not rows)
     number = form.number(
         "Slices to propose afterwards", least=1, most=50, value=ProposeConfig().number, help=help_text(ProposeConfig, "number")
     )
     if session.augmentation() != AugmentConfig():
         st.caption("It trains with what you chose under *What the model will be shown*.")
-    watched = moments.choose_frame(project, form)
+    watched = snapshots.choose_frame(project, form)
     busy, forbidden = job is not None and job.active, not form.allowed
     if start_button(project, "Start", primary=True, disabled=busy or forbidden):
-        project.start_round(config, ProposeConfig(number=int(number)), frame=project.frame(*watched), tensorboard=choices.logs())
+        project.start_round(
+            config, ProposeConfig(number=int(number)), frame=project.frame(*watched), tensorboard=training_form.logs()
+        )
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
     if busy:
@@ -90,7 +93,7 @@ def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
             st.rerun()
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")
-        _curve(project, moments.strip(project, _watched(project, job), job), job)
+        _curve(project, snapshots.strip(project, _watched(project, job), job), job)
 
 
 def _watched(project: Project, job: Job | None) -> int:

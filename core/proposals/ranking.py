@@ -6,23 +6,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from core.config import ProposeConfig
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.proposals.queries import is_random, query_named
 from core.proposals.slice_scan import UNSURE_BELOW
 from core.storage.proposals import Proposal, ScoredSlice
 from core.storage.store import Store
 
-Place = tuple[int, int]
-"""``(volume, z)``."""
 
-
-def labelled_places(store: Store) -> set[Place]:
+def labelled_places(store: Store) -> set[SliceId]:
     """``(volume, z)`` of every slice with a label of any role."""
     return {(head.volume, head.z) for head in store.labels.heads()}
 
 
 def propose(
-    store: Store, round_: int, config: ProposeConfig, exclude: Collection[Place], *, settled: bool = True
+    store: Store, round_: int, config: ProposeConfig, exclude: Collection[SliceId], *, settled: bool = True
 ) -> list[Proposal]:
     """Rank the slices scored so far and store the best as the round's proposals, ``settled`` as for ``Rounds.propose``."""
     proposals = rank(store, round_, config, exclude)
@@ -30,7 +27,7 @@ def propose(
     return proposals
 
 
-def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[Place]) -> list[Proposal]:
+def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[SliceId]) -> list[Proposal]:
     """The best proposals from the slices scored so far."""
     scores = [s for s in store.proposals.scanned(round_, config.query) if (s.volume, s.z) not in exclude]
     names = [c.name for c in store.catalog.classes]
@@ -58,7 +55,7 @@ def _counted(proposal: Proposal, left: int) -> str:
     return proposal.reason if left == len(proposal.boxes) else f"{proposal.reason}, {left} of them left to check"
 
 
-def in_turn(proposals: Sequence[Proposal], turns: Mapping[Place, Mapping[Box | None, int]]) -> list[Proposal]:
+def in_turn(proposals: Sequence[Proposal], turns: Mapping[SliceId, Mapping[Box | None, int]]) -> list[Proposal]:
     """Proposals and their boxes, those that were put off last; a slice is put off as a whole, or box by box.
 
     Parameters
@@ -75,7 +72,7 @@ def in_turn(proposals: Sequence[Proposal], turns: Mapping[Place, Mapping[Box | N
     return [proposal for _, proposal in sorted(ordered, key=lambda pair: pair[0])]
 
 
-def first_proposals(store: Store, number: int, exclude: Collection[Place], *, fill: bool) -> list[Proposal]:
+def first_proposals(store: Store, number: int, exclude: Collection[SliceId], *, fill: bool) -> list[Proposal]:
     """Before there is a model: slices spread evenly through the volumes, less those that have a label by now.
 
     ``fill`` makes up for these with the slices that lie furthest from all others.
@@ -92,7 +89,7 @@ def first_proposals(store: Store, number: int, exclude: Collection[Place], *, fi
     return [Proposal(volume, z, 0.0, reason, ()) for volume, z in sorted(chosen)]
 
 
-def _distance(place: Place, others: Collection[Place]) -> float:
+def _distance(place: SliceId, others: Collection[SliceId]) -> float:
     """Slices to the nearest of ``others`` in the same volume."""
     return min((abs(z - place[1]) for volume, z in others if volume == place[0]), default=float("inf"))
 

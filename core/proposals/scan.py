@@ -8,11 +8,12 @@ from itertools import zip_longest
 
 from core.config import ProposeConfig
 from core.errors import Cancelled
+from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept
 from core.progress import Report
 from core.proposals.queries import query_named
-from core.proposals.ranking import Place, labelled_places, propose
+from core.proposals.ranking import labelled_places, propose
 from core.proposals.slice_scan import scan_slice
 from core.storage.prediction_cache import Predicted
 from core.storage.proposals import ScoredSlice
@@ -22,7 +23,7 @@ _REFRESH_SECONDS = 1.0
 
 
 @freed_memory_kept()
-def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[Place], report: Report) -> None:
+def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceId], report: Report) -> None:
     """Score slices with the newest model until all are done or the time is up; proposals are stored as they change.
 
     Slices scored before (same round, same query) are not looked at again.
@@ -76,7 +77,7 @@ def scan_order(depth: int) -> list[int]:
     return [z for z in reversed_bits if z < depth]
 
 
-def _all_places(store: Store) -> list[Place]:
+def _all_places(store: Store) -> list[SliceId]:
     """Every slice, volumes in turn and coarse first, those with a label last."""
     orders = [[(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
     mixed = [place for group in zip_longest(*orders) for place in group if place is not None]
@@ -85,7 +86,7 @@ def _all_places(store: Store) -> list[Place]:
 
 
 def _refresh(
-    store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[Place], *, settled: bool
+    store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[SliceId], *, settled: bool
 ) -> None:
     store.proposals.add_scanned(round_, config.query, fresh)
     fresh.clear()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.quality import confusion_html, from_facts
+from app.components.score_tables import confusion_html, from_facts
 from core.atomic import replace_whole
 from core.config import TrainConfig
 from core.errors import VolumeError

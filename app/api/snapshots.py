@@ -5,11 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.place import open_project, stamped
-from app.api.place import picture as answered
+from app.api.pictures import resized, tint
+from app.api.target import open_project, stamped
+from app.api.target import picture as answered
+from app.api.wire import number
 from app.guard import Refusal
-from app.pictures import resized, tint
-from app.wire import number
 from core.project import Project
 from core.storage.snapshots import FRAME_SIDE, Moment, picture
 

@@ -465,7 +465,7 @@ def test_settings_that_do_not_go_together_wait(open_page, trained, monkeypatch):
 
 def test_a_network_that_is_not_installed_waits(open_page, trained, monkeypatch):
     """Instead of a job that fails."""
-    monkeypatch.setattr("app.networks.find_spec", lambda name: None)
+    monkeypatch.setattr("app.components.network_form.find_spec", lambda name: None)
     page = open_page(trained, "rounds")
     next(one for one in page.selectbox if one.label == "Network").set_value(Architecture.MONAI_UNET).run()
     assert "MONAI is not installed" in words(page)
@@ -681,9 +681,9 @@ def test_several_gpus_are_offered_where_there_are_several(open_page, trained, mo
     """Nothing is asked where there is one, or none."""
     started = []
     monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
-    monkeypatch.setattr("app.networks._gpus", lambda: 1)
+    monkeypatch.setattr("app.components.network_form._gpus", lambda: 1)
     assert "GPUs" not in [one.label for one in open_page(trained, "rounds").number_input]
-    monkeypatch.setattr("app.networks._gpus", lambda: 4)
+    monkeypatch.setattr("app.components.network_form._gpus", lambda: 4)
     page = open_page(trained, "rounds")
     next(one for one in page.number_input if one.label == "GPUs").set_value(3).run()
     _button(page, "Start").click().run()

@@ -1,6 +1,6 @@
 """Which windows have a slice open."""
 
-from app.presence import SECONDS, Presence
+from app.api.presence import SECONDS, Presence
 
 
 class Clock:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import session
 from app.background import tasks
-from app.messages import duration, slice_name, spoken
+from app.components.messages import duration, slice_name, spoken
 from app.routes import result_url
 from core.project import Project, ValidationSummary
 from core.storage.jobs import Job

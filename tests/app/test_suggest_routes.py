@@ -10,7 +10,7 @@ import tifffile
 from starlette.testclient import TestClient
 
 from app.api import suggest
-from app.pictures import ByteCache
+from app.api.pictures import ByteCache
 from core.editing.superpixels import superpixels
 from core.project import Project
 from core.storage.drafts import Patch

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from app.api import edit, place
+from app.api import edit, target
+from app.api.presence import Presence
 from app.guard import MAX_BODY
-from app.presence import Presence
 from core.errors import StorageError
 from core.project import Claim, Patch, Project
 from tests.predicted import add_round, keep
@@ -70,7 +70,7 @@ def test_a_speckled_slice_is_sent_as_bytes_and_a_large_answer_squeezed(
     keep(rounds, 1, speckle, SURE)
     plain = client.get(f"{SLICE}/slice")
     assert plain.headers["content-encoding"] == "identity"
-    monkeypatch.setattr(place, "_LARGE", 10)
+    monkeypatch.setattr(target, "_LARGE", 10)
     squeezed = client.get(f"{SLICE}/slice")
     assert squeezed.headers["content-encoding"] == "deflate"
     assert squeezed.content == plain.content

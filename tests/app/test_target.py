@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from app.api.place import open_project
+from app.api.target import open_project
 from app.guard import Refusal
 from core.project import Project
 

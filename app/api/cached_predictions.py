@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pictures import ByteCache
+from app.api.pictures import ByteCache
 from core.project import Project
 from core.storage.prediction_cache import Predicted
 

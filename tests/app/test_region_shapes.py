@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.regions import display_size, share, to_drawing, to_polygons
+from app.components.region_shapes import display_size, share, to_drawing, to_polygons
 
 SHAPE, SHOWN = (400, 1000), (200, 500)
 

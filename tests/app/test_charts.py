@@ -1,6 +1,6 @@
 """Charts of the pages."""
 
-from app.charts import bars, curve_rows, lines, round_rows, scores_along_z, shares
+from app.components.charts import bars, curve_rows, lines, round_rows, scores_along_z, shares
 from core.storage.rounds import CurvePoint, RoundRow
 
 ROUND = RoundRow(2, 0.5, {"pore": 0.9, "phase": None}, 100, (1,), 3, 60.0, 0.0, 30.0, "c", (1,), "unet", None)

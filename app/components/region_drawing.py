@@ -7,9 +7,10 @@ from urllib.parse import urljoin
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
-from app import regions, session
+from app import session
+from app.components import region_shapes
+from app.components.status import scores_note
 from app.routes import picture_url
-from app.status import scores_note
 from core.geometry import Polygon
 from core.project import Project
 from core.storage.catalog import VolumeRow
@@ -35,11 +36,11 @@ def working_region(project: Project) -> None:
         st.caption("Polygon: click the corners, then the first corner again. Rectangle: press and drag. The toolbar on the "
                    "picture has undo, edit (move, resize, delete) and erase all. Several shapes add up.")  # fmt: skip
     shape = row.slice_shape
-    shown = regions.display_size(shape, _CANVAS_SIDE)
+    shown = region_shapes.display_size(shape, _CANVAS_SIDE)
     with right:
         drawing = _canvas(project, row, min(z, depth - 1), mode, shown)
     with left:
-        _save_region(project, row, regions.to_polygons(drawing, shown, shape))
+        _save_region(project, row, region_shapes.to_polygons(drawing, shown, shape))
 
 
 def _canvas_key(project: Project, row: VolumeRow) -> str:
@@ -49,7 +50,7 @@ def _canvas_key(project: Project, row: VolumeRow) -> str:
 def _canvas(project: Project, row: VolumeRow, z: int, mode: str, shown: tuple[int, int]) -> dict[str, object] | None:
     """The slice to draw on, which the browser fetches, with the stored region; the drawing as the canvas has it."""
     project.volume(row.index)  # says so if its files have moved
-    stored = regions.to_drawing(row.region, shown, row.slice_shape, _REGION_COLOR) if row.region else None
+    stored = region_shapes.to_drawing(row.region, shown, row.slice_shape, _REGION_COLOR) if row.region else None
     version = session.count(_canvas_key(project, row))
     result = st_canvas(
         fill_color=f"{_REGION_COLOR}40",
@@ -74,7 +75,7 @@ def _address(path: str) -> str | None:
 def _save_region(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...]) -> None:
     """What is drawn, the buttons that store it, and what is stored."""
     if polygons:
-        st.markdown(f"The drawing covers **{100 * regions.share(polygons, row.slice_shape):.0f} %** of the slice.")
+        st.markdown(f"The drawing covers **{100 * region_shapes.share(polygons, row.slice_shape):.0f} %** of the slice.")
     else:
         st.markdown("Nothing is drawn: the whole slice counts.")
     with st.container(horizontal=True):
@@ -84,7 +85,7 @@ def _save_region(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...]
             _store(project, row, (), "The region is cleared: the whole slice counts.")
     stored = "no region, the whole slice"
     if row.region:
-        stored = f"{100 * regions.share(row.region, row.slice_shape):.0f} % of the slice"
+        stored = f"{100 * region_shapes.share(row.region, row.slice_shape):.0f} % of the slice"
     rounds = project.rounds()
     note = scores_note(project, rounds[-1]) if rounds else ""
     st.caption(f"Stored: {stored}. {note}")

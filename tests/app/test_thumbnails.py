@@ -15,8 +15,8 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from app.api.pictures import confidence_colors, overlay
 from app.api.thumbnails import Layer, version
-from app.pictures import confidence_colors, overlay
 from app.routes import picture_url, routes
 from core.geometry import Box
 from core.project import UNLABELLED, Claim, LabelClass, Project

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import fields
+from app.components import form_fields
 from core.config import FIXED_DEPTH, LEAST_DEPTH, Architecture, InitialWeights, TrainConfig, help_text, setting
 
 _NAMES = {
@@ -31,14 +31,14 @@ _INITIAL_WEIGHTS = {
 }
 
 
-def ask(form: fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any]:
+def ask(form: form_fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any]:
     """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
     architecture = _one_of("Network", _NAMES, before, "architecture")
     depth = before.depth if architecture in FIXED_DEPTH else _depth(form, before, architecture)
     furthest = setting(TrainConfig, "neighbours", "at_most")
     least, most = (1, min(furthest, depth - 1)) if architecture == Architecture.UNET_3D else (0, furthest)
     limits: dict[str, Any] = {"least": least, "most": most, "value": min(most, max(least, before.neighbours))}
-    own = f"{fields.key('neighbours')}_{least}_{most}"  # with other limits it begins anew
+    own = f"{form_fields.key('neighbours')}_{least}_{most}"  # with other limits it begins anew
     neighbours = form.setting("Neighbouring slices on each side", "neighbours", before, **limits, key=own)
     if architecture.startswith("monai") and find_spec("monai") is None:
         form.refuse("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
@@ -47,14 +47,14 @@ def ask(form: fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any
     return {**asked, "devices": _devices(form, before)}
 
 
-def _depth(form: fields.Form, before: TrainConfig, architecture: str) -> int:
+def _depth(form: form_fields.Form, before: TrainConfig, architecture: str) -> int:
     """How many levels; as many as before while a number is refused."""
     least, most = LEAST_DEPTH.get(architecture, 1), setting(TrainConfig, "depth", "at_most")
     asked = form.setting("Depth: levels below the first", "depth", before, least=least, step=1)
     return int(asked) if asked is not None and least <= asked <= most else max(least, before.depth)
 
 
-def _devices(form: fields.Form, before: TrainConfig) -> int:
+def _devices(form: form_fields.Form, before: TrainConfig) -> int:
     """How many GPUs train together; asked only where there are several."""
     there = _gpus()
     if there < 2:
@@ -79,7 +79,7 @@ def _one_of(label: str, names: Mapping[Any, str], before: TrainConfig, setting_n
         values,
         index=values.index(getattr(before, setting_name)),
         format_func=names.__getitem__,
-        key=fields.key(setting_name),
+        key=form_fields.key(setting_name),
         help=help_text(TrainConfig, setting_name),
     )
     return str(chosen)

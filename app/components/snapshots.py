@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import figures, session
-from app.fields import Form
-from app.messages import plural, slice_name
+from app import session
+from app.components import slice_figures
+from app.components.form_fields import Form
+from app.components.messages import plural, slice_name
 from app.routes import moment_url, picture_url
+from core.geometry import SliceId
 from core.project import Project
 from core.storage.jobs import Job
 from core.storage.rounds import Origin
@@ -38,7 +40,7 @@ This sheet and the code of buttons may arrive after a thumbnail. It stays hidden
 """
 
 
-def to_watch(project: Project) -> session.Place:
+def to_watch(project: Project) -> SliceId:
     """The slice to look at while the next round is trained: the one in the editor, unless it is labelled.
 
     What the model makes of a slice that it has learnt by heart says little; then it is one beside the labels.
@@ -50,7 +52,7 @@ def to_watch(project: Project) -> session.Place:
     return place if place is not None and there and place not in labelled else project.slice_to_watch()
 
 
-def choose_frame(project: Project, form: Form) -> session.Place:
+def choose_frame(project: Project, form: Form) -> SliceId:
     """The input for that slice, and for its volume where there are several."""
     volume, z = to_watch(project)
     volumes = project.volumes
@@ -165,7 +167,7 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
 def _picture(project: Project, moment: Moment, before: Sequence[Moment]) -> str:
     """The frame under its prediction; the prediction ``before`` fades out below it."""
     frame = moment.frame
-    return figures.picture(
+    return slice_figures.picture(
         picture_url(project, frame.volume, frame.z, layer="grey", side=_SIDE, box=frame.box),
         f"{_where(project, frame)}, predicted after {_when(moment)} of training",
         frame.box.shape,
@@ -180,7 +182,7 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, 
     columns = st.columns(max(len(moments), _FEWEST), gap="xsmall")
     for column, moment in zip(columns, moments, strict=False):
         frame = moment.frame
-        picture = figures.picture(
+        picture = slice_figures.picture(
             picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
             f"after {_when(moment)}",
             frame.box.shape,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.pictures import overlay, rgb, tint
+from app.api.pictures import overlay, rgb, tint
 from app.routes import moment_url
 from core.geometry import Box
 from core.project import LabelClass, Project

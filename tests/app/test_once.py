@@ -4,7 +4,7 @@ from threading import Event, Thread
 
 import pytest
 
-from app.once import Once
+from app.api.once import Once
 
 
 def test_an_answer_is_made_once() -> None:

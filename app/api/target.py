@@ -20,7 +20,7 @@ _LARGE = 1_000_000
 _projects: dict[tuple[Path, str], Project] = {}
 _lock = threading.Lock()
 
-Place = tuple[Project, int, int]
+Target = tuple[Project, int, int]
 
 
 def open_project(name: str) -> Project:
@@ -41,7 +41,7 @@ def open_project(name: str) -> Project:
         return _projects[workspace, name]
 
 
-def place(request: Request) -> Place:
+def target(request: Request) -> Target:
     """The project, volume and slice that a path names, all of them known ones."""
     project = open_project(request.path_params["project"])
     volume, z = request.path_params["volume"], request.path_params["z"]

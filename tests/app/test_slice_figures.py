@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.figures import inside, picture, square_around
+from app.components.slice_figures import inside, picture, square_around
 from core.geometry import Box
 
 SHAPES = st.tuples(st.integers(1, 5000), st.integers(1, 5000))

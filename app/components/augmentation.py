@@ -6,9 +6,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import choices, session
-from app.messages import slice_name
-from app.pictures import overlay
+from app import session
+from app.api.pictures import overlay
+from app.components import training_form
+from app.components.messages import slice_name
 from core.config import AugmentConfig, help_text, setting
 from core.project import Project
 
@@ -109,7 +110,7 @@ def _patches(project: Project, config: AugmentConfig) -> None:
         st.caption("Paint and save a slice first; its patches are shown here.")
         return
     shown = config if only == _ALL else config.alone(only)
-    made = project.augmented(*place, shown, side=choices.chosen().patch, number=_PATCHES, seed=seed)
+    made = project.augmented(*place, shown, side=training_form.chosen().patch, number=_PATCHES, seed=seed)
     colors = {n: c.color for n, c in enumerate(project.classes)} if tinted else {}
     pictures = [overlay(_grey(image[0]), label, colors) for image, label in zip(made.images, made.labels, strict=True)]
     columns = st.columns(3)

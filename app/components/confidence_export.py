@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import session
-from app.messages import spoken
-from app.status import POLL_SECONDS, download, show_end, show_job
+from app.components.messages import spoken
+from app.components.status import POLL_SECONDS, download, show_end, show_job
 from core.project import Project, Result
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from app import session
-from app.messages import duration
+from app.components.messages import duration
 from core.project import Project
 
 

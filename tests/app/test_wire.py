@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.api.wire import DAY_MS, MOST, read_claim, read_rebase, read_runs, read_undo
 from app.guard import Refusal
-from app.wire import DAY_MS, MOST, read_claim, read_rebase, read_runs, read_undo
 from core.geometry import Box
 from core.project import Claim
 

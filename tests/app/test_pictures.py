@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from app.pictures import (
+from app.api.pictures import (
     HEAT_SIDE,
     ByteCache,
     confidence_colors,

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.api import view
-from app.pictures import ByteCache
+from app.api.pictures import ByteCache
 from app.routes import routes
 from core.project import Project
 from core.volumes.display import blended, display_window, to_grey

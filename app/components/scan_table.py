@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import session
-from app.charts import Row
+from app.components.charts import Row
+from core.geometry import SliceId
 from core.project import Project
 from core.storage.proposals import ScoredSlice
 
@@ -40,14 +41,14 @@ def _filtered(table: list[Row], column: str, limit: int, hide: bool) -> list[Row
     return sorted(table, key=lambda row: 101.0 if row[column] is None else row[column])
 
 
-def _selected(key: str, places: list[session.Place]) -> None:
+def _selected(key: str, places: list[SliceId]) -> None:
     event = session.widget(key)
     rows = event["selection"]["rows"] if event else []
     if rows and rows[0] < len(places):
         session.review(*places[rows[0]])
 
 
-def _row(scored: ScoredSlice, names: list[str], marks: tuple[set[session.Place], set[session.Place]]) -> Row:
+def _row(scored: ScoredSlice, names: list[str], marks: tuple[set[SliceId], set[SliceId]]) -> Row:
     place = (scored.volume, scored.z)
     row: Row = {"Volume": scored.volume, "Slice": scored.z, "Unsure (score)": round(scored.score, 3)}
     for name, sure, share in zip(names, scored.class_confidence, scored.class_fraction, strict=False):

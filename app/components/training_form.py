@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import fields, networks, session
-from app.messages import settings_in_words
+from app import session
+from app.components import form_fields, network_form
+from app.components.messages import settings_in_words
 from core.config import Loss, TrainConfig, changed, help_text, losses_named
 
 _USUAL = TrainConfig()
@@ -31,18 +32,18 @@ def in_words(config: TrainConfig) -> str:
     return settings_in_words({name: value for name, value in changed(config).items() if name != "seconds"})
 
 
-def ask(form: fields.Form, *, first: bool) -> TrainConfig:
+def ask(form: form_fields.Form, *, first: bool) -> TrainConfig:
     """The form; the settings as they were when all of them were allowed. ``first`` says that no round was trained yet."""
     before = chosen()
     limits: dict[str, Any] = {"least": 5, "most": 86_400, "value": int(before.seconds)}
     seconds = form.setting("Seconds of training", "seconds", before, step=30, **limits)
     picked: dict[str, Any] = {"seconds": float(seconds)}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
-        picked |= networks.ask(form, before, first=first)
+        picked |= network_form.ask(form, before, first=first)
         picked |= _step(form, before)
         picked["loss"] = _loss(before)
         picked |= _stop_rules(form, before)
-        wanted = st.checkbox("Write logs for TensorBoard", value=logs(), key=fields.key("tensorboard"),
+        wanted = st.checkbox("Write logs for TensorBoard", value=logs(), key=form_fields.key("tensorboard"),
                              help="Losses, learning rate and Dice of each class, beside the checkpoint; needs the package "
                                   "tensorboard.")  # fmt: skip
         session.set_count("tensorboard", int(wanted))
@@ -53,7 +54,7 @@ def ask(form: fields.Form, *, first: bool) -> TrainConfig:
     return chosen()
 
 
-def _go_together(form: fields.Form, picked: dict[str, Any]) -> None:
+def _go_together(form: form_fields.Form, picked: dict[str, Any]) -> None:
     """Refuse settings that are allowed one by one, but not together, such as a small patch for many levels."""
     try:
         TrainConfig(**picked)
@@ -61,14 +62,14 @@ def _go_together(form: fields.Form, picked: dict[str, Any]) -> None:
         form.refuse(str(error))
 
 
-def _step(form: fields.Form, before: TrainConfig) -> dict[str, Any]:
+def _step(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
     """What a step of the training sees, and how far it goes."""
     patch, batch = st.columns(2)
     side = patch.selectbox(
         "Patch, pixels",
         _PATCHES,
         index=_PATCHES.index(before.patch),
-        key=fields.key("patch"),
+        key=form_fields.key("patch"),
         help=help_text(TrainConfig, "patch"),
     )
     number = form.setting("Batch", "batch", before, batch, step=1)
@@ -76,7 +77,7 @@ def _step(form: fields.Form, before: TrainConfig) -> dict[str, Any]:
     return {"patch": side, "batch": number, "learning_rate": round(peak, 6)}  # stepping adds up to 0.06000000000000001
 
 
-def _stop_rules(form: fields.Form, before: TrainConfig) -> dict[str, Any]:
+def _stop_rules(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
     """What may end the training before its seconds are used up; an empty field is a rule that is off."""
     st.caption("Training ends when its seconds are used up, or before, by the first of these that is set:")
     rules: dict[str, tuple[str, dict[str, Any]]] = {
@@ -93,7 +94,7 @@ def _loss(before: TrainConfig) -> str:
         "Losses, added up",
         [str(name) for name in Loss],
         default=[str(name) for name in losses_named(before.loss)],
-        key=fields.key("loss"),
+        key=form_fields.key("loss"),
         help=help_text(TrainConfig, "loss"),
     )
     if not names:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.messages import duration, plural, scores_in_words, slice_name
+from app.components.messages import duration, plural, scores_in_words, slice_name
 
 
 @pytest.mark.parametrize(
