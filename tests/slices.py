@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.config import TrainConfig
+from core.training.learning.task import TrainingTask
+
+NAMES = ("grey", "disc", "square")
 
 
 @dataclass
@@ -40,3 +47,9 @@ def discs(seed: int, shape: tuple[int, int] = (96, 112), *, noise: float = 8.0) 
         mask[(abs(y - cy) < 6) & (abs(x - cx) < 6)] = 2
     grey = np.array([120.0, 190.0, 50.0])[mask] + rng.normal(0, noise, shape)
     return Drawn(grey.clip(0, 255).astype(np.uint8)[None], mask)
+
+
+def disc_task(folder: Path, config: TrainConfig, **other: Any) -> TrainingTask:
+    """A training on one slice of discs, validated on another."""
+    given: dict[str, Any] = {"train": [discs(0)], "validation": [discs(1)], "class_names": NAMES, "in_channels": 1}
+    return TrainingTask(**(given | other), config=config, folder=folder)

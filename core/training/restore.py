@@ -19,7 +19,7 @@ from core.storage.labels import Revision
 from core.storage.rounds import Origin
 from core.storage.snapshots import Moment
 from core.storage.store import Store
-from core.training.learning.fit import partial_of
+from core.training.learning.task import partial_of
 from core.training.round import RoundReport, entered, held_back, score_rounds, set_aside
 
 

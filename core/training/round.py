@@ -33,14 +33,15 @@ from core.storage.labels import Revision, Role
 from core.storage.rounds import CurvePoint
 from core.storage.snapshots import Frame
 from core.storage.store import Store
-from core.training.learning.fit import STATE, partial_of
+from core.training.learning.task import STATE, TrainingTask, partial_of
 from core.training.watched_region import choose_frame
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.evaluation.validation import Scores
-    from core.training.learning.fit import FitResult, Progress
+    from core.progress import FitResult, Progress
+    from core.training.learning.snapshot_callback import Watched
 
 _POINTS_OF_A_CURVE = 400
 
@@ -213,9 +214,17 @@ def train_round(
     if store.rounds.following() != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = store.labels.revisions(plan.revisions)
-    training = _training(store, plan, revisions)
     validation = held_back(store, revisions)
-    fitted = _fit(store, handle, plan, training, validation, resume=resume, report=report, network=network)
+    task = replace(
+        _task(store, plan),
+        validation=validation,
+        card=_facts(store, plan),
+        network=network,
+        watched=_watched(store, plan),
+        logs=store.logs_folder(plan.round) if plan.tensorboard else None,
+        worker_command=["-m", "core.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
+    )
+    fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report), resume=resume)
     store.rounds.add(
         plan.round,
         revisions=plan.revisions,
@@ -246,26 +255,41 @@ def train_worker_rank(store: Store, plan: Plan) -> None:
     """Train a planned round along on a further device, in the process that :func:`train_round` has started for it."""
     from core.training.learning.fit import fit_worker_rank
 
-    revisions = store.labels.revisions(plan.revisions)
-    fit_worker_rank(
-        _training(store, plan, revisions),
-        class_names=[c.name for c in store.catalog.classes],
+    fit_worker_rank(_task(store, plan))
+
+
+def _task(store: Store, plan: Plan) -> TrainingTask:
+    """What every rank has to know of a planned round."""
+    weighed = [(revision, plan.weight(revision.volume)) for revision in store.labels.revisions(plan.revisions)]
+    slices = [store.frozen(revision, Role.TRAIN, weight) for revision, weight in weighed if weight]
+    return TrainingTask(
+        [s for s in slices if s.any()],
+        class_names=tuple(c.name for c in store.catalog.classes),
         in_channels=store.catalog.volumes[0].shape[1],
         config=plan.config,
         folder=store.checkpoint_folder(plan.round),
-        begins_with=_begins_with(store, plan),
         number=plan.round,
+        begins_with=None if plan.begins_with is None else store.checkpoint(plan.begins_with),
     )
 
 
-def _training(store: Store, plan: Plan, revisions: Sequence[Revision]) -> list[FrozenSlice]:
-    """What a planned round is trained on."""
-    weighed = [store.frozen(r, Role.TRAIN, plan.weight(r.volume)) for r in revisions if plan.weight(r.volume)]
-    return [s for s in weighed if s.any()]
+def _facts(store: Store, plan: Plan) -> dict[str, Any]:
+    """What the card of a planned round says beside the training."""
+    return {
+        "project": store.name,
+        "round": plan.round,
+        "label_revisions": list(plan.revisions),
+        "volume_weights": list(plan.weights),
+        "begins_with": plan.begins_with,
+    }
 
 
-def _begins_with(store: Store, plan: Plan) -> Path | None:
-    return None if plan.begins_with is None else store.checkpoint(plan.begins_with)
+def _watched(store: Store, plan: Plan) -> Watched:
+    from core.training.learning.snapshot_callback import Watched
+
+    frame = plan.frame
+    image = store.image(frame.volume, frame.z, plan.config.neighbours)
+    return Watched(frame, image, store.moments.place(plan.round))
 
 
 def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:
@@ -275,48 +299,12 @@ def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = Fals
     return RoundReport(round_, row.seconds, *scores, checkpoint, resumed, row.ended_by, logs if logs.exists() else None)
 
 
-def _fit(
-    store: Store,
-    handle: Handle,
-    plan: Plan,
-    training: Sequence[FrozenSlice],
-    validation: Sequence[FrozenSlice],
-    *,
-    resume: bool,
-    report: Callable[[Progress], bool] | None,
-    network: nn.Module | None,
-) -> FitResult:
+def _fit(store: Store, handle: Handle, task: TrainingTask, report: Callable[[Progress], bool], *, resume: bool) -> FitResult:
     from core.training.learning.fit import fit
-    from core.training.learning.snapshot_callback import Watched
 
-    catalog, folder, frame = store.catalog, store.checkpoint_folder(plan.round), plan.frame
-    image = store.image(frame.volume, frame.z, plan.config.neighbours)
-    resume = resume and partial_of(folder).exists()
-    set_aside(folder)
-    return fit(
-        training,
-        validation,
-        class_names=[c.name for c in catalog.classes],
-        in_channels=catalog.volumes[0].shape[1],
-        config=plan.config,
-        folder=folder,
-        card={
-            "project": store.name,
-            "round": plan.round,
-            "label_revisions": list(plan.revisions),
-            "volume_weights": list(plan.weights),
-            "begins_with": plan.begins_with,
-        },
-        report=_Reporter(store, handle, plan, report),
-        resume=resume,
-        logs=store.logs_folder(plan.round) if plan.tensorboard else None,
-        network=network,
-        watched=Watched(frame, image, store.moments.place(plan.round)),
-        begins_with=_begins_with(store, plan),
-        number=plan.round,
-        begun=lambda: store.rounds.begin(handle.id),
-        worker_command=["-m", "core.training.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
-    )
+    resume = resume and task.partial.exists()
+    set_aside(task.folder)
+    return fit(task, report=report, resume=resume, begun=lambda: store.rounds.begin(handle.id))
 
 
 def set_aside(folder: Path) -> None:

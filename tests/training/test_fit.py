@@ -24,14 +24,14 @@ from core.evaluation.validation import Scores
 from core.models.predictor import Predictor
 from core.storage.checkpoints import CARD, load_card
 from core.training.learning.callbacks import SMOOTHED_OVER, Clock, StopRules, Validation
-from core.training.learning.fit import STATE, Cancelled, FitResult, Progress, fit
+from core.training.learning.fit import Cancelled, FitResult, Progress, fit
 from core.training.learning.lightning_module import FINEST
+from core.training.learning.task import STATE
 from core.training.learning.thread_tuning import Threads
 from core.training.learning.trainer import Fitting
 from tests.serving import ROOT
-from tests.slices import Drawn, discs
+from tests.slices import NAMES, Drawn, disc_task, discs
 
-NAMES = ("grey", "disc", "square")
 QUICK: dict[str, Any] = {"seconds": 1.0, "patch": 64, "batch": 2, "channels": 4, "depth": 2}
 
 
@@ -49,10 +49,11 @@ def trained(
     **config: Any,
 ) -> FitResult:
     """A training of a second on drawn discs."""
-    return fit(
-        train, validation, class_names=names, in_channels=1, config=TrainConfig(**(QUICK | config)), folder=folder,
-        card={"project": "toy"}, report=report, resume=resume, logs=logs, network=network, begins_with=begins_with,
+    task = disc_task(
+        folder, TrainConfig(**(QUICK | config)), train=train, validation=validation, class_names=tuple(names),
+        card={"project": "toy"}, logs=logs, network=network, begins_with=begins_with,
     )  # fmt: skip
+    return fit(task, report=report, resume=resume)
 
 
 def stopped(folder: Path, logs: Path | None = None, begins_with: Path | None = None, **config: Any) -> Progress:
@@ -256,10 +257,7 @@ def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
 
 def begun(folder: Path, **config: Any) -> Fitting:
     """The parts of a training of a drawn slice, put together and not at work yet."""
-    return Fitting(
-        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**(QUICK | config)), state=folder / STATE,
-        report=lambda progress: False, logs=None, network=None, begins_with=None,
-    )  # fmt: skip
+    return Fitting(disc_task(folder / "r", TrainConfig(**(QUICK | config)), validation=()))
 
 
 def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:

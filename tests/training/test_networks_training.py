@@ -18,7 +18,7 @@ from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card
 from core.training.learning import callbacks
 from core.training.learning.fit import fit
-from tests.slices import discs
+from tests.slices import disc_task, discs
 
 CPU = torch.device("cpu")
 
@@ -63,16 +63,9 @@ def test_every_architecture_learns_at_the_default_rate(
     """Few steps teach discs and squares; the checkpoint segments a slice that was not seen, of an odd size."""
     monkeypatch.setattr(callbacks, "Clock", StepsCounted)
     steps = 60 if architecture == Architecture.MONAI_UNETR else 120  # the slowest of them, and quick to learn this
-    result = fit(
-        [discs(seed) for seed in range(3)],
-        [discs(8)],
-        class_names=("grey", "disc", "square"),
-        in_channels=1,
-        config=TrainConfig(seconds=steps, architecture=architecture, **settings(architecture)),
-        folder=tmp_path / "r",
-        card={},
-        report=lambda progress: False,
-    )
+    config = TrainConfig(seconds=steps, architecture=architecture, **settings(architecture))
+    task = disc_task(tmp_path / "r", config, train=[discs(seed) for seed in range(3)], validation=[discs(8)])
+    result = fit(task, report=lambda progress: False)
     unseen = discs(7, (97, 121))
     mask, _ = Predictor.load(result.checkpoint, device=CPU).labels(unseen.image(neighbours(architecture)))
     assert result.steps == steps
@@ -120,16 +113,9 @@ def test_deeper_networks_see_further_and_leave_no_seams_either(architecture: Arc
 def test_the_default_leaves_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network that everybody gets, a little trained: tiles of 256 pixels give what one tile gives, but for rounding."""
     monkeypatch.setattr(callbacks, "Clock", StepsCounted)
-    result = fit(
-        [discs(seed, (300, 300)) for seed in range(3)],
-        [],
-        class_names=("grey", "disc", "square"),
-        in_channels=1,
-        config=TrainConfig(seconds=30),
-        folder=tmp_path / "r",
-        card={},
-        report=lambda progress: False,
-    )
+    wide = [discs(seed, (300, 300)) for seed in range(3)]
+    task = disc_task(tmp_path / "r", TrainConfig(seconds=30), train=wide, validation=())
+    result = fit(task, report=lambda progress: False)
     image = discs(7, (600, 700)).image(0)
     whole, cut = (Predictor.load(result.checkpoint, PredictConfig(tile=tile), CPU).probabilities(image) for tile in (1024, 256))
     assert abs(cut - whole).max() < 0.03  # 0.04 with 32 pixels of context

@@ -22,7 +22,7 @@ from core.training.learning.lightning_module import FINEST, Segmenter
 from core.training.learning.losses import masked_loss
 from core.training.learning.patches import CLOSED, Patches
 from core.training.learning.pseudo_labels import FROM, FULL, SURE, pseudo_labels, weight
-from tests.slices import Drawn, discs
+from tests.slices import Drawn, disc_task, discs
 
 FEW, MANY = True, False
 SIDE = 64
@@ -228,16 +228,7 @@ def test_a_training_on_strokes_takes_them(tmp_path: Path, monkeypatch: pytest.Mo
         seconds=2, patch=64, batch=2, channels=4, depth=2, flat=1 if neighbours else None, neighbours=neighbours,
         architecture=architecture,
     )  # fmt: skip
-    done = fit(
-        [one],
-        [],
-        class_names=("grey", "disc", "square"),
-        in_channels=1,
-        config=config,
-        folder=tmp_path / "r",
-        card={},
-        report=lambda _: False,
-    )
+    done = fit(disc_task(tmp_path / "r", config, train=[one], validation=()), report=lambda _: False)
     assert done.steps > 3
     assert asked
     assert max(asked) < 0.3

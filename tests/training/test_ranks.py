@@ -27,10 +27,11 @@ from core.processes import process_lives
 from core.project import Project
 from core.storage.checkpoints import load_card
 from core.training.learning import ranks
-from core.training.learning.fit import STATE, FitResult, Progress, fit, fit_worker_rank
+from core.training.learning.fit import FitResult, Progress, fit, fit_worker_rank
 from core.training.learning.lightning_module import Segmenter
 from core.training.learning.patches import Patches
-from tests.slices import discs
+from core.training.learning.task import STATE
+from tests.slices import disc_task, discs
 from tests.test_processes import ROOT, ends
 
 PAIR = TrainConfig(seconds=600, epochs=8, patch=64, batch=2, channels=8, depth=2, devices=2)
@@ -64,16 +65,12 @@ def _two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(folder: Path, change: str = "", *, report: Any = lambda progress: False, resume: bool = False) -> FitResult:
     """A training of drawn discs on two devices; ``change`` is what is different in the process of the second one."""
     code = WORKER_RANK.format(change=change, folder=str(folder))
-    return fit(
-        [discs(0)], [discs(1)], class_names=("grey", "disc", "square"), in_channels=1, config=PAIR, folder=folder, card={},
-        report=report, resume=resume, worker_command=["-c", code],
-    )  # fmt: skip
+    return fit(disc_task(folder, PAIR, worker_command=["-c", code]), report=report, resume=resume)
 
 
 def along(folder: str) -> None:
     """What the second device does."""
-    names = ("grey", "disc", "square")
-    fit_worker_rank([discs(0)], class_names=names, in_channels=1, config=PAIR, folder=Path(folder), begins_with=None)
+    fit_worker_rank(disc_task(Path(folder), PAIR, validation=()))
 
 
 def noted(callback: type, folder: Path, step: int) -> None:
@@ -292,4 +289,4 @@ def test_more_devices_than_there_are_are_refused(phantom_project: Project, monke
         phantom_project.train(PAIR)
     assert phantom_project.store.jobs.last() is None
     with pytest.raises(ValueError, match="devices is 2, so worker_command must say"):
-        fit([discs(0)], [], class_names="abc", in_channels=1, config=PAIR, folder=Path("r"), card={}, report=lambda now: False)
+        fit(disc_task(Path("r"), PAIR), report=lambda now: False)

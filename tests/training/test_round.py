@@ -19,6 +19,7 @@ from core.project import Project
 from core.storage.checkpoints import CARD, WEIGHTS, load_card
 from core.storage.jobs import Handle
 from core.storage.labels import Role
+from core.training.learning.task import TrainingTask
 from core.training.learning.trainer import Fitting
 from core.training.round import Plan, _by_voxels, _Reporter, make_plan, score_rounds
 from core.work import _round
@@ -190,9 +191,9 @@ def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.Monkey
     told: list[int] = []
 
     class Seen(Fitting):
-        def __init__(self, *given: Any, number: int = 1, **named: Any) -> None:
-            told.append(number)
-            super().__init__(*given, number=number, **named)
+        def __init__(self, task: TrainingTask, *given: Any) -> None:
+            told.append(task.number)
+            super().__init__(task, *given)
 
     monkeypatch.setattr("core.training.learning.trainer.Fitting", Seen)
     project.train(replace(TINY, initial_weights="random"))

@@ -21,7 +21,7 @@ from core.storage.snapshots import Frame, Moment, MomentStore, picture
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.training.learning.fit import FitResult, fit
 from core.training.learning.snapshot_callback import MOMENTS, Feedback, Watched, affordable, due
-from tests.slices import discs
+from tests.slices import disc_task, discs
 
 FRAME = Frame(0, 7, Box(8, 16, 72, 88))
 UNSEEN = discs(7)
@@ -32,11 +32,9 @@ def trained(
 ) -> FitResult:
     """A short training that is watched on a slice it never sees."""
     config = TrainConfig(seconds=seconds, patch=64, batch=4, channels=8, depth=2)
-    return fit(
-        [discs(0)], [discs(1)], class_names=("grey", "disc", "square"), in_channels=1, config=config, folder=folder / "round-001",
-        card={"label_revisions": [1]}, report=report, resume=resume,
-        watched=Watched(FRAME, UNSEEN.pixels, MomentStore(folder).place(1)),
-    )  # fmt: skip
+    watched = Watched(FRAME, UNSEEN.pixels, MomentStore(folder).place(1))
+    task = disc_task(folder / "round-001", config, card={"label_revisions": [1]}, watched=watched)
+    return fit(task, report=report, resume=resume)
 
 
 def moments(folder: Path) -> list[Moment]:

@@ -10,7 +10,8 @@ from core.evaluation.validation import Scores
 from core.training.learning.callbacks import Clock, Validation
 from core.training.learning.fit import Progress
 from core.training.learning.tensorboard import Scalars
-from tests.training.test_fit import NAMES, stopped, trained
+from tests.slices import NAMES
+from tests.training.test_fit import stopped, trained
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:

@@ -23,16 +23,13 @@ from core.models.predictor import Predictor
 from core.storage.checkpoints import CARD, WEIGHTS, load, load_card, save
 from core.training.learning.trainer import Fitting
 from core.training.learning.warm_start import inherit
-from tests.slices import Drawn, discs
-from tests.training.test_fit import NAMES, QUICK, Payload, stopped, trained
+from tests.slices import NAMES, Drawn, disc_task, discs
+from tests.training.test_fit import QUICK, Payload, stopped, trained
 
 
 def fitting(folder: Path, begins_with: Path | None, **also: Any) -> Fitting:
     """A training put together and not begun."""
-    return Fitting(
-        [discs(0)], [], class_names=NAMES, in_channels=1, config=TrainConfig(**QUICK), state=folder / "last.ckpt",
-        report=lambda progress: False, logs=None, network=None, begins_with=begins_with, **also,
-    )  # fmt: skip
+    return Fitting(disc_task(folder / "r", TrainConfig(**QUICK), validation=(), begins_with=begins_with, **also))
 
 
 def banded(seed: int) -> Drawn:

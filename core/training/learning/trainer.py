@@ -7,15 +7,14 @@ import hashlib
 import json
 import signal
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytorch_lightning import Callback, Trainer, seed_everything
 from torch.utils.data import DataLoader
 
-from core.config import StopRule, TrainConfig
+from core.config import StopRule
 from core.errors import Cancelled, TrainingError
 from core.evaluation.validation import Scores, score
 from core.models import normalisation
@@ -25,18 +24,15 @@ from core.models.networks.own import name_of
 from core.models.predictor import Predictor, ready
 from core.progress import FitResult, Progress
 from core.storage.checkpoints import Card, library_versions, now, save
-from core.storage.labelled_slice import LabelledSlice
 from core.training.learning import callbacks
 from core.training.learning.lightning_module import OPTIMISER, Segmenter
 from core.training.learning.patches import Patches, drawn_side
 from core.training.learning.ranks import MainRank, Ranks, WorkerRank, join, strategy
-from core.training.learning.snapshot_callback import Feedback, Model, Watched
+from core.training.learning.snapshot_callback import Feedback, Model
+from core.training.learning.task import TrainingTask
 from core.training.learning.tensorboard import Scalars
 from core.training.learning.thread_tuning import Threads
 from core.training.learning.warm_start import inherit
-
-if TYPE_CHECKING:
-    from torch import nn
 
 QUICK_SLICES = 8
 """Validations before the last look at no more slices than this."""
@@ -47,71 +43,53 @@ class Fitting:
 
     Parameters
     ----------
-    train, validation, class_names, in_channels, config, report, logs, network, begins_with, number, worker_command
+    task
+        What it is of.
+    report
         As for :func:`core.training.learning.fit.fit`.
-    state
-        File of the resume state.
     rank
         Which of several devices this is for: 0 runs the training, the others only :meth:`train_along`.
     """
 
-    def __init__(
-        self,
-        train: Sequence[LabelledSlice],
-        validation: Sequence[LabelledSlice],
-        *,
-        class_names: tuple[str, ...],
-        in_channels: int,
-        config: TrainConfig,
-        state: Path,
-        report: Callable[[Progress], bool],
-        logs: Path | None,
-        network: nn.Module | None,
-        begins_with: Path | None,
-        number: int = 1,
-        worker_command: Sequence[str] = (),
-        rank: int = 0,
-    ) -> None:
-        self.config, self.validation, self.class_names = config, validation, class_names
-        self.in_channels = in_channels
-        self.begins_with = begins_with if config.inherits else None
+    def __init__(self, task: TrainingTask, report: Callable[[Progress], bool] = lambda progress: False, *, rank: int = 0) -> None:
+        config = task.config
+        self.task, self.config = task, config
+        self.begins_with = task.begins_with if config.inherits else None
         self.fresh_because = ""
-        self.state, self.device = state, choose_device()
-        self.weights = [one.weight for one in train]
-        draws = config.seed
-        if self.begins_with is not None:  # neither the patches nor the random weights of the round before again
-            draws = zlib.crc32(f"{config.seed} {self.begins_with.name}".encode())
-        elif number > 1:
-            draws = zlib.crc32(f"{config.seed} round {number}".encode())
-        if rank:  # nor the patches of another device; it is given the weights of rank 0
-            draws = zlib.crc32(f"{draws} {rank}".encode())
-        self.ranks = Ranks(config.devices, worker_command)
-        self.patches = _patches(train, len(class_names), config, draws)
-        self.network = arguments(config, in_channels, len(class_names))
+        self.device, self.ranks = choose_device(), Ranks(config.devices, task.worker_command)
+        draws = self._draws(rank)
+        self.patches = _patches(task, draws)
+        self.network = arguments(config, task.in_channels, len(task.class_names))
         seed_everything(draws, verbose=False)
-        self.own_class = "" if network is None else name_of(network)
-        made = chosen(config, self.network, network)
+        self.own_class = "" if task.network is None else name_of(task.network)
+        made = chosen(config, self.network, task.network)
         self.segmenter = Segmenter(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
         self.segmenter.draws = draws
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
         self.validations = callbacks.Validation(self.clock, self._validate_quickly)
         self.rules = callbacks.StopRules(self.validations, config)
-        self.resume_state = callbacks.ResumeState(self.clock, state, at_start=config.devices > 1)
+        self.resume_state = callbacks.ResumeState(self.clock, task.state, at_start=config.devices > 1)
         self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, batch=config.batch)
-        self.logs = logs
         self.scalars: list[Scalars] = []  # one where logs are wanted
-        self.feedback: list[Feedback] = []  # one where a frame is watched
+        watched = () if task.watched is None else (task.watched,)
+        self.feedback = [Feedback(self.clock, self.validations, one, self._model) for one in watched]
         self.resumed, self.steps = False, 0
 
-    def watch(self, watched: Watched | None, extra: Mapping[str, Any]) -> None:
-        """Keep moments of the training; ``extra`` are further facts for their cards."""
+    def _draws(self, rank: int) -> int:
+        """The seed of what is drawn in this training, by this rank."""
+        draws = self.config.seed
+        if self.begins_with is not None:  # neither the patches nor the random weights of the round before again
+            draws = zlib.crc32(f"{self.config.seed} {self.begins_with.name}".encode())
+        elif self.task.number > 1:
+            draws = zlib.crc32(f"{self.config.seed} round {self.task.number}".encode())
+        if rank:  # nor the patches of another device; it is given the weights of rank 0
+            draws = zlib.crc32(f"{draws} {rank}".encode())
+        return draws
 
-        def model(scores: Scores | None) -> Model:
-            return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, extra))
-
-        if watched is not None:
-            self.feedback = [Feedback(self.clock, self.validations, watched, model)]
+    def _model(self, scores: Scores | None) -> Model:
+        """The weights as they are now, for a moment of the training."""
+        return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, self.task.card))
 
     def _fingerprint(self) -> str:
         """The same for a training of the same labels, classes and settings; when it is to end may differ."""
@@ -127,7 +105,8 @@ class Fitting:
         parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
         own = [self.own_class, parameters]
         begun = [] if self.begins_with is None else [self.config.initial_weights, self.begins_with.name]
-        facts = json.dumps([settings, OPTIMISER, self.class_names, self.network, *own, labels, self.weights, *begun])
+        weights = [one.weight for one in self.task.train]
+        facts = json.dumps([settings, OPTIMISER, self.task.class_names, self.network, *own, labels, weights, *begun])
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:
@@ -158,8 +137,8 @@ class Fitting:
 
     def _fits(self, step: int | None) -> bool:
         """Train from a step on, None for the first; whether memory held it to the end. Otherwise the state is stored."""
-        if self.logs is not None:
-            self.scalars = [Scalars(self.logs, self.validations, self.class_names, step)]
+        if self.task.logs is not None:
+            self.scalars = [Scalars(self.task.logs, self.validations, self.task.class_names, step)]
         with self.ranks.joined(self.patches.batch, step):
             return self._trains(step)
 
@@ -184,7 +163,7 @@ class Fitting:
     def _run(self, trainer: Trainer, step: int | None) -> None:
         self.patches.start = step or 0
         loader = DataLoader(self.patches, batch_size=None)
-        trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.state, weights_only=True)
+        trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.task.state, weights_only=True)
 
     def train_along(self) -> None:
         """Train as a worker rank, until rank 0 says that all are done."""
@@ -233,7 +212,7 @@ class Fitting:
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
-            default_root_dir=self.state.parent,
+            default_root_dir=self.task.partial,
         )
 
     def predictor(self) -> Predictor:
@@ -242,12 +221,12 @@ class Fitting:
         return Predictor(ready(network, self.device), self._card())
 
     def _validate_quickly(self) -> Scores:
-        step = max(1, -(-len(self.validation) // QUICK_SLICES))
-        return score(self.predictor(), self.validation[::step])
+        step = max(1, -(-len(self.task.validation) // QUICK_SLICES))
+        return score(self.predictor(), self.task.validation[::step])
 
-    def finish(self, folder: Path, extra: Mapping[str, Any]) -> FitResult:
+    def finish(self) -> FitResult:
         """Validate on everything and store the checkpoint."""
-        scores = score(self.predictor(), self.validation)
+        scores = score(self.predictor(), self.task.validation)
         self.validations.newest = scores
         self.reports.tell(self.steps)
         for scalars in self.scalars:
@@ -255,9 +234,9 @@ class Fitting:
             scalars.close()
         for feedback in self.feedback:
             feedback.keep(self.steps, end=True)
-        save(folder, self.segmenter.average.module.state_dict(), self._card(scores, extra))
+        save(self.task.folder, self.segmenter.average.module.state_dict(), self._card(scores, self.task.card))
         return FitResult(
-            checkpoint=folder,
+            checkpoint=self.task.folder,
             seconds=self.clock.seconds,
             validation_loss=scores.loss,
             validation_dice=scores.dice,
@@ -278,8 +257,8 @@ class Fitting:
         return Card(
             architecture=self.config.architecture,
             network=self.network,
-            class_names=self.class_names,
-            in_channels=self.in_channels,
+            class_names=self.task.class_names,
+            in_channels=self.task.in_channels,
             neighbours=self.config.neighbours,
             own_class=self.own_class,
             normalisation=normalisation.NAME,
@@ -297,7 +276,7 @@ class Fitting:
         return {"begins_with": None, "fresh_because": self.fresh_because} if self.fresh_because else {}
 
     def _named(self, scores: Scores) -> dict[str, Any]:
-        dice = dict(zip(self.class_names, scores.dice, strict=True))
+        dice = dict(zip(self.task.class_names, scores.dice, strict=True))
         return {"loss": scores.loss, "dice": dice, "pixels": scores.pixels}
 
     def _facts(self) -> dict[str, Any]:
@@ -310,14 +289,15 @@ class Fitting:
             "epochs": round(self.clock.epochs_after(self.steps), 3),
             "ended_by": str(self.ended_by),
             "pseudo_labels": self.segmenter.few,
-            "labelled_pixels": dict(zip(self.class_names, self.patches.counts.tolist(), strict=True)),
+            "labelled_pixels": dict(zip(self.task.class_names, self.patches.counts.tolist(), strict=True)),
         }
 
 
-def _patches(train: Sequence[LabelledSlice], classes: int, config: TrainConfig, seed: int) -> Patches:
+def _patches(task: TrainingTask, seed: int) -> Patches:
+    config = task.config
     return Patches(
-        train,
-        classes,
+        task.train,
+        len(task.class_names),
         side=drawn_side(config.patch),
         inner=config.patch,
         batch=config.batch,
