@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.config import TrainConfig
 from core.volumes.phantom import CLASS_NAMES, PhantomConfig, make_phantom
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SMALL = PhantomConfig(depth=12, height=160, width=160, pore_radius=7.0, phase_radius=14.0)
 """Small enough to learn in seconds, large enough for a validation tile."""
+
+TINY = TrainConfig(seconds=600, epochs=3, patch=64, batch=2, channels=4, depth=2)
+"""A round of 18 steps on two slices of that volume, which take half a second: some model, however good."""
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,11 @@ import tifffile
 import torch
 from torch import Tensor, nn
 
-from core.config import TrainConfig
 from core.errors import Cancelled, NetworkError
 from core.models.predictor import Predictor
 from core.project import Project
 from core.storage.checkpoints import load_card
-from tests.conftest import Files
-
-TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)
+from tests.conftest import TINY, Files
 
 
 @pytest.fixture
@@ -134,7 +131,7 @@ def test_an_own_round_is_resumed_with_its_network_alone(phantom_project: Project
     """A training of one's own goes on where it is given again, and nowhere else."""
     network = Thresholds(len(phantom_project.classes))
     with pytest.raises(Cancelled):
-        phantom_project.train(replace(TINY, seconds=60), network=network, report=lambda progress: progress.step >= 3)
+        phantom_project.train(replace(TINY, seconds=60, epochs=None), network=network, report=lambda progress: progress.step >= 3)
     with pytest.raises(NetworkError, match="which only Python can give"):
         phantom_project.start_round(resume=True)
     with pytest.raises(NetworkError, match="which only Python can give"):

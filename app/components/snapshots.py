@@ -189,9 +189,9 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, 
             tallest="7rem",
             over=[moment_url(project, moment, side=_SIDE)],  # the large one, so that it is there when it is chosen,
         )
-        kind = "thumbnail chosen" if moment == chosen else "thumbnail"
+        kind = ' class="chosen"' if moment == chosen else ""
         with column.container(key=f"moment-{moment.round}-{moment.step}"):
-            st.html(f'<div class="{kind}" style="visibility:hidden">{picture}</div>')
+            st.html(f'<div class="thumbnail" style="visibility:hidden"><div{kind}>{picture}</div></div>')
             st.button(
                 _when(moment),
                 key=f"look_{moment.round}_{moment.step}",

@@ -222,7 +222,7 @@ def train_round(
         network=network,
         watched=_watched(store, plan),
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
-        worker_command=["-m", "core.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
+        worker_command=["-m", "core.training.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
     fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report), resume=resume)
     store.rounds.add(

@@ -12,16 +12,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import app
-from core.config import TrainConfig
 from core.errors import Cancelled
 from core.project import Project
 from core.storage.snapshots import Moment
-from tests.conftest import Files
+from tests.conftest import TINY, Files
 from tests.planted import plant
 from tests.predicted import add_round
 
 MAIN = Path(app.__file__).parent / "main.py"
-TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=4, depth=2)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +136,7 @@ def test_after_going_back_the_page_says_where_the_round_came_from(project: Proje
 def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
     """Its moments are there, and the page says that it can then not be resumed."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=60), report=lambda progress: bool(project.moments(2)))
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(2)))
     page = opened()
     assert "Round 2 as it learnt" in words(page)
     assert "A new round 2 is made from round 2 as it was after" in words(page)

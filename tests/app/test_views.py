@@ -17,13 +17,13 @@ from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.errors import StorageError, UnderpaintError
 from core.evaluation.z_average_search import Across
 from core.project import Project
+from core.proposals.ranking import Proposal
 from core.storage.drafts import Patch
-from core.storage.proposals import Proposal
+from tests.conftest import TINY
 from tests.predicted import add_round, keep, score
 
 MAIN = Path(app.__file__).parent / "main.py"
 PAGES = ("project", "annotate", "rounds", "review", "results")
-TINY = TrainConfig(seconds=2, patch=64, batch=2, channels=4, depth=2)
 
 
 @pytest.fixture
@@ -419,7 +419,7 @@ def test_a_stopped_round_is_not_given_up_unasked(open_page, tmp_path, phantom_fi
     project.import_labels(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
     with pytest.raises(UnderpaintError):
-        project.train(replace(TINY, seconds=60), report=lambda progress: progress.step > 2)
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: progress.step > 2)
     with project.store.jobs.here("segment", {}):
         assert project.interrupted() is None, "a job is at work"
     stopped = project.interrupted()

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from core.config import ProposeConfig, TrainConfig
+from core.config import ProposeConfig
 from core.project import Project
+from core.proposals.ranking import Proposal
 from core.storage.drafts import Patch
-from core.storage.proposals import Proposal
+from tests.conftest import TINY
 from tests.predicted import add_round, keep, score
 from tests.serving import free_port, serving
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PAGES = {"": "Overview", "annotate": "Correct these next", "rounds": "Round by round", "review": "Hottest places",
          "results": "Segment all"}  # fmt: skip
-TINY = TrainConfig(seconds=3, patch=64, batch=2, channels=4, depth=2)
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,12 @@ import pytest
 
 from app.components.score_tables import confusion_html, from_facts
 from core.atomic import replace_whole
-from core.config import TrainConfig
 from core.errors import VolumeError
 from core.evaluation.agreement import class_scores
 from core.evaluation.boundary_metrics import BoundaryScore
 from core.project import Project
-from tests.conftest import Files
+from tests.conftest import TINY, Files
 
-TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)
 COUNTS = np.array([[8, 2, 0], [1, 4, 0], [0, 0, 0]])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.config import ProposeConfig, TrainConfig
+from core.config import ProposeConfig
 from core.errors import Cancelled, CheckpointError, JobError, ProjectError
 from core.evaluation.validation import score
 from core.models.predictor import Predictor
@@ -19,10 +19,8 @@ from core.storage.checkpoints import load, load_card
 from core.storage.labels import Role
 from core.storage.rounds import Origin
 from core.training.restore import nearest
-from tests.conftest import Files
+from tests.conftest import TINY, Files
 from tests.planted import plant
-
-SMALL = TrainConfig(seconds=2, patch=64, batch=2, channels=4, depth=2)
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +29,9 @@ def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> 
     workspace = tmp_path_factory.mktemp("original")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
     project.import_labels(phantom_files.truth, slices=[2, 8])
-    project.train(SMALL)
+    project.train(TINY)
     project.import_labels(phantom_files.truth, slices=[5])
-    project.train(SMALL)
+    project.train(TINY)
     plant(project, 1)
     plant(project, 2, source=2, times=(1.0, 1.5, 2.0))
     project.propose(ProposeConfig(number=2))
@@ -143,7 +141,7 @@ def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
 def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
     """A round trained after going back has the next number and all labels."""
     project.restore(1)
-    done = project.train(TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2))
+    done = project.train(TINY)
     assert done.round == 4
     assert project.rounds()[-1].labelled_slices == 3
     assert project.rounds()[-1].origin is None
@@ -152,7 +150,7 @@ def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
 def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) -> None:
     """Who sees the prediction get worse cancels, and takes the moment before; the rest can then not be resumed."""
     with pytest.raises(Cancelled):
-        project.train(replace(SMALL, seconds=60), report=lambda progress: bool(project.moments(3)))
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(3)))
     moments = project.moments(3)
     done = project.restore(3, seconds=moments[0].seconds)
     assert done.round == 3
@@ -166,7 +164,7 @@ def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) 
 def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
     """Its number is taken; its moments are not taken for those of the round that has it now."""
     with pytest.raises(Cancelled):
-        project.train(replace(SMALL, seconds=60), report=lambda progress: bool(project.moments(3)))
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(3)))
     assert project.moments(3)
     project.restore(1)
     assert project.moments(3) == []

@@ -23,9 +23,8 @@ from core.training.learning.task import TrainingTask
 from core.training.learning.trainer import Fitting
 from core.training.round import Plan, _by_voxels, _Reporter, make_plan, score_rounds
 from core.work import _round
-from tests.conftest import Files
+from tests.conftest import TINY, Files
 
-TINY = TrainConfig(seconds=1, patch=64, batch=2, channels=4, depth=2)
 MEASURED = Scores(0.25, (0.9, 0.8, 0.7), 1234)
 
 
@@ -105,7 +104,7 @@ def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
 def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) -> None:
     """Not when it was asked for: one that is stopped before its first step is the one that a resume goes on with."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=30), report=lambda progress: progress.step > 2)
+        project.train(replace(TINY, seconds=30, epochs=None), report=lambda progress: progress.step > 2)
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=40), report=lambda progress: True)
     stopped = project.interrupted()
@@ -117,7 +116,7 @@ def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) 
 def test_a_plan_that_is_no_longer_allowed_is_passed_over(project: Project) -> None:
     """As one that an earlier version refused only when it built the network."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=30), report=lambda progress: progress.step > 2)
+        project.train(replace(TINY, seconds=30, epochs=None), report=lambda progress: progress.step > 2)
     plan = make_plan(project.store, TINY).as_json()
     plan["train"] |= {"architecture": "monai-dynunet", "depth": 1}
     with project.store.jobs.here("train", {"plan": plan}):
@@ -297,7 +296,7 @@ def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Proj
 def test_the_curve_goes_back_with_the_training(project: Project) -> None:
     """Where memory was too small on one device, all go on from a stored state: what came after it is drawn anew."""
     store = project.store
-    plan = replace(make_plan(store, TINY), round=2)
+    plan = replace(make_plan(store, replace(TINY, seconds=1)), round=2)
     handle: Any = SimpleNamespace(report=lambda share, message: False)
     reporter = _Reporter(store, handle, plan, None)
     for seconds in (0.1, 0.4, 0.7, 0.5, 0.8):
