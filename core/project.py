@@ -52,13 +52,14 @@ from core.storage.results import Result
 from core.storage.rounds import CurvePoint, RoundRow
 from core.storage.snapshots import Frame, Moment
 from core.storage.store import RECORDS_FILE, Store, data_folder
-from core.storage.workspace import check_name, check_new_name, list_projects
+from core.storage.workspace import check_new_name, open_store
+from core.storage.workspace import list_projects as list_projects
 from core.storage.workspace import workspace_folder as workspace_folder
+from core.training.plan import Interrupted, interrupted, interrupted_plan, make_plan
 from core.training.restore import find, restore
-from core.training.round import Interrupted, RoundReport, interrupted, interrupted_plan, make_plan, train_round
+from core.training.round import RoundReport, train_round
 from core.training.watched_region import choose_frame, choose_slice
 from core.volumes import Volume
-from core.work import run_job
 
 if TYPE_CHECKING:
     from torch import nn
@@ -134,11 +135,7 @@ class Project:
     @classmethod
     def open(cls, workspace: Path, name: str) -> Project:
         """Open a project by name."""
-        check_name(name)
-        if not (data_folder(workspace, name) / RECORDS_FILE).is_file():
-            there = ", ".join(list_projects(workspace)) or "none yet"
-            raise ProjectError(f"There is no project {name!r} in {workspace}; there are: {there}.")
-        return cls(Store(workspace, name))
+        return cls(open_store(workspace, name))
 
     # ---- classes and volumes
 
@@ -747,10 +744,6 @@ class Project:
 
     def _start_job(self, kind: str, arguments: dict[str, Any]) -> Job:
         return self.store.jobs.start(self.workspace, self.name, kind, arguments)
-
-    def run_job(self, job_id: int) -> None:
-        """Do an entered job in this process; for ``core.worker``."""
-        run_job(self._loaded, job_id)
 
 
 def _both(one: Report, other: Report) -> Report:

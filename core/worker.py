@@ -3,11 +3,128 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from core.errors import Cancelled, UnderpaintError
+from core.config import ProposeConfig
+from core.errors import Cancelled, JobError, UnderpaintError
+from core.evaluation.against_truth import evaluate_against, write_scores
+from core.evaluation.regression import caution
+from core.models.loaded import LoadedModels
 from core.processes import give_way
-from core.project import Project
+from core.proposals.scan import scan
+from core.results.segment import export_confidence, predict
+from core.storage.jobs import Handle
+from core.storage.workspace import open_store
+from core.training.plan import Plan
+from core.training.restore import restore
+from core.training.round import train_round
+
+Arguments = dict[str, Any]
+
+
+def run_job(models: LoadedModels, job_id: int) -> None:
+    """Do an entered job in this process, and record how it ends.
+
+    Raises
+    ------
+    UnderpaintError
+        What stopped it, after it was recorded.
+    """
+    job = models.store.jobs.get(job_id)
+    work = _KINDS.get(job.kind)
+    if work is None:
+        raise JobError(f"There is no job of the kind {job.kind!r}; update Underpaint.")
+    with models.store.jobs.running(job.id) as handle:
+        work(models, handle, job.arguments)
+
+
+def _round(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    plan = Plan.from_json(models.store, arguments["plan"])
+    done = train_round(models, handle, plan, resume=arguments["resume"], report=None)
+    reservations = done.reservations(caution(models.store.rounds.standings()))
+    handle.result = {"round": done.round, "seconds": done.seconds, "caution": reservations}
+    _scan(models, handle, arguments)
+
+
+def _restore(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    done = restore(models, handle, arguments["round"], arguments["seconds"])
+    handle.result = {"round": done.round, "caution": caution(models.store.rounds.standings())}
+    _scan(models, handle, arguments)
+
+
+def _scan(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    scan(models, ProposeConfig(**arguments["propose"]), (), handle.report)
+
+
+def _segment(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    round_, volume = arguments["round"], arguments["volume"]
+    out = models.store.results.path("segmentation", round_, volume, ".tif")
+    done = predict(
+        models,
+        out,
+        slices=None,
+        probabilities=False,
+        round_=round_,
+        volume=volume,
+        views=arguments.get("views"),  # absent, as the next, in jobs of earlier versions
+        across=arguments.get("across"),
+        report=handle.report,
+    )
+    amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
+    region = models.store.catalog.row(volume).region
+    facts = {
+        "amounts": amounts,
+        "seconds": done.seconds,
+        "views": done.views,
+        "across": asdict(done.across),
+        "in_region": bool(region),
+        "region": region,
+    }
+    models.store.results.enter("segmentation", out, round_, volume, facts)
+
+
+def _confidence(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    round_, volume = arguments["round"], arguments["volume"]
+    out = models.store.results.path("confidence", round_, volume, arguments["suffix"])
+    export_confidence(models, out, volume=volume, round_=round_, views=None, across=None, report=handle.report)
+    models.store.results.enter("confidence", out, round_, volume, {})
+
+
+def _evaluate(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
+    def report(share: float, message: str) -> bool:
+        if handle.report(share, message):
+            raise Cancelled("The evaluation was cancelled; nothing was written.")
+        return False
+
+    round_, volume, truth = arguments["round"], arguments["volume"], Path(arguments["truth"])
+    found = evaluate_against(
+        models, truth, round_=round_, volume=volume, slices=None, tolerance=arguments["tolerance"], report=report
+    )
+    out = models.store.results.path("scores", round_, volume, ".csv")
+    write_scores(out, found)
+    facts = {
+        "truth": str(truth),
+        "slices": found.slices,
+        "pixels": found.pixels,
+        "tolerance_px": found.tolerance_px,
+        "across": asdict(found.across),
+        "classes": [[name, asdict(score)] for name, score in found.classes.items()],  # keys would be sorted
+        "confusion": found.confusion,
+    }
+    models.store.results.enter("scores", out, round_, volume, facts)
+
+
+_KINDS: dict[str, Callable[[LoadedModels, Handle, Arguments], None]] = {
+    "round": _round,
+    "restore": _restore,
+    "scan": _scan,
+    "segment": _segment,
+    "confidence": _confidence,
+    "evaluate": _evaluate,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -15,7 +132,7 @@ def main(arguments: list[str]) -> int:
     give_way()
     workspace, name, job = Path(arguments[0]), arguments[1], int(arguments[2])
     try:
-        Project.open(workspace, name).run_job(job)
+        run_job(LoadedModels(open_store(workspace, name)), job)
     except Cancelled:
         return 0
     except UnderpaintError as error:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from core.errors import ProjectError
-from core.storage.store import RECORDS_FILE
+from core.storage.store import RECORDS_FILE, Store, data_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
@@ -55,3 +55,18 @@ def check_new_name(name: str) -> None:
     check_name(name)
     if _DEVICE.fullmatch(name):
         raise ProjectError(f"{name!r} is no project name, for Windows keeps it for a device; choose another, such as {name}-1.")
+
+
+def open_store(workspace: Path, name: str) -> Store:
+    """Open what is stored of a project.
+
+    Raises
+    ------
+    ProjectError
+        If there is no project of that name.
+    """
+    check_name(name)
+    if not (data_folder(workspace, name) / RECORDS_FILE).is_file():
+        there = ", ".join(list_projects(workspace)) or "none yet"
+        raise ProjectError(f"There is no project {name!r} in {workspace}; there are: {there}.")
+    return Store(workspace, name)

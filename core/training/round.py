@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from core.config import EARLIER, Architecture, StopRule, TrainConfig
+from core.config import StopRule
 from core.errors import (
     CheckpointError,
     JobError,
     LabelError,
     NetworkError,
     ProjectError,
-    TrainingError,
     VolumeError,
     storage_errors,
 )
 from core.models.loaded import LoadedModels
-from core.storage.catalog import weight_of
 from core.storage.database import to_json
 from core.storage.jobs import Handle
 from core.storage.labelled_slice import FrozenSlice
 from core.storage.labels import Revision, Role
 from core.storage.rounds import CurvePoint
-from core.storage.snapshots import Frame
 from core.storage.store import Store
-from core.training.learning.task import STATE, TrainingTask, partial_of
-from core.training.watched_region import choose_frame
+from core.training.learning.task import TrainingTask
+from core.training.plan import Plan
 
 if TYPE_CHECKING:
     from torch import nn
@@ -70,132 +63,6 @@ class RoundReport:
         """What there is to say against the round, ``caution`` included, in clauses; None if nothing."""
         began = f"it began with random weights, because {self.fresh_because}" if self.fresh_because else None
         return "; ".join(clause for clause in (began, caution) if clause is not None) or None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a round will be trained on, fixed before it starts so that a resume does the same work.
-
-    ``begins_with`` is the round whose weights it is to begin with, None for random ones or those of the user's own network.
-    """
-
-    round: int
-    revisions: tuple[int, ...]
-    config: TrainConfig
-    frame: Frame
-    tensorboard: bool = False
-    weights: tuple[float, ...] = ()
-    begins_with: int | None = None
-
-    def weight(self, volume: int) -> float:
-        """How often a volume's labelled pixels are trained on; 1 where the plan says nothing."""
-        return weight_of(volume, self.weights)
-
-    def as_json(self) -> dict[str, Any]:
-        """The plan for the job's record."""
-        return {
-            "round": self.round,
-            "revisions": list(self.revisions),
-            "train": asdict(self.config),
-            "frame": self.frame.as_json(),
-            "tensorboard": self.tensorboard,
-            "weights": list(self.weights),
-            "begins_with": self.begins_with,
-        }
-
-    @classmethod
-    def from_json(cls, store: Store, stored: Mapping[str, Any]) -> Plan:
-        """The plan from a job's record; what a record of an earlier version lacks is as it was then, and a frame is chosen."""
-        revisions, config = tuple(stored["revisions"]), TrainConfig(**{**EARLIER, **stored["train"]})
-        frame = Frame.from_json(stored["frame"]) if "frame" in stored else choose_frame(store)
-        weights, tensorboard = tuple(stored.get("weights", ())), stored.get("tensorboard", False)
-        return cls(stored["round"], revisions, config, frame, tensorboard, weights, stored.get("begins_with"))
-
-
-def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, tensorboard: bool = False) -> Plan:
-    """Freeze the labels as they are now, and choose the frame if none is given.
-
-    Raises
-    ------
-    TrainingError
-        If no pixel is labelled for training, there are not as many devices, or logs are wanted that cannot be written.
-    """
-    if config.devices > 1:
-        from core.models.device import check_devices
-
-        check_devices(config)
-    if tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise TrainingError(
-            "Logs for TensorBoard need the package tensorboard, which is not installed; install it with "
-            "pip install tensorboard, or train without logs."
-        )
-    heads, weights = store.labels.heads(), tuple(row.weight for row in store.catalog.volumes)
-    if not any(weights[head.volume] and store.frozen(head, Role.TRAIN).any() for head in heads):
-        if heads and not any(weights[head.volume] for head in heads):
-            raise TrainingError(
-                "All labelled slices are of volumes with the weight 0, which are left out of training; give one a weight above 0."
-            )
-        if heads:
-            raise TrainingError(
-                f"{len(heads)} slices are labelled, but none of their pixels may be trained on: they are held back for "
-                "validation or lie outside the working region; paint more inside it, or enlarge it."
-            )
-        raise TrainingError(
-            "There are no labelled pixels to train on; paint on a slice and save, or import labels, then train again."
-        )
-    number, revisions = store.rounds.following(), tuple(head.id for head in heads)
-    begins_with = store.rounds.last() if config.inherits else None
-    config = _by_voxels(config, [volume.voxel_nm for volume in store.catalog.volumes])
-    return Plan(number, revisions, config, frame or choose_frame(store), tensorboard, weights, begins_with)
-
-
-def _by_voxels(config: TrainConfig, voxels: Sequence[tuple[float, float, float] | None]) -> TrainConfig:
-    """Let ``unet-3d`` join slices where its pixels are about as wide as these are thick, unless the level was chosen."""
-    known = [voxel[0] / voxel[1] for voxel in voxels if voxel is not None]
-    if config.architecture != Architecture.UNET_3D or config.flat is not None or not known:
-        return config
-    wide = round(math.log2(median(known))) - 1  # the pixels of level n are 2 ** (n + 1) of the image
-    return replace(config, flat=min(max(wide, 1), config.depth + 1 - config.neighbours))
-
-
-def interrupted_plan(store: Store) -> Plan:
-    """The plan of the training that was killed or cancelled last.
-
-    Raises
-    ------
-    JobError
-        If there is nothing to resume.
-    """
-    following, begun = store.rounds.following(), store.rounds.begun_by()
-    jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: (job.id != begun, -job.id))
-    for job in jobs:  # first the one whose state is kept: a later one may have been refused before it trained
-        plan = job.arguments.get("plan")
-        if plan is not None and plan["round"] == following and not job.active:
-            with suppress(ValueError, TypeError):  # settings that an earlier version allowed, and then refused to train
-                return Plan.from_json(store, plan)
-    raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """A training that was stopped and can go on: its round, the seconds it was trained for, and those it was to be."""
-
-    round: int
-    seconds: float
-    budget: float
-
-
-def interrupted(store: Store) -> Interrupted | None:
-    """The training of the following round that was stopped and whose state is kept; None where there is none."""
-    number, job = store.rounds.following(), store.jobs.last()
-    at_work = job is not None and job.active
-    if at_work or not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
-        return None
-    try:
-        plan, curve = interrupted_plan(store), store.rounds.curve(number)
-    except JobError:
-        return None
-    return Interrupted(number, curve[-1].seconds if curve else 0.0, plan.config.seconds)
 
 
 def train_round(

@@ -15,7 +15,8 @@ from core.models.device import is_out_of_memory
 from core.processes import end_with_parent
 from core.storage.store import Store
 from core.training.learning.ranks import OUT_OF_MEMORY, TOLD
-from core.training.round import Plan, train_worker_rank
+from core.training.plan import Plan
+from core.training.round import train_worker_rank
 
 
 def main(arguments: list[str]) -> int:

@@ -13,12 +13,14 @@ import torch
 from core.config import ProposeConfig
 from core.errors import Cancelled, CheckpointError, JobError, ProjectError
 from core.evaluation.validation import score
+from core.models.loaded import LoadedModels
 from core.models.predictor import Predictor
 from core.project import Project
 from core.storage.checkpoints import load, load_card
 from core.storage.labels import Role
 from core.storage.rounds import Origin
 from core.training.restore import nearest
+from core.worker import run_job
 from tests.conftest import TINY, Files
 from tests.planted import plant
 
@@ -209,7 +211,7 @@ def test_going_back_waits_for_the_job_at_work(project: Project) -> None:
 def test_a_job_goes_back_and_looks_through_the_volume(project: Project) -> None:
     """What the page starts: the new round has scores and proposals when the job ends."""
     job = project.store.jobs._enter("restore", {"round": 1, "seconds": None, "propose": {"number": 2}}, "queued")
-    project.run_job(job)
+    run_job(LoadedModels(project.store), job)
     assert project.job().state == "done"
     assert project.job().result["round"] == 3
     assert len(project.proposals()) == 2

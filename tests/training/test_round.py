@@ -21,8 +21,9 @@ from core.storage.jobs import Handle
 from core.storage.labels import Role
 from core.training.learning.task import TrainingTask
 from core.training.learning.trainer import Fitting
-from core.training.round import Plan, _by_voxels, _Reporter, make_plan, score_rounds
-from core.work import _round
+from core.training.plan import Plan, make_plan
+from core.training.plan import _by_voxels, _Reporter, score_rounds
+from core.worker import _round
 from tests.conftest import TINY, Files
 
 MEASURED = Scores(0.25, (0.9, 0.8, 0.7), 1234)
