@@ -43,7 +43,7 @@ from app.guard import Refusal, check_host, check_origin, check_site, check_token
 from core.errors import CheckpointError, JobError, LabelError, StorageError, UnderpaintError, VolumeError
 from core.geometry import Box
 from core.project import Project
-from core.storage.snapshots import Moment
+from core.storage.snapshots import Snapshot
 
 __all__ = ["issue_token", "module_url", "moment_url", "open_project", "picture_url", "result_url", "routes"]
 
@@ -94,7 +94,7 @@ def picture_url(project: Project, volume: int, z: int, *, layer: Layer, side: in
     return f"{_slice(project.name, volume, z)}/thumbnail.png?{urlencode(asked, safe=',')}"
 
 
-def moment_url(project: Project, moment: Moment, *, side: int) -> str:
+def moment_url(project: Project, moment: Snapshot, *, side: int) -> str:
     """Address of what a moment made of its frame, in transparent colours, ``side`` pixels long at most."""
     asked = urlencode({"side": side, "v": snapshots.version(project, moment)})
     return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"

@@ -24,7 +24,7 @@ from core.models.networks import arguments, build
 from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card
 from core.training.learning.augmentation import augment
-from core.training.learning.lightning_module import Segmenter
+from core.training.learning.lightning_module import SegmentationModule
 from core.training.learning.patches import Patches, drawn_side
 
 
@@ -77,7 +77,7 @@ def train(
     network = build(Architecture.UNET, arguments(config, 1, classes))
     if begins_with is not None:
         network.load_state_dict(dict(begins_with))
-    module = Segmenter(network, config, patches.counts, patches.epoch)
+    module = SegmentationModule(network, config, patches.counts, patches.epoch)
     optimiser = module.configure_optimizers()
     began, step, augmenting = time.process_time(), 0, 0.0
     while (used := time.process_time() - began) < config.seconds:

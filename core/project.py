@@ -25,15 +25,15 @@ from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, AugmentConfig, P
 from core.config import UNLABELLED as UNLABELLED
 from core.editing import label_import, session, suggest
 from core.editing.preview import Preview, Previews
-from core.editing.preview_choice import Handover
-from core.editing.session import News
+from core.editing.preview_choice import PreviewChoice
+from core.editing.session import SyncState
 from core.editing.suggest import Suggestion
 from core.editing.undo_steps import Step
 from core.errors import NetworkError, ProjectError, storage_errors
 from core.evaluation import against_truth, held_back
 from core.evaluation.against_truth import Evaluation
 from core.evaluation.held_back import ValidationSummary
-from core.evaluation.regression import caution
+from core.evaluation.regression import regression_warning
 from core.geometry import Box, Polygon
 from core.models.loaded import LoadedModels
 from core.progress import Report
@@ -47,10 +47,10 @@ from core.storage.drafts import Editing, Patch
 from core.storage.jobs import Job
 from core.storage.labels import Claim, Revision, Role, Work
 from core.storage.prediction_cache import Predicted
-from core.storage.proposals import Proposal, ScoredSlice
+from core.storage.proposals import Proposal, ScannedSlice
 from core.storage.results import Result
 from core.storage.rounds import CurvePoint, RoundRow
-from core.storage.snapshots import Frame, Moment
+from core.storage.snapshots import Snapshot, WatchedRegion
 from core.storage.store import RECORDS_FILE, Store, data_folder
 from core.storage.workspace import check_new_name, open_store
 from core.storage.workspace import list_projects as list_projects
@@ -58,7 +58,7 @@ from core.storage.workspace import workspace_folder as workspace_folder
 from core.training.plan import Interrupted, interrupted, interrupted_plan, make_plan
 from core.training.restore import find, restore
 from core.training.round import RoundReport, train_round
-from core.training.watched_region import choose_frame, choose_slice
+from core.training.watched_region import choose_slice, choose_watched_region
 from core.volumes import Volume
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Project:
         """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
         return self.store.labels.claimed(volume, z, self.store.slice_shape(volume, z))
 
-    def news(self, volume: int, z: int) -> News:
+    def news(self, volume: int, z: int) -> SyncState:
         """What a window must know to see that it is out of date; reads no raster."""
         return session.news(self._loaded, volume, z)
 
@@ -374,7 +374,7 @@ class Project:
         """
         self._previews.prepare(volume, z, box)
 
-    def handover(self) -> Handover:
+    def handover(self) -> PreviewChoice:
         """Whether the newest round's network has taken over the preview, decided on held-back pixels, and why.
 
         The first call after a round fits a forest and scores it, 0.3 s for every labelled slice of 1024 x 1024 and a second
@@ -502,7 +502,7 @@ class Project:
         self.store.slice_shape(volume, z)
         self.store.proposals.put_off(self.store.rounds.last() or 0, volume, z, box)
 
-    def scores(self, round_: int | None = None) -> list[ScoredSlice]:
+    def scores(self, round_: int | None = None) -> list[ScannedSlice]:
         """The scanned slices of the newest (or that) round, in order of volume and z."""
         chosen = round_ or self.store.rounds.last()
         return [] if chosen is None else self.store.proposals.scanned(chosen)
@@ -513,7 +513,7 @@ class Project:
         self,
         config: TrainConfig = TrainConfig(),
         *,
-        frame: Frame | None = None,
+        frame: WatchedRegion | None = None,
         resume: bool = False,
         tensorboard: bool = False,
         report: Callable[[Progress], bool] | None = None,
@@ -590,25 +590,25 @@ class Project:
         label = np.full(shape, UNLABELLED, np.uint8) if head is None else self.store.frozen(head, Role.TRAIN).label()
         return make_examples(self.store.image(volume, z), label, config, side=side, number=number, seed=seed)
 
-    def frame(self, volume: int | None = None, z: int | None = None) -> Frame:
+    def frame(self, volume: int | None = None, z: int | None = None) -> WatchedRegion:
         """At most 1024 x 1024 pixels of that slice, or of one without a label near the middle of the labelled ones."""
-        return choose_frame(self.store, volume, z)
+        return choose_watched_region(self.store, volume, z)
 
     def slice_to_watch(self) -> tuple[int, int]:
         """``(volume, z)`` that :meth:`frame` takes if none is given; reads no raster."""
         return choose_slice(self.store)
 
-    def moments(self, round_: int) -> list[Moment]:
+    def moments(self, round_: int) -> list[Snapshot]:
         """The kept moments of a round's training in order, also while it goes on; of older rounds none are kept."""
-        return self.store.moments.of(round_)
+        return self.store.snapshots.of(round_)
 
     def moment_rounds(self) -> list[int]:
         """The rounds of whose training moments are kept, oldest first; one in training among them."""
-        return self.store.moments.rounds()
+        return self.store.snapshots.rounds()
 
     def moment_bytes(self) -> int:
         """What all kept moments take on disk."""
-        return self.store.moments.size()
+        return self.store.snapshots.size()
 
     def restore(self, round_: int, *, seconds: float | None = None) -> RoundReport:
         """Go back: make a moment of a round's training, or the end of an earlier round, the newest model.
@@ -630,7 +630,7 @@ class Project:
 
     def caution(self) -> str | None:
         """What speaks against the newest round, to follow "Round 2 is trained, but"; None where nothing does."""
-        return caution(self.store.rounds.standings())
+        return regression_warning(self.store.rounds.standings())
 
     def curve(self, round_: int | None = None) -> list[CurvePoint]:
         """The course of a round's training; of the one at work, or the newest, if none is named."""
@@ -696,7 +696,7 @@ class Project:
         train: TrainConfig = TrainConfig(),
         propose: ProposeConfig = ProposeConfig(),
         *,
-        frame: Frame | None = None,
+        frame: WatchedRegion | None = None,
         resume: bool = False,
         tensorboard: bool = False,
     ) -> Job:

@@ -11,7 +11,7 @@ from typing import Any
 from core.config import ProposeConfig
 from core.errors import Cancelled, JobError, UnderpaintError
 from core.evaluation.against_truth import evaluate_against, write_scores
-from core.evaluation.regression import caution
+from core.evaluation.regression import regression_warning
 from core.models.loaded import LoadedModels
 from core.processes import give_way
 from core.proposals.scan import scan
@@ -44,14 +44,14 @@ def run_job(models: LoadedModels, job_id: int) -> None:
 def _round(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
     plan = Plan.from_json(models.store, arguments["plan"])
     done = train_round(models, handle, plan, resume=arguments["resume"], report=None)
-    reservations = done.reservations(caution(models.store.rounds.standings()))
+    reservations = done.reservations(regression_warning(models.store.rounds.standings()))
     handle.result = {"round": done.round, "seconds": done.seconds, "caution": reservations}
     _scan(models, handle, arguments)
 
 
 def _restore(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
     done = restore(models, handle, arguments["round"], arguments["seconds"])
-    handle.result = {"round": done.round, "caution": caution(models.store.rounds.standings())}
+    handle.result = {"round": done.round, "caution": regression_warning(models.store.rounds.standings())}
     _scan(models, handle, arguments)
 
 

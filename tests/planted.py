@@ -9,19 +9,19 @@ import numpy as np
 
 from core.project import Project
 from core.storage.checkpoints import load
-from core.storage.snapshots import Moment, keep, moment_facts, step_folder
+from core.storage.snapshots import Snapshot, keep, moment_facts, step_folder
 
 WHEN = (0.5, 5.0, 20.0)
 
 
-def plant(project: Project, round_: int, *, source: int = 1, times: Sequence[float] = WHEN, ended: bool = True) -> list[Moment]:
+def plant(project: Project, round_: int, *, source: int = 1, times: Sequence[float] = WHEN, ended: bool = True) -> list[Snapshot]:
     """Put moments in the place of those of a round's training: ten steps a second, each with weights and a picture of its own.
 
     They are made from the checkpoint of the round ``source``, which is the last of them if it has ``ended``. The first was not
     validated, the others a fifth of a second before.
     """
-    place = project.store.moments.place(round_)
-    project.store.moments.forget(round_)
+    place = project.store.snapshots.place(round_)
+    project.store.snapshots.forget(round_)
     card, state = load(project.store.checkpoint_folder(source))
     frame = project.frame(0, 5)
     for number, seconds in enumerate(times):

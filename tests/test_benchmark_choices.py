@@ -18,21 +18,21 @@ import one_thread  # type: ignore[import-not-found]
 from cells import Results  # type: ignore[import-not-found]
 from choices import CHOICES, DEFAULTS, VARIANTS, Cell
 
-from core.training.learning.lightning_module import Segmenter
+from core.training.learning.lightning_module import SegmentationModule
 
 
 @pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[Segmenter]:
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[SegmentationModule]:
     """What is trained from now on, for a second each, on a small volume."""
-    seen: list[Segmenter] = []
+    seen: list[SegmentationModule] = []
 
-    class Seen(Segmenter):
+    class SliceInput(SegmentationModule):
         def __init__(self, *given: Any) -> None:
             super().__init__(*given)
             self.at_first = {name: value.clone() for name, value in self.network.state_dict().items()}
             seen.append(self)
 
-    monkeypatch.setattr(one_thread, "Segmenter", Seen)
+    monkeypatch.setattr(one_thread, "SegmentationModule", SliceInput)
     monkeypatch.setitem(VARIANTS, "fine", replace(VARIANTS["fine"], height=64, width=64))
     monkeypatch.setattr(benchmark, "PAINTED", (5, 6))
     monkeypatch.setattr(benchmark, "SCORED", (9,))
@@ -44,7 +44,7 @@ def taken_back(choice: str) -> dict[str, Any]:
     return dict(benchmark.measure(Cell("fine", choice, 1.0, 0)))
 
 
-def test_the_defaults_have_what_the_choices_take_back(trained: list[Segmenter]) -> None:
+def test_the_defaults_have_what_the_choices_take_back(trained: list[SegmentationModule]) -> None:
     """Coarse heads, weights of classes, Muon at its rate; scored in one view and in two."""
     facts = taken_back(DEFAULTS)
     (module,) = trained
@@ -55,7 +55,7 @@ def test_the_defaults_have_what_the_choices_take_back(trained: list[Segmenter]) 
     assert facts["dice"].keys() == {"1", "2"}
 
 
-def test_coarse_heads_weights_of_classes_and_muon_are_taken_back(trained: list[Segmenter]) -> None:
+def test_coarse_heads_weights_of_classes_and_muon_are_taken_back(trained: list[SegmentationModule]) -> None:
     """Each alone; and afterwards nothing is left of it."""
     for choice in ("no coarse heads", "classes of one weight", "AdamW, 0.005", DEFAULTS):
         taken_back(choice)
@@ -67,7 +67,7 @@ def test_coarse_heads_weights_of_classes_and_muon_are_taken_back(trained: list[S
 
 
 @pytest.mark.parametrize("choice", [name for name, choice in CHOICES.items() if choice.settings])
-def test_settings_are_those_of_training(choice: str, trained: list[Segmenter]) -> None:
+def test_settings_are_those_of_training(choice: str, trained: list[SegmentationModule]) -> None:
     """What the table calls a choice is what the network was trained with."""
     taken_back(choice)
     (module,) = trained
@@ -75,7 +75,7 @@ def test_settings_are_those_of_training(choice: str, trained: list[Segmenter]) -
         assert getattr(module.config, name) == value
 
 
-def test_a_round_before_gives_its_weights(trained: list[Segmenter]) -> None:
+def test_a_round_before_gives_its_weights(trained: list[SegmentationModule]) -> None:
     """Of the first slice alone; the second round begins with its averaged weights."""
     taken_back("a round of one slice before")
     first, second = trained

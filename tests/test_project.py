@@ -22,7 +22,7 @@ from core.errors import (
     UnderpaintError,
 )
 from core.evaluation import z_average_search as z_average_search
-from core.evaluation.z_average_search import Across
+from core.evaluation.z_average_search import ZAverageChoice
 from core.geometry import Box
 from core.project import Project, list_projects, workspace_folder
 from core.proposals.ranking import Proposal
@@ -635,7 +635,7 @@ def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
     single = [trained._loaded.predictor(1).in_turn(z).probabilities(trained.store.image(0, z)) for z in range(1, 6)]
     expected = np.mean(single, axis=0)
     done = trained.predict(tmp_path / "part.tif", slices=range(3, 5), probabilities=True, across=2)
-    assert done.across == Across(2)
+    assert done.across == ZAverageChoice(2)
     np.testing.assert_allclose(tifffile.imread(tmp_path / "part.tif")[0], expected, atol=1 / 255)
     trained.predict(tmp_path / "whole.tif", across=2)
     differ = tifffile.imread(tmp_path / "whole.tif")[3] != expected.argmax(axis=0)
@@ -670,7 +670,7 @@ def test_how_many_to_average_is_asked_of_the_labels(trained, phantom_files, monk
     def best(predictor, seen, depth, held, painted, classes, voxel_nm, go_on):
         pixels = ({z: int((label != 255).sum()) for z, label in labels.items()} for labels in (held, painted))
         asked.append([depth, classes, voxel_nm, *pixels])
-        return Across(1, 0.9, 0.8, 70)
+        return ZAverageChoice(1, 0.9, 0.8, 70)
 
     catalog, size = trained.store.catalog, (10.0, 5.0, 5.0)
     row = replace(catalog.row(0), voxel_nm=size)
@@ -741,7 +741,7 @@ def test_a_background_segmentation_ends_in_the_results(trained):
     assert (result.kind, result.round) == ("segmentation", 1)
     assert tifffile.imread(result.path).shape == (12, 160, 160)
     assert set(result.facts["amounts"]) == {"matrix", "pore", "phase"}
-    assert (result.facts["views"], Across(**result.facts["across"])) == (2, Across(2))
+    assert (result.facts["views"], ZAverageChoice(**result.facts["across"])) == (2, ZAverageChoice(2))
 
 
 def test_confidence_is_exported(trained, tmp_path):

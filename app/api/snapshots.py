@@ -11,7 +11,7 @@ from app.api.target import picture as answered
 from app.api.wire import number
 from app.guard import Refusal
 from core.project import Project
-from core.storage.snapshots import FRAME_SIDE, Moment, picture
+from core.storage.snapshots import REGION_SIDE, Snapshot, picture
 
 
 def prediction(request: Request) -> Response:
@@ -22,12 +22,12 @@ def prediction(request: Request) -> Response:
     if moment is None:
         raise Refusal(404, "This moment is not kept any more; reload the page.")
     mask, _ = picture(moment)
-    factor = max(1.0, max(mask.shape) / number(request, "side", FRAME_SIDE, 16, FRAME_SIDE))
+    factor = max(1.0, max(mask.shape) / number(request, "side", REGION_SIDE, 16, REGION_SIDE))
     height, width = (max(1, round(length / factor)) for length in mask.shape)
     body = tint(resized(mask, (height, width)), {c.id: c.color for c in project.classes})
     return answered(request, body, version(project, moment))
 
 
-def version(project: Project, moment: Moment) -> str:
+def version(project: Project, moment: Snapshot) -> str:
     """A text that changes with the colours, and with a training of the same number that was begun anew."""
     return stamped((moment.seconds, moment.step, moment.size, moment.created, [c.color for c in project.classes]))

@@ -8,10 +8,10 @@ from app import session
 from app.components.charts import Row
 from core.geometry import SliceId
 from core.project import Project
-from core.storage.proposals import ScoredSlice
+from core.storage.proposals import ScannedSlice
 
 
-def scanned_table(project: Project, scores: list[ScoredSlice]) -> None:
+def scanned_table(project: Project, scores: list[ScannedSlice]) -> None:
     """Scanned slices with the model's confidence per class, to sort, filter and click on."""
     names = [c.name for c in project.classes]
     one, two, three = st.columns([1.2, 2, 1.4], vertical_alignment="center", gap="large")
@@ -48,7 +48,7 @@ def _selected(key: str, places: list[SliceId]) -> None:
         session.review(*places[rows[0]])
 
 
-def _row(scored: ScoredSlice, names: list[str], marks: tuple[set[SliceId], set[SliceId]]) -> Row:
+def _row(scored: ScannedSlice, names: list[str], marks: tuple[set[SliceId], set[SliceId]]) -> Row:
     place = (scored.volume, scored.z)
     row: Row = {"Volume": scored.volume, "Slice": scored.z, "Unsure (score)": round(scored.score, 3)}
     for name, sure, share in zip(names, scored.class_confidence, scored.class_fraction, strict=False):

@@ -16,7 +16,7 @@ from core.geometry import SliceId
 from core.project import Project
 from core.storage.jobs import Job
 from core.storage.rounds import Origin
-from core.storage.snapshots import KEPT_ROUNDS, Frame, Moment
+from core.storage.snapshots import KEPT_ROUNDS, Snapshot, WatchedRegion
 
 _SIDE = 1024
 _THUMB_SIDE = 128
@@ -52,7 +52,7 @@ def to_watch(project: Project) -> SliceId:
     return place if place is not None and there and place not in labelled else project.slice_to_watch()
 
 
-def choose_frame(project: Project, form: Form) -> SliceId:
+def choose_watched_region(project: Project, form: Form) -> SliceId:
     """The input for that slice, and for its volume where there are several."""
     volume, z = to_watch(project)
     volumes = project.volumes
@@ -115,14 +115,14 @@ def _without_moments(project: Project, round_: int, training: bool, active: bool
         _confirm(project, round_, None, f"Go back to the end of round {round_}", active)
 
 
-def _chosen(moments: Sequence[Moment], round_: int) -> Moment:
+def _chosen(moments: Sequence[Snapshot], round_: int) -> Snapshot:
     """The moment whose thumbnail was clicked; the last one at first, and again where others have come since."""
     of_these, step = session.moment() or (None, 0)
     chosen = [moment for moment in moments if moment.step == step and of_these == (round_, moments[-1].step)]
     return chosen[0] if chosen else moments[-1]
 
 
-def _facts(project: Project, moment: Moment) -> None:
+def _facts(project: Project, moment: Snapshot) -> None:
     """When it was, how it scored, and what the colours mean."""
     ended = " – the end" if moment.end else ""
     st.markdown(f"After **{_when(moment)}** of training, {plural(moment.step, 'step')}{ended}")
@@ -137,7 +137,7 @@ def _facts(project: Project, moment: Moment) -> None:
     st.caption(_where(project, moment.frame))
 
 
-def _way_back(project: Project, moment: Moment, active: bool) -> None:
+def _way_back(project: Project, moment: Snapshot, active: bool) -> None:
     newest = project.rounds()[-1:]
     if any(moment.end if row.round == moment.round else row.origin == Origin(moment.round, moment.seconds) for row in newest):
         st.caption("This is the newest model. Click another moment below to look at it and go back to it.")
@@ -164,7 +164,7 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
         st.caption("One job works at a time; you can go back when it ends.")
 
 
-def _picture(project: Project, moment: Moment, before: Sequence[Moment]) -> str:
+def _picture(project: Project, moment: Snapshot, before: Sequence[Snapshot]) -> str:
     """The frame under its prediction; the prediction ``before`` fades out below it."""
     frame = moment.frame
     return slice_figures.picture(
@@ -176,7 +176,7 @@ def _picture(project: Project, moment: Moment, before: Sequence[Moment]) -> str:
     )
 
 
-def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, training: bool) -> None:
+def _thumbnails(project: Project, moments: Sequence[Snapshot], chosen: Snapshot, *, training: bool) -> None:
     """All moments side by side, small, with their seconds; the chosen one framed, the others to be clicked on."""
     st.html(_CSS)
     columns = st.columns(max(len(moments), _FEWEST), gap="xsmall")
@@ -203,7 +203,7 @@ def _thumbnails(project: Project, moments: Sequence[Moment], chosen: Moment, *, 
             )
 
 
-def _where(project: Project, frame: Frame) -> str:
+def _where(project: Project, frame: WatchedRegion) -> str:
     name, shape = slice_name(frame.volume, frame.z, len(project.volumes)), project.volumes[frame.volume].slice_shape
     if frame.box.shape == shape:
         return name
@@ -216,7 +216,7 @@ def _room(project: Project) -> str:
             "deleted by themselves, but for the end of each round.")  # fmt: skip
 
 
-def _when(moment: Moment) -> str:
+def _when(moment: Snapshot) -> str:
     return _seconds(moment.seconds)
 
 

@@ -16,7 +16,7 @@ from app.components.score_tables import confusion_table, from_facts, scores_tabl
 from app.components.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
 from core.config import TOLERANCE
 from core.evaluation.agreement import class_scores
-from core.evaluation.z_average_search import Across
+from core.evaluation.z_average_search import ZAverageChoice
 from core.geometry import Polygon
 from core.project import Project, Result
 from core.storage.rounds import RoundRow
@@ -185,7 +185,7 @@ def _region_of(result: Result) -> tuple[Polygon, ...] | None:
 
 def _across(result: Result) -> str:
     """How slices were averaged; "" where they were not, or the result is of an earlier version."""
-    return Across(**result.facts["across"]).sentence if "across" in result.facts else ""
+    return ZAverageChoice(**result.facts["across"]).sentence if "across" in result.facts else ""
 
 
 def _made(result: Result) -> str:

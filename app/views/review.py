@@ -19,7 +19,7 @@ from app.components.status import cautioned, scan_button
 from app.routes import picture_url
 from core.geometry import Box, SliceId
 from core.project import Project
-from core.storage.proposals import ScoredSlice
+from core.storage.proposals import ScannedSlice
 
 _SHOWN_SIDE = 900
 _CROP_SIDE = 192
@@ -53,7 +53,7 @@ def show() -> None:
     _below(project, scores, volume)
 
 
-def _below(project: Project, scores: list[ScoredSlice], volume: int) -> None:
+def _below(project: Project, scores: list[ScannedSlice], volume: int) -> None:
     """What lies under the pictures; only the tab in front is made."""
     hottest, table, export = st.tabs(
         ["Hottest places", "All scanned slices", "Export confidence"], key="review_tab", on_change="rerun"
@@ -76,7 +76,7 @@ def _edit(project: Project, volume: int, z: int) -> None:
     session.open_in_editor(volume, z)
 
 
-def _place(project: Project, scores: list[ScoredSlice]) -> SliceId:
+def _place(project: Project, scores: list[ScannedSlice]) -> SliceId:
     """The slice under review: the one chosen before, else the least sure one, else the middle."""
     chosen = session.reviewing()
     if chosen is not None and chosen[0] < len(project.volumes) and chosen[1] < project.volumes[chosen[0]].shape[0]:
@@ -87,7 +87,7 @@ def _place(project: Project, scores: list[ScoredSlice]) -> SliceId:
     return place
 
 
-def _choice(project: Project, scores: list[ScoredSlice], volume: int, z: int) -> None:
+def _choice(project: Project, scores: list[ScannedSlice], volume: int, z: int) -> None:
     """Slider and chart that choose the slice, and what can be done with it."""
     depth = project.volumes[volume].shape[0]
     session.set_widget("review_volume", volume)
@@ -134,12 +134,12 @@ def _clicked(volume: int) -> None:
         session.review(volume, int(picked[0]["z"]))
 
 
-def _along_z(project: Project, scores: list[ScoredSlice], volume: int) -> list[charts.Row]:
+def _along_z(project: Project, scores: list[ScannedSlice], volume: int) -> list[charts.Row]:
     painted = {(row.volume, row.z) for row in project.labelled_slices()}
     return [{"z": s.z, "score": s.score, "labelled": (volume, s.z) in painted} for s in scores if s.volume == volume]
 
 
-def _pictures(project: Project, scores: list[ScoredSlice], volume: int, z: int) -> None:
+def _pictures(project: Project, scores: list[ScannedSlice], volume: int, z: int) -> None:
     """Slice, prediction and confidence side by side; the browser fetches them, and nothing is computed here."""
     project.volume(volume)  # says so if its files have moved
     boxes = next((s.boxes for s in scores if (s.volume, s.z) == (volume, z)), ())
@@ -204,7 +204,7 @@ def _wait(key: tuple[object, ...]) -> None:
     st.markdown("The model is looking at this slice, a few seconds …")
 
 
-def _hottest(project: Project, scores: list[ScoredSlice]) -> None:
+def _hottest(project: Project, scores: list[ScannedSlice]) -> None:
     """One hot box after the other, least sure slice first, zoomed in."""
     places = [(s, box) for s in sorted(scores, key=lambda s: -s.score) for box in s.boxes]
     if not places:
@@ -222,7 +222,7 @@ def _hottest(project: Project, scores: list[ScoredSlice]) -> None:
     _crops(project, scored, box)
 
 
-def _crops(project: Project, scored: ScoredSlice, box: Box) -> None:
+def _crops(project: Project, scored: ScannedSlice, box: Box) -> None:
     """A hot place and what lies around it: image and, where the slice is predicted, prediction and confidence."""
     around = slice_figures.square_around(box, _CROP_SIDE, project.volumes[scored.volume].slice_shape)
     captions: dict[Layer, str] = {"grey": "image"}

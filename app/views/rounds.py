@@ -68,7 +68,7 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     )
     if session.augmentation() != AugmentConfig():
         st.caption("It trains with what you chose under *What the model will be shown*.")
-    watched = snapshots.choose_frame(project, form)
+    watched = snapshots.choose_watched_region(project, form)
     busy, forbidden = job is not None and job.active, not form.allowed
     if start_button(project, "Start", primary=True, disabled=busy or forbidden):
         project.start_round(

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.editing import preview_choice
-from core.editing.preview_choice import SLICES_AT_MOST, Handover
-from core.editing.preview_samples import Ground, Sources
+from core.editing.preview_choice import SLICES_AT_MOST, PreviewChoice
+from core.editing.preview_samples import PreviewData, PreviewSamples
 from core.errors import ProjectError, UnderpaintError
 from core.geometry import Box
 from core.models.forest import Forest
@@ -66,7 +66,7 @@ class Preview:
     slices: int
     waiting: int
     seconds: float
-    handover: Handover | None
+    handover: PreviewChoice | None
     sentence: str
 
 
@@ -74,7 +74,7 @@ class Previews:
     """The previews of one project; safe to use from several threads, which share one fit after a stroke."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._sources = store, Sources(store)
+        self._store, self._sources = store, PreviewSamples(store)
         self._forests: OrderedDict[Hashable, tuple[int, Forest]] = OrderedDict()
         self._fits = 0
         self._fitting, self._deciding, self._lock = Lock(), Lock(), Lock()
@@ -112,7 +112,7 @@ class Previews:
         if len(ground.classes) > 1:
             self._forest(ground)
 
-    def handover(self) -> Handover:
+    def handover(self) -> PreviewChoice:
         """See :meth:`core.project.Project.handover`."""
         with self._deciding:
             return preview_choice.decide(self._store, self._sources.sample, self._sources.passed)
@@ -122,9 +122,9 @@ class Previews:
         box: Box,
         drawn: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None,
         model: int,
-        ground: Ground,
+        ground: PreviewData,
         started: float,
-        decision: Handover | None,
+        decision: PreviewChoice | None,
         said: str,
     ) -> Preview:
         mask, confidence = drawn or (None, None)
@@ -132,7 +132,7 @@ class Previews:
         return Preview(box, mask, confidence, model, ground.classes, ground.pixels, ground.slices, ground.waiting, took,
                        decision, said)  # fmt: skip
 
-    def _forest(self, ground: Ground) -> tuple[int, Forest]:
+    def _forest(self, ground: PreviewData) -> tuple[int, Forest]:
         """The forest for what is painted, and its number; fitted by one thread while others wait for it."""
         with self._fitting:
             kept = self._forests.pop(ground.key, None)
@@ -176,7 +176,7 @@ def _checked(box: Box | None, shape: tuple[int, int]) -> Box:
     return box
 
 
-def _made_from(ground: Ground) -> str:
+def _made_from(ground: PreviewData) -> str:
     places = "1 slice" if ground.slices == 1 else f"{ground.slices} slices"
     left = f" ({ground.waiting} more are being read)" if ground.waiting else ""
     return f"A quick first model of {len(ground.classes)} classes, from {ground.pixels:,} labelled pixels on {places}{left}."

@@ -33,7 +33,7 @@ SLICES_AT_MOST = 64
 
 
 @dataclass(frozen=True)
-class Handover:
+class PreviewChoice:
     """Whether a round's network draws the preview, and why.
 
     Attributes
@@ -62,19 +62,21 @@ class Handover:
     settled: bool = True
 
 
-NOT_TRAINED = Handover(None, False, None, None, 0, "The preview is drawn by a quick first model until a round is trained.")
+NOT_TRAINED = PreviewChoice(None, False, None, None, 0, "The preview is drawn by a quick first model until a round is trained.")
 
 
-def remembered(store: Store) -> Handover | None:
+def remembered(store: Store) -> PreviewChoice | None:
     """The decision about the newest round, None where it is still to be made; reads two rows."""
     last = store.rounds.last()
     if last is None:
         return NOT_TRAINED
     kept = store.records.meta(_key(last))
-    return None if kept is None else Handover(**json.loads(kept))
+    return None if kept is None else PreviewChoice(**json.loads(kept))
 
 
-def decide(store: Store, sample: Callable[[Revision], Sample | None], features: Callable[[int, int], SliceFeatures]) -> Handover:
+def decide(
+    store: Store, sample: Callable[[Revision], Sample | None], features: Callable[[int, int], SliceFeatures]
+) -> PreviewChoice:
     """Decide who draws the preview now, and remember it, unless the newest round is not scored yet.
 
     Takes a second or two to fit and about 0.3 s for every labelled slice of 1024 x 1024, once for each round.
@@ -114,7 +116,7 @@ def _forest_counts(
 ) -> NDArray[np.int64]:
     """Confusion ``(K, K)`` of a forest that learnt what the network has; zeros where nothing can be learnt or scored."""
     counts = np.zeros((classes, classes), np.int64)
-    held = [revision for revision in held if store.held_back(revision).any()]
+    held = [revision for revision in held if store.validation_counts(revision).any()]
     if not held:
         return counts
     step = -(-len(learnt) // SLICES_AT_MOST)
@@ -133,7 +135,7 @@ def _forest_counts(
     return counts
 
 
-def _compared(row: RoundRow, counts: NDArray[np.int64]) -> Handover | None:
+def _compared(row: RoundRow, counts: NDArray[np.int64]) -> PreviewChoice | None:
     """The decision by Dice on held-back pixels; None where no class but the background is measured for both."""
     pairs = [
         (ours, theirs)
@@ -151,19 +153,19 @@ def _compared(row: RoundRow, counts: NDArray[np.int64]) -> Handover | None:
         if wins
         else f"The quick first model goes on drawing the preview: the network of round {row.round} has {judged}."
     )
-    return Handover(row.round, wins, forest, network, pixels, sentence)
+    return PreviewChoice(row.round, wins, forest, network, pixels, sentence)
 
 
-def _not_scored(round_: int) -> Handover:
+def _not_scored(round_: int) -> PreviewChoice:
     """Where the newest round is entered, but its scores are not shown: the others are still scored on the same pixels."""
     sentence = f"Who draws the preview is decided when round {round_} is scored on the held-back pixels."
-    return Handover(round_, False, None, None, 0, sentence, settled=False)
+    return PreviewChoice(round_, False, None, None, 0, sentence, settled=False)
 
 
-def _not_compared(row: RoundRow) -> Handover:
+def _not_compared(row: RoundRow) -> PreviewChoice:
     """Where nothing is held back, nothing says that the network is better: a round of a few steps is worse than no round."""
     sentence = (
         f"The quick first model goes on drawing the preview: no held-back pixels say whether the network of round {row.round} is "
         "better; save a slice or a large box as right that was not proposed, and the next round is compared."
     )
-    return Handover(row.round, False, None, None, 0, sentence)
+    return PreviewChoice(row.round, False, None, None, 0, sentence)

@@ -26,7 +26,7 @@ _Strokes = tuple[Sample | None, NDArray[np.bool_] | None, int | None]
 
 
 @dataclass(frozen=True)
-class Ground:
+class PreviewData:
     """What a forest is to learn from now.
 
     ``key`` changes with it; ``samples`` come from ``slices`` slices, and ``waiting`` labelled ones are not read yet.
@@ -48,7 +48,7 @@ class Ground:
         return int(sum(sample.counts.sum() for sample in self.samples))
 
 
-class Sources:
+class PreviewSamples:
     """Features and samples of one project's slices, computed when they are asked for; safe to use from several threads."""
 
     def __init__(self, store: Store) -> None:
@@ -77,7 +77,7 @@ class Sources:
         row = self._store.catalog.row(volume)
         return str(row.path), row.fingerprint, z
 
-    def ground(self, volume: int, z: int, *, most_new: int) -> Ground:
+    def ground(self, volume: int, z: int, *, most_new: int) -> PreviewData:
         """All that may be learnt from now: strokes of this slice, and saved labels as far as they are read."""
         weights = [row.weight for row in self._store.catalog.volumes]
         heads = self._nearest(volume, z, weights)
@@ -97,7 +97,7 @@ class Sources:
         if strokes is not None:
             samples, places = [replace(strokes, weight=weight), *samples], places | {(volume, z)}
         key = (volume, z, sequence, keys, weight, len(self._store.catalog.classes))
-        return Ground(key, tuple(samples), len(places), len(heads) - len(saved))
+        return PreviewData(key, tuple(samples), len(places), len(heads) - len(saved))
 
     def _nearest(self, volume: int, z: int, weights: Sequence[float]) -> list[Revision]:
         """The labelled slices that are learnt from, this one first, then the nearest of this volume, then others."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.config import UNLABELLED
 from core.editing.undo_steps import Step, steps_of
 from core.errors import CheckpointError, LabelError, NetworkError
-from core.evaluation.regression import caution
+from core.evaluation.regression import regression_warning
 from core.models.loaded import LoadedModels
 from core.storage.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.storage.labels import Claim, Revision, Role, Work
@@ -23,11 +23,11 @@ MOST_STEPS = 200
 
 
 @dataclass(frozen=True)
-class News:
+class SyncState:
     """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id.
 
     ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.models.loaded.LoadedModels.can_show`.
-    ``caution`` is what speaks against the newest round, None where nothing does; see :func:`core.evaluation.regression.caution`.
+    ``caution`` is a reason to distrust the newest round, or None; see :func:`core.evaluation.regression.regression_warning`.
     """
 
     round: int | None
@@ -36,14 +36,14 @@ class News:
     caution: str | None
 
 
-def news(models: LoadedModels, volume: int, z: int) -> News:
+def news(models: LoadedModels, volume: int, z: int) -> SyncState:
     """What a window must know to see that it is out of date; reads no raster."""
     store = models.store
     store.slice_shape(volume, z)
     head = store.labels.head(volume, z)
     rounds = store.rounds.standings()
     last = rounds[-1].round if rounds and models.can_show(rounds[-1].round, volume, z) else None
-    return News(last, store.drafts.sequence(volume, z), None if head is None else head.id, caution(rounds))
+    return SyncState(last, store.drafts.sequence(volume, z), None if head is None else head.id, regression_warning(rounds))
 
 
 def editing(models: LoadedModels, volume: int, z: int, round_: int | None = None) -> Editing:

@@ -12,7 +12,7 @@ from core.atomic import replace_whole
 from core.config import PredictConfig
 from core.errors import LabelError, storage_errors
 from core.evaluation.agreement import ClassScore, class_scores, evaluate
-from core.evaluation.z_average_search import Across, across_slices
+from core.evaluation.z_average_search import ZAverageChoice, choose_z_average
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept
 from core.progress import Report
@@ -51,7 +51,7 @@ class Evaluation:
     classes: dict[str, ClassScore]
     confusion: tuple[tuple[int, ...], ...]
     tolerance_px: float | None
-    across: Across
+    across: ZAverageChoice
     views: int
 
     @property
@@ -100,7 +100,7 @@ def evaluate_against(
     scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]
     if not scored:
         raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
-    found = across_slices(models, chosen, volume, across, report)
+    found = choose_z_average(models, chosen, volume, across, report)
     with models.z_averaged(chosen, volume, found.slices, views) as model:
         agreement = evaluate(
             lambda z: model.labels(z)[0],

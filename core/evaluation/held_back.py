@@ -22,7 +22,7 @@ class ValidationSummary:
 def validation_summary(store: Store) -> ValidationSummary:
     """What is held back for validation, now."""
     classes = store.catalog.classes
-    held = [store.held_back(head) for head in store.labels.heads() if head.validation_pixels]
+    held = [store.validation_counts(head) for head in store.labels.heads() if head.validation_pixels]
     counts = np.sum(held, axis=0)[: len(classes)] if held else [0] * len(classes)
     slices, pixels = len(held), int(np.sum(counts))
     by_name = {c.name: int(n) for c, n in zip(classes, counts, strict=True)}

@@ -13,7 +13,7 @@ FEW_STEPS = 1 / 3
 """Share of an earlier round's training steps in the same time below which a round had few."""
 
 
-def caution(rounds: Sequence[Standing]) -> str | None:
+def regression_warning(rounds: Sequence[Standing]) -> str | None:
     """What speaks against the newest round.
 
     Parameters

@@ -29,7 +29,7 @@ from core.storage.store import Store
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import
     from core.models.predictor import Predictor
-    from core.models.z_average import Seen
+    from core.models.z_average import SliceInput
 
 TRIED = (1, 2, 3, 4, 6)
 """Slices on each side that are tried; see ``docs/experiments.md``, 2026-11-26."""
@@ -57,7 +57,7 @@ MOST_SLICES = 8
 
 
 @dataclass(frozen=True)
-class Across:
+class ZAverageChoice:
     """How many slices are averaged, and why.
 
     Attributes
@@ -91,7 +91,7 @@ class Across:
         )
 
 
-def across_slices(models: LoadedModels, round_: int, volume: int, across: int | None, report: Report) -> Across:
+def choose_z_average(models: LoadedModels, round_: int, volume: int, across: int | None, report: Report) -> ZAverageChoice:
     """How many slices of a volume to average for a round: as many as asked for, else as its labels say.
 
     Raises
@@ -103,7 +103,7 @@ def across_slices(models: LoadedModels, round_: int, volume: int, across: int | 
     """
     asked = PredictConfig(across=across).across
     if asked is not None:
-        return Across(asked)
+        return ZAverageChoice(asked)
 
     def go_on() -> None:
         if report(0.0, "finding out how many slices to average"):
@@ -117,7 +117,7 @@ def across_slices(models: LoadedModels, round_: int, volume: int, across: int | 
     trained = weight_of(volume, predictor.card.extra.get("volume_weights", ()))
     revisions = store.labels.revisions(store.rounds.trained_on(round_) if trained else ())
     painted = _some(store, revisions, volume, Role.TRAIN, go_on)
-    return best(predictor, models.seen_by(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
+    return best(predictor, models.inputs(round_, volume), row.depth, held, painted, classes, row.voxel_nm, go_on)
 
 
 def _some(
@@ -138,14 +138,14 @@ def _some(
 
 def best(
     predictor: Predictor,
-    seen: Seen,
+    seen: SliceInput,
     depth: int,
     held: Mapping[int, NDArray[np.uint8]],
     painted: Mapping[int, NDArray[np.uint8]],
     classes: int,
     voxel_nm: tuple[float, float, float] | None = None,
     go_on: Callable[[], object] = lambda: None,
-) -> Across:
+) -> ZAverageChoice:
     """Try :data:`TRIED` in turn, until a class loses on painted pixels or has none that tell; the last before that.
 
     A model knows the slices that it was trained on, so that there averaging can gain little, and what it loses is what it costs:
@@ -173,7 +173,7 @@ def best(
     few, others = asked[:FEW_BOXES], asked[FEW_BOXES:]
     _begin(predictor, seen, few, classes, go_on)
     if _hopeless(few, asked, classes):
-        return Across(0)
+        return ZAverageChoice(0)
     _begin(predictor, seen, others, classes, go_on)
     known, most = _painted(_added(place.alone for place in asked)), 0
     for before, across in pairwise((0, *TRIED)):
@@ -190,10 +190,14 @@ def best(
         if not _kept(by_itself, _added(place.counts(classes) for place in reached)):
             break  # what lies further away is less alike still
         most = across
-    return _told(predictor, seen, _places(held, predictor.config.tile, depth), most, classes, go_on) if most else Across(0)
+    return (
+        _told(predictor, seen, _places(held, predictor.config.tile, depth), most, classes, go_on) if most else ZAverageChoice(0)
+    )
 
 
-def _begin(predictor: Predictor, seen: Seen, places: Sequence[_Place], classes: int, go_on: Callable[[], object]) -> None:
+def _begin(
+    predictor: Predictor, seen: SliceInput, places: Sequence[_LabelledBox], classes: int, go_on: Callable[[], object]
+) -> None:
     """Look at places by themselves, and then with the next slice on each side, as all will be that are averaged."""
     _look(predictor, seen, places, 0)
     for place in places:  # from here on each slice is seen in its own view
@@ -204,8 +208,8 @@ def _begin(predictor: Predictor, seen: Seen, places: Sequence[_Place], classes: 
 
 
 def _told(
-    predictor: Predictor, seen: Seen, places: Sequence[_Place], slices: int, classes: int, go_on: Callable[[], object]
-) -> Across:
+    predictor: Predictor, seen: SliceInput, places: Sequence[_LabelledBox], slices: int, classes: int, go_on: Callable[[], object]
+) -> ZAverageChoice:
     """What came of it on held-back pixels, against slices as they would be segmented that are not averaged."""
     _look(predictor.alone(), seen, places, 0)
     alone = mean_dice(dice(_added(place.counts(classes) for place in places)))
@@ -215,7 +219,7 @@ def _told(
         go_on()
         _look(predictor, seen, places, distance, in_turn=True)
     with_them = mean_dice(dice(_added(place.counts(classes) for place in places)))
-    return Across(slices, with_them, alone, sum(place.pixels for place in places))
+    return ZAverageChoice(slices, with_them, alone, sum(place.pixels for place in places))
 
 
 def _added(tables: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -229,7 +233,7 @@ def _kept(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
     return all(old is None or new is None or new >= old - MAY_LOSE or more <= MAY_CHANGE for old, new, more in pairs)
 
 
-def _hopeless(few: Sequence[_Place], asked: Sequence[_Place], classes: int) -> bool:
+def _hopeless(few: Sequence[_LabelledBox], asked: Sequence[_LabelledBox], classes: int) -> bool:
     """Whether the next slices cost a class more in a few places than is likely to be made up for in the others asked."""
     more_wrong = _wrong(_added(place.counts(classes) for place in few)) - _wrong(_added(place.alone for place in few))
     pixels = sum(np.bincount(place.label[place.label != UNLABELLED], minlength=classes) for place in asked)
@@ -247,7 +251,7 @@ def _painted(counts: NDArray[np.int64]) -> set[int]:
     return {class_id for class_id, pixels in enumerate(counts.sum(axis=1)) if class_id and pixels}
 
 
-class _Place:
+class _LabelledBox:
     """A box of labelled pixels: what is found there in its own slice, and ``total`` in some slices, float32 ``(K, h, w)``."""
 
     def __init__(self, z: int, box: Box, label: NDArray[np.uint8], depth: int) -> None:
@@ -262,17 +266,19 @@ class _Place:
         return confusion(np.argmax(self.total, axis=0).astype(np.uint8), self.label, classes)
 
 
-def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> list[_Place]:
+def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> list[_LabelledBox]:
     """Some boxes of labelled pixels, drawn from all of them, always the same; none at the ends, which are not averaged."""
     from core.evaluation.validation import SCORED_TILE, labelled_boxes
 
     inner = {z: label for z, label in labels.items() if 0 < z < depth - 1}
     found = [(z, box) for z, label in inner.items() for box in labelled_boxes(label, min(tile, SCORED_TILE))]
     drawn = np.random.default_rng(0).permutation(len(found))[:MOST_BOXES]
-    return [_Place(z, box, inner[z][box.slices].copy(), depth) for z, box in (found[number] for number in drawn)]
+    return [_LabelledBox(z, box, inner[z][box.slices].copy(), depth) for z, box in (found[number] for number in drawn)]
 
 
-def _look(predictor: Predictor, seen: Seen, places: Sequence[_Place], distance: int, *, in_turn: bool = False) -> None:
+def _look(
+    predictor: Predictor, seen: SliceInput, places: Sequence[_LabelledBox], distance: int, *, in_turn: bool = False
+) -> None:
     """Add to every place what is found so many slices away."""
     for z in sorted({place.z for place in places if abs(distance) <= place.reach}):
         here = [place for place in places if place.z == z]

@@ -12,13 +12,13 @@ from core.errors import CheckpointError
 from core.storage.checkpoints import load_card
 from core.storage.prediction_cache import Predicted
 from core.storage.store import Store
-from core.volumes.slice_stack import Neighbourhood
+from core.volumes.slice_stack import SliceStack
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
     from torch import nn
 
     from core.models.predictor import Predictor
-    from core.models.z_average import Averaged
+    from core.models.z_average import ZAveraged
 
 
 class LoadedModels:
@@ -86,7 +86,7 @@ class LoadedModels:
         except CheckpointError:
             return ""
 
-    def seen_by(self, round_: int, volume: int) -> Neighbourhood:
+    def inputs(self, round_: int, volume: int) -> SliceStack:
         """Return what a round's model is given of each slice of a volume; for one thread, fastest in order of z.
 
         Raises
@@ -94,7 +94,7 @@ class LoadedModels:
         CheckpointError, NetworkError
             As :meth:`predictor`.
         """
-        return Neighbourhood(self.store.catalog.volume(volume), self.predictor(round_).card.neighbours)
+        return SliceStack(self.store.catalog.volume(volume), self.predictor(round_).card.neighbours)
 
     def predicted(self, volume: int, z: int, round_: int) -> Predicted:
         """Return a slice as a round's model sees it, from the cache or computed and cached.
@@ -114,7 +114,7 @@ class LoadedModels:
             kept = cache.load(round_, volume, z)  # another thread may have computed it meanwhile
             if kept is not None:
                 return kept
-            image = self.seen_by(round_, volume)(z)
+            image = self.inputs(round_, volume)(z)
             mask, confidence = self.predictor(round_).labels(image)
             made = Predicted(mask, confidence, round_)
             cache.save(volume, z, made)
@@ -135,7 +135,7 @@ class LoadedModels:
                 if users > 1:
                     self._locks[key] = lock, users - 1
 
-    def z_averaged(self, round_: int, volume: int, slices: int, views: int | None) -> Averaged:
+    def z_averaged(self, round_: int, volume: int, slices: int, views: int | None) -> ZAveraged:
         """Return the slices of a volume as a round's model sees them, each averaged with ``slices`` on each side.
 
         Parameters
@@ -148,7 +148,7 @@ class LoadedModels:
         CheckpointError, NetworkError
             As :meth:`predictor`.
         """
-        from core.models.z_average import Averaged
+        from core.models.z_average import ZAveraged
 
         row, predictor = self.store.catalog.row(volume), self.predictor(round_).with_views(views)
-        return Averaged(predictor, self.seen_by(round_, volume), (row.depth, *row.slice_shape), slices, self.store.folder)
+        return ZAveraged(predictor, self.inputs(round_, volume), (row.depth, *row.slice_shape), slices, self.store.folder)

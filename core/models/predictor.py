@@ -145,7 +145,7 @@ class Predictor:
         ----------
         image
             Raw ``(C, H, W)``, any real dtype; for a model with neighbours, these too, as
-            :class:`core.volumes.slice_stack.Neighbourhood` stacks them.
+            :class:`core.volumes.slice_stack.SliceStack` stacks them.
 
         Yields
         ------

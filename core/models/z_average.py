@@ -17,11 +17,11 @@ from core.errors import storage_errors
 from core.geometry import Box, tile_boxes
 from core.models.predictor import Predictor, winners
 
-Seen = Callable[[int], NDArray]
+SliceInput = Callable[[int], NDArray]
 """Gives what the model takes for a slice, raw ``(C, H, W)``."""
 
 
-class Averaged:
+class ZAveraged:
     """The slices of a volume as a model sees them, each averaged with so many on each side; fewer near the volume's ends.
 
     With none, each is the mean over two views of it (``Predictor.alone``). With some, and asked for in ascending order, each is
@@ -42,7 +42,7 @@ class Averaged:
         Where the file lies: ``(2 * across + 3) * K`` bytes for each pixel of a slice.
     """
 
-    def __init__(self, predictor: Predictor, seen: Seen, shape: tuple[int, int, int], across: int, folder: Path) -> None:
+    def __init__(self, predictor: Predictor, seen: SliceInput, shape: tuple[int, int, int], across: int, folder: Path) -> None:
         self._predictor = predictor if across else predictor.alone()
         self.classes, self.views = predictor.classes, self._predictor.views
         self._seen, self._across = seen, across
@@ -50,7 +50,7 @@ class Averaged:
         self._held = range(0)  # the slices that the sums are of
         self._tiles = _Tiles(folder, self.classes, self._shape) if across else None
 
-    def __enter__(self) -> Averaged:
+    def __enter__(self) -> ZAveraged:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

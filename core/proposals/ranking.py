@@ -9,11 +9,11 @@ from core.config import ProposeConfig
 from core.geometry import Box, SliceId
 from core.proposals.queries import is_random, query_named
 from core.proposals.slice_scan import UNSURE_BELOW
-from core.storage.proposals import Proposal, ScoredSlice
+from core.storage.proposals import Proposal, ScannedSlice
 from core.storage.store import Store
 
 
-def labelled_places(store: Store) -> set[SliceId]:
+def labelled_slices(store: Store) -> set[SliceId]:
     """``(volume, z)`` of every slice with a label of any role."""
     return {(head.volume, head.z) for head in store.labels.heads()}
 
@@ -32,7 +32,7 @@ def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[S
     scores = [s for s in store.proposals.scanned(round_, config.query) if (s.volume, s.z) not in exclude]
     names = [c.name for c in store.catalog.classes]
     depths = [v.depth for v in store.catalog.volumes]
-    return choose(scores, labelled_places(store), depths, names, config.number)
+    return choose(scores, labelled_slices(store), depths, names, config.number)
 
 
 def open_proposals(store: Store, round_: int) -> list[Proposal]:
@@ -78,7 +78,7 @@ def first_proposals(store: Store, number: int, exclude: Collection[SliceId], *, 
     ``fill`` makes up for these with the slices that lie furthest from all others.
     """
     places = [(v.index, z) for v in store.catalog.volumes for z in range(v.depth)]
-    taken = labelled_places(store) | set(exclude)
+    taken = labelled_slices(store) | set(exclude)
     number = min(number, len(places))
     spread = [places[int((i + 0.5) * len(places) / number)] for i in range(number)]
     chosen = [place for place in spread if place not in taken]
@@ -95,7 +95,7 @@ def _distance(place: SliceId, others: Collection[SliceId]) -> float:
 
 
 def choose(
-    scores: Sequence[ScoredSlice],
+    scores: Sequence[ScannedSlice],
     labelled: Collection[tuple[int, int]],
     depths: Sequence[int],
     class_names: Sequence[str],
@@ -122,7 +122,7 @@ def choose(
     """
     ranked = sorted(scores, key=lambda s: (-s.score, s.volume, s.z))
     apart = {v: max(2, depth // (2 * (number + _of(v, labelled)))) for v, depth in enumerate(depths)}
-    chosen: dict[tuple[int, int], ScoredSlice] = {}
+    chosen: dict[tuple[int, int], ScannedSlice] = {}
     while ranked and len(chosen) < number and apart:
         for candidate in ranked:
             place = (candidate.volume, candidate.z)
@@ -143,7 +143,7 @@ def _is_apart(place: tuple[int, int], others: Collection[tuple[int, int]], gap: 
     return all(v != place[0] or abs(z - place[1]) >= gap for v, z in others)
 
 
-def reason(scored: ScoredSlice, class_names: Sequence[str]) -> str:
+def reason(scored: ScannedSlice, class_names: Sequence[str]) -> str:
     """Why a slice is proposed, in plain words that say no more than what was computed."""
     where = "working region" if scored.in_region else "slice"
     if scored.query == "random":

@@ -13,10 +13,10 @@ from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept
 from core.progress import Report
 from core.proposals.queries import query_named
-from core.proposals.ranking import labelled_places, propose
+from core.proposals.ranking import labelled_slices, propose
 from core.proposals.slice_scan import scan_slice
 from core.storage.prediction_cache import Predicted
-from core.storage.proposals import ScoredSlice
+from core.storage.proposals import ScannedSlice
 from core.storage.store import Store
 
 _REFRESH_SECONDS = 1.0
@@ -46,13 +46,13 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
         return
     started = told = time.monotonic()
     done = {(s.volume, s.z) for s in store.proposals.scanned(round_, config.query)} | set(exclude)
-    todo = [place for place in _all_places(store) if place not in done]
-    predictor, fresh = models.predictor(round_), list[ScoredSlice]()
+    todo = [place for place in _all_slices(store) if place not in done]
+    predictor, fresh = models.predictor(round_), list[ScannedSlice]()
     for number, (volume, z) in enumerate(todo):
         if time.monotonic() - started > config.scan_seconds and number > 0:
             break
         inside = store.catalog.region_mask(volume)
-        image = models.seen_by(round_, volume)(z)
+        image = models.inputs(round_, volume)(z)
         found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
         store.predictions.save(volume, z, Predicted(found.mask, found.confidence, round_))
         fresh.append(found.scored(volume, z))
@@ -77,16 +77,16 @@ def scan_order(depth: int) -> list[int]:
     return [z for z in reversed_bits if z < depth]
 
 
-def _all_places(store: Store) -> list[SliceId]:
+def _all_slices(store: Store) -> list[SliceId]:
     """Every slice, volumes in turn and coarse first, those with a label last."""
     orders = [[(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
     mixed = [place for group in zip_longest(*orders) for place in group if place is not None]
-    labelled = labelled_places(store)
+    labelled = labelled_slices(store)
     return sorted(mixed, key=lambda place: place in labelled)
 
 
 def _refresh(
-    store: Store, round_: int, config: ProposeConfig, fresh: list[ScoredSlice], exclude: Collection[SliceId], *, settled: bool
+    store: Store, round_: int, config: ProposeConfig, fresh: list[ScannedSlice], exclude: Collection[SliceId], *, settled: bool
 ) -> None:
     store.proposals.add_scanned(round_, config.query, fresh)
     fresh.clear()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.geometry import Box
 from core.proposals.heatmap import BlockMeans, hottest_boxes, hottest_mean
 from core.proposals.queries import Query, name_of
-from core.storage.proposals import ScoredSlice
+from core.storage.proposals import ScannedSlice
 
 UNSURE_BELOW = 0.75
 """A pixel whose likeliest class is given less than this is called unsure in the reasons."""
@@ -56,9 +56,9 @@ class SliceScan:
     query: str = ""
     in_region: bool = False
 
-    def scored(self, volume: int, z: int) -> ScoredSlice:
+    def scored(self, volume: int, z: int) -> ScannedSlice:
         """The part that is kept for every slice: numbers and boxes, no raster."""
-        return ScoredSlice(
+        return ScannedSlice(
             volume,
             z,
             self.score,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import Cancelled, ProjectError
-from core.evaluation.z_average_search import Across, across_slices
+from core.evaluation.z_average_search import ZAverageChoice, choose_z_average
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept, peak_memory_mb
 from core.progress import Report
@@ -28,7 +28,7 @@ class PredictReport:
     path: Path
     round: int
     amounts: dict[str, Amount]
-    across: Across
+    across: ZAverageChoice
     views: int
 
 
@@ -55,7 +55,7 @@ def predict(
     chosen, classes = store.rounds.chosen(round_), store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
     started = time.monotonic()
-    found = across_slices(models, chosen, volume, across, report)
+    found = choose_z_average(models, chosen, volume, across, report)
     with models.z_averaged(chosen, volume, found.slices, views) as model:
         page = (model.classes, *row.slice_shape) if probabilities else row.slice_shape
         dtype = np.float32 if probabilities else np.uint8
@@ -80,7 +80,7 @@ def export_confidence(
     store = models.store
     store.check_target(out)
     row, chosen = store.catalog.row(volume), store.rounds.chosen(round_)
-    found = across_slices(models, chosen, volume, across, report)
+    found = choose_z_average(models, chosen, volume, across, report)
     with (
         models.z_averaged(chosen, volume, found.slices, views) as model,
         open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack,

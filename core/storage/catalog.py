@@ -18,9 +18,9 @@ from core.errors import ProjectError, VolumeError
 from core.geometry import Polygon, polygons_to_mask
 from core.storage.database import LabelClass, Records, to_json
 from core.volumes import Volume, content_digest, fingerprint, glance, open_volume
-from core.volumes.slice_stack import Neighbourhood
+from core.volumes.slice_stack import SliceStack
 from core.volumes.voxel_size import checked_voxel_size
-from core.volumes.watch import Watched
+from core.volumes.watch import WatchedVolume
 
 PALETTE = (
     *("#808080", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"),
@@ -108,7 +108,7 @@ class Catalog:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._lock = RLock()
-        self._open: dict[int, Watched] = {}
+        self._open: dict[int, WatchedVolume] = {}
 
     @property
     def classes(self) -> tuple[LabelClass, ...]:
@@ -234,12 +234,12 @@ class Catalog:
                 watched = self._open[index] = self._opened(self.row(index))
             return watched.volume
 
-    def _opened(self, row: VolumeRow) -> Watched:
+    def _opened(self, row: VolumeRow) -> WatchedVolume:
         looks = _looks_unchanged(row)
         volume = open_volume(row.path, axes=row.axes, voxel_nm=row.voxel_nm)
         if row.content is None:  # a project of an earlier version
             self._records.write("UPDATE volumes SET content = ? WHERE id = ?", (_content(volume), row.index))
-        return Watched(volume, looks)
+        return WatchedVolume(volume, looks)
 
     def set_voxel_size(self, index: int, voxel_nm: tuple[float, float, float] | None) -> None:
         """Set the voxel size ``(z, y, x)`` in nm, or None for unknown."""
@@ -289,7 +289,7 @@ class Catalog:
 
     def image(self, volume: int, z: int, neighbours: int = 0) -> NDArray[Any]:
         """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
-        return Neighbourhood(self.volume(volume), neighbours)(z)
+        return SliceStack(self.volume(volume), neighbours)(z)
 
 
 @lru_cache(maxsize=4)

@@ -30,7 +30,7 @@ _LOOKED_AT = 128
 _LABELLED_ENOUGH = 0.9
 
 
-_UNSURE = 254
+STORED_UNSURE = 254
 """Stored where somebody vouched that nobody can see what is there; everywhere else such a pixel reads as unlabelled."""
 
 
@@ -187,7 +187,7 @@ class LabelStore:
 
     def closed(self, revision: Revision, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Pixels that are never for training, labelled or not, bool ``(H, W)``: held back, or nobody can see what is there."""
-        unsure = self.stored(revision, shape) == np.uint8(_UNSURE)
+        unsure = self.stored(revision, shape) == np.uint8(STORED_UNSURE)
         return ~self.trainable(revision.volume, revision.z, shape) | unsure
 
     def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
@@ -275,7 +275,7 @@ class LabelStore:
         shape = (mask.shape[0], mask.shape[1])
         with self._records.transaction() as db:
             stored = self._stored(volume, z, shape)
-            np.copyto(stored, np.where(mask == UNLABELLED, np.uint8(_UNSURE), mask), where=claimed)
+            np.copyto(stored, np.where(mask == UNLABELLED, np.uint8(STORED_UNSURE), mask), where=claimed)
             roles = self.roles(volume, z, shape)
             if role == Role.TRAIN:
                 validates = validates and claim.kind != "strokes"
@@ -331,7 +331,7 @@ class LabelStore:
         work: Work,
     ) -> Revision:
         previous = self.head(volume, z)
-        labelled = stored < _UNSURE
+        labelled = stored < STORED_UNSURE
         values = {
             "volume": volume,
             "z": z,
@@ -389,7 +389,7 @@ class LabelStore:
 
 def _shown(stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A stored label as the world sees it: what nobody can see is unlabelled."""
-    np.copyto(stored, np.uint8(UNLABELLED), where=stored == np.uint8(_UNSURE))
+    np.copyto(stored, np.uint8(UNLABELLED), where=stored == np.uint8(STORED_UNSURE))
     return stored
 
 

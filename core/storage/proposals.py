@@ -12,7 +12,7 @@ from core.storage.database import Records, to_json
 
 
 @dataclass(frozen=True)
-class ScoredSlice:
+class ScannedSlice:
     """The scan of slice ``z`` of a volume without its rasters.
 
     Fields are those of :class:`core.proposals.slice_scan.SliceScan`, all fit for JSON.
@@ -30,7 +30,7 @@ class ScoredSlice:
     in_region: bool = False
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> ScoredSlice:
+    def from_json(cls, stored: Mapping[str, Any]) -> ScannedSlice:
         """The slice again from what ``dataclasses.asdict`` and JSON made of it."""
         unsure = stored["unsure_classes"]
         return cls(
@@ -66,7 +66,7 @@ class Proposals:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    def add_scanned(self, round_: int, query: str, scores: Iterable[ScoredSlice]) -> None:
+    def add_scanned(self, round_: int, query: str, scores: Iterable[ScannedSlice]) -> None:
         """Store the scores of scanned slices."""
         with self._records.transaction() as db:
             db.executemany(
@@ -74,7 +74,7 @@ class Proposals:
                 [(round_, query, s.volume, s.z, to_json(asdict(s))) for s in scores],
             )
 
-    def scanned(self, round_: int, query: str | None = None) -> list[ScoredSlice]:
+    def scanned(self, round_: int, query: str | None = None) -> list[ScannedSlice]:
         """The scanned slices of a round, in order of volume and z; of any one query unless one is named."""
         if query is None:
             row = self._records.row(
@@ -84,7 +84,7 @@ class Proposals:
         rows = self._records.rows(
             "SELECT score FROM slice_scores WHERE round = ? AND query = ? ORDER BY volume, z", (round_, query)
         )
-        return [ScoredSlice.from_json(json.loads(row["score"])) for row in rows]
+        return [ScannedSlice.from_json(json.loads(row["score"])) for row in rows]
 
     def forget_scan(self, volume: int) -> None:
         """Forget every score and proposal of a volume, as when its working region changes."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FRAME = "frame.tif"
 
-FRAME_SIDE = 1024
+REGION_SIDE = 1024
 """Longest side of a frame in pixels: it is predicted in a fraction of a second."""
 
 KEPT_ROUNDS = 3
@@ -35,7 +35,7 @@ KEPT_ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Frame:
+class WatchedRegion:
     """A part of a slice that is predicted again and again; ``box`` in pixels of the slice."""
 
     volume: int
@@ -47,13 +47,13 @@ class Frame:
         return {"volume": self.volume, "z": self.z, "box": asdict(self.box)}
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Frame:
+    def from_json(cls, facts: Mapping[str, Any]) -> WatchedRegion:
         """What :meth:`as_json` gave; ``ValueError``, ``TypeError`` or ``KeyError`` for anything else."""
         return cls(int(facts["volume"]), int(facts["z"]), Box(**facts["box"]))
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """One kept moment of a training.
 
     Attributes
@@ -83,7 +83,7 @@ class Moment:
     step: int
     validation_loss: float | None
     validated: float | None
-    frame: Frame
+    frame: WatchedRegion
     end: bool
     size: int
     folder: Path
@@ -114,7 +114,7 @@ def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np
     save(folder, state, card, beside={FRAME: picture.getvalue()})
 
 
-def moment_facts(frame: Frame, *, end: bool, validated: float | None) -> dict[str, Any]:
+def moment_facts(frame: WatchedRegion, *, end: bool, validated: float | None) -> dict[str, Any]:
     """What a moment's card says besides what a checkpoint's does, in JSON types."""
     return {"frame": frame.as_json(), "end": end, "validated": validated}
 
@@ -132,7 +132,7 @@ def cut(moments: Path, step: int) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def picture(moment: Moment) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def picture(moment: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """How a moment saw its frame: mask and confidence, uint8 ``(h, w)``.
 
     Raises
@@ -147,7 +147,7 @@ def picture(moment: Moment) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return mask, confidence
 
 
-class MomentStore:
+class SnapshotStore:
     """The kept moments of one project, beside its checkpoints in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
@@ -157,7 +157,7 @@ class MomentStore:
         """The folder of the moments of a round's training, whether there are any or not."""
         return self._folder / f"round-{round_:03d}.moments"
 
-    def of(self, round_: int) -> list[Moment]:
+    def of(self, round_: int) -> list[Snapshot]:
         """The moments of a round's training in order; one that is damaged is left out."""
         found = (_read(round_, folder) for folder in self.place(round_).glob("step-*"))
         return sorted((moment for moment in found if moment is not None), key=lambda moment: moment.seconds)
@@ -181,17 +181,17 @@ class MomentStore:
             self.forget(round_)
 
 
-def _read(round_: int, folder: Path) -> Moment | None:
+def _read(round_: int, folder: Path) -> Snapshot | None:
     try:
         card = load_card(folder)
         facts = card.extra["moment"]
-        return Moment(
+        return Snapshot(
             round=round_,
             seconds=float(card.training["seconds"]),
             step=int(card.training["steps"]),
             validation_loss=card.scores.get("loss"),
             validated=facts["validated"],
-            frame=Frame.from_json(facts["frame"]),
+            frame=WatchedRegion.from_json(facts["frame"]),
             end=bool(facts["end"]),
             size=_size(folder),
             folder=folder,

@@ -21,7 +21,7 @@ from core.storage.prediction_cache import PredictionStore
 from core.storage.proposals import Proposals
 from core.storage.results import Results
 from core.storage.rounds import Rounds
-from core.storage.snapshots import MomentStore
+from core.storage.snapshots import SnapshotStore
 
 RECORDS_FILE = "project.sqlite"
 
@@ -52,7 +52,7 @@ class Store:
         self.jobs = Jobs(self.records)
         self.results = Results(self.records, self.folder)
         self.predictions = PredictionStore(self.folder / "predictions")
-        self.moments = MomentStore(workspace / "checkpoints" / name)
+        self.snapshots = SnapshotStore(workspace / "checkpoints" / name)
         self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._unchecked: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
 
@@ -108,7 +108,7 @@ class Store:
             raise CheckpointError(f"There is no round {round_}; {known}.")
         return self.workspace / place
 
-    def held_back(self, revision: Revision) -> NDArray[np.int64]:
+    def validation_counts(self, revision: Revision) -> NDArray[np.int64]:
         """Pixels of each class id that validate in a revision, int64 ``(256,)`` but for 255; counted once."""
         key = (revision.id, self.catalog.row(revision.volume).region)
         if key not in self._held_back:

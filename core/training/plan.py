@@ -14,10 +14,10 @@ from core.config import EARLIER, Architecture, TrainConfig
 from core.errors import JobError, TrainingError
 from core.storage.catalog import weight_of
 from core.storage.labels import Role
-from core.storage.snapshots import Frame
+from core.storage.snapshots import WatchedRegion
 from core.storage.store import Store
 from core.training.learning.task import STATE, partial_of
-from core.training.watched_region import choose_frame
+from core.training.watched_region import choose_watched_region
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Plan:
     round: int
     revisions: tuple[int, ...]
     config: TrainConfig
-    frame: Frame
+    frame: WatchedRegion
     tensorboard: bool = False
     weights: tuple[float, ...] = ()
     begins_with: int | None = None
@@ -55,12 +55,12 @@ class Plan:
     def from_json(cls, store: Store, stored: Mapping[str, Any]) -> Plan:
         """The plan from a job's record; what a record of an earlier version lacks is as it was then, and a frame is chosen."""
         revisions, config = tuple(stored["revisions"]), TrainConfig(**{**EARLIER, **stored["train"]})
-        frame = Frame.from_json(stored["frame"]) if "frame" in stored else choose_frame(store)
+        frame = WatchedRegion.from_json(stored["frame"]) if "frame" in stored else choose_watched_region(store)
         weights, tensorboard = tuple(stored.get("weights", ())), stored.get("tensorboard", False)
         return cls(stored["round"], revisions, config, frame, tensorboard, weights, stored.get("begins_with"))
 
 
-def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, tensorboard: bool = False) -> Plan:
+def make_plan(store: Store, config: TrainConfig, frame: WatchedRegion | None = None, *, tensorboard: bool = False) -> Plan:
     """Freeze the labels as they are now, and choose the frame if none is given.
 
     Raises
@@ -94,7 +94,7 @@ def make_plan(store: Store, config: TrainConfig, frame: Frame | None = None, *, 
     number, revisions = store.rounds.following(), tuple(head.id for head in heads)
     begins_with = store.rounds.last() if config.inherits else None
     config = _by_voxels(config, [volume.voxel_nm for volume in store.catalog.volumes])
-    return Plan(number, revisions, config, frame or choose_frame(store), tensorboard, weights, begins_with)
+    return Plan(number, revisions, config, frame or choose_watched_region(store), tensorboard, weights, begins_with)
 
 
 def _by_voxels(config: TrainConfig, voxels: Sequence[tuple[float, float, float] | None]) -> TrainConfig:

@@ -17,10 +17,10 @@ from core.storage.checkpoints import Card, load, now, save
 from core.storage.jobs import Handle
 from core.storage.labels import Revision
 from core.storage.rounds import Origin
-from core.storage.snapshots import Moment
+from core.storage.snapshots import Snapshot
 from core.storage.store import Store
 from core.training.learning.task import partial_of
-from core.training.round import RoundReport, entered, held_back, score_rounds, set_aside
+from core.training.round import RoundReport, entered, score_all_rounds, set_aside, validation_slices
 
 
 def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
@@ -32,7 +32,7 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
     card, state = load(source)
     origin = Origin(round_, float(card.training["seconds"]))
     number, revisions, heads = store.rounds.following(), _revisions(store, source, card), store.labels.heads()
-    validation = held_back(store, heads)
+    validation = validation_slices(store, heads)
     handle.report(0.1, f"measuring round {round_} as it was after {origin.seconds:.0f} s on the held-back pixels")
     scores = score(models.load(source), validation, len(store.catalog.classes))
     folder = store.checkpoint_folder(number)
@@ -63,8 +63,8 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
         origin=origin,
         ended_by=StopRule(card.training.get("ended_by", StopRule.SECONDS)),
     )
-    score_rounds(models, handle, heads, validation, {number: scores})
-    store.moments.sweep()
+    score_all_rounds(models, handle, heads, validation, {number: scores})
+    store.snapshots.sweep()
     return entered(store, number, folder)
 
 
@@ -78,7 +78,7 @@ def find(store: Store, round_: int, seconds: float | None) -> Path:
     ProjectError
         If it is the newest model already.
     """
-    moments = store.moments.of(round_)
+    moments = store.snapshots.of(round_)
     chosen = None if seconds is None else nearest(moments, seconds)
     if seconds is not None and chosen is None:
         kept = ", ".join(f"{moment.seconds:.0f}" for moment in moments)
@@ -91,7 +91,7 @@ def find(store: Store, round_: int, seconds: float | None) -> Path:
     return store.checkpoint(round_)
 
 
-def nearest(moments: list[Moment], seconds: float) -> Moment | None:
+def nearest(moments: list[Snapshot], seconds: float) -> Snapshot | None:
     """The moment that is called ``seconds``: the nearest, no further than a second away; None where there is none."""
     close = [moment for moment in moments if abs(moment.seconds - seconds) <= 1]
     return min(close, key=lambda moment: abs(moment.seconds - seconds), default=None)
@@ -109,4 +109,4 @@ def _give_up_interrupted(store: Store, number: int, source: int) -> None:
     folder = store.checkpoint_folder(number)
     shutil.rmtree(partial_of(folder), ignore_errors=True)
     if source != number:
-        store.moments.forget(number)
+        store.snapshots.forget(number)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from core.evaluation.validation import Scores
     from core.progress import FitResult, Progress
-    from core.training.learning.snapshot_callback import Watched
+    from core.training.learning.snapshot_callback import SnapshotSource
 
 _POINTS_OF_A_CURVE = 400
 
@@ -81,7 +81,7 @@ def train_round(
     if store.rounds.following() != plan.round:
         raise JobError(f"Round {plan.round} was trained by another program meanwhile; start a new round.")
     revisions = store.labels.revisions(plan.revisions)
-    validation = held_back(store, revisions)
+    validation = validation_slices(store, revisions)
     task = replace(
         _task(store, plan),
         validation=validation,
@@ -104,8 +104,8 @@ def train_round(
         ended_by=fitted.ended_by,
     )
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
-    score_rounds(models, handle, revisions, validation, {plan.round: scores})
-    store.moments.sweep()
+    score_all_rounds(models, handle, revisions, validation, {plan.round: scores})
+    store.snapshots.sweep()
     return replace(
         entered(store, plan.round, fitted.checkpoint, resumed=fitted.resumed),
         begins_with=None if fitted.fresh_because else plan.begins_with,
@@ -113,7 +113,7 @@ def train_round(
     )
 
 
-def held_back(store: Store, revisions: Sequence[Revision]) -> list[FrozenSlice]:
+def validation_slices(store: Store, revisions: Sequence[Revision]) -> list[FrozenSlice]:
     """What rounds are scored on."""
     return [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
 
@@ -151,12 +151,12 @@ def _facts(store: Store, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _watched(store: Store, plan: Plan) -> Watched:
-    from core.training.learning.snapshot_callback import Watched
+def _watched(store: Store, plan: Plan) -> SnapshotSource:
+    from core.training.learning.snapshot_callback import SnapshotSource
 
     frame = plan.frame
     image = store.image(frame.volume, frame.z, plan.config.neighbours)
-    return Watched(frame, image, store.moments.place(plan.round))
+    return SnapshotSource(frame, image, store.snapshots.place(plan.round))
 
 
 def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:
@@ -217,7 +217,7 @@ class _Reporter:
         return (self._report is not None and self._report(progress)) or stop
 
 
-def score_rounds(
+def score_all_rounds(
     models: LoadedModels,
     handle: Handle,
     revisions: Sequence[Revision],

@@ -7,11 +7,11 @@ import numpy as np
 from core.config import UNLABELLED
 from core.geometry import Box
 from core.storage.labels import Revision
-from core.storage.snapshots import FRAME_SIDE, Frame
+from core.storage.snapshots import REGION_SIDE, WatchedRegion
 from core.storage.store import Store
 
 
-def choose_frame(store: Store, volume: int | None = None, z: int | None = None) -> Frame:
+def choose_watched_region(store: Store, volume: int | None = None, z: int | None = None) -> WatchedRegion:
     """A frame of the slice asked for, or of one that tells most.
 
     Parameters
@@ -23,8 +23,8 @@ def choose_frame(store: Store, volume: int | None = None, z: int | None = None) 
 
     Returns
     -------
-    Frame
-        At most ``FRAME_SIDE`` pixels on a side, around what is labelled nearest, or around the middle of the slice.
+    WatchedRegion
+        At most ``REGION_SIDE`` pixels on a side, around what is labelled nearest, or around the middle of the slice.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def choose_frame(store: Store, volume: int | None = None, z: int | None = None) 
 
 
 def choose_slice(store: Store) -> tuple[int, int]:
-    """Volume and z of the slice that tells most, see :func:`choose_frame`; reads no raster."""
+    """Volume and z of the slice that tells most, see :func:`choose_watched_region`; reads no raster."""
     heads = sorted(store.labels.heads(), key=lambda head: (head.volume, head.z))
     if not heads:
         return 0, store.catalog.row(0).depth // 2
@@ -53,19 +53,19 @@ def _free_near(store: Store, head: Revision, heads: list[Revision]) -> int:
     return min(free, key=lambda z: (abs(z - head.z), -z), default=head.z)
 
 
-def _frame(store: Store, volume: int, z: int, near: Revision | None) -> Frame:
+def _frame(store: Store, volume: int, z: int, near: Revision | None) -> WatchedRegion:
     height, width = store.slice_shape(volume, z)
     y, x = height // 2, width // 2
-    if near is not None and max(height, width) > FRAME_SIDE:
+    if near is not None and max(height, width) > REGION_SIDE:
         rows, columns = np.nonzero(store.labels.label(volume, near.z, (height, width)) != UNLABELLED)
         if rows.size:
             y, x = int(np.median(rows)), int(np.median(columns))
     (y0, y1), (x0, x1) = _around(y, height), _around(x, width)
-    return Frame(volume, z, Box(y0, x0, y1, x1))
+    return WatchedRegion(volume, z, Box(y0, x0, y1, x1))
 
 
 def _around(centre: int, length: int) -> tuple[int, int]:
-    """At most ``FRAME_SIDE`` pixels around a place, moved inside ``0 .. length``."""
-    side = min(FRAME_SIDE, length)
+    """At most ``REGION_SIDE`` pixels around a place, moved inside ``0 .. length``."""
+    side = min(REGION_SIDE, length)
     start = min(max(centre - side // 2, 0), length - side)
     return start, start + side

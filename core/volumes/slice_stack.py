@@ -11,7 +11,7 @@ from core.geometry import mirrored
 from core.volumes.base import Volume
 
 
-class Neighbourhood:
+class SliceStack:
     """What a model is given of each slice of a volume; from one thread at a time.
 
     Called for one slice after the other in order, it reads every slice once: what the next one shares with the last is

@@ -12,7 +12,7 @@ _EVERY_SECONDS = 1.0
 _SHARE = 0.01  # of the time, at most, where a folder holds many files or lies far away
 
 
-class Watched:
+class WatchedVolume:
     """An opened volume, and how its files looked before it was opened.
 
     Parameters

@@ -18,7 +18,7 @@ from app.routes import moment_url
 from core.geometry import Box
 from core.project import LabelClass, Project
 from core.storage.checkpoints import Card
-from core.storage.snapshots import Frame, Moment, keep, moment_facts, step_folder
+from core.storage.snapshots import Snapshot, WatchedRegion, keep, moment_facts, step_folder
 from tests.toy import HEIGHT, WIDTH, browser, make_toy
 
 MASK = (np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) // 5) % 2
@@ -29,9 +29,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The toy project with one kept moment of round 1."""
     monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
     made = make_toy(tmp_path)
-    facts = moment_facts(Frame(0, 1, Box(0, 0, HEIGHT, WIDTH)), end=False, validated=None)
+    facts = moment_facts(WatchedRegion(0, 1, Box(0, 0, HEIGHT, WIDTH)), end=False, validated=None)
     card = Card("unet", {}, ("matrix", "pore"), 1, "none", {}, 0, training={"seconds": 1.5, "steps": 7}, extra={"moment": facts})
-    keep(step_folder(made.store.moments.place(1), 7), {"a": torch.zeros(1)}, card, MASK, MASK)
+    keep(step_folder(made.store.snapshots.place(1), 7), {"a": torch.zeros(1)}, card, MASK, MASK)
     return made
 
 
@@ -42,7 +42,7 @@ def client(project: Project) -> Iterator[TestClient]:
         yield made
 
 
-def only(project: Project) -> Moment:
+def only(project: Project) -> Snapshot:
     """The moment there is."""
     (moment,) = project.moments(1)
     return moment
@@ -75,7 +75,7 @@ def test_the_browser_keeps_it_until_a_colour_changes(client: TestClient, project
 def test_a_moment_that_is_gone_is_one_sentence(client: TestClient, project: Project) -> None:
     """As when it was swept while the page was open."""
     url = moment_url(project, only(project), side=64)
-    project.store.moments.forget(1)
+    project.store.snapshots.forget(1)
     answer = client.get(url)
     assert (answer.status_code, answer.json()["error"]) == (404, "This moment is not kept any more; reload the page.")
 

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 import app
 from core.errors import Cancelled
 from core.project import Project
-from core.storage.snapshots import Moment
+from core.storage.snapshots import Snapshot
 from tests.conftest import TINY, Files
 from tests.planted import plant
 from tests.predicted import add_round
@@ -85,7 +85,7 @@ def test_the_newest_model_is_not_gone_back_to(project: Project) -> None:
     assert "Go back" not in buttons(page)
 
 
-def look_at(page: AppTest, moment: Moment) -> None:
+def look_at(page: AppTest, moment: Snapshot) -> None:
     """Click on its thumbnail."""
     page.button(key=f"look_{moment.round}_{moment.step}").click().run()
     assert not page.exception
@@ -146,7 +146,7 @@ def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
 
 def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None:
     """Where its moments were swept."""
-    project.store.moments.forget(1)
+    project.store.snapshots.forget(1)
     add_round(project)
     page = opened()
     looked_at(page).set_value(1).run()

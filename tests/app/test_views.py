@@ -15,7 +15,7 @@ from torch import nn
 import app
 from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.errors import StorageError, UnderpaintError
-from core.evaluation.z_average_search import Across
+from core.evaluation.z_average_search import ZAverageChoice
 from core.project import Project
 from core.proposals.ranking import Proposal
 from core.storage.drafts import Patch
@@ -287,8 +287,11 @@ def test_an_exported_zarr_can_be_downloaded(open_page, phantom_project):
 @pytest.mark.parametrize(
     ("across", "words_of_it"),
     [
-        (Across(6, 0.956, 0.892, 117_612), "On 117,612 held-back pixels the mean Dice is 0.956 with them and 0.892 without"),
-        (Across(0, 0.844, 0.844, 157_323), ""),
+        (
+            ZAverageChoice(6, 0.956, 0.892, 117_612),
+            "On 117,612 held-back pixels the mean Dice is 0.956 with them and 0.892 without",
+        ),
+        (ZAverageChoice(0, 0.844, 0.844, 157_323), ""),
         (None, ""),
     ],
 )

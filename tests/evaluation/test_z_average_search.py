@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.config import UNLABELLED
-from core.evaluation.z_average_search import TRIED, Across, best
+from core.evaluation.z_average_search import TRIED, ZAverageChoice, best
 from core.models import normalisation
 from core.models.predictor import Predictor, ready
 from core.storage.checkpoints import Card
@@ -32,7 +32,7 @@ class Levels(nn.Module):
         return -((image - levels) ** 2) * self.slope
 
 
-class Seen:
+class SliceInput:
     """A volume of greys; remembers how many slices were asked for."""
 
     def __init__(self, truth: NDArray, noise: float) -> None:
@@ -70,7 +70,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
 def test_noise_that_differs_from_slice_to_slice_is_averaged_away(predictor: Predictor) -> None:
     """And the held-back pixels say how much that gained."""
     truth = columns()
-    found = best(predictor, Seen(truth, noise=1.5), DEPTH, half(truth, 8, 12), half(truth, 8, 12, lower=True), 3)
+    found = best(predictor, SliceInput(truth, noise=1.5), DEPTH, half(truth, 8, 12), half(truth, 8, 12, lower=True), 3)
 
     assert found.slices == max(TRIED)
     assert found.dice is not None
@@ -87,10 +87,10 @@ def test_noise_that_differs_from_slice_to_slice_is_averaged_away(predictor: Pred
 def test_sections_far_apart_stay_as_they_are(predictor: Predictor) -> None:
     """Where the next slice shows something else; nothing beyond it is looked at."""
     truth = (np.random.default_rng(3).random((DEPTH, SIDE, SIDE)) < 0.4).astype(np.uint8)
-    seen = Seen(truth, noise=0.6)
+    seen = SliceInput(truth, noise=0.6)
     found = best(predictor, seen, DEPTH, {}, half(truth, 12), 3)
 
-    assert found == Across(0)
+    assert found == ZAverageChoice(0)
     assert found.sentence == ""
     assert seen.asked == {11, 12, 13}
 
@@ -98,9 +98,9 @@ def test_sections_far_apart_stay_as_they_are(predictor: Predictor) -> None:
 def test_where_it_is_hopeless_two_boxes_are_enough(predictor: Predictor) -> None:
     """The others of many painted slices are not looked at."""
     truth = (np.random.default_rng(3).random((200, SIDE, SIDE)) < 0.4).astype(np.uint8)
-    seen = Seen(truth, noise=0.6)
+    seen = SliceInput(truth, noise=0.6)
 
-    assert best(predictor, seen, 200, {}, half(truth, *range(10, 190, 13)), 3) == Across(0)
+    assert best(predictor, seen, 200, {}, half(truth, *range(10, 190, 13)), 3) == ZAverageChoice(0)
     assert len(seen.asked) == 2 * 3
 
 
@@ -110,23 +110,23 @@ def test_a_loss_in_two_boxes_that_is_little_among_all_does_not_decide(predictor:
     many = range(10, 190, 13)
     truth[np.array(many), 20:23, 40:43] = 1 - truth[10, 21, 41]
 
-    assert best(predictor, Seen(truth, noise=0), 200, {}, half(truth, *many), 3).slices == max(TRIED)
+    assert best(predictor, SliceInput(truth, noise=0), 200, {}, half(truth, *many), 3).slices == max(TRIED)
 
 
 def test_a_class_that_is_thin_across_slices_does_not_fade(predictor: Predictor) -> None:
     """Though the mean over all classes would gain."""
     truth = columns()
-    assert best(predictor, Seen(truth, noise=1.5), DEPTH, {}, half(truth, 12), 3).slices > 0
+    assert best(predictor, SliceInput(truth, noise=1.5), DEPTH, {}, half(truth, 12), 3).slices > 0
     truth[12, 20:30, :] = 2
 
-    assert best(predictor, Seen(truth, noise=1.5), DEPTH, {}, half(truth, 12), 3).slices == 0
+    assert best(predictor, SliceInput(truth, noise=1.5), DEPTH, {}, half(truth, 12), 3).slices == 0
 
 
 def test_no_more_are_averaged_than_objects_go_on(predictor: Predictor) -> None:
     """Where held-back pixels gain all the way, but what is painted is there for five slices only."""
     truth, other = columns(), np.random.default_rng(4).random((5, SIDE // 8, SIDE // 8)) < 0.4
     truth[:, SIDE // 2 :] = other.repeat(5, axis=0).repeat(8, axis=1).repeat(8, axis=2)[:, SIDE // 2 :]
-    found = best(predictor, Seen(truth, noise=0.6), DEPTH, half(truth, 12), half(truth, 7, 12, 17, lower=True), 3)
+    found = best(predictor, SliceInput(truth, noise=0.6), DEPTH, half(truth, 12), half(truth, 7, 12, 17, lower=True), 3)
 
     assert 2 <= found.slices < max(TRIED)
     assert found.dice is not None
@@ -138,7 +138,7 @@ def test_a_few_held_back_pixels_do_not_decide(predictor: Predictor) -> None:
     """They only tell what came of it, here nothing good."""
     truth = columns()
     truth[12, 20:30, :] = 2
-    found = best(predictor, Seen(truth, noise=0), DEPTH, half(truth, 12), half(truth, 12, lower=True), 3)
+    found = best(predictor, SliceInput(truth, noise=0), DEPTH, half(truth, 12), half(truth, 12, lower=True), 3)
 
     assert found.slices == max(TRIED)
     assert found.dice is not None
@@ -151,7 +151,7 @@ def test_slices_that_are_known_to_lie_far_apart_are_not_averaged(predictor: Pred
     """But for the next one, if labels say so; in pixels of 5 nm."""
     truth = columns()
 
-    assert best(predictor, Seen(truth, 0), DEPTH, {}, half(truth, 12), 3, (apart, 5.0, 5.0)).slices == most
+    assert best(predictor, SliceInput(truth, 0), DEPTH, {}, half(truth, 12), 3, (apart, 5.0, 5.0)).slices == most
 
 
 def test_a_stroke_that_reaches_far_is_not_outvoted_by_many_that_do_not(predictor: Predictor) -> None:
@@ -162,9 +162,9 @@ def test_a_stroke_that_reaches_far_is_not_outvoted_by_many_that_do_not(predictor
     stroke = np.full((SIDE, SIDE), UNLABELLED, np.uint8)
     stroke[:20, :20] = truth[12, :20, :20]
 
-    assert best(predictor, Seen(truth, 0), DEPTH, {}, half(truth, 1), 3).slices == 1
-    assert best(predictor, Seen(truth, 0), DEPTH, {}, {**half(truth, 1), 12: stroke}, 3).slices == 0
-    assert best(predictor, Seen(truth, 0), DEPTH, {}, {**half(truth, 2), 12: stroke}, 3).slices == 0
+    assert best(predictor, SliceInput(truth, 0), DEPTH, {}, half(truth, 1), 3).slices == 1
+    assert best(predictor, SliceInput(truth, 0), DEPTH, {}, {**half(truth, 1), 12: stroke}, 3).slices == 0
+    assert best(predictor, SliceInput(truth, 0), DEPTH, {}, {**half(truth, 2), 12: stroke}, 3).slices == 0
 
 
 def test_a_class_near_an_end_tells_only_of_as_many_slices_as_lie_there(predictor: Predictor) -> None:
@@ -173,7 +173,7 @@ def test_a_class_near_an_end_tells_only_of_as_many_slices_as_lie_there(predictor
     truth[:5, 20:30] = 2
     painted = {**half(truth, 2), **half(truth, 12, lower=True)}
 
-    assert best(predictor, Seen(truth, 0), DEPTH, {}, painted, 3).slices == 2
+    assert best(predictor, SliceInput(truth, 0), DEPTH, {}, painted, 3).slices == 2
 
 
 def test_one_pixel_of_a_few_does_not_decide(predictor: Predictor) -> None:
@@ -184,7 +184,7 @@ def test_one_pixel_of_a_few_does_not_decide(predictor: Predictor) -> None:
         image[12, 0, :changed] = 1 - truth[11, 0, :changed]
         stroke = np.full((SIDE, SIDE), UNLABELLED, np.uint8)
         stroke[:8] = image[12, :8]
-        assert best(predictor, Seen(image, 0), DEPTH, {}, {12: stroke}, 3).slices == most
+        assert best(predictor, SliceInput(image, 0), DEPTH, {}, {12: stroke}, 3).slices == most
 
 
 @pytest.mark.parametrize(("z", "most"), [(0, 0), (1, 1), (5, 4), (6, 6), (22, 2), (24, 0)])
@@ -192,14 +192,14 @@ def test_what_lies_beyond_the_ends_tells_nothing(predictor: Predictor, z: int, m
     """No more are averaged than there are on each side of some painted slice."""
     truth = columns()
 
-    assert best(predictor, Seen(truth, 0), DEPTH, {}, half(truth, z), 3).slices == most
+    assert best(predictor, SliceInput(truth, 0), DEPTH, {}, half(truth, z), 3).slices == most
 
 
 def test_one_slice_has_none_beside_it(predictor: Predictor) -> None:
     """A volume of a single image."""
     truth = columns()[:1]
 
-    assert best(predictor, Seen(truth, noise=1), 1, half(truth, 0), half(truth, 0, lower=True), 3) == Across(0)
+    assert best(predictor, SliceInput(truth, noise=1), 1, half(truth, 0), half(truth, 0, lower=True), 3) == ZAverageChoice(0)
 
 
 def test_the_most_are_averaged_that_do_no_harm(predictor: Predictor) -> None:
@@ -207,16 +207,16 @@ def test_the_most_are_averaged_that_do_no_harm(predictor: Predictor) -> None:
     truth = columns()
     upper, lower = half(truth, 12), half(truth, 12, lower=True)
 
-    assert best(predictor, Seen(truth, noise=0), DEPTH, upper, lower, 3) == Across(6, 1.0, 1.0, SIDE * SIDE // 2)
-    found = best(predictor, Seen(truth, noise=0), DEPTH, {}, lower, 3)
-    assert found == Across(6)
+    assert best(predictor, SliceInput(truth, noise=0), DEPTH, upper, lower, 3) == ZAverageChoice(6, 1.0, 1.0, SIDE * SIDE // 2)
+    found = best(predictor, SliceInput(truth, noise=0), DEPTH, {}, lower, 3)
+    assert found == ZAverageChoice(6)
     assert found.sentence == "Each slice is the mean over itself and 6 slices on each side, fewer near the ends."
 
 
 @pytest.mark.parametrize("labels", [{}, {12: np.full((SIDE, SIDE), UNLABELLED, np.uint8)}, {3: np.zeros((SIDE, SIDE), np.uint8)}])
 def test_nothing_painted_is_nothing_averaged(predictor: Predictor, labels: dict[int, NDArray[np.uint8]]) -> None:
     """Nor is anything where only background is painted and none else is found."""
-    dark = Seen(np.zeros((DEPTH, SIDE, SIDE), np.uint8), 0)
+    dark = SliceInput(np.zeros((DEPTH, SIDE, SIDE), np.uint8), 0)
     assert best(predictor, dark, DEPTH, half(columns(), 12), labels, 3).slices == 0
     dark.volume[:, 20, 20:30] = 255  # found, but nobody painted it
     assert best(predictor, dark, DEPTH, {}, labels, 3).slices == 0
@@ -225,7 +225,7 @@ def test_nothing_painted_is_nothing_averaged(predictor: Predictor, labels: dict[
 def test_of_many_slices_a_few_are_looked_at(predictor: Predictor) -> None:
     """Eight boxes and what lies beside them, drawn from all."""
     truth = np.broadcast_to(columns()[0], (400, SIDE, SIDE))
-    seen = Seen(truth, noise=0.6)
+    seen = SliceInput(truth, noise=0.6)
     many = range(10, 390, 13)
     found = best(predictor, seen, 400, half(truth, *many), half(truth, *many, lower=True), 3)
 
@@ -237,7 +237,7 @@ def test_of_many_slices_a_few_are_looked_at(predictor: Predictor) -> None:
 def test_a_class_that_is_wrongly_found_may_go(predictor: Predictor) -> None:
     """Stray pixels of a class that is nowhere are no loss."""
     truth = columns()
-    seen = Seen(truth, noise=1.0)
+    seen = SliceInput(truth, noise=1.0)
     assert (predictor.labels(seen(12))[0] == 2).any()
 
     assert best(predictor, seen, DEPTH, half(truth, 12), half(truth, 12, lower=True), 3).slices == max(TRIED)
@@ -251,4 +251,4 @@ def test_it_can_be_stopped(predictor: Predictor) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        best(predictor, Seen(truth, noise=0), DEPTH, {}, half(truth, 12), 3, go_on=stop)
+        best(predictor, SliceInput(truth, noise=0), DEPTH, {}, half(truth, 12), 3, go_on=stop)

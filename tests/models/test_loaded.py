@@ -38,7 +38,7 @@ class NumberedModels(LoadedModels):
     def predictor(self, round_: int) -> Any:
         return self.model
 
-    def seen_by(self, round_: int, volume: int) -> Any:
+    def inputs(self, round_: int, volume: int) -> Any:
         return lambda z: np.full((1, 8, 8), z, np.uint8)
 
 

@@ -16,7 +16,7 @@ from core.errors import StorageError
 from core.models import normalisation
 from core.models.networks import build
 from core.models.predictor import Predictor, ready
-from core.models.z_average import Averaged
+from core.models.z_average import ZAveraged
 from core.storage.checkpoints import Card
 
 NETWORK = {"in_channels": 1, "classes": 3, "channels": 4, "depth": 2}
@@ -25,7 +25,7 @@ SHAPE = (9, 70, 131)
 VOLUME = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
 
 
-class Seen:
+class SliceInput:
     """Slices of the volume; remembers which were asked for."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ def test_a_slice_is_the_mean_over_its_neighbours(
     predictor: Predictor, single: NDArray[np.float32], tmp_path: Path, across: int, order: Any
 ) -> None:
     """As many on each side, so fewer near the ends; in order, with gaps, backwards and twice; within what is rounded."""
-    with Averaged(predictor, Seen(), SHAPE, across, tmp_path) as model:
+    with ZAveraged(predictor, SliceInput(), SHAPE, across, tmp_path) as model:
         for z in order:
             wanted = expected(single, z, across)
             found = model.probabilities(z)
@@ -74,8 +74,8 @@ def test_a_slice_is_the_mean_over_its_neighbours(
 
 def test_every_slice_is_predicted_once(predictor: Predictor, tmp_path: Path) -> None:
     """From the first to the last, both as probabilities and as labels."""
-    seen = Seen()
-    with Averaged(predictor, seen, SHAPE, 2, tmp_path) as model:
+    seen = SliceInput()
+    with ZAveraged(predictor, seen, SHAPE, 2, tmp_path) as model:
         for z in range(9):
             model.labels(z)
             model.probabilities(z)
@@ -85,9 +85,9 @@ def test_every_slice_is_predicted_once(predictor: Predictor, tmp_path: Path) -> 
 
 def test_part_of_a_volume_is_as_in_all_of_it(predictor: Predictor, tmp_path: Path) -> None:
     """Slices outside the part that was asked for count as well."""
-    with Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+    with ZAveraged(predictor, SliceInput(), SHAPE, 2, tmp_path) as model:
         whole = [model.labels(z)[1] for z in range(9)]
-    with Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+    with ZAveraged(predictor, SliceInput(), SHAPE, 2, tmp_path) as model:
         np.testing.assert_array_equal(model.labels(4)[1], whole[4])
 
 
@@ -95,7 +95,7 @@ def test_part_of_a_volume_is_as_in_all_of_it(predictor: Predictor, tmp_path: Pat
 def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: Path, asked: int | None, views: int) -> None:
     """To the last digit, and without a file; in two views, if no number is asked for."""
     expected = predictor.with_views(views)
-    with Averaged(predictor.with_views(asked), Seen(), SHAPE, 0, tmp_path / "nowhere") as model:
+    with ZAveraged(predictor.with_views(asked), SliceInput(), SHAPE, 0, tmp_path / "nowhere") as model:
         assert model.views == views
         np.testing.assert_array_equal(model.probabilities(3), expected.probabilities(VOLUME[3][None]))
         np.testing.assert_array_equal(model.labels(3)[0], expected.labels(VOLUME[3][None])[0])
@@ -103,7 +103,7 @@ def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: P
 
 def test_nothing_is_left_behind(predictor: Predictor, tmp_path: Path) -> None:
     """Not even where it ends in the middle: the file is closed, and had no name."""
-    with pytest.raises(KeyboardInterrupt), Averaged(predictor, Seen(), SHAPE, 2, tmp_path) as model:
+    with pytest.raises(KeyboardInterrupt), ZAveraged(predictor, SliceInput(), SHAPE, 2, tmp_path) as model:
         model.labels(0)
         raise KeyboardInterrupt
 
@@ -116,7 +116,7 @@ def test_nothing_is_left_behind(predictor: Predictor, tmp_path: Path) -> None:
 def test_a_full_disk_is_told(predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int) -> None:
     """In one sentence, also where the tiles are so small that they are written later."""
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: open("/dev/full", "r+b"))  # noqa: SIM115
-    seen = Seen()
+    seen = SliceInput()
     told = pytest.raises(StorageError, match="the disk is full")
-    with told, Averaged(predictor, lambda z: seen(z)[:, :side, :side], (9, side, side), 2, tmp_path) as model:
+    with told, ZAveraged(predictor, lambda z: seen(z)[:, :side, :side], (9, side, side), 2, tmp_path) as model:
         model.labels(4)

@@ -20,7 +20,7 @@ from core.proposals.queries import foreground_random, least_confidence, random
 from core.proposals.ranking import choose, reason
 from core.proposals.scan import scan_order
 from core.proposals.slice_scan import scan_slice
-from core.storage.proposals import ScoredSlice
+from core.storage.proposals import ScannedSlice
 
 NAMES = ("matrix", "pore", "phase")
 
@@ -40,12 +40,12 @@ def drawn(shape: tuple[int, int] = (200, 300)) -> NDArray[np.float32]:
     return probabilities
 
 
-def scored(z: int, score: float = 0.5, volume: int = 0, **more: Any) -> ScoredSlice:
+def scored(z: int, score: float = 0.5, volume: int = 0, **more: Any) -> ScannedSlice:
     """A scanned slice with a score."""
-    return ScoredSlice(volume, z, score, (), (0.9, 0.8, None), (0.7, 0.3, 0.0), **more)
+    return ScannedSlice(volume, z, score, (), (0.9, 0.8, None), (0.7, 0.3, 0.0), **more)
 
 
-def places(scores: list[ScoredSlice], number: int, labelled: Collection[tuple[int, int]] = (), depth: int = 40) -> list[int]:
+def places(scores: list[ScannedSlice], number: int, labelled: Collection[tuple[int, int]] = (), depth: int = 40) -> list[int]:
     """The chosen z, as proposed, in one volume."""
     return [p.z for p in choose(scores, labelled, [depth], NAMES, number)]
 
@@ -129,7 +129,7 @@ def test_a_scored_slice_survives_json() -> None:
     kept = scan_slice(tiles_of(drawn()), (200, 300), query=least_confidence, inside=None).scored(1, 7)
 
     assert (kept.volume, kept.z) == (1, 7)
-    assert ScoredSlice.from_json(json.loads(json.dumps(asdict(kept)))) == kept
+    assert ScannedSlice.from_json(json.loads(json.dumps(asdict(kept)))) == kept
 
 
 @given(st.integers(min_value=0, max_value=700))
@@ -217,7 +217,7 @@ def test_every_unlabelled_slice_can_be_had(scanned: list[tuple[int, int]], label
 def test_the_reason_says_what_was_computed() -> None:
     """Classes, share and number of places, in plain words."""
     boxes = (Box(0, 0, 128, 128), Box(200, 0, 328, 128))
-    torn = ScoredSlice(0, 3, 0.5, boxes, (), (), (1, 0), 0.071, "least-confidence")
+    torn = ScannedSlice(0, 3, 0.5, boxes, (), (), (1, 0), 0.071, "least-confidence")
 
     assert reason(torn, NAMES) == "unsure between pore and matrix over 7 % of the slice, least sure in 2 places"
 

@@ -11,9 +11,9 @@ import torch
 from core.errors import CheckpointError, StorageError
 from core.geometry import Box
 from core.storage.checkpoints import CARD, Card, load
-from core.storage.snapshots import FRAME, KEPT_ROUNDS, Frame, MomentStore, cut, keep, moment_facts, picture, step_folder
+from core.storage.snapshots import FRAME, KEPT_ROUNDS, SnapshotStore, WatchedRegion, cut, keep, moment_facts, picture, step_folder
 
-HERE = Frame(0, 5, Box(0, 0, 2, 3))
+HERE = WatchedRegion(0, 5, Box(0, 0, 2, 3))
 MASK = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
 CONFIDENCE = np.array([[255, 200, 150], [100, 90, 80]], np.uint8)
 STATE = {"a": torch.arange(4.0)}
@@ -29,7 +29,7 @@ def card(seconds: float, step: int, *, end: bool = False) -> Card:
     )  # fmt: skip
 
 
-def kept(store: MomentStore, round_: int, *times: float) -> None:
+def kept(store: SnapshotStore, round_: int, *times: float) -> None:
     """Keep a moment at each of these seconds, ten steps a second."""
     for seconds in times:
         step = int(10 * seconds)
@@ -37,12 +37,12 @@ def kept(store: MomentStore, round_: int, *times: float) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> MomentStore:
+def store(tmp_path: Path) -> SnapshotStore:
     """No moment yet."""
-    return MomentStore(tmp_path)
+    return SnapshotStore(tmp_path)
 
 
-def test_a_moment_is_read_back_as_it_was_kept(store: MomentStore) -> None:
+def test_a_moment_is_read_back_as_it_was_kept(store: SnapshotStore) -> None:
     """Its place in training, its loss and when that was measured, its frame, picture and weights."""
     kept(store, 3, 60.0)
     (moment,) = store.of(3)
@@ -55,21 +55,21 @@ def test_a_moment_is_read_back_as_it_was_kept(store: MomentStore) -> None:
     assert moment.size == sum(file.stat().st_size for file in moment.folder.iterdir()) == store.size()
 
 
-def test_moments_come_in_the_order_of_training(store: MomentStore) -> None:
+def test_moments_come_in_the_order_of_training(store: SnapshotStore) -> None:
     """However they were written."""
     kept(store, 1, 120.0, 1.2, 30.0)
     assert [moment.seconds for moment in store.of(1)] == [1.2, 30.0, 120.0]
     assert store.of(2) == []
 
 
-def test_a_moment_of_the_same_step_gives_way(store: MomentStore) -> None:
+def test_a_moment_of_the_same_step_gives_way(store: SnapshotStore) -> None:
     """The end of a training may fall on the step of the moment before."""
     kept(store, 1, 5.0)
     keep(step_folder(store.place(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
     assert [moment.end for moment in store.of(1)] == [True]
 
 
-def test_what_a_resume_does_again_is_cut(store: MomentStore) -> None:
+def test_what_a_resume_does_again_is_cut(store: SnapshotStore) -> None:
     """Moments after that step go, and torn ones; earlier ones stay, and that of the step itself."""
     kept(store, 1, 1.0, 2.0, 3.0)
     torn = step_folder(store.place(1), 5)
@@ -79,7 +79,7 @@ def test_what_a_resume_does_again_is_cut(store: MomentStore) -> None:
     assert not torn.exists()
 
 
-def test_an_end_that_is_gone_on_from_is_cut(store: MomentStore) -> None:
+def test_an_end_that_is_gone_on_from_is_cut(store: SnapshotStore) -> None:
     """A training that was killed while its end was stored, and is given more time."""
     kept(store, 1, 1.0)
     keep(step_folder(store.place(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
@@ -87,7 +87,7 @@ def test_an_end_that_is_gone_on_from_is_cut(store: MomentStore) -> None:
     assert [moment.step for moment in store.of(1)] == [10]
 
 
-def test_a_damaged_moment_is_left_out(store: MomentStore) -> None:
+def test_a_damaged_moment_is_left_out(store: SnapshotStore) -> None:
     """The others can still be looked at."""
     kept(store, 1, 1.0, 2.0)
     (store.of(1)[0].folder / CARD).write_text("{")
@@ -95,7 +95,7 @@ def test_a_damaged_moment_is_left_out(store: MomentStore) -> None:
 
 
 @pytest.mark.parametrize("damage", ["removed", "torn"])
-def test_a_picture_that_is_gone_is_one_sentence(store: MomentStore, damage: str) -> None:
+def test_a_picture_that_is_gone_is_one_sentence(store: SnapshotStore, damage: str) -> None:
     """As when the moments were swept while the page was open."""
     kept(store, 1, 1.0)
     (moment,) = store.of(1)
@@ -105,7 +105,7 @@ def test_a_picture_that_is_gone_is_one_sentence(store: MomentStore, damage: str)
         picture(moment)
 
 
-def test_a_full_disk_leaves_no_half_moment(store: MomentStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_moment(store: SnapshotStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A moment is renamed into place when it is whole."""
     import errno
 
@@ -118,7 +118,7 @@ def test_a_full_disk_leaves_no_half_moment(store: MomentStore, monkeypatch: pyte
     assert list(store.place(1).iterdir()) == []
 
 
-def test_only_the_last_trainings_keep_their_moments(store: MomentStore) -> None:
+def test_only_the_last_trainings_keep_their_moments(store: SnapshotStore) -> None:
     """The disk that moments take is bounded, however many rounds there are."""
     for round_ in range(1, KEPT_ROUNDS + 3):
         kept(store, round_, 1.0)

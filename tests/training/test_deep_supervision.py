@@ -11,7 +11,7 @@ from core.config import UNLABELLED, Architecture, TrainConfig
 from core.models.networks import arguments, build
 from core.models.networks.unet import Decoded
 from core.training.learning.deep_supervision import WEIGHT, CoarseHeads, thinned
-from core.training.learning.lightning_module import FINEST, Segmenter
+from core.training.learning.lightning_module import FINEST, SegmentationModule
 from core.training.learning.losses import masked_loss
 
 LOSS = TrainConfig.loss
@@ -19,11 +19,11 @@ LABELS = torch.randint(3, (2, 64, 64), dtype=torch.uint8, generator=torch.Genera
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-def segmenter(architecture: str = Architecture.UNET, depth: int = 3) -> Segmenter:
+def segmenter(architecture: str = Architecture.UNET, depth: int = 3) -> SegmentationModule:
     """A small network of three classes that sees three slices."""
     config = TrainConfig(architecture=architecture, channels=4, depth=depth, patch=64, neighbours=1)
     torch.manual_seed(0)
-    return Segmenter(build(architecture, arguments(config, 1, 3)), config, np.array([5, 5, 5]))
+    return SegmentationModule(build(architecture, arguments(config, 1, 3)), config, np.array([5, 5, 5]))
 
 
 @pytest.mark.parametrize("architecture", [Architecture.UNET, Architecture.UNET_3D])
@@ -90,7 +90,7 @@ def test_heads_belong_to_the_training_alone() -> None:
 def test_a_network_whose_levels_are_not_known_is_asked_for_pixels_only() -> None:
     """One of the user's own, or of MONAI."""
     torch.manual_seed(0)
-    one = Segmenter(nn.Conv2d(3, 3, 3, padding=1), TrainConfig(patch=64), np.array([5, 5, 5]))
+    one = SegmentationModule(nn.Conv2d(3, 3, 3, padding=1), TrainConfig(patch=64), np.array([5, 5, 5]))
     given = one.training_step((IMAGES, LABELS), 0)
     assert one.coarse is None
     assert given["loss"].item() == given[FINEST].item()

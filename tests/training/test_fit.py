@@ -28,7 +28,7 @@ from core.training.learning.fit import Cancelled, FitResult, Progress, fit
 from core.training.learning.lightning_module import FINEST
 from core.training.learning.task import STATE
 from core.training.learning.thread_tuning import Threads
-from core.training.learning.trainer import Fitting
+from core.training.learning.trainer import TrainingRun
 from tests.serving import ROOT
 from tests.slices import NAMES, Drawn, disc_task, discs
 
@@ -138,7 +138,7 @@ def test_a_low_validation_loss_ends_the_training(tmp_path: Path) -> None:
 
 
 def test_a_low_training_loss_ends_the_training_where_nothing_is_held_back(tmp_path: Path) -> None:
-    """Averaged over some steps, so that one lucky batch does not end it."""
+    """ZAveraged over some steps, so that one lucky batch does not end it."""
     result = trained(tmp_path / "r", validation=(), seconds=600.0, epochs=400, stop_loss=1.2)
     assert result.ended_by == StopRule.LOSS
     assert result.validation_loss is None
@@ -255,9 +255,9 @@ def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
     assert result.ended_by == StopRule.EPOCHS
 
 
-def begun(folder: Path, **config: Any) -> Fitting:
+def begun(folder: Path, **config: Any) -> TrainingRun:
     """The parts of a training of a drawn slice, put together and not at work yet."""
-    return Fitting(disc_task(folder / "r", TrainConfig(**(QUICK | config)), validation=()))
+    return TrainingRun(disc_task(folder / "r", TrainConfig(**(QUICK | config)), validation=()))
 
 
 def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from core.config import TrainConfig
 from core.models.networks import arguments, build
-from core.training.learning.lightning_module import DROPOUT, Segmenter, _average, dropout, schedule
+from core.training.learning.lightning_module import DROPOUT, SegmentationModule, _average, dropout, schedule
 
 
 def test_the_learning_rate_climbs_and_falls() -> None:
@@ -34,9 +34,9 @@ def test_the_networks_own_dropout_is_set_before_a_step(monkeypatch: pytest.Monke
     """It changes what a network gives while it trains, and never what it predicts."""
     config = TrainConfig(channels=4, depth=2, patch=64)
     network = build("unet", arguments(config, 1, 2))
-    segmenter = Segmenter(network, config, np.array([5, 5]), epoch=1.0)
+    segmenter = SegmentationModule(network, config, np.array([5, 5]), epoch=1.0)
     segmenter.configure_optimizers()
-    monkeypatch.setattr(Segmenter, "global_step", 10_000)
+    monkeypatch.setattr(SegmentationModule, "global_step", 10_000)
     segmenter.share_used = 0.5
     segmenter.on_train_batch_start(None, 0)
     image = torch.randn(1, 1, 64, 64)

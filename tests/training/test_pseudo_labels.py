@@ -18,9 +18,9 @@ from core.project import Project
 from core.storage.drafts import Patch
 from core.storage.labels import Claim, Role
 from core.training.learning.fit import fit
-from core.training.learning.lightning_module import FINEST, Segmenter
+from core.training.learning.lightning_module import FINEST, SegmentationModule
 from core.training.learning.losses import masked_loss
-from core.training.learning.patches import CLOSED, Patches
+from core.training.learning.patches import EXCLUDED, Patches
 from core.training.learning.pseudo_labels import FROM, FULL, SURE, pseudo_labels, weight
 from tests.slices import Drawn, disc_task, discs
 
@@ -36,11 +36,11 @@ class Teacher(nn.Module):
         return torch.cat([1 - image, image], dim=1).log()
 
 
-def segmenter(few: bool, **settings: Any) -> Segmenter:
+def segmenter(few: bool, **settings: Any) -> SegmentationModule:
     """A small network of two classes, near the end of its budget."""
     config = TrainConfig(channels=4, depth=2, patch=SIDE, **settings)
     torch.manual_seed(0)
-    one = Segmenter(build(Architecture.UNET, arguments(config, 1, 2)), config, np.array([5, 5]), few=few)
+    one = SegmentationModule(build(Architecture.UNET, arguments(config, 1, 2)), config, np.array([5, 5]), few=few)
     one.share_used = 0.9
     return one
 
@@ -165,9 +165,9 @@ def test_nothing_is_learnt_of_what_is_closed_nor_between_the_labels_of_other_sli
     cut = partly(0, 80)
     patches = Patches([cut, partly(1, 4, shut=30), *rest], 3, side=96, inner=96, batch=1, seed=0)
     first, second = (patches._cache.get(number).label for number in (0, 1))
-    assert set(np.unique(first[80:])) == {CLOSED}
+    assert set(np.unique(first[80:])) == {EXCLUDED}
     assert (first[:80] < 3).all()
-    assert (second[-30:] == CLOSED).all()
+    assert (second[-30:] == EXCLUDED).all()
     assert (second[4:-30] == UNLABELLED).all()
     assert (second[:4] < 3).all()
 
@@ -176,7 +176,7 @@ def test_what_is_closed_counts_neither_for_the_labels_nor_for_the_teacher() -> N
     """As if it were not there."""
     one, (images, labels) = segmenter(FEW), batch()
     shut = labels.clone()
-    shut[labels == UNLABELLED] = CLOSED
+    shut[labels == UNLABELLED] = EXCLUDED
     assert one.pseudo_labels(images, shut) is None
     given = segmenter(FEW).training_step((images, shut, images), 0)
     assert given["loss"] == segmenter(MANY).training_step((images, labels, images), 0)["loss"]
@@ -184,10 +184,10 @@ def test_what_is_closed_counts_neither_for_the_labels_nor_for_the_teacher() -> N
 
 def test_what_is_closed_is_turned_with_the_patch() -> None:
     """And comes out as it was."""
-    labels = torch.full((1, 96, 96), CLOSED, dtype=torch.uint8)
+    labels = torch.full((1, 96, 96), EXCLUDED, dtype=torch.uint8)
     one = segmenter(FEW, augment=AugmentConfig(share=0.0))
     _, turned, _ = one.on_after_batch_transfer((torch.zeros(1, 1, 96, 96), labels), 0)
-    assert set(turned.ravel().tolist()) == {CLOSED}
+    assert set(turned.ravel().tolist()) == {EXCLUDED}
 
 
 def test_held_back_unsure_and_outside_pixels_of_a_project_are_closed(phantom_project: Project) -> None:

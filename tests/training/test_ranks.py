@@ -28,7 +28,7 @@ from core.project import Project
 from core.storage.checkpoints import load_card
 from core.training.learning import ranks
 from core.training.learning.fit import FitResult, Progress, fit, fit_worker_rank
-from core.training.learning.lightning_module import Segmenter
+from core.training.learning.lightning_module import SegmentationModule
 from core.training.learning.patches import Patches
 from core.training.learning.task import STATE
 from tests.slices import disc_task, discs
@@ -42,18 +42,18 @@ import os, signal, sys, torch
 from core.training import worker_rank
 from core.errors import TrainingError
 from core.training.learning.ranks import WorkerRank
-from core.training.learning.lightning_module import Segmenter
+from core.training.learning.lightning_module import SegmentationModule
 from tests.training import test_ranks
 {change}
 worker_rank.leave(worker_rank.attempted(lambda: test_ranks.along({folder!r})))
 """
 
 FAILS = """
-def step(self, batch, number, before=Segmenter.training_step):
+def step(self, batch, number, before=SegmentationModule.training_step):
     if {when}:
         {how}
     return before(self, batch, number)
-Segmenter.training_step = step
+SegmentationModule.training_step = step
 """
 
 
@@ -188,14 +188,14 @@ def test_memory_too_small_on_the_first_device_is_answered_by_fewer_patches_on_al
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the step that did not fit."""
-    before = Segmenter.training_step
+    before = SegmentationModule.training_step
 
-    def step(self: Segmenter, batch: Any, number: int) -> torch.Tensor:
+    def step(self: SegmentationModule, batch: Any, number: int) -> torch.Tensor:
         if len(batch[0]) > 1 and self.global_step == 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return before(self, batch, number)
 
-    monkeypatch.setattr(Segmenter, "training_step", step)
+    monkeypatch.setattr(SegmentationModule, "training_step", step)
     result = trained(tmp_path / "r")
     assert load_card(tmp_path / "r").training["batch"] == 1
     assert result.steps == 2 + (6 - 2) * 2

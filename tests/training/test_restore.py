@@ -133,7 +133,7 @@ def test_its_curve_ends_at_the_moment(project: Project) -> None:
 
 def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
     """Its end is a moment like any other, also once its moments are swept; it keeps the labels it learnt from."""
-    project.store.moments.forget(1)
+    project.store.snapshots.forget(1)
     first = project.rounds()[0]
     done = project.restore(1)
     assert same_weights(done.checkpoint, project.workspace / first.checkpoint)

@@ -20,9 +20,9 @@ from core.storage.checkpoints import CARD, WEIGHTS, load_card
 from core.storage.jobs import Handle
 from core.storage.labels import Role
 from core.training.learning.task import TrainingTask
-from core.training.learning.trainer import Fitting
-from core.training.plan import Plan, make_plan
-from core.training.plan import _by_voxels, _Reporter, score_rounds
+from core.training.learning.trainer import TrainingRun
+from core.training.plan import Plan, _by_voxels, make_plan
+from core.training.round import _Reporter, score_all_rounds
 from core.worker import _round
 from tests.conftest import TINY, Files
 
@@ -190,12 +190,12 @@ def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.Monkey
     """So that with one seed it draws other patches than the round before, whatever it begins with."""
     told: list[int] = []
 
-    class Seen(Fitting):
+    class SliceInput(TrainingRun):
         def __init__(self, task: TrainingTask, *given: Any) -> None:
             told.append(task.number)
             super().__init__(task, *given)
 
-    monkeypatch.setattr("core.training.learning.trainer.Fitting", Seen)
+    monkeypatch.setattr("core.training.learning.trainer.TrainingRun", SliceInput)
     project.train(replace(TINY, initial_weights="random"))
     assert told == [2]
 
@@ -274,7 +274,7 @@ def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: P
         (project.workspace / project.rounds()[0].checkpoint / CARD).unlink()
         project.store._predictor = None
     validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
-    score_rounds(project.store, handle, revisions, validation, {2: MEASURED})
+    score_all_rounds(project.store, handle, revisions, validation, {2: MEASURED})
     first, second = project.rounds()
     assert (first.validation_loss, first.validation_pixels) == (None, 0)
     assert (second.validation_loss, second.validation_pixels) == (MEASURED.loss, MEASURED.pixels)
@@ -287,10 +287,10 @@ def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Proj
     there = project.volumes[0].path
     away = there.rename(project.workspace / "elsewhere.tif")
     project.store.catalog._open.clear()
-    score_rounds(project.store, handle, revisions, validation, {})
+    score_all_rounds(project.store, handle, revisions, validation, {})
     assert project.rounds()[0].validation_loss is None
     away.rename(there)
-    score_rounds(project.store, handle, revisions, validation, {})
+    score_all_rounds(project.store, handle, revisions, validation, {})
     assert project.rounds()[0].validation_loss > 0
 
 

@@ -17,13 +17,13 @@ from core.geometry import Box
 from core.models.predictor import Predictor
 from core.progress import Progress
 from core.storage.checkpoints import load, load_card
-from core.storage.snapshots import Frame, Moment, MomentStore, picture
+from core.storage.snapshots import Snapshot, SnapshotStore, WatchedRegion, picture
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.training.learning.fit import FitResult, fit
-from core.training.learning.snapshot_callback import MOMENTS, Feedback, Watched, affordable, due
+from core.training.learning.snapshot_callback import MOMENTS, Feedback, SnapshotSource, affordable, due
 from tests.slices import disc_task, discs
 
-FRAME = Frame(0, 7, Box(8, 16, 72, 88))
+FRAME = WatchedRegion(0, 7, Box(8, 16, 72, 88))
 UNSEEN = discs(7)
 
 
@@ -32,14 +32,14 @@ def trained(
 ) -> FitResult:
     """A short training that is watched on a slice it never sees."""
     config = TrainConfig(seconds=seconds, patch=64, batch=4, channels=8, depth=2)
-    watched = Watched(FRAME, UNSEEN.pixels, MomentStore(folder).place(1))
+    watched = SnapshotSource(FRAME, UNSEEN.pixels, SnapshotStore(folder).place(1))
     task = disc_task(folder / "round-001", config, card={"label_revisions": [1]}, watched=watched)
     return fit(task, report=report, resume=resume)
 
 
-def moments(folder: Path) -> list[Moment]:
+def moments(folder: Path) -> list[Snapshot]:
     """What was kept of it."""
-    return MomentStore(folder).of(1)
+    return SnapshotStore(folder).of(1)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_model_is_seen_to_learn(watched: Path) -> None:
 )
 def test_a_slow_machine_watches_the_middle_of_the_frame(took: float, box: Box) -> None:
     """As much of it as ten moments of 108 s can afford, 0.6 s each; 256 pixels at least."""
-    assert affordable(Frame(0, 3, Box(100, 0, 1124, 1024)), took, 108.0) == Frame(0, 3, box)
+    assert affordable(WatchedRegion(0, 3, Box(100, 0, 1124, 1024)), took, 108.0) == WatchedRegion(0, 3, box)
 
 
 def test_a_small_frame_stays_as_it_is() -> None:
@@ -104,7 +104,7 @@ def test_all_moments_of_a_training_show_the_same_part(tmp_path: Path, monkeypatc
     monkeypatch.setattr("core.training.learning.snapshot_callback.FRAME_SHARE", 1e-9)
     trained(tmp_path, 1.0)
     (first, *_), end = moments(tmp_path), moments(tmp_path)[-1]
-    assert first.frame == end.frame == Frame(0, 7, Box(24, 36, 56, 68))
+    assert first.frame == end.frame == WatchedRegion(0, 7, Box(24, 36, 56, 68))
     whole, _ = Predictor.load(end.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
     assert (picture(end)[0] == whole[24:56, 36:68]).mean() > 0.99
 
@@ -157,7 +157,7 @@ class Paced(Feedback):
     """Notes when a moment is kept instead of predicting, which takes a while."""
 
     def __init__(self, clock: Clock, validation: Validation, hours: Hours, takes: float) -> None:
-        watched = Watched(FRAME, UNSEEN.pixels, Path("nowhere"))
+        watched = SnapshotSource(FRAME, UNSEEN.pixels, Path("nowhere"))
         super().__init__(clock, validation, watched, lambda scores: pytest.fail("no model is asked for"))
         self._hours, self._takes, self._now = hours, takes, clock
         self.times = list[float]()

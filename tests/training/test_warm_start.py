@@ -21,15 +21,15 @@ from core.models.device import choose_device
 from core.models.networks import arguments, build
 from core.models.predictor import Predictor
 from core.storage.checkpoints import CARD, WEIGHTS, load, load_card, save
-from core.training.learning.trainer import Fitting
+from core.training.learning.trainer import TrainingRun
 from core.training.learning.warm_start import inherit
 from tests.slices import NAMES, Drawn, disc_task, discs
 from tests.training.test_fit import QUICK, Payload, stopped, trained
 
 
-def fitting(folder: Path, begins_with: Path | None, **also: Any) -> Fitting:
+def fitting(folder: Path, begins_with: Path | None, **also: Any) -> TrainingRun:
     """A training put together and not begun."""
-    return Fitting(disc_task(folder / "r", TrainConfig(**QUICK), validation=(), begins_with=begins_with, **also))
+    return TrainingRun(disc_task(folder / "r", TrainConfig(**QUICK), validation=(), begins_with=begins_with, **also))
 
 
 def banded(seed: int) -> Drawn:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.volumes.base import Volume, VolumeInfo
-from core.volumes.slice_stack import Neighbourhood
+from core.volumes.slice_stack import SliceStack
 
 
 class Numbered(Volume):
@@ -36,7 +36,7 @@ def values(image: NDArray[Any]) -> list[int]:
 )
 def test_the_volume_is_mirrored_beyond_its_ends(z: int, expected: list[int]) -> None:
     """The slice is in the middle; no end is repeated."""
-    image = Neighbourhood(Numbered(5), 2)(z)
+    image = SliceStack(Numbered(5), 2)(z)
     assert image.shape == (5, 2, 3)
     assert image.dtype == np.uint8
     assert values(image) == expected
@@ -44,20 +44,20 @@ def test_the_volume_is_mirrored_beyond_its_ends(z: int, expected: list[int]) -> 
 
 def test_all_channels_of_a_slice_stay_together() -> None:
     """The lowest slice comes first, with all its channels."""
-    assert values(Neighbourhood(Numbered(5, channels=2), 1)(2)) == [10, 11, 20, 21, 30, 31]
+    assert values(SliceStack(Numbered(5, channels=2), 1)(2)) == [10, 11, 20, 21, 30, 31]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_volumes_thinner_than_the_neighbourhood(depth: int) -> None:
     """Three neighbours of a volume of one, two or three slices."""
-    assert len(Neighbourhood(Numbered(depth), 3)(0)) == 7
+    assert len(SliceStack(Numbered(depth), 3)(0)) == 7
 
 
 @pytest.mark.parametrize("neighbours", [0, 1, 3])
 def test_a_walk_reads_every_slice_once(neighbours: int) -> None:
     """And no more slices are held than the next one needs."""
     volume = Numbered(9)
-    seen = Neighbourhood(volume, neighbours)
+    seen = SliceStack(volume, neighbours)
     for z in range(9):
         assert values(seen(z))[neighbours] == 10 * z
         assert len(seen._held) <= 2 * neighbours + 1
@@ -69,4 +69,4 @@ def test_a_walk_reads_every_slice_once(neighbours: int) -> None:
 def test_no_slice_outside_the_volume(neighbours: int, z: int) -> None:
     """Mirroring is for neighbours only."""
     with pytest.raises(IndexError, match=f"slice {z} of a volume of 3 slices"):
-        Neighbourhood(Numbered(3), neighbours)(z)
+        SliceStack(Numbered(3), neighbours)(z)

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from core.volumes import glance, open_volume, watch
-from core.volumes.watch import Watched
+from core.volumes.watch import WatchedVolume
 
 STACK = np.zeros((3, 8, 10), np.uint8)
 
@@ -37,8 +37,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return seen
 
 
-def opened(path: Path) -> Watched:
-    return Watched(open_volume(path), glance(path))
+def opened(path: Path) -> WatchedVolume:
+    return WatchedVolume(open_volume(path), glance(path))
 
 
 def test_a_volume_that_stays_is_current(path: Path) -> None:

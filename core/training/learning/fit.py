@@ -62,10 +62,10 @@ def fit(
     state = _interrupted(task.state) if resume else None
     with _quiet_lightning(), freed_memory_kept():
         from core.models.device import check_devices
-        from core.training.learning.trainer import Fitting
+        from core.training.learning.trainer import TrainingRun
 
         check_devices(task.config)
-        run = Fitting(task, report)
+        run = TrainingRun(task, report)
         if state is None:  # only now: a call that is refused leaves what a resume needs
             _empty(task.partial)
             if task.logs is not None:
@@ -81,9 +81,9 @@ def fit_worker_rank(task: TrainingTask) -> None:
     """Train along on a further device, in a process of its own, which :func:`fit` has started; write nothing."""
     with _quiet_lightning(), freed_memory_kept():
         from core.training.learning.ranks import this_rank
-        from core.training.learning.trainer import Fitting
+        from core.training.learning.trainer import TrainingRun
 
-        Fitting(task, rank=this_rank()).train_along()
+        TrainingRun(task, rank=this_rank()).train_along()
 
 
 def _empty(folder: Path) -> None:

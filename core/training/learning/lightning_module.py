@@ -22,7 +22,7 @@ from core.training.learning.augmentation import change, warp
 from core.training.learning.deep_supervision import CoarseHeads
 from core.training.learning.losses import class_weights, masked_loss
 from core.training.learning.muon import Muon
-from core.training.learning.patches import CLOSED
+from core.training.learning.patches import EXCLUDED
 from core.training.learning.pseudo_labels import pseudo_labels, weight
 
 WARM_UP = 0.04
@@ -44,7 +44,7 @@ FINEST = "finest"
 """Name of the loss that is shown among what a step gives: that of every pixel, without what coarser levels add."""
 
 
-class Segmenter(LightningModule):
+class SegmentationModule(LightningModule):
     """Trains one network.
 
     Parameters
@@ -89,7 +89,7 @@ class Segmenter(LightningModule):
         """Stored with the resume state, to know the same training again."""
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Augmented images, their labels (perhaps ``CLOSED``), and the images before faults, noise and tones were put on them."""
+        """Augmented images, their labels (perhaps ``EXCLUDED``), and the images before artefacts, noise and tones."""
         images, labels = batch
         generator = torch.Generator().manual_seed(self.draws * 1_000_003 + self.global_step)
         turned, labels = warp(images, labels, generator, self.config.patch, self.config.augment)
@@ -99,7 +99,7 @@ class Segmenter(LightningModule):
         images, labels, *turned = batch  # (B, C, H, W), (B, H, W), (B, C, H, W) where pseudo-labels may be wanted
         images = images.contiguous(memory_format=torch.channels_last)
         pseudo = self.pseudo_labels(turned[0], labels) if self.few and turned else None
-        finest, others = self.losses(images, labels.masked_fill(labels == CLOSED, UNLABELLED), pseudo)
+        finest, others = self.losses(images, labels.masked_fill(labels == EXCLUDED, UNLABELLED), pseudo)
         loss = finest + others
         if not torch.isfinite(loss):
             raise TrainingError(

@@ -33,7 +33,7 @@ SURPLUS = 0.375
 FEW = 0.25
 """Share of what could be labelled below which slices are labelled in small part; see ``docs/experiments.md``, 2026-11-28."""
 
-CLOSED = 254
+EXCLUDED = 254
 """In a drawn label: a pixel that nothing may be learnt of, not even that the model is sure of it."""
 
 CACHE_BYTES = 1 << 30
@@ -167,7 +167,7 @@ class SliceCache:
         if not self._few:
             return loaded
         closed = self._slices[number].closed() if number in self._few else np.True_
-        return replace(loaded, label=np.where((loaded.label == UNLABELLED) & closed, np.uint8(CLOSED), loaded.label))
+        return replace(loaded, label=np.where((loaded.label == UNLABELLED) & closed, np.uint8(EXCLUDED), loaded.label))
 
 
 def load_slice(source: LabelledSlice, neighbours: int = 0) -> LoadedSlice:
@@ -283,7 +283,7 @@ class Patches(IterableDataset):
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``.
 
-        Labels are 255 where unlabelled, or :data:`CLOSED` where some slices are labelled in small part and nothing may be learnt.
+        Labels are 255 where unlabelled, or :data:`EXCLUDED` where nothing may be learnt and slices are labelled in small part.
         """
         rng = np.random.default_rng([self.seed, step])
         images, labels = zip(*(self._patch(rng) for _ in range(self.batch)), strict=True)

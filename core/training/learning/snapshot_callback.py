@@ -18,7 +18,7 @@ from core.geometry import Box
 from core.models import normalisation
 from core.models.predictor import Predictor
 from core.storage.checkpoints import Card
-from core.storage.snapshots import Frame, cut, keep, moment_facts, step_folder
+from core.storage.snapshots import WatchedRegion, cut, keep, moment_facts, step_folder
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 
 MOMENTS = 10
@@ -32,7 +32,7 @@ SMALLEST_SIDE = 256
 
 
 @dataclass(frozen=True)
-class Watched:
+class SnapshotSource:
     """The frame of a training.
 
     Attributes
@@ -45,7 +45,7 @@ class Watched:
         Where the moments go.
     """
 
-    frame: Frame
+    frame: WatchedRegion
     image: NDArray[Any]
     folder: Path
 
@@ -64,7 +64,7 @@ def due(number: int) -> float:
     return float(((number + 1) / MOMENTS) ** 2)
 
 
-def affordable(frame: Frame, took: float, budget: float) -> Frame:
+def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegion:
     """The middle of a frame, as much of it as can be predicted for every moment of a training.
 
     Parameters
@@ -96,9 +96,11 @@ class Feedback(Callback):
         Gives the averaged weights as they are now; called with the scores for the card.
     """
 
-    def __init__(self, clock: Clock, validation: Validation, watched: Watched, model: Callable[[Scores | None], Model]) -> None:
+    def __init__(
+        self, clock: Clock, validation: Validation, watched: SnapshotSource, model: Callable[[Scores | None], Model]
+    ) -> None:
         self._clock, self._validation, self._watched, self._model = clock, validation, watched, model
-        self._frame: Frame | None = None  # as much of the one watched as can be afforded, once that is known
+        self._frame: WatchedRegion | None = None  # as much of the one watched as can be afforded, once that is known
         self._grey = normalisation.measure(watched.image)
         self._next = due(0)
         self._spent = 0.0
@@ -141,7 +143,7 @@ class Feedback(Callback):
         )
         keep(step_folder(self._watched.folder, step), model.state, card, mask, confidence)
 
-    def _seen(self, predictor: Predictor) -> tuple[Frame, NDArray[np.uint8], NDArray[np.uint8]]:
+    def _seen(self, predictor: Predictor) -> tuple[WatchedRegion, NDArray[np.uint8], NDArray[np.uint8]]:
         """The frame, and its mask and confidence; the first time it is cut to what the machine can afford."""
         whole = self._frame or self._watched.frame
         started = time.perf_counter()

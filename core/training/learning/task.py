@@ -13,7 +13,7 @@ from core.storage.labelled_slice import LabelledSlice
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.training.learning.snapshot_callback import Watched
+    from core.training.learning.snapshot_callback import SnapshotSource
 
 STATE = "last.ckpt"
 
@@ -63,7 +63,7 @@ class TrainingTask:
     card: Mapping[str, Any] = field(default_factory=dict)
     begins_with: Path | None = None
     network: nn.Module | None = None
-    watched: Watched | None = None
+    watched: SnapshotSource | None = None
     logs: Path | None = None
     worker_command: Sequence[str] = ()
 

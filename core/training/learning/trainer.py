@@ -25,7 +25,7 @@ from core.models.predictor import Predictor, ready
 from core.progress import FitResult, Progress
 from core.storage.checkpoints import Card, library_versions, now, save
 from core.training.learning import callbacks
-from core.training.learning.lightning_module import OPTIMISER, Segmenter
+from core.training.learning.lightning_module import OPTIMISER, SegmentationModule
 from core.training.learning.patches import Patches, drawn_side
 from core.training.learning.ranks import MainRank, Ranks, WorkerRank, join, strategy
 from core.training.learning.snapshot_callback import Feedback, Model
@@ -38,7 +38,7 @@ QUICK_SLICES = 8
 """Validations before the last look at no more slices than this."""
 
 
-class Fitting:
+class TrainingRun:
     """One training.
 
     Parameters
@@ -63,7 +63,7 @@ class Fitting:
         seed_everything(draws, verbose=False)
         self.own_class = "" if task.network is None else name_of(task.network)
         made = chosen(config, self.network, task.network)
-        self.segmenter = Segmenter(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
+        self.segmenter = SegmentationModule(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
         self.segmenter.draws = draws
         self.segmenter.facts = {"fingerprint": self._fingerprint()}
         self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
