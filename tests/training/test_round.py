@@ -14,6 +14,7 @@ import pytest
 from core.config import ProposeConfig, TrainConfig
 from core.errors import Cancelled, TrainingError
 from core.evaluation.validation import Scores
+from core.models.loaded import LoadedModels
 from core.progress import Progress
 from core.project import Project
 from core.storage.checkpoints import CARD, WEIGHTS, load_card
@@ -214,7 +215,7 @@ def test_a_round_whose_beginning_is_damaged_is_trained_and_says_so(project: Proj
     plan = make_plan(project.store, TINY)
     handed: Any = SimpleNamespace(id=1, report=lambda share, message: False, result=None)
     arguments = {"plan": plan.as_json(), "propose": asdict(ProposeConfig(number=1, scan_seconds=0)), "resume": False}
-    _round(project.store, handed, arguments)
+    _round(LoadedModels(project.store), handed, arguments)
     because = "the checkpoint round-001 is missing or damaged"
     assert handed.result["caution"].split("; ")[0] == f"it began with random weights, because {because}"
     card = load_card(project.store.checkpoint(2))
@@ -272,9 +273,8 @@ def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: P
         project.store.records.write("UPDATE revisions SET label = x'00'")
     else:
         (project.workspace / project.rounds()[0].checkpoint / CARD).unlink()
-        project.store._predictor = None
     validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
-    score_all_rounds(project.store, handle, revisions, validation, {2: MEASURED})
+    score_all_rounds(LoadedModels(project.store), handle, revisions, validation, {2: MEASURED})
     first, second = project.rounds()
     assert (first.validation_loss, first.validation_pixels) == (None, 0)
     assert (second.validation_loss, second.validation_pixels) == (MEASURED.loss, MEASURED.pixels)
@@ -287,10 +287,10 @@ def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Proj
     there = project.volumes[0].path
     away = there.rename(project.workspace / "elsewhere.tif")
     project.store.catalog._open.clear()
-    score_all_rounds(project.store, handle, revisions, validation, {})
+    score_all_rounds(LoadedModels(project.store), handle, revisions, validation, {})
     assert project.rounds()[0].validation_loss is None
     away.rename(there)
-    score_all_rounds(project.store, handle, revisions, validation, {})
+    score_all_rounds(LoadedModels(project.store), handle, revisions, validation, {})
     assert project.rounds()[0].validation_loss > 0
 
 
