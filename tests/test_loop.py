@@ -36,14 +36,17 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_three_rounds_with_a_played_annotator_raise_dice(tmp_path: Path) -> None:
+def test_three_rounds_with_a_played_annotator_raise_dice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The played annotator starts with one slice; two rounds of corrections later the untouched slices score higher."""
     from core.simulate import simulate
+    from core.training.learning import callbacks
+    from tests.steps import StepsCounted
 
+    monkeypatch.setattr(callbacks, "Clock", StepsCounted)
     image, truth = tmp_path / "image.tif", tmp_path / "truth.tif"
     for path, stack in zip((image, truth), make_phantom(HARD), strict=True):
         tifffile.imwrite(path, stack, photometric="minisblack")
-    small = TrainConfig(seconds=12, channels=16, depth=2, patch=64, batch=4)
+    small = TrainConfig(seconds=100, channels=16, depth=2, patch=64, batch=4)
     config = SimulateConfig(rounds=3, start=1, per_round=4, test_slices=(4, 12, 20), train=small)
     rounds = simulate(image, truth, CLASS_NAMES, config, workspace=tmp_path).rounds
     assert [r.labelled_slices for r in rounds] == [1, 5, 9]

@@ -25,10 +25,12 @@ from core.simulate import (
     start_slices,
 )
 from core.storage.checkpoints import load_card
+from core.training.learning import callbacks
+from tests.steps import StepsCounted
 
 CLASS_NAMES = ("matrix", "grain", "pore")
 GREYS = np.array([120, 200, 40], dtype=np.uint8)
-QUICK = TrainConfig(seconds=2, patch=64, batch=4, channels=8, depth=2)
+QUICK = TrainConfig(seconds=120, patch=64, batch=4, channels=8, depth=2)
 THREE_ROUNDS = SimulateConfig(rounds=3, start=1, per_round=2, train=QUICK)
 
 
@@ -62,11 +64,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def played(volume: tuple[Path, Path], workspace: Path) -> Simulation:
-    """Three rounds played on the toy volume; with one thread, as the machine may be busy with other tests."""
+    """Three rounds of 120 steps, played on the toy volume with one thread: the machine may be busy with other tests."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return simulate(*volume, CLASS_NAMES, THREE_ROUNDS, workspace=workspace)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(callbacks, "Clock", StepsCounted)
+            return simulate(*volume, CLASS_NAMES, THREE_ROUNDS, workspace=workspace)
     finally:
         torch.set_num_threads(threads)
 

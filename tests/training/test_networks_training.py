@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from torch import nn
 
 from core.config import Architecture, PredictConfig, TrainConfig
@@ -19,6 +18,7 @@ from core.storage.checkpoints import Card
 from core.training.learning import callbacks
 from core.training.learning.fit import fit
 from tests.slices import disc_task, discs
+from tests.steps import StepsCounted
 
 CPU = torch.device("cpu")
 
@@ -32,20 +32,6 @@ def settings(architecture: str) -> dict[str, Any]:
     """A narrow network; that in 3D joins slices in its second level, and has one more below it."""
     depth = 3 if architecture == Architecture.UNET_3D else 2
     return {"patch": 64, "batch": 4, "channels": 8, "depth": depth, "neighbours": neighbours(architecture)}
-
-
-class StepsCounted(callbacks.Clock):
-    """A step is a second, so that a test does not depend on how busy the machine is."""
-
-    done = 0
-
-    @property
-    def seconds(self) -> float:
-        return float(self.done)
-
-    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.done += 1
-        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
 
 
 @pytest.fixture(params=list(LIMITS))
