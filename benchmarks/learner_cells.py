@@ -46,7 +46,7 @@ class Volume:
     classes: tuple[str, ...]
     painted: tuple[int, ...]
     tuned_on: tuple[int, ...]
-    """Other slices, painted or scored where the defaults were chosen (``docs/experiments.md``): scored by themselves as well."""
+    """Other slices, painted or scored where the defaults were chosen (``benchmarks/log``): scored by themselves as well."""
     goals: Mapping[float, Mapping[str, float]]
     """Dice that Underpaint should reach, by seconds and class; ``mean`` is that of all classes but the first."""
     target: str = "mitochondria"
