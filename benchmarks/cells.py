@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from report import commit, machine
+from report import Report, commit, machine
 
 Key = tuple[Any, ...]
 
@@ -26,15 +27,23 @@ class Results:
         self._path = path
         self.rows: dict[Key, dict[str, Any]] = {}
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                self._remember(line)
+            self._read(path)
 
-    def _remember(self, line: str) -> None:
-        try:
-            row = json.loads(line)
-            self.rows[tuple(row["cell"])] = row
-        except (ValueError, KeyError, TypeError):
-            print(f"passed over in {self._path}: {line[:60]!r}", file=sys.stderr)
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> Results:
+        """The cells of several files, to be read only; of two with one key the later one counts."""
+        made = cls(None)
+        for path in paths:
+            made._read(path)
+        return made
+
+    def _read(self, path: Path) -> None:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+                self.rows[tuple(row["cell"])] = row
+            except (ValueError, KeyError, TypeError):
+                print(f"passed over in {path}: {line[:60]!r}", file=sys.stderr)
 
     def add(self, key: Key, facts: Mapping[str, Any]) -> None:
         """Keep what was measured, on disk at once."""
@@ -51,3 +60,12 @@ class Results:
         if key not in self.rows:
             self.add(key, {"machine": machine(), "commit": commit(), **measure()})
         return self.rows[key]
+
+
+def keep(report: Report, benchmark: str, path: Path) -> None:
+    """Add each section of a report to a file of cells: its table and goals, with machine and commit."""
+    results = Results(path)
+    for section in report.sections:
+        results.add(
+            (benchmark, section.name), {"machine": machine(), "commit": commit(), "quick": report.quick, **asdict(section)}
+        )

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cells import keep
 from page import OPENED, WATCH, annotate_page, large_project, spread
 from PIL import Image
 from report import Goal, Report, Section
@@ -335,6 +336,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--side", type=int, help="pixels along a side of the slices (6000; --quick: 2048)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser.add_argument("--only", choices=SECTIONS, help="one section")
+    parser.add_argument("--results", type=Path, help="file to which each section is added as a cell")
     return parser.parse_args()
 
 
@@ -350,6 +352,8 @@ def main() -> None:
             started = time.monotonic()
             report.sections.append(SECTIONS[name](setting))
             print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    if chosen.results:
+        keep(report, "editor", chosen.results)
     with suppress(BrokenPipeError):
         report.tell(as_json=chosen.json)
 

@@ -28,6 +28,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 import numpy as np  # noqa: E402
 import tifffile  # noqa: E402
 from cells import Results  # noqa: E402
+from learner_cells import ARTEFACTS_ALLOWED  # noqa: E402
 from one_thread import Slice, mean_dice, predictor, run, score, train  # noqa: E402
 from report import Goal, Section, mean  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
@@ -43,7 +44,6 @@ SHADOW = 0.7
 JUMPS = {"faults": 0.2, "strong faults": 0.4}
 """Standard deviation of the brightness of slices: they get 0.55 to 1.35 of the light, 6 % of them beyond +-40 %; or 0.2 to 1.7
 and 27 %."""
-ALLOWED_LOSS = 0.02
 
 FLAT = 1 / 8
 """Deviation of the blur by which a slice is divided to flatten its light, as a share of its shorter side."""
@@ -185,7 +185,9 @@ def _goals(volume: Volume, learners: Sequence[str], found: Found) -> Iterator[Go
     for state in volume.states[1:]:
         for painted in (state, clean):
             lost = best - (mean(found[painted, own, state]) or 0.0)
-            yield Goal(f"Dice lost, {painted} painted, {state} scored, at most {ALLOWED_LOSS}", lost, lost <= ALLOWED_LOSS)
+            yield Goal(
+                f"Dice lost, {painted} painted, {state} scored, at most {ARTEFACTS_ALLOWED}", lost, lost <= ARTEFACTS_ALLOWED
+            )
     for painted in volume.states:
         for scored in volume.states:
             gain = (mean(found[painted, own, scored]) or 0.0) - (mean(found[painted, plain, scored]) or 0.0)

@@ -71,6 +71,9 @@ VOLUMES = {
     ),
 }
 
+ARTEFACTS_ALLOWED = 0.02
+"""Dice that imaging artefacts may cost on the generated volume of ``faults.py``."""
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -79,6 +79,12 @@ def _table(section: Section) -> Table:
     return table
 
 
+def markdown(section: Section) -> str:
+    """The table of a section in Markdown."""
+    head, *rows = (f"| {' | '.join(map(cell, row))} |" for row in (section.columns, *section.rows))
+    return "\n".join([head, "|---" * len(section.columns) + "|", *rows])
+
+
 def cell(value: Any) -> str:
     """A value in a table: numbers short, what was not measured as a dash."""
     if value is None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cells import keep
 from report import Report, Section
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,6 +59,7 @@ def run(description: str | None, quick: str, sections: Mapping[str, Callable[[Se
     """Run the sections asked for, each in an empty folder, and print what they found."""
     options = parser(description, quick)
     options.add_argument("--only", choices=sections, help="one section")
+    options.add_argument("--results", type=Path, help="file to which each section is added as a cell")
     chosen = options.parse_args()
     report = Report(chosen.quick, chosen.seeds)
     for name in [chosen.only] if chosen.only else sections:
@@ -66,3 +68,5 @@ def run(description: str | None, quick: str, sections: Mapping[str, Callable[[Se
             report.sections.append(sections[name](Setting(chosen.quick, chosen.seeds, chosen.volumes, Path(scratch))))
         print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     report.tell(as_json=chosen.json)
+    if chosen.results:
+        keep(report, Path(sys.argv[0]).stem, chosen.results)
