@@ -1,6 +1,7 @@
 # make demo    the app on a generated volume, with a first round in training
 # make test    all tests
 # make lint    style, types, the floors of the house
+# make docs    the documentation as a site in site/, strictly and without the network
 # make clean   removes the environment and what the tools left behind (never data/ or checkpoints/)
 #
 # Needs Python 3.11 or newer with pip and venv; makes its own environment in .venv.
@@ -23,7 +24,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(READY)
 	$(BIN)/underpaint demo $(DEMO_ARGS)
@@ -38,8 +39,11 @@ lint: $(READY_DEV)
 	$(BIN)/lint-imports
 	$(BIN)/oxlint app/editor tests/editor_js
 
+docs: $(READY_DEV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis
 	find app core tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
