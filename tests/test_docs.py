@@ -5,9 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))
+
+import generate  # type: ignore[import-not-found]
 
 from tests.shell import run
 from tests.test_cli import COMMANDS
@@ -90,15 +96,47 @@ def test_what_the_readme_calls_is_there() -> None:
 
 
 def test_the_readme_s_python_runs_as_far_as_its_names() -> None:
-    """The example compiles, its imports exist and its calls name parameters that exist."""
+    """The example compiles, and its calls name parameters that exist."""
     import inspect
 
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    compile(example, "README.md", "exec")
-    from core.project import Project
+    import underpaint
 
+    (example,) = _python(ROOT / "README.md")
+    compile(example, "README.md", "exec")
     for verb, keyword in re.findall(r"(?:project|Project)\.(\w+)\([^\n]*?(\w+)=", example):
-        assert keyword in inspect.signature(getattr(Project, verb)).parameters or keyword in ("seconds", "number")
+        known = inspect.signature(getattr(underpaint.Project, verb)).parameters
+        assert keyword in known or keyword in ("seconds", "number")
+
+
+def _python(page: Path) -> list[str]:
+    """The blocks of Python on a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _python(page)], ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_in_the_documentation_names_what_is_there(page: Path) -> None:
+    """Each block compiles; whatever it takes from ``underpaint``, or asks of a project, exists."""
+    import underpaint
+
+    for block in _python(page):
+        compile(block, str(page), "exec")
+        assert all(hasattr(underpaint, name) for name in re.findall(r"\bunderpaint\.(\w+)", block))
+        assert all(hasattr(underpaint.Project, name) for name in re.findall(r"\bproject\.(\w+)", block))
+
+
+def test_the_python_reference_lists_all_of_the_public_api() -> None:
+    """Each name that ``underpaint`` exports has its place on the page, and no other."""
+    import underpaint
+
+    page = (ROOT / "docs" / "reference" / "python.md").read_text()
+    assert set(re.findall(r"^::: underpaint\.(\w+)", page, re.MULTILINE)) == set(underpaint.__all__)
+
+
+@pytest.mark.parametrize("name", ["command-line.md", "training-settings.md"])
+def test_lists_of_options_and_settings_are_what_the_code_says(name: str) -> None:
+    """Nobody has edited a generated list, and no option was added without making it anew."""
+    page = (ROOT / "docs" / "reference" / name).read_text()
+    assert page == generate.filled(page), "run python docs/generate.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -120,15 +158,31 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_floors_are_documented() -> None:
-    """Every module on a floor in pyproject.toml is in the table of docs/explanation/architecture.md, from top to bottom."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    layers = next(c["layers"] for c in contracts if c["id"] == "floors")
+def test_every_package_is_in_the_architecture() -> None:
+    """Each package of the engine and each folder of the screen is named where the house is explained."""
     page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
-    table = page[page.index("| floor |") :]
-    for layer in layers:
-        for module in re.split(r"\s*[|:]\s*", layer):
-            assert f"`{module}`" in table, f"{module} has no floor in docs/explanation/architecture.md"
+    packages = {file.parent.name for folder in ("core", "app") for file in (ROOT / folder).glob("*/__init__.py")}
+    assert {"volumes", "cli"} <= packages
+    missing = [name for name in sorted(packages) if not re.search(rf"`(?:core\.(?:\w+\.)?|app/){name}/?`", page)]
+    assert missing == []
+
+
+def test_the_citation_names_this_version() -> None:
+    """CITATION.cff and the package say the same of name, version and licence."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = dict(re.findall(r"^([a-z-]+): (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE))
+    assert cited["title"].lower() == project["name"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+
+
+def test_a_commit_runs_what_make_lint_runs() -> None:
+    """The hooks of pre-commit call the Makefile, whose targets exist, and no tool of another version."""
+    import yaml
+
+    told = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repository in told["repos"] for hook in repository["hooks"]]
+    assert [repository["repo"] for repository in told["repos"]] == ["local"]
+    assert [(hook["entry"], hook["language"]) for hook in hooks] == [("make lint", "system")]
 
 
 def test_nothing_names_another_machine() -> None:
