@@ -1,4 +1,4 @@
-"""Write the lists of commands, options and settings into docs/reference/ from the code that defines them.
+"""Write the lists of commands, options, settings and verbs into docs/reference/ from the code that defines them.
 
     python docs/generate.py
 
@@ -8,6 +8,7 @@ the pages with what this makes.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import underpaint
 from core import config
 from core.cli import app
 
-PAGES = [Path(__file__).parent / "reference" / name for name in ("command-line.md", "training-settings.md")]
+NAMES = ("command-line.md", "python.md", "training-settings.md")
+PAGES = [Path(__file__).parent / "reference" / name for name in NAMES]
 CONFIGS = {
     "train": config.TrainConfig,
     "propose": config.ProposeConfig,
@@ -46,7 +49,10 @@ def filled(text: str) -> str:
 
 
 def _block(name: str) -> str:
-    made = _command(name) if name.startswith("underpaint ") else _settings(getattr(config, name))
+    if name in ("underpaint", "Project"):
+        made = _members(underpaint if name == "underpaint" else underpaint.Project)
+    else:
+        made = _command(name) if name.startswith("underpaint ") else _settings(getattr(config, name))
     return "\n" + "\n".join(made) + "\n\n"
 
 
@@ -88,6 +94,17 @@ def _settings(configured: Any) -> Iterator[str]:
     for one in fields(configured):
         usual = _default(one)
         yield f"| `{one.name}` | {_shown(usual)} | {_allowed(one)} | {one.metadata.get('help', '')} |"
+
+
+def _members(owner: Any) -> Iterator[str]:
+    """A table of what a module exports, or of a class's public methods: name and first sentence of the docstring."""
+    names = sorted(owner.__all__, key=str.lower) if hasattr(owner, "__all__") else [n for n in vars(owner) if n[0] != "_"]
+    yield "| name | what it is |" if hasattr(owner, "__all__") else "| method or attribute | what it does |"
+    yield "|---|---|"
+    for name in names:
+        told = getattr(owner, name)
+        first = f"`{told}`" if isinstance(told, int) else (inspect.getdoc(told) or "").split("\n\n")[0].replace("\n", " ")
+        yield f"| `{name}` | {re.sub(r':(?:class|func|meth|mod):', '', first).replace('``', '`').replace('|', chr(92) + '|')} |"
 
 
 def _shown(value: Any) -> str:
