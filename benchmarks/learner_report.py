@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,12 +134,23 @@ def faster(results: Results, cells: Sequence[Cell], volume: str) -> Section:
     return Section(f"{volume}, prediction", sentence, ("learner", "seconds", target, "megapixels/s"), rows, tuple(goals))
 
 
-def plot(results: Results, cells: Sequence[Cell], path: Path) -> None:
-    """Draw the target's Dice against seconds of training, one panel a volume; needs ``underpaint[bench]``."""
+def plot(results: Results, cells: Sequence[Cell], path: Path, names: Mapping[str, str] | None = None) -> None:
+    """Draw the target's Dice against seconds of training, one panel a volume; needs ``underpaint[bench]``.
+
+    Parameters
+    ----------
+    names
+        What learners are called in the legend; as on the command line if None.
+    """
     import altair
 
     rows = [
-        {"volume": volume, "learner": line.learner, "seconds": line.took, "dice": line.dice[VOLUMES[volume].target]}
+        {
+            "volume": volume,
+            "learner": (names or {}).get(line.learner, line.learner),
+            "seconds": line.took,
+            "dice": line.dice[VOLUMES[volume].target],
+        }
         for volume in dict.fromkeys(cell.volume for cell in cells)
         for line in lines(results, cells, volume)
     ]

@@ -2,6 +2,7 @@
 
     python benchmarks/published.py            # write the page
     python benchmarks/published.py --check    # exit with 1 where the page is not what the cells give
+    python benchmarks/published.py --plot     # draw its curves anew as well (needs underpaint[bench])
 
 Cells are lines of ``benchmarks/measured/*.jsonl``. To publish a new measurement, add its file there and its name to a list
 below. A sentence of the page takes its numbers from cells; what has no cell is not on the page.
@@ -20,12 +21,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cells import Results
 from learner_cells import ARTEFACTS_ALLOWED, LEARNERS, VOLUMES, Cell
-from learner_report import SOONER, WANTED, Line, faster, lines, time_to
+from learner_report import SOONER, WANTED, Line, faster, lines, plot, time_to
 from report import Goal, Section, cell, markdown, mean
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "benchmarks" / "measured"
 PAGE = ROOT / "docs" / "benchmarks.md"
+CURVES = ROOT / "docs" / "images" / "learner.svg"
 
 EPYC = ("learner-2026-11-27-epyc", "learner-2026-11-27-last", "learner-2026-11-28")
 XEON = (
@@ -104,6 +106,15 @@ class Machine:
             rows.append((NAMES[line.learner], round(line.budget), *dice, mean_dice, line.not_tuned_on, _rate(line.rate)))
         columns = ("learner", "seconds", *classes, "mean", "not tuned on", "megapixels/s")
         return markdown(_filled(Section(volume, "", columns, tuple(rows))))
+
+    def points(self, volume: str) -> list[Line]:
+        """What the curves show: all learners but those in float32."""
+        return [line for line in lines(self._results, self._cells, volume) if "float32" not in NAMES[line.learner]]
+
+    def draw(self, path: Path) -> None:
+        """Draw the curves."""
+        shown = [cell for cell in self._cells if "float32" not in NAMES[cell.learner]]
+        plot(self._results, shown, path, NAMES)
 
     def goals(self) -> str:
         """The Dice set as goals for Underpaint, and what was measured."""
@@ -322,8 +333,11 @@ def main() -> None:
     """Write the page, or compare it."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--check", action="store_true", help="compare only")
-    told = page()
-    if not options.parse_args().check:
+    options.add_argument("--plot", action="store_true", help="draw the curves anew (needs underpaint[bench])")
+    chosen, told = options.parse_args(), page()
+    if chosen.plot:
+        Machine(EPYC).draw(CURVES)
+    if not chosen.check:
         PAGE.write_text(told, encoding="utf-8")
     elif PAGE.read_text(encoding="utf-8") != told:
         raise SystemExit(f"{PAGE.relative_to(ROOT)} is not what the cells give: run python benchmarks/published.py")

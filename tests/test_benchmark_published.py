@@ -22,6 +22,28 @@ def test_the_page_is_what_the_command_renders() -> None:
     assert published.PAGE.read_text(encoding="utf-8") == published.page(), "run python benchmarks/published.py"
 
 
+def test_the_curves_are_drawn_from_the_same_cells() -> None:
+    """Each point of the picture is a training of the page."""
+    label = r"Dice of mitochondria: ([\d.]+); learner: ([^\"]+)\""
+    drawn = {(name, round(float(dice), 6)) for dice, name in re.findall(label, published.CURVES.read_text(encoding="utf-8"))}
+    points = [line for volume in published.VOLUMES for line in published.Machine(published.EPYC).points(volume)]
+    told = {(published.NAMES[line.learner], round(line.dice["mitochondria"], 6)) for line in points}
+    assert drawn == told, "run python benchmarks/published.py --plot"
+
+
+def test_the_readme_s_scores_are_those_of_the_page() -> None:
+    """Each decimal number in the README's claims is one of the page, rounded."""
+    readme = (published.ROOT / "README.md").read_text(encoding="utf-8")
+    claims = [
+        part for part in readme.split("\n\n") if "painted slices of a fly nerve cord" in part or "mitochondria Dice" in part
+    ]
+    assert len(claims) == 2
+    known = [float(number) for number in re.findall(r"\d+\.\d+", published.page())]
+    for number in re.findall(r"\d+\.\d+", " ".join(claims)):
+        digits = len(number.partition(".")[2])
+        assert float(number) in [round(value, digits) for value in known], number
+
+
 def test_the_page_has_1500_words_at_most() -> None:
     """Bars of tables are counted as words, too."""
     assert len(published.page().split()) <= 1500
