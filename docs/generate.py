@@ -1,4 +1,4 @@
-"""Write the lists of commands, options, settings and verbs into docs/reference/ from the code that defines them.
+"""Write the lists of commands, options, settings, verbs and keys into docs/reference/ from the code that defines them.
 
     python docs/generate.py
 
@@ -24,8 +24,9 @@ import underpaint
 from core import config
 from core.cli import app
 
-NAMES = ("command-line.md", "python.md", "training-settings.md")
-PAGES = [Path(__file__).parent / "reference" / name for name in NAMES]
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("command-line.md", "editor.md", "python.md", "training-settings.md")
+PAGES = [ROOT / "docs" / "reference" / name for name in NAMES]
 CONFIGS = {
     "train": config.TrainConfig,
     "propose": config.ProposeConfig,
@@ -34,6 +35,8 @@ CONFIGS = {
 }
 """Where a command takes the defaults of its options from."""
 
+BINDINGS = ROOT / "app" / "editor" / "panel" / "key_bindings.js"
+_BINDING = re.compile(r'row\("([^"]+)", "([^"]+)", "[^"]+", "([^"]+)"')
 _BLOCK = re.compile(r"(<!-- begin: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -49,7 +52,9 @@ def filled(text: str) -> str:
 
 
 def _block(name: str) -> str:
-    if name in ("underpaint", "Project"):
+    if name == "keys":
+        made = _keys()
+    elif name in ("underpaint", "Project"):
         made = _members(underpaint if name == "underpaint" else underpaint.Project)
     else:
         made = _command(name) if name.startswith("underpaint ") else _settings(getattr(config, name))
@@ -94,6 +99,14 @@ def _settings(configured: Any) -> Iterator[str]:
     for one in fields(configured):
         usual = _default(one)
         yield f"| `{one.name}` | {_shown(usual)} | {_allowed(one)} | {one.metadata.get('help', '')} |"
+
+
+def _keys() -> Iterator[str]:
+    """A table of the editor's key bindings, in the order of its own list of keys."""
+    bindings = _BINDING.findall(BINDINGS.read_text(encoding="utf-8"))
+    yield "| key | group | effect |"
+    yield "|---|---|---|"
+    yield from (f"| `{shown}` | {group} | {told} |" for group, shown, told in bindings)
 
 
 def _members(owner: Any) -> Iterator[str]:
