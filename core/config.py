@@ -1,8 +1,8 @@
 """What a person may choose, one frozen dataclass per verb, checked when built.
 
 The field metadata (``help``) is the one source of the command line's help and of the page's form labels. Every
-configuration that made a model is saved as JSON in that model's card. What chose each default is in the first table of
-``docs/experiments.md``.
+configuration that made a model is saved as JSON in that model's card. What chose each default is in
+``docs/explanation/defaults.md``.
 """
 
 from __future__ import annotations

@@ -215,3 +215,12 @@ def test_the_log_s_list_names_every_entry() -> None:
     log = ROOT / "benchmarks" / "log"
     listed = set(re.findall(r"\]\((\d[\w-]*\.md)", (log / "README.md").read_text()))
     assert listed == {entry.name for entry in log.glob("2*.md")}
+
+
+def test_every_page_that_the_code_names_is_there() -> None:
+    """A docstring or comment that sends its reader to a page of the repository names one that exists."""
+    code = [file for folder in ("core", "app", "benchmarks", "docs", "tests") for file in (ROOT / folder).rglob("*.py")]
+    page = re.compile(r"\b(?:docs|benchmarks)/[\w/-]+\.(?:md|jsonl|ipynb)\b")
+    named = {found for file in code for found in page.findall(file.read_text())}
+    assert "docs/explanation/defaults.md" in named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

@@ -32,10 +32,10 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import
     from core.models.z_average import SliceInput
 
 TRIED = (1, 2, 3, 4, 6)
-"""Slices on each side that are tried; see ``docs/experiments.md``, 2026-11-26."""
+"""Slices on each side that are tried; see ``benchmarks/log/2026-11-26-late.md``."""
 
 MAY_LOSE = 0.004
-"""Dice that a class may lose on painted pixels; see ``docs/experiments.md``, 2026-11-27."""
+"""Dice that a class may lose on painted pixels; see ``benchmarks/log/2026-11-27.md``."""
 
 MAY_CHANGE = 8
 """Pixels of a class that may become wrong, whatever its Dice: of a few hundred, one would decide."""

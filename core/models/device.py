@@ -65,7 +65,7 @@ def has_bfloat16(kind: str) -> bool:
 
 
 def _made_by_intel() -> bool:
-    """Whether it is an Intel processor, on which bf16 without AMX is slower than float32: ``docs/experiments.md``, 2026-11-28."""
+    """Whether it is an Intel processor, on which bf16 without AMX is slower than float32: ``benchmarks/log/2026-11-28.md``."""
     cpuinfo = Path("/proc/cpuinfo")
     return "GenuineIntel" in (cpuinfo.read_text() if cpuinfo.exists() else platform.processor())
 

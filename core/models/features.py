@@ -26,7 +26,7 @@ TILE = 512
 """Pixels: side of the tiles that the fine levels are computed in; some 50 ms each and channel."""
 
 LEVELS = 5
-"""Level ``l`` sees structures of about ``2 ** l`` pixels; chosen in docs/experiments.md."""
+"""Level ``l`` sees structures of about ``2 ** l`` pixels; chosen in ``benchmarks/log/2026-11-24.md``."""
 
 TILE_BYTES = 96 << 20
 """Fine tiles of one slice that are kept; the least lately used go first."""

@@ -26,7 +26,7 @@ SAMPLE = 6_000
 """Pixels of one slice that a forest may learn from."""
 
 MOST = 20_000
-"""Pixels of all slices that a forest learns from; chosen in docs/experiments.md, like trees and features tried."""
+"""Pixels of all slices that a forest learns from; chosen in ``benchmarks/log/2026-11-24.md``, like trees and features tried."""
 
 TREES, DEPTH, FEATURES_TRIED, LEAF = 24, 20, 0.5, 2
 

@@ -36,7 +36,7 @@ def freed_memory_kept() -> Iterator[None]:
 
     By default glibc returns large blocks to the system as soon as they are free and gets them back as pages of zeros: on a
     processor a fifteenth of a training step, and a quarter to two fifths of the prediction of a volume
-    (``docs/experiments.md``, 2026-11-27, evening). In other threads than the first, blocks of 64 MiB and more still go. Without
+    (``benchmarks/log/2026-11-27-evening.md``). In other threads than the first, blocks of 64 MiB and more still go. Without
     glibc nothing happens.
     """
     libc = _glibc()

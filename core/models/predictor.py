@@ -2,7 +2,7 @@
 
 A tile is seen with context around it, as far as the slice goes, and tiles start on the network's grid, so the result does
 not depend on how the slice was cut (but for what lies further away than the context). Beyond the border there is what training
-shows there (``docs/experiments.md``, 2026-11-27, later): patches end with the slice, and one smaller than a patch is mirrored.
+shows there (``benchmarks/log/2026-11-27-later.md``): patches end with the slice, and one smaller than a patch is mirrored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SMALLEST_PART = 64
 """Pixels on a side: what is no larger is not cut in parts where memory does not hold it."""
 
 VIEWS_ALONE = 2
-"""Of slices that are not averaged with others; see ``docs/experiments.md``, 2026-11-27, few views of a slice."""
+"""Of slices that are not averaged with others; see ``benchmarks/log/2026-11-27.md``, few views of a slice."""
 
 IN_TURN = (0, 3, 5, 6, 1, 2, 4, 7)
 """The eight views of a slice, ordered so that any few in a row differ much; 0 is the slice as it is."""

@@ -21,7 +21,7 @@ FOLD = 2
 
 LEAST_REACH = 96
 """Pixels that a network looks at around a place at least, and so does one that does not say how many; see
-``docs/experiments.md``, 2026-11-27, later. The convolutions of the U-Nets here reach five times their stride."""
+``benchmarks/log/2026-11-27-later.md``. The convolutions of the U-Nets here reach five times their stride."""
 
 DROPPED = 2
 """Deepest levels of which channels may be dropped while training."""

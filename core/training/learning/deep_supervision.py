@@ -15,7 +15,7 @@ from core.models.networks.unet import Decoded
 from core.training.learning.losses import masked_loss
 
 WEIGHT = 0.3
-"""Of the loss of each coarse level beside that of every pixel; see ``docs/experiments.md``, 2026-11-26."""
+"""Of the loss of each coarse level beside that of every pixel; see ``benchmarks/log/2026-11-26-night.md``."""
 
 
 class CoarseHeads(nn.Module):

@@ -126,7 +126,7 @@ def masked_loss(scores: Tensor, labels: Tensor, weights: Tensor, loss: str = "cr
 def class_weights(counts: NDArray[np.int64]) -> Tensor:
     """Weights float32 ``(K,)``: rarer classes count more, by the sixth root of how much rarer, at most 4 times the mean.
 
-    Half of the patches are drawn by class already, so that more would be too much; see ``docs/experiments.md``, 2026-11-26.
+    Half of the patches are drawn by class already, so that more would be too much; see ``benchmarks/log/2026-11-26.md``.
 
     An empty class has weight 1; it is in no label, so the weight is never used.
     """

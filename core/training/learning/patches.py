@@ -31,7 +31,7 @@ SURPLUS = 0.375
 """Patches are cut this share larger than they are trained, so that turned ones have filled corners."""
 
 FEW = 0.25
-"""Share of what could be labelled below which slices are labelled in small part; see ``docs/experiments.md``, 2026-11-28."""
+"""Share of what could be labelled below which slices are labelled in small part; see ``benchmarks/log/2026-11-28.md``."""
 
 EXCLUDED = 254
 """In a drawn label: a pixel that nothing may be learnt of, not even that the model is sure of it."""

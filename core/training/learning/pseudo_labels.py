@@ -3,7 +3,7 @@
 The average of the weights (a mean teacher: Tarvainen and Valpola 2017, arXiv:1703.01780) looks at each patch before faults, noise
 and tones are put on it, and where it is sure the network must find the same in the patch as it is trained on (FixMatch: Sohn et
 al. 2020, arXiv:2001.07685). The two lie pixel on pixel, as both were turned and bent alike. What it gains is in
-``docs/experiments.md``, 2026-11-28.
+``benchmarks/log/2026-11-28.md``.
 """
 
 from __future__ import annotations
