@@ -1,0 +1,70 @@
+"""The public Python API of Underpaint.
+
+    >>> import underpaint
+    >>> project = underpaint.Project.open(workspace, "concrete")  # doctest: +SKIP
+
+The engine behind it is the package ``core``, which lies beside this file. Another package of that name that comes first on
+the path is never used: the import then fails and names both.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec as _find_spec
+from pathlib import Path as _Path
+
+_ENGINE = _Path(__file__).resolve().parent / "core" / "__init__.py"
+
+
+def _check_engine() -> None:
+    """Refuse an engine that is not the one beside this file.
+
+    Raises
+    ------
+    ImportError
+        Naming the file found and the file wanted.
+    """
+    try:
+        found = _find_spec("core")
+    except ValueError:  # a module put into sys.modules by hand
+        found = None
+    origin = None if found is None else found.origin
+    if origin is None or _Path(origin).resolve() != _ENGINE:
+        raise ImportError(
+            f"Underpaint needs its own package core, {_ENGINE}, but Python finds {origin or 'another one without a file'} under "
+            "that name first; rename that one, or start Python from another folder."
+        )
+
+
+_check_engine()
+
+from core.config import (  # noqa: E402 (only once it is known to be ours)
+    UNLABELLED,
+    AugmentConfig,
+    PredictConfig,
+    ProposeConfig,
+    SimulateConfig,
+    TrainConfig,
+)
+from core.errors import UnderpaintError  # noqa: E402
+from core.geometry import Box  # noqa: E402
+from core.project import Project  # noqa: E402
+from core.simulate import simulate  # noqa: E402
+from core.storage.labels import Claim, Work  # noqa: E402
+from core.volumes.phantom import PhantomConfig, make_phantom  # noqa: E402
+
+__all__ = [
+    "UNLABELLED",
+    "AugmentConfig",
+    "Box",
+    "Claim",
+    "PhantomConfig",
+    "PredictConfig",
+    "Project",
+    "ProposeConfig",
+    "SimulateConfig",
+    "TrainConfig",
+    "UnderpaintError",
+    "Work",
+    "make_phantom",
+    "simulate",
+]
