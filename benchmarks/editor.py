@@ -61,14 +61,14 @@ def training(setting: Setting) -> Iterator[None]:
     from core.project import Project
 
     project = Project.open(setting.workspace, "large")
-    job = project.start_round(TrainConfig(seconds=240))
+    job = project.jobs.start_round(TrainConfig(seconds=240))
     try:
         wait_for_training(project, job.id)
         yield
         if not any_active(project):
             raise SystemExit("the training ended before what was to be measured beside it")
     finally:
-        project.cancel(job.id)
+        project.jobs.cancel(job.id)
         until(lambda: not any_active(project), 120)
 
 
@@ -191,12 +191,15 @@ def strokes(shown: Any, times: int) -> tuple[list[float], list[float]]:
 
 def wait_for_training(project: Any, job_id: int) -> None:
     """Until the job's first steps are done."""
-    until(lambda: len(project.curve()) > 0 and project.job() is not None and project.job().id == job_id, 120)
+    until(
+        lambda: len(project.models.curve()) > 0 and project.jobs.current() is not None and project.jobs.current().id == job_id,
+        120,
+    )
 
 
 def any_active(project: Any) -> bool:
     """Whether a job is at work."""
-    job = project.job()
+    job = project.jobs.current()
     return job is not None and job.active
 
 

@@ -103,8 +103,8 @@ def start_project(setting: Setting, name: str) -> tuple[Project, NDArray[np.uint
 
 def paint(project: Project, z: int, mask: NDArray[np.uint8], where: NDArray[np.bool_]) -> None:
     """Paint on a slice without saving, as the editor does."""
-    number = project.news(0, z).sequence + 1
-    project.apply(0, z, Patch(number, stroke_runs(mask, where.astype(np.uint8), where)))
+    number = project.labels.sync_state(0, z).sequence + 1
+    project.labels.apply(0, z, Patch(number, stroke_runs(mask, where.astype(np.uint8), where)))
 
 
 def latency(setting: Setting) -> Section:
@@ -119,7 +119,7 @@ def latency(setting: Setting) -> Section:
         rows += [(name, *row) for row in _strokes_followed(project, truth, 2)]
         if name == "vnc":
             for z in PAINTED:
-                project.submit_mask(0, z, truth[z], Claim.slice())
+                project.labels.submit_mask(0, z, truth[z], Claim.slice())
             rows += [(f"{name}, 3 slices saved", *row) for row in _strokes_followed(project, truth, 14)]
     asked = [row for row in rows if row[0] in ("phantom-1024", "vnc") and row[1].startswith(("first", "second", "third"))]
     goals = tuple(Goal(f"{name}: {what}, wall <= {FAST_ENOUGH:g} s", wall, wall <= FAST_ENOUGH) for name, what, wall, _ in asked)
@@ -134,7 +134,7 @@ def _strokes_followed(project: Project, truth: NDArray[np.uint8], z: int) -> Ite
     """Open a slice, paint on it thrice, look at a preview after each."""
     box = Box(0, 0, 1024, 1024)
     with measured() as clock:
-        project.prepare_preview(0, z, box)
+        project.labels.prepare_preview(0, z, box)
     yield "prepare when opened", clock.wall, clock.processor / threads()
     for number, name in enumerate(("first stroke", "second stroke", "third stroke")):
         where, _ = strokes(truth[z][:1024, :1024], 15, seed=number)
@@ -142,11 +142,11 @@ def _strokes_followed(project: Project, truth: NDArray[np.uint8], z: int) -> Ite
         whole[:1024, :1024] = where
         paint(project, z, truth[z], whole)
         with measured() as clock:
-            preview = project.preview(0, z, box)
+            preview = project.labels.preview(0, z, box)
         assert preview.mask is not None, preview.sentence
         yield name, clock.wall, clock.processor / threads()
     with measured() as clock:
-        project.preview(0, z, box)
+        project.labels.preview(0, z, box)
     yield "the same again, no stroke", clock.wall, clock.processor / threads()
 
 
@@ -281,14 +281,14 @@ def handover(setting: Setting) -> Section:
             project, truth = start_project(Setting(setting.quick, 1, setting.volumes, folder), "vnc")
             labels, _ = painted(truth, amount, seed)
             for z in PAINTED:
-                project.submit_mask(0, z, labels[z], Claim.strokes())
-            drawn = {z: project.preview(0, z, anyway=True).mask for z in SCORED}
+                project.labels.submit_mask(0, z, labels[z], Claim.strokes())
+            drawn = {z: project.labels.preview(0, z, anyway=True).mask for z in SCORED}
             forest = mean_dice(scored(lambda z, drawn=drawn: drawn[z], truth))
             seconds = 10.0 if setting.quick else 60.0
             project.train(TrainConfig(seconds=seconds, seed=seed))
-            network = mean_dice(scored(lambda z, project=project: project.predict_slice(0, z).mask, truth))
+            network = mean_dice(scored(lambda z, project=project: project.models.predict_slice(0, z).mask, truth))
             pixels = sum(int((label != UNLABELLED).sum()) for label in labels.values())
-            rows.append((f"{amount} strokes a slice", seed, pixels, seconds, project.curve(1)[-1].step, forest, network))
+            rows.append((f"{amount} strokes a slice", seed, pixels, seconds, project.models.curve(1)[-1].step, forest, network))
             print(rows[-1], file=sys.stderr, flush=True)
     sentence = f"mean Dice on vnc slices {SCORED} from the same strokes on {PAINTED}"
     return Section("handover", sentence, ("painted", "seed", "pixels", "training s", "steps", "forest", "network"), tuple(rows))

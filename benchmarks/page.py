@@ -75,7 +75,7 @@ def large_project(scratch: Path, seconds: float, *, side: int = SIDE, depth: int
         pages = np.tile(stack, (1, repeats, repeats))[:, :side, :side]
         tifffile.imwrite(scratch / name, pages, photometric="minisblack", metadata={"axes": "ZYX"})
     project = Project.create(scratch, "large", volumes=[scratch / "image.tif"], classes=CLASS_NAMES)
-    project.import_labels(scratch / "truth.tif", slices=[0])
+    project.labels.import_file(scratch / "truth.tif", slices=[0])
     project.train(TrainConfig(seconds=seconds))
     project.propose(ProposeConfig(scan_seconds=600))
 

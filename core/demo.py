@@ -53,8 +53,8 @@ def open_or_create(workspace: Path, *, phantom: PhantomConfig = PHANTOM, report:
         project = Project.open(workspace, NAME)
     else:
         project = Project.create(workspace, NAME, volumes=[image], classes=CLASS_NAMES)
-    if not project.labelled_slices():
-        project.import_labels(truth, slices=painted(phantom.depth))
+    if not project.labels.slices():
+        project.labels.import_file(truth, slices=painted(phantom.depth))
     return project
 
 
@@ -80,8 +80,8 @@ def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report | 
 
 def start_first_round(project: Project, train: TrainConfig = TrainConfig()) -> bool:
     """Start a first round in the background, unless there is one or a job is at work; whether it was started."""
-    job = project.job()
-    if project.rounds() or (job is not None and job.active):
+    job = project.jobs.current()
+    if project.models.rounds() or (job is not None and job.active):
         return False
-    project.start_round(train, ProposeConfig())
+    project.jobs.start_round(train, ProposeConfig())
     return True

@@ -7,9 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import StopRule
+from core.errors import Cancelled
 
 Report = Callable[[float, str], bool]
 """Called with the share done (0 to 1) and a sentence; returns True to ask the work to stop."""
+
+
+def silent(share: float, message: str) -> bool:
+    """Report to nobody, and never ask to stop."""
+    return False
+
+
+def advance(report: Report, share: float, message: str, *, cancelled: str = "It was cancelled; nothing was written.") -> None:
+    """Report the share done and a sentence.
+
+    Parameters
+    ----------
+    cancelled
+        What to say where the work is asked to stop.
+
+    Raises
+    ------
+    Cancelled
+        If ``report`` asked to stop.
+    """
+    if report(share, message):
+        raise Cancelled(cancelled)
+
 
 ENDS = {
     StopRule.SECONDS: "its seconds were used up",

@@ -152,14 +152,14 @@ class _Replay:
 
     def _paint(self, z: int) -> Effort:
         """Make slice ``z`` right, starting from what a person is shown."""
-        predicted = self._project.predict_slice(0, z)
+        predicted = self._project.models.predict_slice(0, z)
         shown = np.zeros(self._shape, np.uint8) if predicted is None else predicted.mask
         wanted = self._right(z)
         needed = effort(shown, wanted)
         seconds = needed.seconds(self._config.annotator)
         started_from = None if predicted is None else predicted.round
         work = Work(seconds, needed.changed_pixels, started_from, author="simulated annotator")
-        self._project.submit_mask(0, z, wanted, Claim.slice(), work=work)
+        self._project.labels.submit_mask(0, z, wanted, Claim.slice(), work=work)
         self._seconds += seconds
         return needed
 
@@ -175,11 +175,11 @@ class _Replay:
             return self._report((number + share) / self._config.rounds, f"round {number + 1}: training")
 
         trained = self._project.train(self._config.train, report=progress)
-        scored = self._project.evaluate(self._truth, round_=trained.round, slices=self.test_slices)
+        scored = self._project.results.evaluate(self._truth, round_=trained.round, slices=self.test_slices)
         self._report((number + 1) / self._config.rounds, f"round {number + 1}: scored")
         return SimulatedRound(
             round=trained.round,
-            labelled_slices=len(self._project.labelled_slices()),
+            labelled_slices=len(self._project.labels.slices()),
             mean_dice=scored.mean_dice,
             dice=dict(scored.dice),
             annotation_seconds=self._seconds,

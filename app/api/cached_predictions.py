@@ -33,7 +33,7 @@ def predicted(project: Project, volume: int, z: int) -> Predicted | None:
         return None
 
     def make() -> NDArray[np.uint8]:
-        found = project.cached_prediction(volume, z)
+        found = project.models.cached_prediction(volume, z)
         if found is None or found.round != round_:
             raise _Absent
         return np.stack((found.mask, found.confidence))
@@ -46,5 +46,5 @@ def predicted(project: Project, volume: int, z: int) -> Predicted | None:
 
 
 def _newest(project: Project) -> int:
-    rounds = project.rounds()
+    rounds = project.models.rounds()
     return rounds[-1].round if rounds else 0

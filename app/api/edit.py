@@ -26,9 +26,12 @@ _presence = Presence()
 def slice_(request: Request) -> Response:
     """Facts of a slice, its mask, and that which its draft began with; over the prediction of ``round``."""
     project, volume, z = target(request)
-    row, news = project.volumes[volume], project.news(volume, z)  # before the rasters: what comes between makes it old
-    editing = project.editing(volume, z, round_=round_of(request))
-    saved = None if news.revision is None else project.claimed(volume, z)
+    row, news = (
+        project.volumes[volume],
+        project.labels.sync_state(volume, z),
+    )  # before the rasters: what comes between makes it old
+    editing = project.labels.editing(volume, z, round_=round_of(request))
+    saved = None if news.revision is None else project.labels.claimed(volume, z)
     mask = slice_numbers(editing.mask, editing.touched, saved)
     numbers = np.concatenate((mask, slice_numbers(editing.base))) if editing.origin == "draft" else mask
     depth, channels, height, width = row.shape
@@ -52,7 +55,7 @@ def slice_(request: Request) -> Response:
 def steps(request: Request) -> Response:
     """What undo takes back of the strokes that are not saved, if action ``sequence`` is still the last."""
     project, volume, z = target(request)
-    counts, body = packed(project.steps(volume, z, sequence=number(request, "sequence", 0, 0, MOST)))
+    counts, body = packed(project.labels.undo_steps(volume, z, sequence=number(request, "sequence", 0, 0, MOST)))
     return binary(framed({"counts": counts}, body), squeeze=True)
 
 
@@ -71,7 +74,7 @@ def patch(request: Request, body: bytes) -> Response:
     runs = read_runs(body, height * width, [c.id for c in project.classes])
     active_ms = number(request, "active_ms", 0, 0, DAY_MS)
     action = Patch(sequence, runs, active_ms, round_of(request))
-    return JSONResponse({"sequence": project.apply(volume, z, action)})
+    return JSONResponse({"sequence": project.labels.apply(volume, z, action)})
 
 
 def claim(request: Request, body: bytes) -> Response:
@@ -93,8 +96,8 @@ def undo(request: Request, body: bytes) -> Response:
     wish = read_undo(body)
 
     def take_back() -> Answer:
-        before = project.undo(volume, z, revision=wish.revision)
-        sequence = project.news(volume, z).sequence
+        before = project.labels.undo(volume, z, revision=wish.revision)
+        sequence = project.labels.sync_state(volume, z).sequence
         return {"sequence": sequence, "revision": None if before is None else before.id}
 
     return _once("undo", (project, volume, z), wish.id, take_back)
@@ -106,7 +109,7 @@ def put_off(request: Request, body: bytes) -> Response:
     wish = read_put_off(body, project.volumes[volume].slice_shape)
 
     def note() -> Answer:
-        project.put_off(volume, z, wish.box)
+        project.proposals.put_off(volume, z, wish.box)
         return {"box": wish.box is not None}
 
     return _once("put_off", (project, volume, z), wish.id, note)
@@ -118,7 +121,7 @@ def rebase(request: Request, body: bytes) -> Response:
     wish = read_rebase(body)
 
     def move() -> Answer:
-        return {"sequence": project.rebase(volume, z, wish.round, sequence=wish.sequence)}
+        return {"sequence": project.labels.rebase(volume, z, wish.round, sequence=wish.sequence)}
 
     return _once("rebase", (project, volume, z), wish.id, move)
 
@@ -131,7 +134,7 @@ def news(request: Request) -> Response:
         _presence.leave(window)
         return Response(status_code=204)
     others = _presence.others(window, (project.folder, volume, z))
-    return JSONResponse({**asdict(project.news(volume, z)), "others": others}, headers={"Cache-Control": "no-store"})
+    return JSONResponse({**asdict(project.labels.sync_state(volume, z)), "others": others}, headers={"Cache-Control": "no-store"})
 
 
 def _once(verb: str, here: Target, identity: str, make: Callable[[], Answer]) -> Response:

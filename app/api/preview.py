@@ -24,7 +24,7 @@ def preview(request: Request) -> Response:
     """
     project, volume, z = target(request)
     if number(request, "handover", 0, 0, 1):
-        decision = project.handover()
+        decision = project.labels.preview_choice()
         ahead = decision.settled and not decision.to_network
         return binary(framed({"drawn": False, "ahead": ahead, "sentence": decision.sentence}, b""))
     height, width = project.volumes[volume].slice_shape
@@ -33,8 +33,8 @@ def preview(request: Request) -> Response:
     if box.shape[0] * box.shape[1] > LARGEST:
         raise Refusal(400, f"A preview of at most {LARGEST:,} pixels can be asked for; zoom in.")
     if number(request, "prepare", 0, 0, 1):
-        tasks().start(("preview", project.folder, volume, z), lambda: project.prepare_preview(volume, z, box))
+        tasks().start(("preview", project.folder, volume, z), lambda: project.labels.prepare_preview(volume, z, box))
         return Response(status_code=204)
-    made = project.preview(volume, z, box)
+    made = project.labels.preview(volume, z, box)
     facts = {"drawn": made.mask is not None, "sentence": made.sentence, "model": made.model, "seconds": round(made.seconds, 3)}
     return binary(framed(facts, b"" if made.mask is None else made.mask.tobytes()))

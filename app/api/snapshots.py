@@ -18,7 +18,7 @@ def prediction(request: Request) -> Response:
     """The mask of a moment as a transparent PNG, to lie over the grey slice; the browser keeps it for good."""
     project = open_project(request.path_params["project"])
     round_, step = request.path_params["round"], request.path_params["step"]
-    moment = next((one for one in project.moments(round_) if one.step == step), None)
+    moment = next((one for one in project.models.snapshots(round_) if one.step == step), None)
     if moment is None:
         raise Refusal(404, "This moment is not kept any more; reload the page.")
     mask, _ = picture(moment)

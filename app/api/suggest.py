@@ -28,9 +28,9 @@ def suggestion(request: Request) -> Response:
     kind = request.query_params.get("kind")
     if kind == "neighbour":
         neighbour = number(request, "from", -1, 0, project.volumes[volume].depth - 1)
-        suggested = project.suggest_from(volume, z, neighbour)
+        suggested = project.labels.suggest_from(volume, z, neighbour)
     elif kind == "interpolation":
-        suggested = project.suggest_between(volume, z)
+        suggested = project.labels.suggest_between(volume, z)
     else:
         raise Refusal(400, "kind must be neighbour or interpolation.")
     facts = {"from": list(suggested.slices), "pixels": int(np.count_nonzero(suggested.mask != UNLABELLED))}

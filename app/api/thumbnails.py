@@ -42,7 +42,7 @@ def version(project: Project, volume: int, z: int, layer: Layer) -> str:
     if layer != "grey":
         facts += [cached_predictions.stamp(project, volume, z), [c.color for c in project.classes]]
     if layer == "overlay":
-        facts += [(r.id, r.created) for r in project.labelled_slices() if (r.volume, r.z) == (volume, z)]
+        facts += [(r.id, r.created) for r in project.labels.slices() if (r.volume, r.z) == (volume, z)]
     return stamped(facts)
 
 
@@ -71,7 +71,7 @@ def _predicted(project: Project, volume: int, z: int) -> cached_predictions.Pred
 
 def _known_mask(project: Project, volume: int, z: int) -> NDArray[np.uint8]:
     """Stored label over stored prediction; nothing is computed here."""
-    label = project.label(volume, z)
+    label = project.labels.of(volume, z)
     found = cached_predictions.predicted(project, volume, z)
     return label if found is None else np.where(label == UNLABELLED, found.mask, label)
 

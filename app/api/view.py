@@ -61,7 +61,7 @@ def pixel(request: Request) -> Response:
 def heat(request: Request) -> Response:
     """How unsure the newest model is, as a small map; predicts the slice where that is not done yet."""
     project, volume, z = target(request)
-    predicted = project.predict_slice(volume, z)
+    predicted = project.models.predict_slice(volume, z)
     if predicted is None:
         raise Refusal(404, "No model yet: paint, save strokes and train a round to see where it is unsure.")
     heat = heat_map(predicted.confidence)

@@ -97,7 +97,7 @@ def _strengths() -> AugmentConfig:
 
 def _patches(project: Project, config: AugmentConfig) -> None:
     """Which slice, which kinds, and the pictures."""
-    labelled = [(r.volume, r.z) for r in project.labelled_slices()]
+    labelled = [(r.volume, r.z) for r in project.labels.slices()]
     several = len(project.volumes)
     one, two, three = st.columns([1.2, 1.4, 0.8], vertical_alignment="bottom")
     place = one.selectbox("Patch from", labelled, format_func=lambda p: slice_name(p[0], p[1], several), key="augment_place")
@@ -110,7 +110,7 @@ def _patches(project: Project, config: AugmentConfig) -> None:
         st.caption("Paint and save a slice first; its patches are shown here.")
         return
     shown = config if only == _ALL else config.alone(only)
-    made = project.augmented(*place, shown, side=training_form.chosen().patch, number=_PATCHES, seed=seed)
+    made = project.models.augmentation_examples(*place, shown, side=training_form.chosen().patch, number=_PATCHES, seed=seed)
     colors = {n: c.color for n, c in enumerate(project.classes)} if tinted else {}
     pictures = [overlay(_grey(image[0]), label, colors) for image, label in zip(made.images, made.labels, strict=True)]
     columns = st.columns(3)

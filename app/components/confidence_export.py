@@ -14,12 +14,12 @@ def confidence_export(project: Project, volume: int) -> None:
     """The confidence of every slice as one file, written by a background job."""
     st.caption("Writes, for every slice, how sure the newest model is of each pixel: 255 times the probability of the winning "
                "class, one byte per pixel. Low values are where to look, or what to leave out of a measurement.")  # fmt: skip
-    job = project.job()
+    job = project.jobs.current()
     active = job is not None and job.active
     with st.container(horizontal=True, vertical_alignment="center"):
         kind = st.segmented_control("Format", ["TIFF", "Zarr"], default="TIFF", required=True, label_visibility="collapsed")
         if st.button(f"Export the confidence of volume {volume}", disabled=active, icon=":material/save:"):
-            project.start_confidence_export(volume, ".zarr" if kind == "Zarr" else ".tif")
+            project.jobs.start_confidence_export(volume, ".zarr" if kind == "Zarr" else ".tif")
             session.say("The export has started; it goes on when you close this window.")
             st.rerun()
     if active:
@@ -33,7 +33,7 @@ def confidence_export(project: Project, volume: int) -> None:
 def _until_done(project: Project) -> None:
     """A fragment that follows the job and draws the page again when it ends."""
     with spoken():
-        job = project.job()
+        job = project.jobs.current()
         if job is None or not job.active:
             st.rerun()
         else:

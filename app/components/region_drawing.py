@@ -86,7 +86,7 @@ def _save_region(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...]
     stored = "no region, the whole slice"
     if row.region:
         stored = f"{100 * region_shapes.share(row.region, row.slice_shape):.0f} % of the slice"
-    rounds = project.rounds()
+    rounds = project.models.rounds()
     note = scores_note(project, rounds[-1]) if rounds else ""
     st.caption(f"Stored: {stored}. {note}")
 

@@ -18,7 +18,7 @@ def scanned_table(project: Project, scores: list[ScannedSlice]) -> None:
     name = one.selectbox("Filter by the confidence of", names, index=min(1, len(names) - 1))
     limit = two.slider("Show slices where that confidence is at most", 50, 100, 100, format="%d %%")
     hide = three.checkbox("Hide what I looked at or painted")
-    marks = project.looked(), {(row.volume, row.z) for row in project.labelled_slices()}
+    marks = project.proposals.looked(), {(row.volume, row.z) for row in project.labels.slices()}
     table = _filtered([_row(s, names, marks) for s in scores], f"{name}, sure", limit, hide)
     if not table:
         st.caption("No scanned slice fits this filter.")

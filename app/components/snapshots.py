@@ -46,10 +46,10 @@ def to_watch(project: Project) -> SliceId:
     What the model makes of a slice that it has learnt by heart says little; then it is one beside the labels.
     """
     place = session.editing()
-    labelled = {(head.volume, head.z) for head in project.labelled_slices()}
+    labelled = {(head.volume, head.z) for head in project.labels.slices()}
     volumes = project.volumes
     there = place is not None and place[0] < len(volumes) and place[1] < volumes[place[0]].depth
-    return place if place is not None and there and place not in labelled else project.slice_to_watch()
+    return place if place is not None and there and place not in labelled else project.models.slice_to_watch()
 
 
 def choose_watched_region(project: Project, form: Form) -> SliceId:
@@ -73,9 +73,9 @@ def strip(project: Project, watched: int, job: Job | None) -> int:
     Returns the round that is looked at.
     """
     active = job is not None and job.active
-    training = active and watched > len(project.rounds())
+    training = active and watched > len(project.models.rounds())
     round_ = watched if training else _chosen_round(project, watched)
-    moments = project.moments(round_)
+    moments = project.models.snapshots(round_)
     if not moments:
         _without_moments(project, round_, training, active)
         return round_
@@ -96,18 +96,18 @@ def strip(project: Project, watched: int, job: Job | None) -> int:
 
 def _chosen_round(project: Project, watched: int) -> int:
     """The round to look at: one that has been trained, or was being trained when it was stopped."""
-    rows = project.rounds()
-    known = sorted({*(row.round for row in rows), *project.moment_rounds()}, reverse=True)
+    rows = project.models.rounds()
+    known = sorted({*(row.round for row in rows), *project.models.snapshot_rounds()}, reverse=True)
     if len(known) < 2:
         return watched if watched in known or not known else known[0]
     origin = rows[-1].origin if rows and watched == rows[-1].round else None
-    start = watched if origin is None or project.moments(watched) else origin.round
+    start = watched if origin is None or project.models.snapshots(watched) else origin.round
     index = known.index(start) if start in known else 0
     return int(st.selectbox("Look at", known, index, format_func=lambda round_: f"round {round_}", width=180))
 
 
 def _without_moments(project: Project, round_: int, training: bool, active: bool) -> None:
-    rows = project.rounds()
+    rows = project.models.rounds()
     if training:
         st.caption("The prediction of the watched slice appears here a few seconds after training has begun.")
     elif rows and round_ < rows[-1].round:
@@ -138,7 +138,7 @@ def _facts(project: Project, moment: Snapshot) -> None:
 
 
 def _way_back(project: Project, moment: Snapshot, active: bool) -> None:
-    newest = project.rounds()[-1:]
+    newest = project.models.rounds()[-1:]
     if any(moment.end if row.round == moment.round else row.origin == Origin(moment.round, moment.seconds) for row in newest):
         st.caption("This is the newest model. Click another moment below to look at it and go back to it.")
         return
@@ -147,17 +147,17 @@ def _way_back(project: Project, moment: Snapshot, active: bool) -> None:
 
 def _confirm(project: Project, round_: int, seconds: float | None, label: str, active: bool) -> None:
     """A button that says what will happen and what will not, and asks again."""
-    number = len(project.rounds()) + 1
+    number = len(project.models.rounds()) + 1
     source = f"the end of round {round_}" if seconds is None else f"round {round_} as it was after {_seconds(seconds)}"
     with st.popover(label, icon=":material/history:", disabled=active):
         st.markdown(
             f"**A new round {number} is made from {source}.** It is scored on the held-back pixels, predicts from then on, and "
             "looks through the volume for new proposals. No label and no other round changes: you can go back to any of them."
         )
-        if round_ == number or project.moments(number) or project.interrupted() is not None:
+        if round_ == number or project.models.snapshots(number) or project.models.interrupted() is not None:
             st.markdown("The training that was stopped can then not be resumed.")
         if st.button("Go back", type="primary", key=f"back_{round_}_{seconds}"):
-            project.start_restore(round_, seconds=seconds)
+            project.jobs.start_restore(round_, seconds=seconds)
             session.say(f"Round {number} is made from {source}.")
             st.rerun()
     if active:
@@ -211,7 +211,7 @@ def _where(project: Project, frame: WatchedRegion) -> str:
 
 
 def _room(project: Project) -> str:
-    megabytes = project.moment_bytes() / 1e6
+    megabytes = project.models.snapshot_bytes() / 1e6
     return (f"The kept moments take {megabytes:,.0f} MB on disk. Those of the last {KEPT_ROUNDS} trainings stay; older ones are "
             "deleted by themselves, but for the end of each round.")  # fmt: skip
 

@@ -16,14 +16,14 @@ def start_button(project: Project, label: str, *, primary: bool, disabled: bool 
 
     Where a training was stopped there is one to go on with it as well, and the other asks before that is given up.
     """
-    stopped = project.interrupted()
+    stopped = project.models.interrupted()
     if stopped is None:
         kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
         return st.button(label, type=kind, icon=":material/play_arrow:", disabled=disabled, width="stretch")
     done = duration(stopped.seconds)
     st.caption(f"Round {stopped.round} was stopped after {done} of {duration(stopped.budget)}; it can go on.")
     if st.button("Resume where it stopped", type="primary", icon=":material/resume:", width="stretch"):
-        project.start_round(resume=True)
+        project.jobs.start_round(resume=True)
         session.say("The round goes on where it stopped, with the labels and settings it began with.")
         st.rerun()
     with st.popover(f"{label} anew", icon=":material/play_arrow:", disabled=disabled, width="stretch"):

@@ -49,7 +49,7 @@ def sidebar() -> None:
 @st.fragment(run_every=POLL_SECONDS)
 def _job_line(project: Project) -> None:
     with spoken():
-        job = project.job()
+        job = project.jobs.current()
         if job is not None:
             show_job(project, job, "side", brief=True)
 
@@ -60,7 +60,7 @@ def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> No
     if job.active:
         st.progress(job.progress, text=job.message[:1].upper() + job.message[1:] if job.message else f"{name}: {job.state}")
         if st.button("Cancel", key=f"cancel_{key}_{job.id}", icon=":material/stop_circle:", type="tertiary"):
-            project.cancel(job.id)
+            project.jobs.cancel(job.id)
             session.say("Asked the job to stop; it ends at the next safe moment.")
             st.rerun()
     elif job.state in ("failed", "dead"):
@@ -83,18 +83,18 @@ def trained_but(round_: int, caution: str) -> str:
 
 def cautioned(project: Project) -> None:
     """A warning where the newest round is to be trusted less than one before it; nothing where it is not."""
-    caution = project.caution()
+    caution = project.models.regression_warning()
     if caution is not None:
         st.warning(
-            f"{trained_but(project.rounds()[-1].round, caution)} It predicts all the same: look at what it predicts with care, "
-            "train again, or go back to a better moment on the Rounds page.",
+            f"{trained_but(project.models.rounds()[-1].round, caution)} It predicts all the same: look at what it predicts with "
+            "care, train again, or go back to a better moment on the Rounds page.",
             icon=":material/warning:",
         )
 
 
 def not_learnt_from(project: Project) -> None:
     """Which slices have strokes that are not saved, so that a round learns nothing from them; nothing where none have."""
-    drafts = sorted(project.drafts())
+    drafts = sorted(project.labels.drafts())
     if drafts:
         names = [slice_name(*place, len(project.volumes)).lower() for place in drafts[:_NAMED]]
         more = f" and {len(drafts) - _NAMED:,} more" if len(drafts) > _NAMED else ""
@@ -103,7 +103,7 @@ def not_learnt_from(project: Project) -> None:
 
 def show_end(project: Project, kind: str, key: str) -> None:
     """Why the last job was not finished, where it was of this kind; nothing else."""
-    job = project.job()
+    job = project.jobs.current()
     if job is not None and job.kind == kind and job.state not in ("queued", "running", "done"):
         show_job(project, job, key)
 
@@ -117,7 +117,7 @@ def _took(job: Job) -> str:
 def scan_button(project: Project) -> None:
     """Where the newest model has not looked through the volume, as after a new working region: let it look."""
     if st.button("Scan the volume", icon=":material/search:", help="Finds the slices the newest model is least sure about."):
-        project.start_scan()
+        project.jobs.start_scan()
         session.say("The newest model is looking through the volume; its proposals appear by themselves.")
         st.rerun()
 
@@ -141,7 +141,7 @@ def scores_note(project: Project, newest: RoundRow) -> str:
 
     On the labels that they were scored on, only another region holds back another number of pixels.
     """
-    held = {head.id for head in project.labelled_slices() if head.validation_pixels}
+    held = {head.id for head in project.labels.slices() if head.validation_pixels}
     same_labels = held == set(newest.validation_revisions)
     now = validation(project)
     if now is _COUNTING or not same_labels or now.pixels == newest.validation_pixels:
@@ -154,13 +154,13 @@ def validation(project: Project) -> ValidationSummary:
 
     A large project is counted in the background: no pixels until then, and a sentence that says so.
     """
-    revisions = tuple(revision.id for revision in project.labelled_slices())
+    revisions = tuple(revision.id for revision in project.labels.slices())
     regions = tuple(row.region for row in project.volumes)
     state = (revisions, regions, tuple(c.name for c in project.classes))
     counted, folder = _counted(), project.folder
     if folder not in counted or counted[folder][0] != state:
         key = ("validation", folder, state)
-        _do(key, lambda: counted.update({folder: (state, project.validation_summary())}))
+        _do(key, lambda: counted.update({folder: (state, project.labels.validation_summary())}))
     known, summary = counted.get(folder, (None, _COUNTING))
     return summary if known == state else _COUNTING
 

@@ -55,7 +55,7 @@ def show() -> None:
     st.html(_CSS)
     volume, z = _place(project)
     with st.sidebar:
-        _panel(project, len(project.rounds()))
+        _panel(project, len(project.models.rounds()))
     told = _strip(project, volume, z)
     _editor(project, volume, z)
     with told:  # after the editor, which need not wait for the count
@@ -78,7 +78,7 @@ def _lead_to(project: Project, proposal: Proposal) -> SliceId:
     """Put a proposed slice into the editor; where the model's uncertainty chose it, its labels do not validate."""
     place = proposal.volume, proposal.z
     if proposal.model_selected:
-        project.seek(*place)
+        project.labels.mark_model_selected(*place)
     session.edit(*place)
     return place
 
@@ -109,8 +109,8 @@ def _editor(project: Project, volume: int, z: int) -> None:
     def saved(event: Saved) -> None:
         name = slice_name(event.volume, event.z, len(project.volumes)).lower()
         done = f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now."
-        any_validates = any(head.validation_pixels for head in project.labelled_slices())
-        if event.claim != "strokes" and not any_validates and not project.may_validate(event.volume, event.z):
+        any_validates = any(head.validation_pixels for head in project.labels.slices())
+        if event.claim != "strokes" and not any_validates and not project.labels.may_validate(event.volume, event.z):
             done += " None of it validates, as the model proposed it; save a slice as right that it did not propose."
         session.say(f"{done} {_go_on(project, (event.volume, event.z))}")
 
@@ -158,10 +158,10 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
     """The proposals and the training button; new proposals appear here, the slice in the editor stays."""
     session.settle_address()
     with spoken():
-        listed, job = project.proposals(), project.job()
-        rounds = len(project.rounds())
-        state = _Work(rounds, bool(project.labelled_slices()), *_doing(job, rounds))
-        caution = project.caution()
+        listed, job = project.proposals(), project.jobs.current()
+        rounds = len(project.models.rounds())
+        state = _Work(rounds, bool(project.labels.slices()), *_doing(job, rounds))
+        caution = project.models.regression_warning()
         if rounds > rounds_at_opening and listed:
             _announce(project, listed[0], state, caution)
         elif caution is not None:
@@ -169,7 +169,7 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
         st.markdown(f"**{_headline(state, bool(listed))}**")
         for proposal in listed:
             _card(project, proposal, rounds)
-        drafts = project.drafts()
+        drafts = project.labels.drafts()
         _unsaved(project, drafts)
         _train(project, state, drafts, primary=not listed)
 
@@ -233,7 +233,7 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         if right.button(label, key=f"open_{place}", type=kind, width="stretch", help=help_):
             _lead_to(project, proposal)
             st.rerun()
-        begun = rounds and any((head.volume, head.z) == place for head in project.labelled_slices())
+        begun = rounds and any((head.volume, head.z) == place for head in project.labels.slices())
         said = f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason
         right.caption(f"Put off: {said}" if proposal.put_off else said)
 
@@ -257,21 +257,24 @@ def _unsaved(project: Project, drafts: set[SliceId]) -> None:
 def _train(project: Project, state: _Work, drafts: set[SliceId], *, primary: bool) -> None:
     """The button that starts the next round, or what stands in its way."""
     rounds = state.rounds
-    job = project.job()
+    job = project.jobs.current()
     if job is not None and job.active:
         st.caption(_meanwhile(state))
         return
     if not state.labelled:
         st.caption("Save at least one painted slice, then train the first round here.")
         return
-    if rounds and not project.scores():
+    if rounds and not project.proposals.scanned():
         scan_button(project)
     config = training_form.chosen()
     if session.editing() in drafts:  # the others are listed above
         st.caption(":orange[The strokes on this slice are not saved yet, so a round does not learn from them.]")
     if start_button(project, f"Train round {rounds + 1}", primary=primary):
-        project.start_round(
-            config, ProposeConfig(), frame=project.frame(*snapshots.to_watch(project)), tensorboard=training_form.logs()
+        project.jobs.start_round(
+            config,
+            ProposeConfig(),
+            frame=project.models.watched_region(*snapshots.to_watch(project)),
+            tensorboard=training_form.logs(),
         )
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")
         st.rerun()

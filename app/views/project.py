@@ -86,7 +86,7 @@ def _open_list(current: str | None) -> None:
 def _facts(project: Project) -> str:
     shapes = "; ".join(_shape(v) for v in project.volumes)
     classes = ", ".join(c.name for c in project.classes)
-    return f"{shapes}  \n{classes} · {plural(len(project.labelled_slices()), 'painted slice')}"
+    return f"{shapes}  \n{classes} · {plural(len(project.labels.slices()), 'painted slice')}"
 
 
 def _shape(row: VolumeRow) -> str:
@@ -154,7 +154,7 @@ def _voxel_inputs(key: str, known: tuple[float, float, float] | None) -> tuple[f
 def _overview(project: Project) -> None:
     """What there is, and what to do next."""
     st.html(slice_figures.CSS)
-    painted, rounds = project.labelled_slices(), project.rounds()
+    painted, rounds = project.labels.slices(), project.models.rounds()
     left, right = st.columns([1.5, 1], gap="large")
     with left:
         with st.container(border=True):
@@ -173,7 +173,7 @@ def _numbers(project: Project, painted: list[Revision], rounds: list[RoundRow]) 
     """The project in four numbers, each with what it was measured on."""
     one, two, three = st.columns(3)
     one.metric("Painted slices", len(painted), border=True)
-    two.metric("Active painting", duration(project.active_seconds()), border=True,
+    two.metric("Active painting", duration(project.labels.active_seconds()), border=True,
                help="Pauses of more than 30 s without input are left out.")  # fmt: skip
     three.metric("Rounds trained", len(rounds), border=True)
     if rounds and rounds[-1].validation_pixels:
@@ -183,7 +183,7 @@ def _numbers(project: Project, painted: list[Revision], rounds: list[RoundRow]) 
 
 
 def _next_step(project: Project, painted: int, rounds: int) -> None:
-    job = project.job()
+    job = project.jobs.current()
     if job is not None and job.active and job.kind == "round":
         text = f"A round is in training on {plural(painted, 'painted slice')}; its proposals appear by themselves."
         page, label = "rounds", "Watch its curve"

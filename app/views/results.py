@@ -32,7 +32,7 @@ def show() -> None:
     if project is None:
         empty_page("Open or create a project first; its segmentation is made here.", "project", "Go to Project")
         return
-    rows = project.rounds()
+    rows = project.models.rounds()
     if not rows:
         empty_page(
             "**There is no model yet.** Paint a few slices and train a first round; then every slice of the volume can "
@@ -67,7 +67,7 @@ def _quality(row: RoundRow) -> str:
 
 def _segment(project: Project, newest: RoundRow) -> None:
     """The button that segments a volume, and the progress of the job."""
-    job, volumes = project.job(), project.volumes
+    job, volumes = project.jobs.current(), project.volumes
     active = job is not None and job.active
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = 0
@@ -86,7 +86,7 @@ def _segment(project: Project, newest: RoundRow) -> None:
         )  # fmt: skip
         label = f"Segment all {plural(volumes[index].depth, 'slice')} with round {newest.round}"
         if st.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
-            project.start_segment(index, VIEWS if careful else None, None if averaged else 0)
+            project.jobs.start_segment(index, VIEWS if careful else None, None if averaged else 0)
             session.say("Segmenting has started; it goes on when you close this window.")
             st.rerun()
     if active:
@@ -97,7 +97,7 @@ def _segment(project: Project, newest: RoundRow) -> None:
 def _progress(project: Project) -> None:
     """The job at work, as a fragment; the page is drawn again when it ends."""
     with spoken():
-        job = project.job()
+        job = project.jobs.current()
         if job is None or not job.active:
             st.rerun()
         else:
@@ -130,10 +130,10 @@ def _truth(project: Project) -> None:
     path = st.text_input("Label file", placeholder="/data/truth.tif")
     index = st.number_input("Volume", 0, len(project.volumes) - 1, 0) if len(project.volumes) > 1 else 0
     boundaries = st.checkbox(f"Boundaries, too, within {TOLERANCE:g} pixels", value=True)
-    job = project.job()
+    job = project.jobs.current()
     if st.button("Score", disabled=not path.strip() or (job is not None and job.active)):
         with spoken():
-            project.start_evaluate(Path(path.strip()), int(index), tolerance=TOLERANCE if boundaries else None)
+            project.jobs.start_evaluate(Path(path.strip()), int(index), tolerance=TOLERANCE if boundaries else None)
             session.say("Scoring has started; it goes on when you close this window.")
             st.rerun()
 

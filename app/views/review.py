@@ -35,7 +35,7 @@ def show() -> None:
         st.title("Review")
         empty_page("Open or create a project first; its predictions are reviewed here.", "project", "Go to Project")
         return
-    if not project.rounds():
+    if not project.models.rounds():
         st.title("Review")
         empty_page(
             "**There is no model yet.** Paint a few slices and train a first round; then you see here what the model "
@@ -45,7 +45,7 @@ def show() -> None:
         )
         return
     st.html(slice_figures.CSS)
-    scores = project.scores()
+    scores = project.proposals.scanned()
     volume, z = _place(project, scores)
     cautioned(project)
     _choice(project, scores, volume, z)
@@ -71,8 +71,8 @@ def _below(project: Project, scores: list[ScannedSlice], volume: int) -> None:
 
 def _edit(project: Project, volume: int, z: int) -> None:
     """Open a slice in the editor; whoever comes from here may have been led by the model's uncertainty."""
-    if project.scores():
-        project.seek(volume, z)
+    if project.proposals.scanned():
+        project.labels.mark_model_selected(volume, z)
     session.open_in_editor(volume, z)
 
 
@@ -100,9 +100,9 @@ def _choice(project: Project, scores: list[ScannedSlice], volume: int, z: int) -
     with right.container(horizontal=True, vertical_alignment="center"):
         if st.button("Open in the editor", icon=":material/brush:", type="primary"):
             _edit(project, volume, z)
-        looked = (volume, z) in project.looked()
+        looked = (volume, z) in project.proposals.looked()
         session.set_widget("looked_at", looked)
-        st.checkbox("Looked at", key="looked_at", on_change=lambda: project.look(volume, z, not looked),
+        st.checkbox("Looked at", key="looked_at", on_change=lambda: project.proposals.look(volume, z, not looked),
                     help="Your own mark for this slice. It is never a label: nothing is trained or scored on it.")  # fmt: skip
     rows = _along_z(project, scores, volume)
     if not rows:
@@ -110,15 +110,15 @@ def _choice(project: Project, scores: list[ScannedSlice], volume: int, z: int) -
         return
     st.altair_chart(charts.scores_along_z(rows, z, depth), key=f"along_{volume}", selection_mode="pick",
                     on_select=lambda: _clicked(volume))  # fmt: skip
-    st.caption(f"How unsure round {project.rounds()[-1].round} is, per slice: measured by the model on itself over "
+    st.caption(f"How unsure round {project.models.rounds()[-1].round} is, per slice: measured by the model on itself over "
                f"{plural(len(rows), 'scanned slice')} of {depth}, higher = less sure; grey dots are painted. Click to go "
                "there.")  # fmt: skip
 
 
 def _unscanned(project: Project) -> None:
-    st.caption(f"Round {project.rounds()[-1].round} has not scanned this volume yet, or not since its working region was "
+    st.caption(f"Round {project.models.rounds()[-1].round} has not scanned this volume yet, or not since its working region was "
                "changed; a scan comes at the end of every training round.")  # fmt: skip
-    job = project.job()
+    job = project.jobs.current()
     if job is None or not job.active:
         scan_button(project)
 
@@ -135,7 +135,7 @@ def _clicked(volume: int) -> None:
 
 
 def _along_z(project: Project, scores: list[ScannedSlice], volume: int) -> list[charts.Row]:
-    painted = {(row.volume, row.z) for row in project.labelled_slices()}
+    painted = {(row.volume, row.z) for row in project.labels.slices()}
     return [{"z": s.z, "score": s.score, "labelled": (volume, s.z) in painted} for s in scores if s.volume == volume]
 
 
@@ -151,7 +151,7 @@ def _pictures(project: Project, scores: list[ScannedSlice], volume: int, z: int)
         with overlaid:
             _compute(project, volume, z)
         return
-    round_ = project.rounds()[-1].round
+    round_ = project.models.rounds()[-1].round
     overlaid.html(_picture(project, volume, z, "prediction"))
     overlaid.html(_legend(project, round_))
     heat.html(_picture(project, volume, z, "confidence", boxes))
@@ -184,7 +184,7 @@ def _legend(project: Project, round_: int) -> str:
 
 def _compute(project: Project, volume: int, z: int) -> None:
     """For a slice that was not predicted yet: a button, and the wait for the background thread."""
-    key = (str(project.folder), "predict", volume, z, len(project.rounds()))
+    key = (str(project.folder), "predict", volume, z, len(project.models.rounds()))
     failure = tasks().failure(key)
     if failure is not None:
         st.error(str(failure))
@@ -193,7 +193,7 @@ def _compute(project: Project, volume: int, z: int) -> None:
         return
     st.info("This slice has not been predicted by the newest round yet; a scan looks at some slices first.")
     if st.button("Predict this slice", icon=":material/auto_fix_high:"):
-        tasks().start(key, lambda: project.predict_slice(volume, z))
+        tasks().start(key, lambda: project.models.predict_slice(volume, z))
         st.rerun()
 
 

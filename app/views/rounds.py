@@ -36,8 +36,8 @@ def show() -> None:
     if project is None:
         empty_page("Open or create a project first; its training is followed here.", "project", "Go to Project")
         return
-    rows, job = project.rounds(), project.job()
-    if not project.labelled_slices() and not rows:
+    rows, job = project.models.rounds(), project.jobs.current()
+    if not project.labels.slices() and not rows:
         empty_page(_FIRST_TEXT, "annotate", "Go to Annotate")
         return
     left, right = st.columns([1, 2.4], gap="large")
@@ -55,8 +55,8 @@ def show() -> None:
 def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     """What the next round would learn from, for how long, and its button."""
     st.subheader("Next round")
-    painted = project.labelled_slices()
-    seconds = project.active_seconds()
+    painted = project.labels.slices()
+    seconds = project.labels.active_seconds()
     painting = f" ({duration(seconds)} of active painting)" if seconds else ""
     st.markdown(f"It learns from **{plural(len(painted), 'painted slice')}**{painting}.")
     held_back(project)
@@ -71,8 +71,11 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     watched = snapshots.choose_watched_region(project, form)
     busy, forbidden = job is not None and job.active, not form.allowed
     if start_button(project, "Start", primary=True, disabled=busy or forbidden):
-        project.start_round(
-            config, ProposeConfig(number=int(number)), frame=project.frame(*watched), tensorboard=training_form.logs()
+        project.jobs.start_round(
+            config,
+            ProposeConfig(number=int(number)),
+            frame=project.models.watched_region(*watched),
+            tensorboard=training_form.logs(),
         )
         session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
         st.rerun()
@@ -88,8 +91,8 @@ def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
     The page is drawn again when the job has ended, and before that as soon as there are other rounds or scores than it shows.
     """
     with spoken():
-        job = project.job()
-        if (was_active and (job is None or not job.active)) or project.rounds() != shown:
+        job = project.jobs.current()
+        if (was_active and (job is None or not job.active)) or project.models.rounds() != shown:
             st.rerun()
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")
@@ -99,13 +102,13 @@ def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
 def _watched(project: Project, job: Job | None) -> int:
     """The round whose curve is shown: the one being trained, else the newest."""
     plan = None if job is None else job.arguments.get("plan")
-    return int(plan["round"]) if plan else len(project.rounds())
+    return int(plan["round"]) if plan else len(project.models.rounds())
 
 
 def _curve(project: Project, number: int, job: Job | None) -> None:
     """Training and validation loss, and Dice per class, over the seconds of one round's training."""
     names = [c.name for c in project.classes]
-    losses, dice = charts.curve_rows(project.curve(number), names)
+    losses, dice = charts.curve_rows(project.models.curve(number), names)
     if not losses:
         st.caption("The learning curve appears here as soon as training has begun.")
         return
@@ -149,7 +152,7 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
 
 def _not_here(project: Project, rows: list[RoundRow]) -> None:
     """Which rounds cannot predict in the app."""
-    own = [str(r.round) for r in rows if not project.has_network(r.round)]
+    own = [str(r.round) for r in rows if not project.models.has_network(r.round)]
     if own:
         st.caption(
             f"Network of your own: round {', '.join(own)}. Only Python can give it, so the app shows what it predicted there and "

@@ -122,8 +122,8 @@ def train(
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
-    frame = None if watch is None else project.frame(volume_index, watch)
-    kept = None if resume else project.interrupted()
+    frame = None if watch is None else project.models.watched_region(volume_index, watch)
+    kept = None if resume else project.models.interrupted()
     if kept is not None:
         done_of = f"{kept.seconds:.0f} of {kept.budget:.0f} s"
         say(f"Round {kept.round} was stopped after {done_of}; to begin it anew gives that up, --resume goes on with it.")
@@ -138,7 +138,7 @@ def train(
             )
     except Cancelled as stopped:
         raise Cancelled(f"Training was stopped; underpaint train {name} --resume goes on with it.") from stopped
-    _tell(done, project.caution(), as_json=as_json)
+    _tell(done, project.models.regression_warning(), as_json=as_json)
 
 
 def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
@@ -179,8 +179,8 @@ def restore(
 
     project = Project.open(workspace_folder(workspace), name)
     with working("Measuring"):
-        done = project.restore(round_number, seconds=moment)
-    _tell(done, project.caution(), as_json=as_json)
+        done = project.models.restore(round_number, seconds=moment)
+    _tell(done, project.models.regression_warning(), as_json=as_json)
     say(f"It has no proposals yet: underpaint propose {name} looks through the volume with it.")
 
 
@@ -308,7 +308,7 @@ def evaluate(
                 raise Cancelled("The evaluation was stopped.")
             return False
 
-        done = project.evaluate(
+        done = project.results.evaluate(
             truth,
             round_=round_number,
             volume=volume_index,

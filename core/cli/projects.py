@@ -101,7 +101,7 @@ def import_labels(
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
-    imported = project.import_labels(labels, slices=chosen, role=role.value, volume=volume_index)
+    imported = project.labels.import_file(labels, slices=chosen, role=role.value, volume=volume_index)
     text = f"Imported {len(imported)} slice(s) into {name} as {role.value}."
     answer({"slices": imported, "role": role.value, "volume": volume_index}, text, as_json=as_json)
 
@@ -118,8 +118,8 @@ def export_labels(
 
     project = Project.open(workspace_folder(workspace), name)
     with working("Writing labels"):
-        project.export_labels(out, volume=volume_index, overwrite=False)
-    labelled = [row.z for row in project.labelled_slices() if row.volume == volume_index]
+        project.labels.export_file(out, volume=volume_index, overwrite=False)
+    labelled = [row.z for row in project.labels.slices() if row.volume == volume_index]
     answer({"path": out, "slices": labelled}, f"Wrote {out}: {len(labelled)} labelled slice(s).", as_json=as_json)
 
 
@@ -138,7 +138,7 @@ def rounds(
     if moments:
         _moments(project, as_json=as_json)
         return
-    rows = project.rounds()
+    rows = project.models.rounds()
     columns = "network", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice"
     table = Table(Column("round", no_wrap=True), *columns)
     for row in rows:
@@ -172,7 +172,7 @@ def rounds(
 
 
 def _moments(project: Project, *, as_json: bool) -> None:
-    kept = [moment for round_ in project.moment_rounds() for moment in project.moments(round_)]
+    kept = [moment for round_ in project.models.snapshot_rounds() for moment in project.models.snapshots(round_)]
     table = Table("round", "moment", "steps", "validation loss", "MB")
     for one in kept:
         when = f"{one.seconds:.0f} s" + (", the end" if one.end else "")

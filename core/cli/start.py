@@ -82,7 +82,7 @@ def demo(
     folder = workspace_folder(workspace)
     with working("Preparing the demo") as report:
         project = open_or_create(folder, report=report)
-    labelled = len(project.labelled_slices())
+    labelled = len(project.labels.slices())
     say(f"Project {project.name}: a generated volume ({volume_files(folder)[0]}) and {labelled} painted slices.")
     if start_first_round(project):
         say("Round 1 is in training; its curve is on the page Rounds.")

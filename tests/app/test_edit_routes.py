@@ -20,6 +20,7 @@ from app.api.presence import Presence
 from app.guard import MAX_BODY
 from core.errors import StorageError
 from core.project import Claim, Patch, Project
+from core.project.labels import ProjectLabels
 from tests.predicted import add_round, keep
 from tests.toy import HEIGHT, SLICE, WIDTH, dump, make_toy, opened, runs, unframed, wish
 
@@ -258,7 +259,7 @@ def test_a_full_disk_keeps_the_stroke_waiting(client: TestClient, project: Proje
         raise StorageError("Could not write project.sqlite: the disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Project, "apply", full)
+        patch.setattr(ProjectLabels, "apply", full)
         answer = client.post(f"{SLICE}/patch/1", content=runs((0, 3, 257)))
     assert answer.status_code == 503
     assert "the disk is full" in answer.json()["error"]

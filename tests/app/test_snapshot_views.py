@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 import app
 from core.errors import Cancelled
 from core.project import Project
+from core.project.jobs import ProjectJobs
 from core.storage.snapshots import Snapshot
 from tests.conftest import TINY, Files
 from tests.planted import plant
@@ -105,7 +106,7 @@ def test_a_click_on_a_thumbnail_looks_at_its_moment(project: Project) -> None:
 def test_going_back_asks_and_starts_the_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The question names the round and the moment; the answer starts it."""
     asked: list[tuple[int, float | None]] = []
-    monkeypatch.setattr(Project, "start_restore", lambda self, round_, *, seconds=None: asked.append((round_, seconds)))
+    monkeypatch.setattr(ProjectJobs, "start_restore", lambda self, round_, *, seconds=None: asked.append((round_, seconds)))
     page, first = opened(), project.moments(1)[0]
     look_at(page, first)
     assert f"A new round 2 is made from round 1 as it was after {first.seconds:.1f} s." in words(page)

@@ -17,6 +17,9 @@ from core.config import Architecture, AugmentConfig, ProposeConfig, TrainConfig
 from core.errors import StorageError, UnderpaintError
 from core.evaluation.z_average_search import ZAverageChoice
 from core.project import Project
+from core.project.jobs import ProjectJobs
+from core.project.labels import ProjectLabels
+from core.project.models import ProjectModels
 from core.proposals.ranking import Proposal
 from core.storage.drafts import Patch
 from tests.conftest import TINY
@@ -230,8 +233,9 @@ def test_a_slice_that_was_not_predicted_is_not_computed_by_the_page(open_page, p
 
 def test_no_page_reads_a_raster_in_its_script(open_page, trained, monkeypatch):
     """Slices, predictions and labels are fetched by the browser: the pages open though none of them can be read."""
-    for name in ("image", "label", "cached_prediction", "predict_slice", "region_mask"):
-        monkeypatch.setattr(Project, name, lambda *_, name=name: pytest.fail(f"the script called {name}"))
+    rasters = [(Project, "image"), (Project, "region_mask"), (ProjectLabels, "of"), (ProjectModels, "cached_prediction")]
+    for owner, name in (*rasters, (ProjectModels, "predict_slice")):
+        monkeypatch.setattr(owner, name, lambda *_, name=name: pytest.fail(f"the script called {name}"))
     for name in PAGES:
         opened = open_page(trained, name)
         assert not opened.error
@@ -312,7 +316,7 @@ def test_a_result_says_how_slices_were_averaged(open_page, phantom_project, acro
 def test_whoever_segments_may_do_without_averaging(open_page, phantom_project, monkeypatch):
     """The box is ticked, and unticked every slice stands by itself."""
     asked = []
-    monkeypatch.setattr(Project, "start_segment", lambda project, *how: asked.append(how))
+    monkeypatch.setattr(ProjectJobs, "start_segment", lambda project, *how: asked.append(how))
     add_round(phantom_project)
     page = open_page(phantom_project.workspace, "results")
     click(page, "Segment all 12 slices with round 1")
@@ -345,13 +349,13 @@ def test_a_score_from_before_a_new_region_is_said_to_be_one(open_page, trained, 
 
 def test_a_long_count_of_validation_pixels_does_not_hold_the_page(open_page, phantom_project, monkeypatch):
     """It goes on in the background; the page says so, and has the number later."""
-    gate, count = threading.Event(), Project.validation_summary
+    gate, count = threading.Event(), ProjectLabels.validation_summary
 
     def slow(project):
         gate.wait(30)
         return count(project)
 
-    monkeypatch.setattr(Project, "validation_summary", slow)
+    monkeypatch.setattr(ProjectLabels, "validation_summary", slow)
     page = open_page(phantom_project.workspace, "project")
     assert "Counting what is held back" in words(page)
     gate.set()
@@ -369,7 +373,7 @@ def test_a_count_that_fails_late_is_one_sentence(open_page, phantom_project, mon
         gate.wait(30)
         raise StorageError("The records are out of reach.")
 
-    monkeypatch.setattr(Project, "validation_summary", failing)
+    monkeypatch.setattr(ProjectLabels, "validation_summary", failing)
     page = open_page(phantom_project.workspace, "project")
     assert not page.error
     gate.set()
@@ -428,7 +432,7 @@ def test_a_stopped_round_is_not_given_up_unasked(open_page, tmp_path, phantom_fi
     stopped = project.interrupted()
     assert (stopped.round, stopped.budget) == (2, 60)
     asked = []
-    monkeypatch.setattr(Project, "start_round", lambda self, *args, **more: asked.append(more.get("resume", False)))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda self, *args, **more: asked.append(more.get("resume", False)))
     page = open_page(tmp_path, page_name)
     assert "Round 2 was stopped after" in words(page)
     assert "is given up" in words(page)
@@ -455,7 +459,7 @@ def test_a_slice_opened_from_the_list_does_not_validate(open_page, trained):
 def test_settings_that_do_not_go_together_wait(open_page, trained, monkeypatch):
     """A patch too small for many levels is said to be so, and no round starts; mended, it does."""
     started = []
-    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda project, train, propose, **more: started.append(train))
     page = open_page(trained, "rounds")
     next(one for one in page.selectbox if one.label == "Patch, pixels").set_value(96).run()
     field(page, "Depth: levels below the first").set_value(5).run()
@@ -478,8 +482,10 @@ def test_a_network_that_is_not_installed_waits(open_page, trained, monkeypatch):
 def test_patches_are_shown_as_large_as_they_will_be(open_page, trained, monkeypatch):
     """Streaks, shadows and bends go by the size of a patch."""
     sides = []
-    engine = Project.augmented
-    monkeypatch.setattr(Project, "augmented", lambda *args, **more: sides.append(more["side"]) or engine(*args, **more))
+    engine = ProjectModels.augmentation_examples
+    monkeypatch.setattr(
+        ProjectModels, "augmentation_examples", lambda *args, **more: sides.append(more["side"]) or engine(*args, **more)
+    )
     page = open_page(trained, "rounds")
     next(one for one in page.selectbox if one.label == "Patch, pixels").set_value(128).run()
     _shown(page)
@@ -509,7 +515,7 @@ def test_the_results_page_shows_every_score_and_what_it_was_measured_on(open_pag
 def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
     """More choices are settings of the training; they hold on the page Annotate too, and an empty field is the usual loss."""
     started = []
-    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append((train, more)))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda project, train, propose, **more: started.append((train, more)))
     page = open_page(trained, "rounds")
     page.multiselect[0].set_value(["focal", "dice"]).run()
     click(page, "Start")
@@ -534,7 +540,7 @@ def test_a_round_starts_with_what_was_chosen(open_page, trained, monkeypatch):
 def test_a_field_of_the_form_may_be_changed_twice_on_end(open_page, trained, monkeypatch):
     """Each time it begins with what was chosen before, and takes the next change all the same."""
     started = []
-    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda project, train, propose, **more: started.append(train))
     page = open_page(trained, "rounds")
     for value in (5, 6):
         field(page, "Batch").set_value(value).run()
@@ -559,7 +565,7 @@ def test_a_field_of_the_form_may_be_changed_twice_on_end(open_page, trained, mon
 def test_a_number_that_is_not_allowed_is_said_to_be_so_and_starts_nothing(open_page, trained, monkeypatch):
     """The button waits until it is mended; what was chosen before is still there."""
     started = []
-    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda project, train, propose, **more: started.append(train))
     page = open_page(trained, "rounds")
     field(page, "Batch").set_value(8).run()
     for label, value, said in (
@@ -610,8 +616,10 @@ def click(page, label):
 def test_nothing_is_made_of_what_the_model_will_be_shown_until_it_is_opened(open_page, phantom_project, monkeypatch):
     """The Rounds page opens without a patch; opening the drawer makes nine pictures."""
     made = []
-    engine = Project.augmented
-    monkeypatch.setattr(Project, "augmented", lambda *args, **options: made.append(options) or engine(*args, **options))
+    engine = ProjectModels.augmentation_examples
+    monkeypatch.setattr(
+        ProjectModels, "augmentation_examples", lambda *args, **options: made.append(options) or engine(*args, **options)
+    )
     page = open_page(phantom_project.workspace, "rounds")
     assert not made
     opened = _shown(page)
@@ -622,7 +630,7 @@ def test_nothing_is_made_of_what_the_model_will_be_shown_until_it_is_opened(open
 def test_strengths_chosen_on_the_page_are_those_of_the_next_round(open_page, phantom_project, monkeypatch):
     """A slider moved in the drawer reaches the plan of the round, also from another page; the defaults come back."""
     plans = []
-    monkeypatch.setattr(Project, "start_round", lambda self, train, propose, **more: plans.append(train.augment))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda self, train, propose, **more: plans.append(train.augment))
     page = _shown(open_page(phantom_project.workspace, "rounds"))
     for label, strength in (("Curtain streaks", 2.0), ("Shadow", 0.0)):
         next(s for s in page.slider if s.label == label).set_value(strength)
@@ -643,8 +651,10 @@ def test_strengths_chosen_on_the_page_are_those_of_the_next_round(open_page, pha
 def test_one_kind_is_shown_alone(open_page, phantom_project, monkeypatch):
     """On every patch, with its own strength; what will be trained does not change."""
     shown = []
-    engine = Project.augmented
-    monkeypatch.setattr(Project, "augmented", lambda s, v, z, c, **options: shown.append(c) or engine(s, v, z, c, **options))
+    engine = ProjectModels.augmentation_examples
+    monkeypatch.setattr(
+        ProjectModels, "augmentation_examples", lambda s, v, z, c, **options: shown.append(c) or engine(s, v, z, c, **options)
+    )
     page = _shown(open_page(phantom_project.workspace, "rounds"))
     next(b for b in page.selectbox if b.label == "Show").set_value("shadow")
     _shown(page)
@@ -661,7 +671,7 @@ def _shown(page):
 def test_a_round_trains_the_network_that_was_chosen(open_page, trained, monkeypatch):
     """It stays chosen on the page Annotate; a network in 3D has a neighbour at least, and no more than its levels can join."""
     started = []
-    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda project, train, propose, **more: started.append(train))
     page = open_page(trained, "rounds")
 
     def choose(name, label, value):
@@ -683,7 +693,7 @@ def test_a_round_trains_the_network_that_was_chosen(open_page, trained, monkeypa
 def test_several_gpus_are_offered_where_there_are_several(open_page, trained, monkeypatch):
     """Nothing is asked where there is one, or none."""
     started = []
-    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda project, train, propose, **more: started.append(train))
     monkeypatch.setattr("app.components.network_form._gpus", lambda: 1)
     assert "GPUs" not in [one.label for one in open_page(trained, "rounds").number_input]
     monkeypatch.setattr("app.components.network_form._gpus", lambda: 4)
@@ -697,7 +707,7 @@ def test_several_gpus_are_offered_where_there_are_several(open_page, trained, mo
 def test_a_round_begins_with_what_was_chosen(open_page, phantom_project, trained, monkeypatch):
     """From the second round on; the first has nothing to begin with."""
     started = []
-    monkeypatch.setattr(Project, "start_round", lambda project, train, propose, **more: started.append(train))
+    monkeypatch.setattr(ProjectJobs, "start_round", lambda project, train, propose, **more: started.append(train))
     assert "Begin with" not in [box.label for box in open_page(phantom_project.workspace, "rounds").selectbox]
     page = open_page(trained, "rounds")
     for label in ("half of them, half random", "random weights", "last round's weights"):
@@ -839,7 +849,7 @@ def test_a_round_that_is_worse_is_said_to_be_so_wherever_its_prediction_is_offer
 
 
 def test_the_table_of_rounds_names_the_settings_that_were_changed(open_page, phantom_project):
-    """Of each round, so that it can be told why one is worse; and a round that was gone back to did not use up its seconds."""
+    """Of each round, so that it can be told why one is worse; and a round that was gone back to ended by no rule."""
     phantom_project.train(replace(TINY, learning_rate=0.5, augment=AugmentConfig(curtain=3)))
     phantom_project.train(TINY)
     phantom_project.restore(1)
@@ -848,7 +858,7 @@ def test_the_table_of_rounds_names_the_settings_that_were_changed(open_page, pha
     assert "learning rate 0.5" in table["Not the usual settings"][2]
     assert "curtain 3" in table["Not the usual settings"][2]
     assert "curtain" not in usual
-    assert list(table["Ended because"]) == ["–", *["its seconds were used up"] * 2]
+    assert list(table["Ended because"]) == ["–", *["its epochs were done"] * 2]
 
 
 def test_strokes_that_a_round_does_not_learn_from_are_named_beside_its_button(open_page, phantom_project):

@@ -1,0 +1,24 @@
+"""The front door: the page, the command line and a notebook all enter here; see :class:`core.project.project.Project`."""
+
+from __future__ import annotations
+
+from core.config import UNLABELLED
+from core.evaluation.held_back import ValidationSummary
+from core.project.project import Project
+from core.storage.database import LabelClass
+from core.storage.drafts import Patch
+from core.storage.labels import Claim
+from core.storage.results import Result
+from core.storage.workspace import list_projects, workspace_folder
+
+__all__ = [
+    "UNLABELLED",
+    "Claim",
+    "LabelClass",
+    "Patch",
+    "Project",
+    "Result",
+    "ValidationSummary",
+    "list_projects",
+    "workspace_folder",
+]

@@ -1,0 +1,81 @@
+"""Names that methods of a project had before its facades; they stay for one version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class _Moved:
+    """A method that a facade of the project has now.
+
+    Parameters
+    ----------
+    facade, name
+        Such as ``labels`` and ``of`` for ``project.labels.of``.
+    """
+
+    def __init__(self, facade: str, name: str) -> None:
+        self._facade, self._name = facade, name
+        self.__doc__ = f"As ``project.{facade}.{name}``."
+
+    def __get__(self, project: Any, owner: type) -> Any:
+        return self if project is None else getattr(getattr(project, self._facade), self._name)
+
+
+class EarlierNames:
+    """Methods that scripts of the version before call on the project itself."""
+
+    label = _Moved("labels", "of")
+    roles = _Moved("labels", "roles")
+    labelled_slices = _Moved("labels", "slices")
+    claimed = _Moved("labels", "claimed")
+    validation_summary = _Moved("labels", "validation_summary")
+    import_labels = _Moved("labels", "import_file")
+    export_labels = _Moved("labels", "export_file")
+    active_seconds = _Moved("labels", "active_seconds")
+    seek = _Moved("labels", "mark_model_selected")
+    may_validate = _Moved("labels", "may_validate")
+    editing = _Moved("labels", "editing")
+    news = _Moved("labels", "sync_state")
+    apply = _Moved("labels", "apply")
+    steps = _Moved("labels", "undo_steps")
+    drafts = _Moved("labels", "drafts")
+    discard_draft = _Moved("labels", "discard_draft")
+    rebase = _Moved("labels", "rebase")
+    submit_mask = _Moved("labels", "submit_mask")
+    undo = _Moved("labels", "undo")
+    suggest_from = _Moved("labels", "suggest_from")
+    suggest_between = _Moved("labels", "suggest_between")
+    preview = _Moved("labels", "preview")
+    prepare_preview = _Moved("labels", "prepare_preview")
+    handover = _Moved("labels", "preview_choice")
+    rounds = _Moved("models", "rounds")
+    curve = _Moved("models", "curve")
+    caution = _Moved("models", "regression_warning")
+    interrupted = _Moved("models", "interrupted")
+    has_network = _Moved("models", "has_network")
+    use = _Moved("models", "use")
+    predict_slice = _Moved("models", "predict_slice")
+    cached_prediction = _Moved("models", "cached_prediction")
+    augmented = _Moved("models", "augmentation_examples")
+    frame = _Moved("models", "watched_region")
+    slice_to_watch = _Moved("models", "slice_to_watch")
+    moments = _Moved("models", "snapshots")
+    moment_rounds = _Moved("models", "snapshot_rounds")
+    moment_bytes = _Moved("models", "snapshot_bytes")
+    restore = _Moved("models", "restore")
+    scan = _Moved("proposals", "scan")
+    put_off = _Moved("proposals", "put_off")
+    scores = _Moved("proposals", "scanned")
+    look = _Moved("proposals", "look")
+    looked = _Moved("proposals", "looked")
+    export_confidence = _Moved("results", "export_confidence")
+    evaluate = _Moved("results", "evaluate")
+    job = _Moved("jobs", "current")
+    cancel = _Moved("jobs", "cancel")
+    start_round = _Moved("jobs", "start_round")
+    start_restore = _Moved("jobs", "start_restore")
+    start_scan = _Moved("jobs", "start_scan")
+    start_segment = _Moved("jobs", "start_segment")
+    start_confidence_export = _Moved("jobs", "start_confidence_export")
+    start_evaluate = _Moved("jobs", "start_evaluate")

@@ -1,0 +1,88 @@
+"""The jobs of a project: work in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, PredictConfig, ProposeConfig, TrainConfig
+from core.config import UNLABELLED as UNLABELLED
+from core.errors import NetworkError
+from core.evaluation import against_truth
+from core.storage.jobs import Job
+from core.storage.snapshots import WatchedRegion
+from core.storage.store import Store
+from core.storage.workspace import list_projects as list_projects
+from core.storage.workspace import workspace_folder as workspace_folder
+from core.training.plan import interrupted_plan, make_plan
+from core.training.restore import find
+
+
+class ProjectJobs:
+    """The jobs of a project: work in a process of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def current(self) -> Job | None:
+        """The job at work, or the last one; None where there never was one."""
+        return self._store.jobs.last()
+
+    def cancel(self, job_id: int) -> None:
+        """Ask a job to stop at the next safe moment."""
+        self._store.jobs.cancel(job_id)
+
+    def start_round(
+        self,
+        train: TrainConfig = TrainConfig(),
+        propose: ProposeConfig = ProposeConfig(),
+        *,
+        frame: WatchedRegion | None = None,
+        resume: bool = False,
+        tensorboard: bool = False,
+    ) -> Job:
+        """Train and then look through the volume, in a process of its own; returns at once."""
+        plan = interrupted_plan(self._store) if resume else make_plan(self._store, train, frame, tensorboard=tensorboard)
+        if plan.config.architecture == Architecture.OWN:
+            raise NetworkError(OWN_NOT_GIVEN)
+        return self._start_job("round", {"plan": plan.as_json(), "propose": asdict(propose), "resume": resume})
+
+    def start_restore(self, round_: int, propose: ProposeConfig = ProposeConfig(), *, seconds: float | None = None) -> Job:
+        """Go back as :meth:`restore` does and then look through the volume, in a process of its own."""
+        find(self._store, round_, seconds)
+        return self._start_job("restore", {"round": round_, "seconds": seconds, "propose": asdict(propose)})
+
+    def start_scan(self, propose: ProposeConfig = ProposeConfig()) -> Job:
+        """Look through the volume in a process of its own."""
+        self._store.rounds.chosen(None)
+        return self._start_job("scan", {"propose": asdict(propose)})
+
+    def start_segment(
+        self, volume: int = 0, views: int | None = PredictConfig.views, across: int | None = PredictConfig.across
+    ) -> Job:
+        """Segment a whole volume into the results, in a process of its own; ``views`` and ``across`` as for :meth:`predict`.
+
+        Raises
+        ------
+        ValueError
+            If ``core.config.PredictConfig`` does not allow one of them.
+        """
+        asked = PredictConfig(views=views, across=across)
+        round_ = self._store.rounds.chosen(None)
+        return self._start_job("segment", {"volume": volume, "round": round_, "views": asked.views, "across": asked.across})
+
+    def start_confidence_export(self, volume: int = 0, suffix: str = ".tif") -> Job:
+        """Write a volume's confidence into the results as ``.tif`` or ``.zarr``, in a process of its own."""
+        round_ = self._store.rounds.chosen(None)
+        return self._start_job("confidence", {"volume": volume, "round": round_, "suffix": suffix})
+
+    def start_evaluate(self, truth: Path, volume: int = 0, *, tolerance: float | None = TOLERANCE) -> Job:
+        """Score the newest round against a truth into the results, in a process of its own; see :meth:`evaluate`."""
+        round_ = self._store.rounds.chosen(None)
+        against_truth.check_truth(self._store, truth, volume)
+        arguments = {"truth": str(truth.expanduser().resolve()), "volume": volume, "round": round_, "tolerance": tolerance}
+        return self._start_job("evaluate", arguments)
+
+    def _start_job(self, kind: str, arguments: dict[str, Any]) -> Job:
+        return self._store.jobs.start(self._store.workspace, self._store.name, kind, arguments)

@@ -1,0 +1,64 @@
+"""Where to look next: scanned slices and what was proposed from them. Calling it gives the proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from core.config import UNLABELLED as UNLABELLED
+from core.config import ProposeConfig
+from core.geometry import Box
+from core.models.loaded import LoadedModels
+from core.progress import Report, silent
+from core.proposals.ranking import first_proposals, in_turn, open_proposals
+from core.proposals.scan import scan
+from core.storage.proposals import Proposal, ScannedSlice
+from core.storage.store import Store
+from core.storage.workspace import list_projects as list_projects
+from core.storage.workspace import workspace_folder as workspace_folder
+
+
+class ProjectProposals:
+    """Where to look next: scanned slices and what was proposed from them. Calling it gives the proposals."""
+
+    def __init__(self, store: Store, models: LoadedModels) -> None:
+        self._store, self._models = store, models
+
+    def __call__(self) -> list[Proposal]:
+        """The newest model's proposals that are not answered yet; before the first round, slices spread evenly.
+
+        Of each slice the boxes that are left to check. What was put off comes last.
+        """
+        last = self._store.rounds.last()
+        if last is None:
+            first = first_proposals(self._store, ProposeConfig().number, (), fill=False)
+            return in_turn(first, self._store.proposals.turns(0))
+        return open_proposals(self._store, last)
+
+    def scan(
+        self,
+        config: ProposeConfig = ProposeConfig(),
+        *,
+        exclude: Collection[tuple[int, int]] = (),
+        report: Report = silent,
+    ) -> None:
+        """Score slices with the newest model, coarse first, until all are done or the time is up."""
+        scan(self._models, config, exclude, report)
+
+    def put_off(self, volume: int, z: int, box: Box | None = None) -> None:
+        """Ask later about a proposed slice, or about a box of it: it goes to the end of :meth:`proposals`."""
+        self._store.slice_shape(volume, z)
+        self._store.proposals.put_off(self._store.rounds.last() or 0, volume, z, box)
+
+    def scanned(self, round_: int | None = None) -> list[ScannedSlice]:
+        """The scanned slices of the newest (or that) round, in order of volume and z."""
+        chosen = round_ or self._store.rounds.last()
+        return [] if chosen is None else self._store.proposals.scanned(chosen)
+
+    def look(self, volume: int, z: int, looked: bool = True) -> None:
+        """Mark a slice as looked at, which is never a label."""
+        self._store.slice_shape(volume, z)
+        self._store.proposals.look(volume, z, looked)
+
+    def looked(self) -> set[tuple[int, int]]:
+        """``(volume, z)`` of every slice marked as looked at."""
+        return self._store.proposals.looked()

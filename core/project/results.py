@@ -1,0 +1,83 @@
+"""The files made for the user, and what they are made from. Calling it gives the list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.config import UNLABELLED as UNLABELLED
+from core.config import PredictConfig
+from core.evaluation import against_truth
+from core.evaluation.against_truth import Evaluation
+from core.models.loaded import LoadedModels
+from core.progress import Report, silent
+from core.results import segment
+from core.storage.results import Result
+from core.storage.store import Store
+from core.storage.workspace import list_projects as list_projects
+from core.storage.workspace import workspace_folder as workspace_folder
+
+
+class ProjectResults:
+    """The files made for the user, and what they are made from. Calling it gives the list."""
+
+    def __init__(self, store: Store, models: LoadedModels) -> None:
+        self._store, self._models = store, models
+
+    def __call__(self) -> list[Result]:
+        """The files made for the user that are still there, newest first."""
+        return self._store.results.all()
+
+    def export_confidence(
+        self,
+        out: Path,
+        *,
+        volume: int = 0,
+        round_: int | None = None,
+        views: int | None = PredictConfig.views,
+        across: int | None = PredictConfig.across,
+        report: Report = silent,
+    ) -> None:
+        """Write every slice's confidence as ``.tif`` or ``.zarr``, uint8: 255 times the best class's probability.
+
+        Parameters
+        ----------
+        views, across
+            As for :meth:`predict`: given the same, it is the confidence of what was segmented.
+        """
+        segment.export_confidence(self._models, out, volume=volume, round_=round_, views=views, across=across, report=report)
+
+    def evaluate(
+        self,
+        truth: Path,
+        *,
+        round_: int | None = None,
+        volume: int = 0,
+        slices: Sequence[int] | None = None,
+        tolerance: float | None = None,
+        views: int | None = PredictConfig.views,
+        across: int | None = PredictConfig.across,
+        report: Report = silent,
+    ) -> Evaluation:
+        """Score a round against a truth with one page per slice, on slices without a label of any role.
+
+        Parameters
+        ----------
+        tolerance
+            Pixels that two boundaries may lie apart and still agree, such as :data:`core.config.TOLERANCE`. Boundary
+            F-score and 95 % Hausdorff distance take about 2 s for a slice of 1024 x 1024 pixels with five classes; None
+            leaves them out.
+        views, across
+            How it would segment; as for :meth:`predict`.
+        """
+        return against_truth.evaluate_against(
+            self._models,
+            truth,
+            round_=round_,
+            volume=volume,
+            slices=slices,
+            tolerance=tolerance,
+            views=views,
+            across=across,
+            report=report,
+        )
