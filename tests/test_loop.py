@@ -23,6 +23,9 @@ HARD = PhantomConfig(
 )  # fmt: skip
 """Slices so small and so noisy that one of them does not teach enough."""
 
+QUICK = ("--patch", 64, "--batch", 2, "--channels", 4, "--depth", 2)
+"""A network whose steps are short, where a test is about the seconds."""
+
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
@@ -35,14 +38,20 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("one_thread")
-def test_three_rounds_with_a_played_annotator_raise_dice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The played annotator starts with one slice; two rounds of corrections later the untouched slices score higher."""
-    from core.simulate import simulate
+@pytest.fixture
+def steps_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``seconds`` be a number of steps, where a test asks what a training has learnt."""
     from core.training.learning import callbacks
     from tests.steps import StepsCounted
 
     monkeypatch.setattr(callbacks, "Clock", StepsCounted)
+
+
+@pytest.mark.usefixtures("one_thread", "steps_counted")
+def test_three_rounds_with_a_played_annotator_raise_dice(tmp_path: Path) -> None:
+    """The played annotator starts with one slice; two rounds of corrections later the untouched slices score higher."""
+    from core.simulate import simulate
+
     image, truth = tmp_path / "image.tif", tmp_path / "truth.tif"
     for path, stack in zip((image, truth), make_phantom(HARD), strict=True):
         tifffile.imwrite(path, stack, photometric="minisblack")
@@ -74,7 +83,7 @@ def test_a_killed_training_goes_on(phantom_project: Project) -> None:
     workspace = phantom_project.workspace
     final = workspace / "checkpoints" / "toy" / "round-001"
     state = final.with_name("round-001.partial") / "last.ckpt"
-    process = _training(phantom_project, "--seconds", 24, until=lambda: state.exists() and bool(phantom_project.curve(1)))
+    process = _training(phantom_project, "--seconds", 10, *QUICK, until=lambda: state.exists() and bool(phantom_project.curve(1)))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not final.exists()
@@ -82,7 +91,7 @@ def test_a_killed_training_goes_on(phantom_project: Project) -> None:
     resumed = run_apart("train", "toy", "--resume", "--workspace", workspace, "--json")
     assert resumed.status == 0, resumed.err
     assert resumed.json["round"] == 1
-    assert 24 <= resumed.json["seconds"] < 40, "the seconds before the kill count, or the budget would begin again"
+    assert 10 <= resumed.json["seconds"] < 26, "the seconds before the kill count, or the budget would begin again"
     card = json.loads((final / "card.json").read_text())
     assert card["class_names"] == list(CLASS_NAMES)
     assert not state.parent.exists()
@@ -94,7 +103,7 @@ def test_a_killed_training_goes_on(phantom_project: Project) -> None:
 def test_a_stopped_training_is_one_line_and_goes_on(phantom_project: Project) -> None:
     """SIGTERM ends training in good order: status 1, one hint and one line, and --resume carries on."""
     workspace = phantom_project.workspace
-    process = _training(phantom_project, "--seconds", 20, until=lambda: bool(phantom_project.curve(1)))
+    process = _training(phantom_project, "--seconds", 10, *QUICK, until=lambda: bool(phantom_project.curve(1)))
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -103,7 +112,7 @@ def test_a_stopped_training_is_one_line_and_goes_on(phantom_project: Project) ->
     assert "Traceback" not in err
     resumed = run_apart("train", "toy", "--resume", "--workspace", workspace, "--json")
     assert resumed.status == 0, resumed.err
-    assert 20 <= resumed.json["seconds"] < 36
+    assert 10 <= resumed.json["seconds"] < 26
 
 
 def _at_work(project: Project) -> bool:
@@ -125,6 +134,7 @@ def test_one_training_at_a_time(phantom_project: Project) -> None:
 
 
 @pytest.mark.volumes
+@pytest.mark.usefixtures("steps_counted")
 def test_a_real_volume_goes_round_the_loop(volumes_folder: Path, tmp_path: Path) -> None:
     """Fly nerve cord, three labelled slices, a short training: every class is found better than by chance."""
     classes = "intracellular,membrane,mitochondria,synapse,glia"
@@ -132,7 +142,7 @@ def test_a_real_volume_goes_round_the_loop(volumes_folder: Path, tmp_path: Path)
     assert run("new", "vnc", "--volume", folder / "image.tif", "--classes", classes, "--workspace", tmp_path).status == 0
     taken = run("labels", "import", "vnc", folder / "labels.tif", "--slices", "2,9,16", "--workspace", tmp_path)
     assert taken.status == 0, taken.err
-    learned = run("train", "vnc", "--seconds", 30, "--workspace", tmp_path, "--json")
+    learned = run("train", "vnc", "--seconds", 60, "--workspace", tmp_path, "--json")
     assert learned.status == 0, learned.err
     scored = run("evaluate", "vnc", "--truth", folder / "labels.tif", "--workspace", tmp_path, "--json")
     assert scored.status == 0, scored.err
