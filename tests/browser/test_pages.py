@@ -290,17 +290,19 @@ def test_after_quick_steps_all_agree_on_the_slice(browser_page: Page, shared_app
     """However many keys come while the page runs, it is the same editor, and page and address agree with it on the slice."""
     project = _project(shared_app, phantom_files, "steps")
     first = project.proposals()[0].z
-    for apart in (30, 80, 150):
-        browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}&slice={first}")
-        browser_page.wait_for_selector(f".editor[data-loaded='0/{first}']")
-        browser_page.locator(".editor").evaluate("editor => { editor.dataset.seen = 'yes'; }")
-        browser_page.keyboard.type("." * 6, delay=apart)
-        browser_page.wait_for_timeout(7000)  # longer than the editor waits for a page that is behind
-        z = browser_page.locator(".st-key-any_slice input").input_value()
-        assert browser_page.locator(".editor").get_attribute("data-loaded") == f"0/{z}"
-        assert f"slice={z}" in browser_page.url
+    pages = [browser_page, browser_page.context.new_page(), browser_page.context.new_page()]
+    for page, apart in zip(pages, (30, 80, 150), strict=True):
+        page.goto(f"{shared_app[0]}/annotate?project={project.name}&slice={first}")
+        page.wait_for_selector(f".editor[data-loaded='0/{first}']")
+        page.locator(".editor").evaluate("editor => { editor.dataset.seen = 'yes'; }")
+        page.keyboard.type("." * 6, delay=apart)
+    browser_page.wait_for_timeout(7000)  # longer than the editor waits for a page that is behind
+    for page in pages:
+        z = page.locator(".st-key-any_slice input").input_value()
+        assert page.locator(".editor").get_attribute("data-loaded") == f"0/{z}"
+        assert f"slice={z}" in page.url
         assert first < int(z) <= first + 6
-        assert browser_page.locator(".editor").get_attribute("data-seen") == "yes"  # Streamlit moves it now and then
+        assert page.locator(".editor").get_attribute("data-seen") == "yes"  # Streamlit moves it now and then
 
 
 def test_a_worse_round_is_announced_with_a_warning(

@@ -227,10 +227,10 @@ def test_what_the_first_slice_taught_is_not_forgotten(tmp_path: Path) -> None:
 
 def test_a_resume_gives_the_same_as_no_interruption(before: Path, tmp_path: Path) -> None:
     """It goes on from the interrupted state and does not need the old checkpoint any more."""
-    whole = trained(tmp_path / "whole", begins_with=before, seconds=600.0, epochs=250)
-    stopped(tmp_path / "r", begins_with=before, seconds=600.0, epochs=250)
+    whole = trained(tmp_path / "whole", begins_with=before, seconds=600.0, epochs=60)
+    stopped(tmp_path / "r", begins_with=before, seconds=600.0, epochs=60)
     shutil.rmtree(before)
-    result = trained(tmp_path / "r", begins_with=before, seconds=600.0, epochs=250, resume=True)
+    result = trained(tmp_path / "r", begins_with=before, seconds=600.0, epochs=60, resume=True)
     assert (result.resumed, result.fresh_because, result.steps) == (True, "", whole.steps)
     if choose_device().type == "cpu":  # a GPU adds up in any order, so that no two trainings are quite alike there
         assert same(weights(result.checkpoint), weights(whole.checkpoint))
