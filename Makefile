@@ -30,7 +30,7 @@ demo: $(READY)
 	$(BIN)/underpaint demo $(DEMO_ARGS)
 
 test: $(READY_DEV)
-	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .

@@ -47,6 +47,32 @@ class Files:
         return ",".join(self.classes)
 
 
+LONGEST = (
+    "browser/test_pages.py",
+    "test_loop.py",
+    "training/test_ranks.py",
+    "browser/test_tools.py",
+    "browser/test_loop.py",
+    "training/test_networks_training.py",
+    "browser/test_view.py",
+    "browser/test_boxes.py",
+    "browser/test_editor.py",
+    "training/test_round.py",
+    "app/test_views.py",
+    "test_project.py",
+    "training/test_fit.py",
+    "test_cli.py",
+)
+"""Files that take longest. They run first: where two run at a time, none of them is left over when all others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others keep their order."""
+    tests = Path(__file__).parent
+    rank = {tests / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def volumes_folder() -> Path:
     """The real volumes; a test that needs them is skipped where they are not."""

@@ -48,7 +48,7 @@ def test_every_architecture_learns_at_the_default_rate(
 ) -> None:
     """Few steps teach discs and squares; the checkpoint segments a slice that was not seen, of an odd size."""
     monkeypatch.setattr(callbacks, "Clock", StepsCounted)
-    steps = 60 if architecture == Architecture.MONAI_UNETR else 120  # the slowest of them, and quick to learn this
+    steps = 40 if architecture == Architecture.MONAI_UNETR else 80  # the slowest of them, and quick to learn this
     config = TrainConfig(seconds=steps, architecture=architecture, **settings(architecture))
     task = disc_task(tmp_path / "r", config, train=[discs(seed) for seed in range(3)], validation=[discs(8)])
     result = fit(task, report=lambda progress: False)
