@@ -18,7 +18,7 @@ from tests.browser.painting import SIDE
 from tests.serving import CHROMIUM_FLAGS, chromium_path, free_port, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,16 +41,25 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def browser_page(chromium: Browser) -> Iterator[Page]:
-    """A fresh page of 1440 x 900; an error in its own scripts fails the test."""
+@pytest.fixture(scope="session")
+def window(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser of 1440 x 900 whose cache all tests share: compiling Streamlit's code takes most of opening a page."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def browser_page(window: BrowserContext) -> Iterator[Page]:
+    """A page that remembers nothing of tests before; an error in its own scripts fails the test."""
+    page = window.new_page()
     page.set_default_timeout(30_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
-    context.close()
+    for other in window.pages:
+        other.evaluate("window.localStorage.clear()")
+        other.close()
     assert not errors, errors
 
 
