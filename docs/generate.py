@@ -23,6 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import underpaint
 from core import config
 from core.cli import app
+from core.project.jobs import ProjectJobs
+from core.project.labels import ProjectLabels
+from core.project.models import ProjectModels
+from core.project.proposals import ProjectProposals
+from core.project.results import ProjectResults
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("command-line.md", "editor.md", "python.md", "training-settings.md")
@@ -34,6 +39,17 @@ CONFIGS = {
     "simulate": config.SimulateConfig,
 }
 """Where a command takes the defaults of its options from."""
+
+MEMBERS = {
+    "underpaint": underpaint,
+    "Project": underpaint.Project,
+    "project.labels": ProjectLabels,
+    "project.models": ProjectModels,
+    "project.proposals": ProjectProposals,
+    "project.results": ProjectResults,
+    "project.jobs": ProjectJobs,
+}
+"""What a page of the Python API lists."""
 
 BINDINGS = ROOT / "app" / "editor" / "panel" / "key_bindings.js"
 _BINDING = re.compile(r'row\("([^"]+)", "([^"]+)", "[^"]+", "([^"]+)"')
@@ -54,8 +70,8 @@ def filled(text: str) -> str:
 def _block(name: str) -> str:
     if name == "keys":
         made = _keys()
-    elif name in ("underpaint", "Project"):
-        made = _members(underpaint if name == "underpaint" else underpaint.Project)
+    elif name in MEMBERS:
+        made = _members(MEMBERS[name])
     else:
         made = _command(name) if name.startswith("underpaint ") else _settings(getattr(config, name))
     return "\n" + "\n".join(made) + "\n\n"

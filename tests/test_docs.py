@@ -115,13 +115,15 @@ def _python(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _python(page)], ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_in_the_documentation_names_what_is_there(page: Path) -> None:
-    """Each block compiles; whatever it takes from ``underpaint``, or asks of a project, exists."""
+    """Each block compiles; whatever it takes from ``underpaint``, or asks of a project or a facade of it, exists."""
     import underpaint
 
+    facades = {name.removeprefix("project."): owner for name, owner in generate.MEMBERS.items() if name.startswith("project.")}
     for block in _python(page):
         compile(block, str(page), "exec")
         assert all(hasattr(underpaint, name) for name in re.findall(r"\bunderpaint\.(\w+)", block))
-        assert all(hasattr(underpaint.Project, name) for name in re.findall(r"\bproject\.(\w+)", block))
+        for name, member in re.findall(r"\bproject\.(\w+)(?:\.(\w+))?", block):
+            assert hasattr(facades[name], member) if name in facades and member else hasattr(underpaint.Project, name), name
 
 
 def test_the_python_reference_lists_all_of_the_public_api() -> None:

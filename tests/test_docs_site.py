@@ -54,6 +54,7 @@ def test_a_link_between_files_of_the_repository_is_one_between_pages(site: Path)
 def test_the_python_reference_shows_verbs_with_their_parameters(site: Path) -> None:
     """The API's page comes from docstrings: each verb is a heading, parameters are listed."""
     page = (site / "reference" / "python.html").read_text(encoding="utf-8")
-    for verb in ("create", "predict", "propose", "submit", "train", "evaluate"):
+    for verb in ("create", "predict", "propose", "submit", "train"):
         assert f'id="underpaint.Project.{verb}"' in page
+    assert 'id="core.project.results.ProjectResults.evaluate"' in page
     assert page.count("Parameters:") > 5
