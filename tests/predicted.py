@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from core.project import Project
 from core.storage.prediction_cache import Predicted
+from core.storage.rounds import NewRound
 
 
 def add_round(project: Project) -> int:
     """Enter one more round, which was trained on nothing; its number."""
     number = len(project.rounds()) + 1
-    project.store.rounds.add(number, revisions=[], config={}, checkpoint="none", seconds=1.0, labelled_slices=0,
-                             active_seconds=0.0, job=1)  # fmt: skip
+    project.store.rounds.add(NewRound(number, [], {}, "none", seconds=1.0, active_seconds=0.0, job=1))
     return number
 
 

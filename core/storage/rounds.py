@@ -23,6 +23,37 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class NewRound:
+    """A round to enter, whose checkpoint is in place.
+
+    Attributes
+    ----------
+    revisions
+        Ids of the label revisions it was trained on.
+    config
+        Of its training, in JSON types.
+    checkpoint
+        Relative to the workspace.
+    seconds, active_seconds
+        The training's, and the person's up to then.
+    job
+        Id of the job that trained it.
+    origin
+        The snapshot it went back to; None where it was trained.
+    """
+
+    round: int
+    revisions: Sequence[int]
+    config: Mapping[str, Any]
+    checkpoint: str
+    seconds: float
+    active_seconds: float
+    job: int
+    ended_by: StopRule = StopRule.SECONDS
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
 class RoundRow:
     """One trained round.
 
@@ -124,35 +155,22 @@ class Rounds:
         row = self._records.row("SELECT checkpoint FROM rounds WHERE round = ?", (round_,))
         return None if row is None else str(row["checkpoint"])
 
-    def add(
-        self,
-        round_: int,
-        *,
-        revisions: Sequence[int],
-        config: Mapping[str, Any],
-        checkpoint: str,
-        seconds: float,
-        labelled_slices: int,
-        active_seconds: float,
-        job: int,
-        ended_by: StopRule = StopRule.SECONDS,
-        origin: Origin | None = None,
-    ) -> None:
-        """Enter a round whose checkpoint is already in place."""
+    def add(self, new: NewRound) -> None:
+        """Enter a round."""
         self._records.write(
             "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                round_,
+                new.round,
                 time.time(),
-                to_json(list(revisions)),
-                to_json(dict(config)),
-                checkpoint,
-                seconds,
-                labelled_slices,
-                active_seconds,
-                job,
-                str(ended_by),
-                None if origin is None else to_json(asdict(origin)),
+                to_json(list(new.revisions)),
+                to_json(dict(new.config)),
+                new.checkpoint,
+                new.seconds,
+                len(new.revisions),
+                new.active_seconds,
+                new.job,
+                str(new.ended_by),
+                None if new.origin is None else to_json(asdict(new.origin)),
             ),
         )
 

@@ -16,7 +16,7 @@ from core.models.loaded import LoadedModels
 from core.storage.checkpoints import Card, load, now, save
 from core.storage.jobs import Handle
 from core.storage.labels import Revision
-from core.storage.rounds import Origin
+from core.storage.rounds import NewRound, Origin
 from core.storage.snapshots import Snapshot
 from core.storage.store import Store
 from core.training.learning.task import partial_of
@@ -51,17 +51,19 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
     )
     _give_up_interrupted(store, number, round_)
     store.rounds.copy_curve(round_, number, origin.seconds)
+    identities = [revision.id for revision in revisions]
     store.rounds.add(
-        number,
-        revisions=[revision.id for revision in revisions],
-        config=card.config,
-        checkpoint=folder.relative_to(store.workspace).as_posix(),
-        seconds=origin.seconds,
-        labelled_slices=len(revisions),
-        active_seconds=store.labels.active_seconds(up_to=max(revision.id for revision in revisions)),
-        job=handle.id,
-        origin=origin,
-        ended_by=StopRule(card.training.get("ended_by", StopRule.SECONDS)),
+        NewRound(
+            number,
+            revisions=identities,
+            config=card.config,
+            checkpoint=folder.relative_to(store.workspace).as_posix(),
+            seconds=origin.seconds,
+            active_seconds=store.labels.active_seconds(up_to=max(identities)),
+            job=handle.id,
+            ended_by=StopRule(card.training.get("ended_by", StopRule.SECONDS)),
+            origin=origin,
+        )
     )
     score_all_rounds(models, handle, heads, validation, {number: scores})
     store.snapshots.sweep()

@@ -24,7 +24,7 @@ from core.storage.database import to_json
 from core.storage.jobs import Handle
 from core.storage.labelled_slice import FrozenSlice
 from core.storage.labels import Revision, Role
-from core.storage.rounds import CurvePoint
+from core.storage.rounds import CurvePoint, NewRound
 from core.storage.store import Store
 from core.training.learning.task import TrainingTask
 from core.training.plan import Plan
@@ -93,15 +93,16 @@ def train_round(
     )
     fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report), resume=resume)
     store.rounds.add(
-        plan.round,
-        revisions=plan.revisions,
-        config=asdict(plan.config),
-        checkpoint=fitted.checkpoint.relative_to(store.workspace).as_posix(),
-        seconds=fitted.seconds,
-        labelled_slices=len(revisions),
-        active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
-        job=handle.id,
-        ended_by=fitted.ended_by,
+        NewRound(
+            plan.round,
+            revisions=plan.revisions,
+            config=asdict(plan.config),
+            checkpoint=fitted.checkpoint.relative_to(store.workspace).as_posix(),
+            seconds=fitted.seconds,
+            active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
+            job=handle.id,
+            ended_by=fitted.ended_by,
+        )
     )
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
     score_all_rounds(models, handle, revisions, validation, {plan.round: scores})

@@ -11,6 +11,7 @@ from core.models.features import SliceFeatures
 from core.models.forest import Forest, take_sample
 from core.project import Project
 from core.storage.labels import Claim, Role
+from core.storage.rounds import NewRound
 from tests.predicted import add_round
 
 
@@ -18,8 +19,7 @@ def enter_round(project, scores):
     """A round trained on the labels as they are, with these Dice on the held-back pixels."""
     number = (project.store.rounds.last() or 0) + 1
     revisions = [head.id for head in project.labelled_slices()]
-    project.store.rounds.add(number, revisions=revisions, config={}, checkpoint="none", seconds=1.0,
-                             labelled_slices=len(revisions), active_seconds=0.0, job=1)  # fmt: skip
+    project.store.rounds.add(NewRound(number, revisions, {}, "none", seconds=1.0, active_seconds=0.0, job=1))
     if scores is not None:
         show_scores(project, number, scores)
     return number

@@ -20,6 +20,7 @@ from core.project import Project
 from core.storage.checkpoints import CARD, WEIGHTS, load_card
 from core.storage.jobs import Handle
 from core.storage.labels import Role
+from core.storage.rounds import NewRound
 from core.training.learning.task import TrainingTask
 from core.training.learning.trainer import TrainingRun
 from core.training.plan import Plan, _by_voxels, make_plan
@@ -238,16 +239,7 @@ def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> Non
 def enter_second_round(project: Project) -> None:
     """A round whose training has just ended."""
     heads = [head.id for head in project.labelled_slices()]
-    project.store.rounds.add(
-        2,
-        revisions=heads,
-        config={},
-        checkpoint="checkpoints/toy/round-002",
-        seconds=1,
-        labelled_slices=3,
-        active_seconds=0,
-        job=1,
-    )
+    project.store.rounds.add(NewRound(2, heads, {}, "checkpoints/toy/round-002", seconds=1, active_seconds=0, job=1))
 
 
 def test_the_score_of_a_round_is_that_of_its_checkpoint(project: Project) -> None:
