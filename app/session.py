@@ -67,17 +67,18 @@ def token() -> str:
 
 def editing() -> SliceId | None:
     """The slice in the editor; in a new window the one in the address, or None when the page shall choose one."""
-    return st.session_state.get("editing") or _addressed()
+    kept = st.session_state.get("editing")
+    return _addressed() if kept is None else SliceId(*kept)
 
 
 def _addressed() -> SliceId | None:
     """The slice of the open project that the address names; it may be none that there is."""
     address, name = st.query_params, st.session_state.get("project")
     try:
-        place = int(address.get("volume", "0")), int(address["slice"])
+        slice_id = SliceId(int(address.get("volume", "0")), int(address["slice"]))
     except (KeyError, ValueError):
         return None
-    return place if min(place) >= 0 and address.get("project", name) == name else None
+    return slice_id if min(slice_id) >= 0 and address.get("project", name) == name else None
 
 
 def edit(volume: int, z: int) -> None:
@@ -93,11 +94,11 @@ def settle_address() -> None:
     started anew sends the address as Streamlit knows it. A slice or page that only just came is left to the editor: the
     page may be behind, and what it writes then would become an entry of the browser's history.
     """
-    place = editing()
-    if place is None or not st.session_state.get("stayed"):
+    slice_id = editing()
+    if slice_id is None or not st.session_state.get("stayed"):
         st.session_state["stayed"] = True
         return
-    wanted = {"project": str(st.session_state["project"]), "volume": str(place[0]), "slice": str(place[1])}
+    wanted = {"project": str(st.session_state["project"]), "volume": str(slice_id.volume), "slice": str(slice_id.z)}
     if any(st.query_params.get(name) != value for name, value in wanted.items()):
         st.query_params.update(wanted)
 
@@ -110,7 +111,8 @@ def open_in_editor(volume: int, z: int) -> None:
 
 def reviewing() -> SliceId | None:
     """The slice under review, or None before one was chosen."""
-    return st.session_state.get("reviewing")
+    kept = st.session_state.get("reviewing")
+    return None if kept is None else SliceId(*kept)
 
 
 def review(volume: int, z: int) -> None:

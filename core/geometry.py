@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,11 @@ Polygon = tuple[tuple[float, float], ...]
 """Corners ``(y, x)`` in pixels of the full slice."""
 
 
-SliceId = tuple[int, int]
-"""``(volume, z)``: one slice of a project."""
+class SliceId(NamedTuple):
+    """One slice of a project: ``(volume, z)``, both counted from 0."""
+
+    volume: int
+    z: int
 
 
 @dataclass(frozen=True)

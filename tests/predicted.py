@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.geometry import SliceId
 from core.project import Project
 from core.storage.prediction_cache import Predicted
 from core.storage.rounds import NewRound
@@ -29,4 +30,4 @@ def score(project: Project, *dice: Sequence[float | None], pixels: int = 38_988)
 def keep(project: Project, z: int, mask: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:
     """Keep a prediction of a slice of the first volume, made by the newest round; the first is entered if need be."""
     number = len(project.rounds()) or add_round(project)
-    project.store.predictions.save(0, z, Predicted(mask, confidence, number))
+    project.store.predictions.save(SliceId(0, z), Predicted(mask, confidence, number))

@@ -23,7 +23,7 @@ from core.errors import (
 )
 from core.evaluation import z_average_search as z_average_search
 from core.evaluation.z_average_search import ZAverageChoice
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.project import Project, list_projects, workspace_folder
 from core.proposals.ranking import Proposal
 from core.storage.drafts import Patch
@@ -495,7 +495,7 @@ def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(
     truth = tifffile.imread(phantom_files.truth)
     trained.submit_mask(0, sought, truth[sought], Claim.slice())
     assert trained.validation_summary().pixels == before
-    own = next(z for z in range(12) if z not in (2, 8) and not trained.store.proposals.is_model_selected(0, z))
+    own = next(z for z in range(12) if z not in (2, 8) and not trained.store.proposals.is_model_selected(SliceId(0, z)))
     trained.submit_mask(0, own, truth[own], Claim.slice())
     assert trained.validation_summary().pixels > before
 
@@ -529,7 +529,7 @@ def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, mon
     trained.scan(ProposeConfig(number=2))
     last = {p.z for p in trained.proposals()}
     assert listed > last
-    assert {z for z in range(12) if trained.store.proposals.is_model_selected(0, z)} == last
+    assert {z for z in range(12) if trained.store.proposals.is_model_selected(SliceId(0, z))} == last
 
 
 @pytest.mark.parametrize("opened", [True, False])
@@ -555,7 +555,7 @@ def test_chance_bars_nothing_from_validating(trained, phantom_files):
     truth = tifffile.imread(phantom_files.truth)
     trained.submit_mask(0, 5, truth[5], Claim.slice())
     assert trained.may_validate(0, 5)
-    assert trained.store.labels.head(0, 5).validation_pixels
+    assert trained.store.labels.head(SliceId(0, 5)).validation_pixels
 
 
 def test_a_list_that_was_left_unfinished_bars_nothing_once_there_is_a_newer_round(trained, phantom_files):
@@ -564,7 +564,7 @@ def test_a_list_that_was_left_unfinished_bars_nothing_once_there_is_a_newer_roun
     add_round(trained)
     truth = tifffile.imread(phantom_files.truth)
     trained.submit_mask(0, 5, truth[5], Claim.slice())
-    assert trained.store.labels.head(0, 5).validation_pixels
+    assert trained.store.labels.head(SliceId(0, 5)).validation_pixels
 
 
 def test_an_imported_label_of_a_proposed_slice_does_not_validate(trained, phantom_files):
@@ -632,7 +632,7 @@ def test_slices_out_of_range_are_told(trained, tmp_path):
 
 def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
     """Classes, probabilities and confidence alike, and the report says so; a part of the volume as in all of it."""
-    single = [trained._loaded.predictor(1).in_turn(z).probabilities(trained.store.image(0, z)) for z in range(1, 6)]
+    single = [trained._loaded.predictor(1).in_turn(z).probabilities(trained.store.image(SliceId(0, z))) for z in range(1, 6)]
     expected = np.mean(single, axis=0)
     done = trained.predict(tmp_path / "part.tif", slices=range(3, 5), probabilities=True, across=2)
     assert done.across == ZAverageChoice(2)

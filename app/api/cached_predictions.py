@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.api.pictures import ByteCache
+from core.geometry import SliceId
 from core.project import Project
 from core.storage.prediction_cache import Predicted
 
@@ -20,7 +21,7 @@ class _Absent(Exception):
 
 def stamp(project: Project, volume: int, z: int) -> int | None:
     """When the newest model's prediction of a slice was kept, in ns; None where there is none. Nothing is read."""
-    return project.store.predictions.stamp(_newest(project), volume, z)
+    return project.store.predictions.stamp(_newest(project), SliceId(volume, z))
 
 
 def predicted(project: Project, volume: int, z: int) -> Predicted | None:

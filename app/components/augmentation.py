@@ -97,26 +97,30 @@ def _strengths() -> AugmentConfig:
 
 def _patches(project: Project, config: AugmentConfig) -> None:
     """Which slice, which kinds, and the pictures."""
-    labelled = [(r.volume, r.z) for r in project.labels.slices()]
+    labelled = [r.slice_id for r in project.labels.slices()]
     several = len(project.volumes)
     one, two, three = st.columns([1.2, 1.4, 0.8], vertical_alignment="bottom")
-    place = one.selectbox("Patch from", labelled, format_func=lambda p: slice_name(p[0], p[1], several), key="augment_place")
+    slice_id = one.selectbox(
+        "Patch from", labelled, format_func=lambda p: slice_name(p.volume, p.z, several), key="augment_place"
+    )
     kinds = [kind for kind in AugmentConfig.kinds() if getattr(config, kind) > 0]
     only = two.selectbox("Show", [_ALL, *kinds], format_func=_shown_name, key="augment_only")
     seed = session.count("augment_seed")
     three.button("Others", on_click=session.set_count, args=("augment_seed", seed + 1), icon=":material/casino:", width="stretch")
     tinted = st.toggle("Show labels", True, key="augment_labels")
-    if place is None:
+    if slice_id is None:
         st.caption("Paint and save a slice first; its patches are shown here.")
         return
     shown = config if only == _ALL else config.alone(only)
-    made = project.models.augmentation_examples(*place, shown, side=training_form.chosen().patch, number=_PATCHES, seed=seed)
+    made = project.models.augmentation_examples(*slice_id, shown, side=training_form.chosen().patch, number=_PATCHES, seed=seed)
     colors = {n: c.color for n, c in enumerate(project.classes)} if tinted else {}
     pictures = [overlay(_grey(image[0]), label, colors) for image, label in zip(made.images, made.labels, strict=True)]
     columns = st.columns(3)
     for number, picture in enumerate(pictures):
         name = "As it is" if number == 0 else f"Changed, {number}"
-        columns[number % 3].image(picture, caption=name, width="stretch", alt=f"{name}: a patch of {slice_name(*place, several)}")
+        columns[number % 3].image(
+            picture, caption=name, width="stretch", alt=f"{name}: a patch of {slice_name(*slice_id, several)}"
+        )
 
 
 def _shown_name(kind: str) -> str:

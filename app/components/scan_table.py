@@ -18,16 +18,16 @@ def scanned_table(project: Project, scores: list[ScannedSlice]) -> None:
     name = one.selectbox("Filter by the confidence of", names, index=min(1, len(names) - 1))
     limit = two.slider("Show slices where that confidence is at most", 50, 100, 100, format="%d %%")
     hide = three.checkbox("Hide what I looked at or painted")
-    marks = project.proposals.looked(), {(row.volume, row.z) for row in project.labels.slices()}
+    marks = project.proposals.looked(), {row.slice_id for row in project.labels.slices()}
     table = _filtered([_row(s, names, marks) for s in scores], f"{name}, sure", limit, hide)
     if not table:
         st.caption("No scanned slice fits this filter.")
         return
     percent = {f"{n}, {what}": st.column_config.NumberColumn(format="%.1f %%") for n in names for what in ("sure", "share")}
-    places = [(row["Volume"], row["Slice"]) for row in table]
+    slices = [SliceId(row["Volume"], row["Slice"]) for row in table]
     key = f"table_{name}_{limit}_{hide}"
     st.dataframe(table, hide_index=True, height=320, key=key, column_config=percent, selection_mode="single-row",
-                 on_select=lambda: _selected(key, places))  # fmt: skip
+                 on_select=lambda: _selected(key, slices))  # fmt: skip
     st.caption("Sure: mean probability of the winning class over the pixels predicted as that class, as the model sees it. "
                "Share: of the working region. Select a row to see its slice above; click a heading to sort.")  # fmt: skip
 
@@ -41,17 +41,16 @@ def _filtered(table: list[Row], column: str, limit: int, hide: bool) -> list[Row
     return sorted(table, key=lambda row: 101.0 if row[column] is None else row[column])
 
 
-def _selected(key: str, places: list[SliceId]) -> None:
+def _selected(key: str, slices: list[SliceId]) -> None:
     event = session.widget(key)
     rows = event["selection"]["rows"] if event else []
-    if rows and rows[0] < len(places):
-        session.review(*places[rows[0]])
+    if rows and rows[0] < len(slices):
+        session.review(*slices[rows[0]])
 
 
 def _row(scored: ScannedSlice, names: list[str], marks: tuple[set[SliceId], set[SliceId]]) -> Row:
-    place = (scored.volume, scored.z)
     row: Row = {"Volume": scored.volume, "Slice": scored.z, "Unsure (score)": round(scored.score, 3)}
     for name, sure, share in zip(names, scored.class_confidence, scored.class_fraction, strict=False):
         row[f"{name}, sure"] = None if sure is None else round(100 * sure, 1)
         row[f"{name}, share"] = round(100 * share, 1)
-    return {**row, "Looked at": place in marks[0], "Painted": place in marks[1]}
+    return {**row, "Looked at": scored.slice_id in marks[0], "Painted": scored.slice_id in marks[1]}

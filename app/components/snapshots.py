@@ -45,11 +45,11 @@ def to_watch(project: Project) -> SliceId:
 
     What the model makes of a slice that it has learnt by heart says little; then it is one beside the labels.
     """
-    place = session.editing()
-    labelled = {(head.volume, head.z) for head in project.labels.slices()}
+    slice_id = session.editing()
+    labelled = {head.slice_id for head in project.labels.slices()}
     volumes = project.volumes
-    there = place is not None and place[0] < len(volumes) and place[1] < volumes[place[0]].depth
-    return place if place is not None and there and place not in labelled else project.models.slice_to_watch()
+    there = slice_id is not None and slice_id.volume < len(volumes) and slice_id.z < volumes[slice_id.volume].depth
+    return slice_id if slice_id is not None and there and slice_id not in labelled else project.models.slice_to_watch()
 
 
 def choose_watched_region(project: Project, form: Form) -> SliceId:
@@ -58,13 +58,14 @@ def choose_watched_region(project: Project, form: Form) -> SliceId:
     volumes = project.volumes
     if len(volumes) > 1:
         volume = int(st.selectbox("Volume to watch", range(len(volumes)), volume, format_func=lambda i: volumes[i].path.name))
-    return volume, int(
+    chosen = int(
         form.number(
             "Slice to watch", least=0, most=volumes[volume].depth - 1, value=min(z, volumes[volume].depth - 1),
             help="Its prediction is drawn again and again while the round is trained. One that is not painted says most: "
                  "what the model makes of a place it has not seen.",
         )
     )  # fmt: skip
+    return SliceId(volume, chosen)
 
 
 def strip(project: Project, watched: int, job: Job | None) -> int:

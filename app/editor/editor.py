@@ -11,7 +11,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from app.routes import module_url
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.project import Project
 
 # Streamlit turns this text into a Blob, which can import absolute addresses only.
@@ -36,6 +36,11 @@ class Saved:
     revision: int
     pixels: int
 
+    @property
+    def slice_id(self) -> SliceId:
+        """The slice."""
+        return SliceId(self.volume, self.z)
+
 
 @dataclass(frozen=True)
 class PutOff:
@@ -44,6 +49,11 @@ class PutOff:
     volume: int
     z: int
     box: bool
+
+    @property
+    def slice_id(self) -> SliceId:
+        """The slice."""
+        return SliceId(self.volume, self.z)
 
 
 @dataclass(frozen=True)

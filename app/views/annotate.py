@@ -64,23 +64,22 @@ def show() -> None:
 
 def _place(project: Project) -> SliceId:
     """The slice to show: the one asked for, else the first proposal, else the middle of the volume."""
-    place = session.editing()
-    if place is None or place[0] >= len(project.volumes) or place[1] >= project.volumes[place[0]].shape[0]:
+    slice_id, volumes = session.editing(), project.volumes
+    if slice_id is None or slice_id.volume >= len(volumes) or slice_id.z >= volumes[slice_id.volume].depth:
         listed = project.proposals()
         if listed:
             return _lead_to(project, listed[0])
-        place = (0, project.volumes[0].shape[0] // 2)
-    session.edit(*place)  # also what the address named: from here on the page leads and the address follows
-    return place
+        slice_id = SliceId(0, volumes[0].depth // 2)
+    session.edit(*slice_id)  # also what the address named: from here on the page leads and the address follows
+    return slice_id
 
 
 def _lead_to(project: Project, proposal: Proposal) -> SliceId:
     """Put a proposed slice into the editor; where the model's uncertainty chose it, its labels do not validate."""
-    place = proposal.volume, proposal.z
     if proposal.model_selected:
-        project.labels.mark_model_selected(*place)
-    session.edit(*place)
-    return place
+        project.labels.mark_model_selected(*proposal.slice_id)
+    session.edit(*proposal.slice_id)
+    return proposal.slice_id
 
 
 def _strip(project: Project, volume: int, z: int) -> DeltaGenerator:
@@ -103,21 +102,21 @@ def _go() -> None:
 
 
 def _editor(project: Project, volume: int, z: int) -> None:
-    chosen = next((s for s in project.proposals() if (s.volume, s.z) == (volume, z)), None)
+    chosen = next((s for s in project.proposals() if s.slice_id == (volume, z)), None)
     depth = project.volumes[volume].shape[0]
 
     def saved(event: Saved) -> None:
-        name = slice_name(event.volume, event.z, len(project.volumes)).lower()
+        name = slice_name(*event.slice_id, len(project.volumes)).lower()
         done = f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now."
         any_validates = any(head.validation_pixels for head in project.labels.slices())
-        if event.claim != "strokes" and not any_validates and not project.labels.may_validate(event.volume, event.z):
+        if event.claim != "strokes" and not any_validates and not project.labels.may_validate(*event.slice_id):
             done += " None of it validates, as the model proposed it; save a slice as right that it did not propose."
-        session.say(f"{done} {_go_on(project, (event.volume, event.z))}")
+        session.say(f"{done} {_go_on(project, event.slice_id)}")
 
     def put_off(event: PutOff) -> None:
-        name = slice_name(event.volume, event.z, len(project.volumes)).lower()
+        name = slice_name(*event.slice_id, len(project.volumes)).lower()
         what = f"That place of {name}" if event.box else name.capitalize()
-        session.say(f"{what} is put off to the end. {_go_on(project, (event.volume, event.z))}")
+        session.say(f"{what} is put off to the end. {_go_on(project, event.slice_id)}")
 
     def step(to: int) -> None:  # not by how many: quick steps are made from where the editor is, which no run knows
         session.edit(volume, min(max(to, 0), depth - 1))
@@ -138,19 +137,19 @@ def _editor(project: Project, volume: int, z: int) -> None:
     )
 
 
-def _go_on(project: Project, here: SliceId) -> str:
+def _go_on(project: Project, slice_id: SliceId) -> str:
     """Go to what is to be checked next, first the other places of the same slice; a sentence that says where that is."""
     session.set_count("answered", session.count("answered") + 1)
     listed = project.proposals()
     if not listed:
         return "Nothing else is proposed."
-    same = next((p for p in listed if (p.volume, p.z) == here), None)
+    same = next((p for p in listed if p.slice_id == slice_id), None)
     following = same if same is not None and not same.put_off else listed[0]
     _lead_to(project, following)
     if following is same:
         left = len(following.boxes)
         return f"{plural(left, 'place')} of this slice {'is' if left == 1 else 'are'} left to check." if left else ""
-    return f"Next: {slice_name(following.volume, following.z, len(project.volumes)).lower()}."
+    return f"Next: {slice_name(*following.slice_id, len(project.volumes)).lower()}."
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -221,19 +220,19 @@ def _headline(state: _Work, listed: bool) -> str:
 
 def _card(project: Project, proposal: Proposal, rounds: int) -> None:
     """One proposal: thumbnail, slice, score and reason; a click opens it in the editor."""
-    place = (proposal.volume, proposal.z)
-    name = slice_name(*place, len(project.volumes))
-    url = html.escape(picture_url(project, *place, layer="overlay", side=160), quote=True)
+    slice_id = proposal.slice_id
+    name = slice_name(*slice_id, len(project.volumes))
+    url = html.escape(picture_url(project, *slice_id, layer="overlay", side=160), quote=True)
     with st.container(key=f"card-{proposal.volume}-{proposal.z}"):
         left, right = st.columns([1, 2.4], gap="small")
         left.html(f'<img class="up-thumb" src="{url}" alt="{html.escape(name)}" loading="lazy">')
-        kind: Emphasis = "primary" if place == session.editing() else "secondary"
+        kind: Emphasis = "primary" if slice_id == session.editing() else "secondary"
         label = f"{name} · score {proposal.score:.2f}" if rounds else name
         help_ = "How unsure the model is here: higher = more worth correcting." if rounds else None
-        if right.button(label, key=f"open_{place}", type=kind, width="stretch", help=help_):
+        if right.button(label, key=f"open_{slice_id.volume}_{slice_id.z}", type=kind, width="stretch", help=help_):
             _lead_to(project, proposal)
             st.rerun()
-        begun = rounds and any((head.volume, head.z) == place for head in project.labels.slices())
+        begun = rounds and any(head.slice_id == slice_id for head in project.labels.slices())
         said = f"{plural(len(proposal.boxes), 'place')} of it left to check" if begun else proposal.reason
         right.caption(f"Put off: {said}" if proposal.put_off else said)
 
@@ -245,10 +244,15 @@ def _unsaved(project: Project, drafts: set[SliceId]) -> None:
         return
     with st.container(key="unsaved", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("Not saved yet:", width="content")
-        for place in others[:_UNSAVED_SHOWN]:
-            name = slice_name(*place, len(project.volumes)).lower()
-            if st.button(name, key=f"unsaved_{place}", type="tertiary", help="Its strokes are kept, but not learnt from."):
-                session.edit(*place)
+        for slice_id in others[:_UNSAVED_SHOWN]:
+            name = slice_name(*slice_id, len(project.volumes)).lower()
+            if st.button(
+                name,
+                key=f"unsaved_{slice_id.volume}_{slice_id.z}",
+                type="tertiary",
+                help="Its strokes are kept, but not learnt from.",
+            ):
+                session.edit(*slice_id)
                 st.rerun()
         if len(others) > _UNSAVED_SHOWN:
             st.caption(f"and {len(others) - _UNSAVED_SHOWN:,} more", width="content")

@@ -78,13 +78,13 @@ def _edit(project: Project, volume: int, z: int) -> None:
 
 def _place(project: Project, scores: list[ScannedSlice]) -> SliceId:
     """The slice under review: the one chosen before, else the least sure one, else the middle."""
-    chosen = session.reviewing()
-    if chosen is not None and chosen[0] < len(project.volumes) and chosen[1] < project.volumes[chosen[0]].shape[0]:
+    chosen, volumes = session.reviewing(), project.volumes
+    if chosen is not None and chosen.volume < len(volumes) and chosen.z < volumes[chosen.volume].depth:
         return chosen
     worst = max(scores, key=lambda s: s.score, default=None)
-    place = (0, project.volumes[0].shape[0] // 2) if worst is None else (worst.volume, worst.z)
-    session.review(*place)
-    return place
+    slice_id = SliceId(0, volumes[0].depth // 2) if worst is None else worst.slice_id
+    session.review(*slice_id)
+    return slice_id
 
 
 def _choice(project: Project, scores: list[ScannedSlice], volume: int, z: int) -> None:
@@ -135,14 +135,14 @@ def _clicked(volume: int) -> None:
 
 
 def _along_z(project: Project, scores: list[ScannedSlice], volume: int) -> list[charts.Row]:
-    painted = {(row.volume, row.z) for row in project.labels.slices()}
+    painted = {row.slice_id for row in project.labels.slices()}
     return [{"z": s.z, "score": s.score, "labelled": (volume, s.z) in painted} for s in scores if s.volume == volume]
 
 
 def _pictures(project: Project, scores: list[ScannedSlice], volume: int, z: int) -> None:
     """Slice, prediction and confidence side by side; the browser fetches them, and nothing is computed here."""
     project.volume(volume)  # says so if its files have moved
-    boxes = next((s.boxes for s in scores if (s.volume, s.z) == (volume, z)), ())
+    boxes = next((s.boxes for s in scores if s.slice_id == (volume, z)), ())
     raw, overlaid, heat = (column.container(gap="xsmall") for column in st.columns(3))
     raw.html(_picture(project, volume, z, "grey", boxes))
     explained = " Boxes: the hottest places." if boxes else ""

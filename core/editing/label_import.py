@@ -9,6 +9,7 @@ import numpy as np
 
 from core.config import UNLABELLED
 from core.errors import LabelError
+from core.geometry import SliceId
 from core.storage.labels import Claim, Role, Work
 from core.storage.store import Store
 from core.volumes.label_files import LabelFile
@@ -42,7 +43,7 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
     if painted:
         raise LabelError(f"Slice {painted[0]} has strokes that are not saved yet; save or discard them, then import again.")
     for page, z in labelled:
-        store.labels.check_role(volume, z, file.read(page) != UNLABELLED, _ROLES[role])
+        store.labels.check_role(SliceId(volume, z), file.read(page) != UNLABELLED, _ROLES[role])
     for page, z in labelled:
         _import_page(store, file, page, volume, z, _ROLES[role])
     return [z for _, z in labelled]
@@ -51,13 +52,12 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
 def _import_page(store: Store, file: LabelFile, page: int, volume: int, z: int, role: Role) -> None:
     mask = file.read(page)
     store.labels.claim(
-        volume,
-        z,
+        SliceId(volume, z),
         mask,
         mask != UNLABELLED,
         Claim.slice(),
         role=role,
-        validates=not store.proposals.settle_model_selected(volume, z),
+        validates=not store.proposals.settle_model_selected(SliceId(volume, z)),
         inside=store.catalog.region_mask(volume),
         work=Work(author="import"),
     )
@@ -71,4 +71,4 @@ def export_labels(store: Store, path: Path, *, volume: int, overwrite: bool) -> 
         path, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm, overwrite=overwrite
     ) as stack:
         for z in range(row.depth):
-            stack.write(z, store.labels.label(volume, z, row.slice_shape))
+            stack.write(z, store.labels.label(SliceId(volume, z), row.slice_shape))

@@ -22,7 +22,7 @@ from core.editing import preview_choice
 from core.editing.preview_choice import SLICES_AT_MOST, PreviewChoice
 from core.editing.preview_samples import PreviewData, PreviewSamples
 from core.errors import ProjectError, UnderpaintError
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.models.forest import Forest
 from core.storage.store import Store
 
@@ -83,7 +83,7 @@ class Previews:
     def preview(self, volume: int, z: int, box: Box | None = None, *, anyway: bool = False) -> Preview:
         """See :meth:`core.project.Project.preview`."""
         started = time.perf_counter()
-        shape = self._store.slice_shape(volume, z)
+        shape = self._store.slice_shape(SliceId(volume, z))
         box = _checked(box, shape)
         decision = preview_choice.remembered(self._store)
         if decision is None:
@@ -100,7 +100,7 @@ class Previews:
 
     def prepare(self, volume: int, z: int, box: Box | None = None) -> None:
         """See :meth:`core.project.Project.prepare_preview`."""
-        box, decision = _checked(box, self._store.slice_shape(volume, z)), preview_choice.remembered(self._store)
+        box, decision = _checked(box, self._store.slice_shape(SliceId(volume, z))), preview_choice.remembered(self._store)
         if decision is not None and decision.to_network:
             return
         import sklearn.ensemble  # noqa: F401 (takes a second, which the first stroke need not wait for)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED
 from core.editing.preview_choice import SLICES_AT_MOST
+from core.geometry import SliceId
 from core.models.features import SliceFeatures
 from core.models.forest import Sample, take_sample
 from core.storage.labels import Revision, Role
@@ -62,7 +63,7 @@ class PreviewSamples:
         """The features of a slice that is painted, kept for the next stroke."""
         key = self._slice_key(volume, z)
         with self._opening:
-            made = self._features.pop(key, None) or SliceFeatures(self._store.image(volume, z))
+            made = self._features.pop(key, None) or SliceFeatures(self._store.image(SliceId(volume, z)))
             self._features[key] = made
             while len(self._features) > 1 and sum(f.nbytes for f in self._features.values()) > FEATURE_BYTES:
                 self._features.popitem(last=False)
@@ -71,7 +72,7 @@ class PreviewSamples:
     def passed(self, volume: int, z: int) -> SliceFeatures:
         """The features of a slice that is only learnt from or scored: not kept, so that those in use stay."""
         kept = self._features.get(self._slice_key(volume, z))
-        return kept or SliceFeatures(self._store.image(volume, z))
+        return kept or SliceFeatures(self._store.image(SliceId(volume, z)))
 
     def _slice_key(self, volume: int, z: int) -> Hashable:
         row = self._store.catalog.row(volume)
@@ -148,11 +149,11 @@ class PreviewSamples:
 
         Kept until something is painted or saved: several boxes are asked for after each stroke.
         """
-        if (volume, z) not in self._store.drafts:
+        if SliceId(volume, z) not in self._store.drafts:
             return None, None, None
         newest = max((head.id for head in self._store.labels.heads()), default=0)
         region = self._store.catalog.row(volume).region
-        key = (volume, z, self._store.drafts.sequence(volume, z), newest, region)
+        key = (volume, z, self._store.drafts.sequence(SliceId(volume, z)), newest, region)
         with self._lock:
             if self._drafted is not None and self._drafted[0] == key:
                 return self._drafted[1]
@@ -163,7 +164,7 @@ class PreviewSamples:
         return made
 
     def _read_strokes(self, volume: int, z: int) -> _Strokes:
-        draft = self._store.drafts.get(volume, z, self._store.slice_shape(volume, z))
+        draft = self._store.drafts.get(SliceId(volume, z), self._store.slice_shape(SliceId(volume, z)))
         if draft is None:
             return None, None, None
         touched = draft.touched.astype(bool)
@@ -174,6 +175,6 @@ class PreviewSamples:
 
     def _trainable(self, volume: int, z: int) -> NDArray[np.bool_]:
         """Where a stroke may be learnt from, bool ``(H, W)``: inside the working region, and not held back."""
-        free = self._store.labels.trainable(volume, z, self._store.slice_shape(volume, z))
+        free = self._store.labels.trainable(SliceId(volume, z), self._store.slice_shape(SliceId(volume, z)))
         region = self._store.catalog.region_mask(volume)
         return free if region is None else free & region

@@ -13,6 +13,7 @@ from core.config import UNLABELLED
 from core.editing.undo_steps import Step, steps_of
 from core.errors import CheckpointError, LabelError, NetworkError
 from core.evaluation.regression import regression_warning
+from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.storage.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
 from core.storage.labels import Claim, Revision, Role, Work
@@ -39,11 +40,13 @@ class SyncState:
 def news(models: LoadedModels, volume: int, z: int) -> SyncState:
     """What a window must know to see that it is out of date; reads no raster."""
     store = models.store
-    store.slice_shape(volume, z)
-    head = store.labels.head(volume, z)
+    store.slice_shape(SliceId(volume, z))
+    head = store.labels.head(SliceId(volume, z))
     rounds = store.rounds.standings()
     last = rounds[-1].round if rounds and models.can_show(rounds[-1].round, volume, z) else None
-    return SyncState(last, store.drafts.sequence(volume, z), None if head is None else head.id, regression_warning(rounds))
+    return SyncState(
+        last, store.drafts.sequence(SliceId(volume, z)), None if head is None else head.id, regression_warning(rounds)
+    )
 
 
 def editing(models: LoadedModels, volume: int, z: int, round_: int | None = None) -> Editing:
@@ -55,11 +58,11 @@ def editing(models: LoadedModels, volume: int, z: int, round_: int | None = None
         Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
     """
     store = models.store
-    shape = store.slice_shape(volume, z)
-    draft = store.drafts.get(volume, z, shape)
+    shape = store.slice_shape(SliceId(volume, z))
+    draft = store.drafts.get(SliceId(volume, z), shape)
     if draft is not None:
         return draft
-    sequence = store.drafts.sequence(volume, z)  # before the base: an action that comes between makes it out of date
+    sequence = store.drafts.sequence(SliceId(volume, z))  # before the base: an action that comes between makes it out of date
     base = _start(models, volume, z, shape, round_)
     return Editing(base.mask.copy(), np.zeros(shape, np.uint8), base.mask, sequence, base.origin, base.round)
 
@@ -67,7 +70,7 @@ def editing(models: LoadedModels, volume: int, z: int, round_: int | None = None
 def _start(models: LoadedModels, volume: int, z: int, shape: tuple[int, int], round_: int | None) -> Base:
     """What a slice without a draft starts from, kept for its first stroke."""
     store = models.store
-    head = store.labels.head(volume, z)
+    head = store.labels.head(SliceId(volume, z))
     under = _newest(models, volume, z) if round_ is None else round_ or None
     return store.drafts.base((volume, z, head, under), lambda: _overlay(models, volume, z, shape, head, under))
 
@@ -92,22 +95,22 @@ def _overlay(
 
 def steps(store: Store, volume: int, z: int, sequence: int, most: int = MOST_STEPS) -> list[Step]:
     """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
-    shape = store.slice_shape(volume, z)
-    draft = store.drafts.get(volume, z, shape)
-    found = [] if draft is None else steps_of(draft.base, store.drafts.actions(volume, z), most)
-    return found if draft is not None and draft.sequence == sequence == store.drafts.sequence(volume, z) else []
+    shape = store.slice_shape(SliceId(volume, z))
+    draft = store.drafts.get(SliceId(volume, z), shape)
+    found = [] if draft is None else steps_of(draft.base, store.drafts.actions(SliceId(volume, z)), most)
+    return found if draft is not None and draft.sequence == sequence == store.drafts.sequence(SliceId(volume, z)) else []
 
 
 def apply(models: LoadedModels, volume: int, z: int, patch: Patch) -> int:
     """Store one action durably; returns the sequence number acknowledged."""
     store = models.store
-    shape = store.slice_shape(volume, z)
+    shape = store.slice_shape(SliceId(volume, z))
     ids = frozenset(c.id for c in store.catalog.classes)
 
     def start() -> Base:
         return _start(models, volume, z, shape, patch.round)
 
-    return store.drafts.apply(volume, z, patch, shape=shape, class_ids=ids, start=start)
+    return store.drafts.apply(SliceId(volume, z), patch, shape=shape, class_ids=ids, start=start)
 
 
 def rebase(models: LoadedModels, volume: int, z: int, round_: int, sequence: int) -> int:
@@ -134,15 +137,19 @@ def rebase(models: LoadedModels, volume: int, z: int, round_: int, sequence: int
         If there is no such round, or its model is missing.
     """
     store = models.store
-    shape, head = store.slice_shape(volume, z), store.labels.head(volume, z)
-    draft, last = store.drafts.get(volume, z, shape), store.drafts.sequence(volume, z)
+    shape, head = store.slice_shape(SliceId(volume, z)), store.labels.head(SliceId(volume, z))
+    draft, last = store.drafts.get(SliceId(volume, z), shape), store.drafts.sequence(SliceId(volume, z))
     if sequence != last or (draft is not None and draft.sequence != last):
         raise LabelError(f"Slice {z} was changed in another window; reload it before its prediction is changed.")
     base = _start(models, volume, z, shape, round_)
     with store.records.transaction() as db:
-        if store.labels.head(volume, z) != head:
+        if store.labels.head(SliceId(volume, z)) != head:
             raise LabelError(f"Slice {z} was saved in another window at the same moment; reload it and try again.")
-        return next_number(db, volume, z, last) if draft is None else move_draft(db, volume, z, base, draft, after=last)
+        return (
+            next_number(db, SliceId(volume, z), last)
+            if draft is None
+            else move_draft(db, SliceId(volume, z), base, draft, after=last)
+        )
 
 
 def undo(models: LoadedModels, volume: int, z: int, revision: int | None = None) -> Revision | None:
@@ -162,9 +169,13 @@ def undo(models: LoadedModels, volume: int, z: int, revision: int | None = None)
         If there is no label to take back, or another one by now.
     """
     store = models.store
-    shape, last, head = store.slice_shape(volume, z), store.drafts.sequence(volume, z), store.labels.head(volume, z)
+    shape, last, head = (
+        store.slice_shape(SliceId(volume, z)),
+        store.drafts.sequence(SliceId(volume, z)),
+        store.labels.head(SliceId(volume, z)),
+    )
     if head is None:
-        return store.labels.undo(volume, z, revision=revision)
+        return store.labels.undo(SliceId(volume, z), revision=revision)
     before = None if head.previous is None else store.labels.revision(head.previous)
 
     @cache
@@ -175,18 +186,18 @@ def undo(models: LoadedModels, volume: int, z: int, revision: int | None = None)
             return _overlay(models, volume, z, shape, before, None)
 
     saved = store.drafts.saved(head.id, lambda: base(head.round))
-    draft = store.drafts.get(volume, z, shape)
+    draft = store.drafts.get(SliceId(volume, z), shape)
     seen = draft or saved
     under = None if seen is None else base(seen.round)
 
     def move(db: sqlite3.Connection) -> None:
         forget_saved(db, head.id)
         if under is None:
-            next_number(db, volume, z, last)
+            next_number(db, SliceId(volume, z), last)
         else:
-            move_draft(db, volume, z, under, draft, after=last, saved=saved)
+            move_draft(db, SliceId(volume, z), under, draft, after=last, saved=saved)
 
-    return store.labels.undo(volume, z, revision=head.id if revision is None else revision, also=move)
+    return store.labels.undo(SliceId(volume, z), revision=head.id if revision is None else revision, also=move)
 
 
 def submit(
@@ -213,20 +224,19 @@ def submit(
         raise LabelError(f"Slice {z} was changed in another window; look at it as it is stored now, and save it again.")
     claimed = claim.pixels(now.touched)
     changed = int(np.count_nonzero((now.mask != now.base) & claimed))
-    seconds = store.drafts.active_seconds(volume, z) + more_seconds if active_seconds is None else active_seconds
+    seconds = store.drafts.active_seconds(SliceId(volume, z)) + more_seconds if active_seconds is None else active_seconds
 
     def end(db: sqlite3.Connection, revision: Revision) -> None:
-        if store.drafts.sequence(volume, z) != now.sequence:
+        if store.drafts.sequence(SliceId(volume, z)) != now.sequence:
             raise LabelError(f"Slice {z} was painted on in another window while it was saved; save it again.")
-        save_draft(db, volume, z, revision.id)
+        save_draft(db, SliceId(volume, z), revision.id)
 
     return store.labels.claim(
-        volume,
-        z,
+        SliceId(volume, z),
         now.mask,
         claimed,
         claim,
-        validates=not store.proposals.settle_model_selected(volume, z),
+        validates=not store.proposals.settle_model_selected(SliceId(volume, z)),
         inside=store.catalog.region_mask(volume),
         work=Work(seconds, changed, now.round),
         also=end,
@@ -235,13 +245,13 @@ def submit(
 
 def submit_mask(store: Store, volume: int, z: int, mask: NDArray[np.uint8], claim: Claim, *, work: Work, role: Role) -> Revision:
     """Turn a mask that nobody painted in the editor into a revision; 255 claims nothing."""
-    shape, known = store.slice_shape(volume, z), {c.id for c in store.catalog.classes}
+    shape, known = store.slice_shape(SliceId(volume, z)), {c.id for c in store.catalog.classes}
     if mask.shape != shape or mask.dtype != np.uint8:
         raise LabelError(f"The mask is {mask.dtype} {mask.shape}; the slice needs uint8 {shape}.")
     wrong = set(np.unique(mask).tolist()) - known - {UNLABELLED}
     if wrong:
         raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
     claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
-    validates = not store.proposals.settle_model_selected(volume, z)
+    validates = not store.proposals.settle_model_selected(SliceId(volume, z))
     inside = store.catalog.region_mask(volume)
-    return store.labels.claim(volume, z, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)
+    return store.labels.claim(SliceId(volume, z), mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)

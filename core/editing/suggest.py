@@ -11,6 +11,7 @@ from core.config import UNLABELLED
 from core.editing.interpolate import interpolate
 from core.editing.session import editing
 from core.errors import LabelError
+from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.storage.store import Store
 
@@ -47,7 +48,7 @@ def between_labelled(store: Store, volume: int, z: int) -> Suggestion:
     LabelError
         If there are no two such slices, or they are labelled in no common place.
     """
-    store.slice_shape(volume, z)
+    store.slice_shape(SliceId(volume, z))
     painted = {head.z for head in store.labels.heads() if head.volume == volume}
     painted |= {at for v, at in store.drafts.slices() if v == volume}
     lower, upper = max((p for p in painted if p < z), default=None), min((p for p in painted if p > z), default=None)
@@ -72,9 +73,9 @@ def _named(lower: int | None, upper: int | None) -> str:
 
 def _painted(store: Store, volume: int, z: int) -> NDArray[np.uint8]:
     """What a person has said about a slice, saved or not: strokes over the stored label, 255 elsewhere."""
-    shape = store.slice_shape(volume, z)
-    label = store.labels.label(volume, z, shape)
-    draft = store.drafts.get(volume, z, shape)
+    shape = store.slice_shape(SliceId(volume, z))
+    label = store.labels.label(SliceId(volume, z), shape)
+    draft = store.drafts.get(SliceId(volume, z), shape)
     if draft is not None:
         np.copyto(label, draft.mask, where=draft.touched.astype(bool))
     return label

@@ -9,6 +9,7 @@ from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 from core.errors import CheckpointError
+from core.geometry import SliceId
 from core.storage.checkpoints import load_card
 from core.storage.prediction_cache import Predicted
 from core.storage.store import Store
@@ -77,7 +78,7 @@ class LoadedModels:
 
     def can_show(self, round_: int, volume: int, z: int) -> bool:
         """Return whether a round's prediction of a slice is available: its network is here, or the prediction is cached."""
-        return self.has_network(round_) or self.store.predictions.stamp(round_, volume, z) is not None
+        return self.has_network(round_) or self.store.predictions.stamp(round_, SliceId(volume, z)) is not None
 
     def _own_class(self, round_: int) -> str:
         """Class name of a round's own network; "" for a built-in one, or a damaged checkpoint, whose loading says so."""
@@ -107,17 +108,17 @@ class LoadedModels:
             As :meth:`predictor`.
         """
         cache = self.store.predictions
-        kept = cache.load(round_, volume, z)
+        kept = cache.load(round_, SliceId(volume, z))
         if kept is not None:
             return kept
         with self._computing((round_, volume, z)):
-            kept = cache.load(round_, volume, z)  # another thread may have computed it meanwhile
+            kept = cache.load(round_, SliceId(volume, z))  # another thread may have computed it meanwhile
             if kept is not None:
                 return kept
             image = self.inputs(round_, volume)(z)
             mask, confidence = self.predictor(round_).labels(image)
             made = Predicted(mask, confidence, round_)
-            cache.save(volume, z, made)
+            cache.save(SliceId(volume, z), made)
             return made
 
     @contextmanager

@@ -17,7 +17,7 @@ from core.editing.suggest import Suggestion
 from core.editing.undo_steps import Step
 from core.evaluation import held_back
 from core.evaluation.held_back import ValidationSummary
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.models.loaded import LoadedModels
 from core.storage.drafts import Editing, Patch
 from core.storage.labels import Claim, Revision, Role, Work
@@ -35,11 +35,13 @@ class ProjectLabels:
 
     def of(self, volume: int, z: int) -> NDArray[np.uint8]:
         """The current label of a slice, uint8 ``(H, W)``, 255 where nobody has labelled."""
-        return self._store.labels.label(volume, z, self._store.slice_shape(volume, z))
+        slice_id = SliceId(volume, z)
+        return self._store.labels.label(slice_id, self._store.slice_shape(slice_id))
 
     def roles(self, volume: int, z: int) -> NDArray[np.uint8]:
         """What each labelled pixel is for, uint8 ``(H, W)`` of :class:`core.storage.labels.Role`."""
-        return self._store.labels.roles(volume, z, self._store.slice_shape(volume, z))
+        slice_id = SliceId(volume, z)
+        return self._store.labels.roles(slice_id, self._store.slice_shape(slice_id))
 
     def slices(self) -> list[Revision]:
         """The newest revision of every labelled slice."""
@@ -47,7 +49,8 @@ class ProjectLabels:
 
     def claimed(self, volume: int, z: int) -> NDArray[np.bool_]:
         """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
-        return self._store.labels.claimed(volume, z, self._store.slice_shape(volume, z))
+        slice_id = SliceId(volume, z)
+        return self._store.labels.claimed(slice_id, self._store.slice_shape(slice_id))
 
     def validation_summary(self) -> ValidationSummary:
         """What is held back for validation, now."""
@@ -67,13 +70,15 @@ class ProjectLabels:
 
     def mark_model_selected(self, volume: int, z: int) -> None:
         """Note that the model's uncertainty led a person to this slice, so that its labels do not validate."""
-        self._store.slice_shape(volume, z)
-        self._store.proposals.mark_model_selected([(volume, z)])
+        slice_id = SliceId(volume, z)
+        self._store.slice_shape(slice_id)
+        self._store.proposals.mark_model_selected([slice_id])
 
     def may_validate(self, volume: int, z: int) -> bool:
         """Whether labels of a slice may validate: no model's uncertainty has led there."""
-        self._store.slice_shape(volume, z)
-        return not self._store.proposals.is_model_selected(volume, z)
+        slice_id = SliceId(volume, z)
+        self._store.slice_shape(slice_id)
+        return not self._store.proposals.is_model_selected(slice_id)
 
     # ---- the editor
 
@@ -99,13 +104,13 @@ class ProjectLabels:
         """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
         return session.steps(self._store, volume, z, sequence)
 
-    def drafts(self) -> set[tuple[int, int]]:
+    def drafts(self) -> set[SliceId]:
         """``(volume, z)`` of every slice with unclaimed strokes."""
         return self._store.drafts.slices()
 
     def discard_draft(self, volume: int, z: int) -> None:
         """Forget the unclaimed strokes of a slice."""
-        self._store.drafts.discard(volume, z)
+        self._store.drafts.discard(SliceId(volume, z))
 
     def submit(
         self,

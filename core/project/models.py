@@ -9,6 +9,7 @@ import numpy as np
 from core.config import UNLABELLED as UNLABELLED
 from core.config import AugmentConfig, TrainConfig
 from core.evaluation.regression import regression_warning
+from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.storage.labels import Role
 from core.storage.prediction_cache import Predicted
@@ -68,14 +69,14 @@ class ProjectModels:
 
     def predict_slice(self, volume: int, z: int, round_: int | None = None) -> Predicted | None:
         """A slice as the newest model (or that of ``round_``) sees it; None before the first round."""
-        self._store.slice_shape(volume, z)
+        self._store.slice_shape(SliceId(volume, z))
         chosen = round_ or self._store.rounds.last()
         return None if chosen is None else self._models.predicted(volume, z, chosen)
 
     def cached_prediction(self, volume: int, z: int) -> Predicted | None:
         """The newest model's prediction if it is kept on disk; never computes."""
         last = self._store.rounds.last()
-        return None if last is None else self._store.predictions.load(last, volume, z)
+        return None if last is None else self._store.predictions.load(last, SliceId(volume, z))
 
     def augmentation_examples(
         self,
@@ -100,11 +101,12 @@ class ProjectModels:
         seed
             Of the place in the slice, near a labelled pixel where there is one, and of the changes.
         """
+        slice_id = SliceId(volume, z)
         from core.training.examples import make_examples
 
-        head, shape = self._store.labels.head(volume, z), self._store.slice_shape(volume, z)
+        head, shape = self._store.labels.head(slice_id), self._store.slice_shape(slice_id)
         label = np.full(shape, UNLABELLED, np.uint8) if head is None else self._store.frozen(head, Role.TRAIN).label()
-        return make_examples(self._store.image(volume, z), label, config, side=side, number=number, seed=seed)
+        return make_examples(self._store.image(slice_id), label, config, side=side, number=number, seed=seed)
 
     # ---- training snapshots
 
@@ -112,7 +114,7 @@ class ProjectModels:
         """At most 1024 x 1024 pixels of that slice, or of one without a label near the middle of the labelled ones."""
         return choose_watched_region(self._store, volume, z)
 
-    def slice_to_watch(self) -> tuple[int, int]:
+    def slice_to_watch(self) -> SliceId:
         """``(volume, z)`` that :meth:`frame` takes if none is given; reads no raster."""
         return choose_slice(self._store)
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from core.config import UNLABELLED as UNLABELLED
 from core.config import Architecture, PredictConfig, ProposeConfig, TrainConfig
 from core.errors import ProjectError, storage_errors
-from core.geometry import Polygon
+from core.geometry import Polygon, SliceId
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
 from core.project.earlier_names import EarlierNames
@@ -177,8 +177,9 @@ class Project(EarlierNames):
 
     def image(self, volume: int, z: int) -> NDArray[Any]:
         """A raw slice ``(C, H, W)`` in its stored dtype."""
-        self.store.slice_shape(volume, z)
-        return self.store.image(volume, z)
+        slice_id = SliceId(volume, z)
+        self.store.slice_shape(slice_id)
+        return self.store.image(slice_id)
 
     def predict(
         self,
@@ -267,12 +268,12 @@ class Project(EarlierNames):
         exclude
             ``(volume, z)`` never to be looked at or proposed, such as test slices.
         """
-        last = self.store.rounds.last()
+        last, kept_out = self.store.rounds.last(), {SliceId(*pair) for pair in exclude}
         if last is None:
-            return first_proposals(self.store, config.number, exclude, fill=True)
+            return first_proposals(self.store, config.number, kept_out, fill=True)
         with self.store.jobs.here("scan", asdict(config)) as handle:
             self.proposals.scan(config, exclude=exclude, report=_both(handle.report, report))
-        return propose(self.store, last, config, exclude)
+        return propose(self.store, last, config, kept_out)
 
     def train(
         self,

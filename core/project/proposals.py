@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from core.config import UNLABELLED as UNLABELLED
 from core.config import ProposeConfig
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
 from core.proposals.ranking import first_proposals, in_turn, open_proposals
@@ -42,12 +42,13 @@ class ProjectProposals:
         report: Report = silent,
     ) -> None:
         """Score slices with the newest model, coarse first, until all are done or the time is up."""
-        scan(self._models, config, exclude, report)
+        scan(self._models, config, {SliceId(*pair) for pair in exclude}, report)
 
     def put_off(self, volume: int, z: int, box: Box | None = None) -> None:
         """Ask later about a proposed slice, or about a box of it: it goes to the end of :meth:`proposals`."""
-        self._store.slice_shape(volume, z)
-        self._store.proposals.put_off(self._store.rounds.last() or 0, volume, z, box)
+        slice_id = SliceId(volume, z)
+        self._store.slice_shape(slice_id)
+        self._store.proposals.put_off(self._store.rounds.last() or 0, slice_id, box)
 
     def scanned(self, round_: int | None = None) -> list[ScannedSlice]:
         """The scanned slices of the newest (or that) round, in order of volume and z."""
@@ -56,9 +57,10 @@ class ProjectProposals:
 
     def look(self, volume: int, z: int, looked: bool = True) -> None:
         """Mark a slice as looked at, which is never a label."""
-        self._store.slice_shape(volume, z)
-        self._store.proposals.look(volume, z, looked)
+        slice_id = SliceId(volume, z)
+        self._store.slice_shape(slice_id)
+        self._store.proposals.look(slice_id, looked)
 
-    def looked(self) -> set[tuple[int, int]]:
+    def looked(self) -> set[SliceId]:
         """``(volume, z)`` of every slice marked as looked at."""
         return self._store.proposals.looked()

@@ -14,8 +14,8 @@ from core.storage.store import Store
 
 
 def labelled_slices(store: Store) -> set[SliceId]:
-    """``(volume, z)`` of every slice with a label of any role."""
-    return {(head.volume, head.z) for head in store.labels.heads()}
+    """Every slice with a label of any role."""
+    return {head.slice_id for head in store.labels.heads()}
 
 
 def propose(
@@ -29,7 +29,7 @@ def propose(
 
 def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[SliceId]) -> list[Proposal]:
     """The best proposals from the slices scored so far."""
-    scores = [s for s in store.proposals.scanned(round_, config.query) if (s.volume, s.z) not in exclude]
+    scores = [s for s in store.proposals.scanned(round_, config.query) if s.slice_id not in exclude]
     names = [c.name for c in store.catalog.classes]
     depths = [v.depth for v in store.catalog.volumes]
     return choose(scores, labelled_slices(store), depths, names, config.number)
@@ -40,10 +40,10 @@ def open_proposals(store: Store, round_: int) -> list[Proposal]:
 
     A slice is answered once something of it is saved and none of its boxes is left to check.
     """
-    heads = {(head.volume, head.z): head for head in store.labels.heads()}
+    heads = {head.slice_id: head for head in store.labels.heads()}
     left = []
     for proposal in store.proposals.of(round_):
-        head = heads.get((proposal.volume, proposal.z))
+        head = heads.get(proposal.slice_id)
         boxes = proposal.boxes if head is None else store.unchecked(head, proposal.boxes)
         if head is None or boxes:
             left.append(replace(proposal, boxes=boxes, reason=_counted(proposal, len(boxes))))
@@ -65,7 +65,7 @@ def in_turn(proposals: Sequence[Proposal], turns: Mapping[SliceId, Mapping[Box |
     """
     ordered = []
     for proposal in proposals:
-        put_off = turns.get((proposal.volume, proposal.z), {})
+        put_off = turns.get(proposal.slice_id, {})
         boxes = tuple(sorted(proposal.boxes, key=lambda box: put_off.get(box, 0)))
         turn = max(put_off.get(None, 0), min((put_off.get(box, 0) for box in boxes), default=0))
         ordered.append((turn, replace(proposal, boxes=boxes, put_off=turn > 0)))
@@ -77,26 +77,26 @@ def first_proposals(store: Store, number: int, exclude: Collection[SliceId], *, 
 
     ``fill`` makes up for these with the slices that lie furthest from all others.
     """
-    places = [(v.index, z) for v in store.catalog.volumes for z in range(v.depth)]
+    slices = [SliceId(v.index, z) for v in store.catalog.volumes for z in range(v.depth)]
     taken = labelled_slices(store) | set(exclude)
-    number = min(number, len(places))
-    spread = [places[int((i + 0.5) * len(places) / number)] for i in range(number)]
-    chosen = [place for place in spread if place not in taken]
-    while fill and len(chosen) < number and len(taken) + len(chosen) < len(places):
-        free = (place for place in places if place not in taken and place not in chosen)
-        chosen.append(max(free, key=lambda place: _distance(place, [*taken, *chosen])))
+    number = min(number, len(slices))
+    spread = [slices[int((i + 0.5) * len(slices) / number)] for i in range(number)]
+    chosen = [slice_id for slice_id in spread if slice_id not in taken]
+    while fill and len(chosen) < number and len(taken) + len(chosen) < len(slices):
+        free = (slice_id for slice_id in slices if slice_id not in taken and slice_id not in chosen)
+        chosen.append(max(free, key=lambda slice_id: _distance(slice_id, [*taken, *chosen])))
     reason = "no model yet: one of the slices spread evenly through the volume"
-    return [Proposal(volume, z, 0.0, reason, ()) for volume, z in sorted(chosen)]
+    return [Proposal(*slice_id, 0.0, reason, ()) for slice_id in sorted(chosen)]
 
 
-def _distance(place: SliceId, others: Collection[SliceId]) -> float:
+def _distance(slice_id: SliceId, others: Collection[SliceId]) -> float:
     """Slices to the nearest of ``others`` in the same volume."""
-    return min((abs(z - place[1]) for volume, z in others if volume == place[0]), default=float("inf"))
+    return min((abs(z - slice_id.z) for volume, z in others if volume == slice_id.volume), default=float("inf"))
 
 
 def choose(
     scores: Sequence[ScannedSlice],
-    labelled: Collection[tuple[int, int]],
+    labelled: Collection[SliceId],
     depths: Sequence[int],
     class_names: Sequence[str],
     number: int,
@@ -112,7 +112,7 @@ def choose(
     scores
         Scanned slices, in any order; ties go to the lower volume and z.
     labelled
-        ``(volume, z)`` of every slice that has a label of any kind.
+        Every slice that has a label of any kind.
     depths
         Slices in each volume.
     class_names
@@ -120,27 +120,27 @@ def choose(
     number
         How many slices to propose at most.
     """
-    ranked = sorted(scores, key=lambda s: (-s.score, s.volume, s.z))
+    ranked = sorted(scores, key=lambda s: (-s.score, s.slice_id))
     apart = {v: max(2, depth // (2 * (number + _of(v, labelled)))) for v, depth in enumerate(depths)}
-    chosen: dict[tuple[int, int], ScannedSlice] = {}
+    chosen: dict[SliceId, ScannedSlice] = {}
     while ranked and len(chosen) < number and apart:
         for candidate in ranked:
-            place = (candidate.volume, candidate.z)
-            if len(chosen) < number and _is_apart(place, [*labelled, *chosen], apart[candidate.volume]):
-                chosen[place] = candidate
+            slice_id = candidate.slice_id
+            if len(chosen) < number and _is_apart(slice_id, [*labelled, *chosen], apart[slice_id.volume]):
+                chosen[slice_id] = candidate
         if all(gap == 1 for gap in apart.values()):
             break
         apart = {v: max(1, gap // 2) for v, gap in apart.items()}
-    best_first = sorted(chosen.values(), key=lambda s: (-s.score, s.volume, s.z))
-    return [Proposal(s.volume, s.z, s.score, reason(s, class_names), s.boxes) for s in best_first]
+    best_first = sorted(chosen.values(), key=lambda s: (-s.score, s.slice_id))
+    return [Proposal(*s.slice_id, s.score, reason(s, class_names), s.boxes) for s in best_first]
 
 
-def _of(volume: int, places: Collection[tuple[int, int]]) -> int:
-    return sum(1 for v, _ in places if v == volume)
+def _of(volume: int, slices: Collection[SliceId]) -> int:
+    return sum(1 for v, _ in slices if v == volume)
 
 
-def _is_apart(place: tuple[int, int], others: Collection[tuple[int, int]], gap: int) -> bool:
-    return all(v != place[0] or abs(z - place[1]) >= gap for v, z in others)
+def _is_apart(slice_id: SliceId, others: Collection[SliceId], gap: int) -> bool:
+    return all(v != slice_id.volume or abs(z - slice_id.z) >= gap for v, z in others)
 
 
 def reason(scored: ScannedSlice, class_names: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
     Parameters
     ----------
     exclude
-        ``(volume, z)`` never to be looked at or proposed.
+        Slices never to be looked at or proposed.
     report
         Called with the share done and a sentence; True asks to stop.
 
@@ -45,17 +45,17 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
     if round_ is None:
         return
     started = told = time.monotonic()
-    done = {(s.volume, s.z) for s in store.proposals.scanned(round_, config.query)} | set(exclude)
-    todo = [place for place in _all_slices(store) if place not in done]
+    done = {s.slice_id for s in store.proposals.scanned(round_, config.query)} | set(exclude)
+    todo = [slice_id for slice_id in _all_slices(store) if slice_id not in done]
     predictor, fresh = models.predictor(round_), list[ScannedSlice]()
-    for number, (volume, z) in enumerate(todo):
+    for number, slice_id in enumerate(todo):
         if time.monotonic() - started > config.scan_seconds and number > 0:
             break
-        inside = store.catalog.region_mask(volume)
-        image = models.inputs(round_, volume)(z)
+        inside = store.catalog.region_mask(slice_id.volume)
+        image = models.inputs(round_, slice_id.volume)(slice_id.z)
         found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
-        store.predictions.save(volume, z, Predicted(found.mask, found.confidence, round_))
-        fresh.append(found.scored(volume, z))
+        store.predictions.save(slice_id, Predicted(found.mask, found.confidence, round_))
+        fresh.append(found.scored(*slice_id))
         if time.monotonic() - told > _REFRESH_SECONDS:
             told = time.monotonic()
             _refresh(store, round_, config, fresh, exclude, settled=False)
@@ -79,10 +79,10 @@ def scan_order(depth: int) -> list[int]:
 
 def _all_slices(store: Store) -> list[SliceId]:
     """Every slice, volumes in turn and coarse first, those with a label last."""
-    orders = [[(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
-    mixed = [place for group in zip_longest(*orders) for place in group if place is not None]
+    orders = [[SliceId(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
+    mixed = [slice_id for group in zip_longest(*orders) for slice_id in group if slice_id is not None]
     labelled = labelled_slices(store)
-    return sorted(mixed, key=lambda place: place in labelled)
+    return sorted(mixed, key=lambda slice_id: slice_id in labelled)
 
 
 def _refresh(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ProjectError, VolumeError
-from core.geometry import Polygon, polygons_to_mask
+from core.geometry import Polygon, SliceId, polygons_to_mask
 from core.storage.database import LabelClass, Records, to_json
 from core.volumes import Volume, content_digest, fingerprint, glance, open_volume
 from core.volumes.slice_stack import SliceStack
@@ -287,9 +287,9 @@ class Catalog:
         row = self.row(index)
         return _filled(row.region, row.slice_shape) if row.region else None
 
-    def image(self, volume: int, z: int, neighbours: int = 0) -> NDArray[Any]:
+    def image(self, slice_id: SliceId, neighbours: int = 0) -> NDArray[Any]:
         """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
-        return SliceStack(self.volume(volume), neighbours)(z)
+        return SliceStack(self.volume(slice_id.volume), neighbours)(slice_id.z)
 
 
 @lru_cache(maxsize=4)

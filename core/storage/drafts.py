@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LabelError
+from core.geometry import SliceId
 from core.storage.database import Records, pack, unpack
 from core.storage.rle import apply_runs, check_runs, stroke_runs
 
@@ -111,7 +112,7 @@ def _shown(draft: _Draft) -> Editing:
     return Editing(draft.mask.copy(), draft.touched.copy(), draft.base.mask, draft.sequence, "draft", draft.base.round)
 
 
-def next_number(db: sqlite3.Connection, volume: int, z: int, after: int) -> int:
+def next_number(db: sqlite3.Connection, slice_id: SliceId, after: int) -> int:
     """Take the number that follows ``after`` on this slice, within a transaction.
 
     Raises
@@ -119,24 +120,24 @@ def next_number(db: sqlite3.Connection, volume: int, z: int, after: int) -> int:
     LabelError
         If another window has taken it.
     """
-    row = db.execute("SELECT last FROM sequences WHERE volume = ? AND z = ?", (volume, z)).fetchone()
+    row = db.execute("SELECT last FROM sequences WHERE volume = ? AND z = ?", slice_id).fetchone()
     if (row["last"] if row else 0) != after:
-        raise LabelError(f"Slice {z} was changed in another window at the same moment; reload it and try again.")
-    db.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)", (volume, z, after + 1))
+        raise LabelError(f"Slice {slice_id.z} was changed in another window at the same moment; reload it and try again.")
+    db.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)", (*slice_id, after + 1))
     return after + 1
 
 
-def end_draft(db: sqlite3.Connection, volume: int, z: int) -> None:
+def end_draft(db: sqlite3.Connection, slice_id: SliceId) -> None:
     """Remove a slice's draft within a transaction; its sequence numbers are not used again."""
-    db.execute("DELETE FROM drafts WHERE volume = ? AND z = ?", (volume, z))
-    db.execute("DELETE FROM draft_actions WHERE volume = ? AND z = ?", (volume, z))
+    db.execute("DELETE FROM drafts WHERE volume = ? AND z = ?", slice_id)
+    db.execute("DELETE FROM draft_actions WHERE volume = ? AND z = ?", slice_id)
 
 
-def save_draft(db: sqlite3.Connection, volume: int, z: int, revision: int) -> None:
+def save_draft(db: sqlite3.Connection, slice_id: SliceId, revision: int) -> None:
     """End a slice's draft within a transaction, and keep its actions for the day its revision is taken back."""
     chosen = "SELECT ?, sequence, runs, created FROM draft_actions WHERE volume = ? AND z = ?"
-    db.execute(f"INSERT INTO saved_actions {chosen}", (revision, volume, z))
-    end_draft(db, volume, z)
+    db.execute(f"INSERT INTO saved_actions {chosen}", (revision, *slice_id))
+    end_draft(db, slice_id)
 
 
 def forget_saved(db: sqlite3.Connection, revision: int) -> None:
@@ -145,7 +146,7 @@ def forget_saved(db: sqlite3.Connection, revision: int) -> None:
 
 
 def move_draft(
-    db: sqlite3.Connection, volume: int, z: int, base: Base, now: Editing | None, *, after: int, saved: Editing | None = None
+    db: sqlite3.Connection, slice_id: SliceId, base: Base, now: Editing | None, *, after: int, saved: Editing | None = None
 ) -> int:
     """Put another base under a draft as it is ``now``, within a transaction, as one action.
 
@@ -172,14 +173,14 @@ def move_draft(
     LabelError
         If another window has changed the slice meanwhile.
     """
-    number, place, moment = next_number(db, volume, z, after), (volume, z), time.time()
-    worked = db.execute("SELECT SUM(active_ms) FROM draft_actions WHERE volume = ? AND z = ?", place).fetchone()[0]
+    number, moment = next_number(db, slice_id, after), time.time()
+    worked = db.execute("SELECT SUM(active_ms) FROM draft_actions WHERE volume = ? AND z = ?", slice_id).fetchone()[0]
     if (worked is None) != (now is None):
-        raise LabelError(_SAVED_MEANWHILE.format(z=z))
+        raise LabelError(_SAVED_MEANWHILE.format(z=slice_id.z))
     strokes = _painted(base, [draft for draft in (saved, now) if draft is not None])
-    end_draft(db, volume, z)
-    _insert_draft(db, volume, z, base, moment)
-    db.execute("INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)", (*place, number, pack(strokes), worked or 0, moment))
+    end_draft(db, slice_id)
+    _insert_draft(db, slice_id, base, moment)
+    db.execute("INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)", (*slice_id, number, pack(strokes), worked or 0, moment))
     return number
 
 
@@ -193,8 +194,8 @@ def _painted(base: Base, drafts: Sequence[Editing]) -> NDArray[np.uint32]:
     return stroke_runs(under.mask, under.touched, under.touched.astype(bool) | (under.mask != base.mask))
 
 
-def _insert_draft(db: sqlite3.Connection, volume: int, z: int, base: Base, moment: float) -> None:
-    db.execute("INSERT INTO drafts VALUES (?, ?, ?, ?, ?, ?)", (volume, z, base.packed, base.origin, base.round, moment))
+def _insert_draft(db: sqlite3.Connection, slice_id: SliceId, base: Base, moment: float) -> None:
+    db.execute("INSERT INTO drafts VALUES (?, ?, ?, ?, ?, ?)", (*slice_id, base.packed, base.origin, base.round, moment))
 
 
 class Drafts:
@@ -203,20 +204,20 @@ class Drafts:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._lock = RLock()
-        self._memory: OrderedDict[tuple[int, int], _Draft] = OrderedDict()
+        self._memory: OrderedDict[SliceId, _Draft] = OrderedDict()
         self._bases: OrderedDict[Hashable, Base] = OrderedDict()
 
-    def __contains__(self, place: tuple[int, int]) -> bool:
-        """Whether the slice ``(volume, z)`` has unclaimed strokes."""
-        return self._records.row("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", place) is not None
+    def __contains__(self, slice_id: SliceId) -> bool:
+        """Whether the slice has unclaimed strokes."""
+        return self._records.row("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", slice_id) is not None
 
-    def slices(self) -> set[tuple[int, int]]:
-        """``(volume, z)`` of every slice with unclaimed strokes."""
-        return {(r["volume"], r["z"]) for r in self._records.rows("SELECT volume, z FROM drafts")}
+    def slices(self) -> set[SliceId]:
+        """Every slice with unclaimed strokes."""
+        return {SliceId(r["volume"], r["z"]) for r in self._records.rows("SELECT volume, z FROM drafts")}
 
-    def sequence(self, volume: int, z: int) -> int:
+    def sequence(self, slice_id: SliceId) -> int:
         """The number of the last action ever acknowledged on this slice; 0 where there was none."""
-        row = self._records.row("SELECT last FROM sequences WHERE volume = ? AND z = ?", (volume, z))
+        row = self._records.row("SELECT last FROM sequences WHERE volume = ? AND z = ?", slice_id)
         return 0 if row is None else int(row["last"])
 
     def base(self, key: Hashable, make: Callable[[], Base]) -> Base:
@@ -229,18 +230,17 @@ class Drafts:
             _keep(self._bases, key, kept, _BASES_IN_MEMORY)
         return kept
 
-    def get(self, volume: int, z: int, shape: tuple[int, int]) -> Editing | None:
+    def get(self, slice_id: SliceId, shape: tuple[int, int]) -> Editing | None:
         """The draft of a slice of ``shape`` ``(H, W)``, or None; mask and touched are copies."""
         with self._lock:
-            draft = self._load(volume, z, shape)
+            draft = self._load(slice_id, shape)
             if draft is None:
                 return None
             return _shown(draft)
 
     def apply(
         self,
-        volume: int,
-        z: int,
+        slice_id: SliceId,
         patch: Patch,
         *,
         shape: tuple[int, int],
@@ -258,89 +258,89 @@ class Drafts:
             If the patch does not fit the slice, comes out of order, or contradicts one already stored.
         """
         check_runs(patch.runs, shape[0] * shape[1], class_ids)
-        fresh = None if (volume, z) in self else start()  # perhaps a prediction, which takes long: not under the lock
+        fresh = None if slice_id in self else start()  # perhaps a prediction, which takes long: not under the lock
         with self._lock:
-            if self._stored_already(volume, z, patch):
+            if self._stored_already(slice_id, patch):
                 return patch.sequence
-            kept = self._load(volume, z, shape)
+            kept = self._load(slice_id, shape)
             draft = kept if kept is not None or fresh is None else _begun(fresh)
             if draft is None:
-                raise LabelError(_SAVED_MEANWHILE.format(z=z))
-            self._store(volume, z, patch, draft.base, begins=kept is None)
+                raise LabelError(_SAVED_MEANWHILE.format(z=slice_id.z))
+            self._store(slice_id, patch, draft.base, begins=kept is None)
             apply_runs(patch.runs, draft.mask, draft.touched)
             draft.sequence = patch.sequence
-            _keep(self._memory, (volume, z), draft, _DRAFTS_IN_MEMORY)
+            _keep(self._memory, slice_id, draft, _DRAFTS_IN_MEMORY)
             return patch.sequence
 
-    def discard(self, volume: int, z: int) -> None:
+    def discard(self, slice_id: SliceId) -> None:
         """Forget the draft of a slice; it counts as an action, so windows that show it are out of date from here on."""
         with self._records.transaction() as db:
-            if (volume, z) in self:
-                next_number(db, volume, z, self.sequence(volume, z))
-                end_draft(db, volume, z)
+            if slice_id in self:
+                next_number(db, slice_id, self.sequence(slice_id))
+                end_draft(db, slice_id)
 
-    def actions(self, volume: int, z: int) -> list[NDArray[np.uint32]]:
+    def actions(self, slice_id: SliceId) -> list[NDArray[np.uint32]]:
         """Everything painted since the last save, in order: uint32 ``(N, 3)`` each, as in :class:`Patch`."""
         sql = "SELECT runs FROM draft_actions WHERE volume = ? AND z = ? ORDER BY sequence"
-        return [unpack(row["runs"], np.uint32, (-1, 3)) for row in self._records.rows(sql, (volume, z))]
+        return [unpack(row["runs"], np.uint32, (-1, 3)) for row in self._records.rows(sql, slice_id)]
 
     def saved(self, revision: int, start: Callable[[], Base]) -> Editing | None:
         """The draft that became a revision, over the base that it began with; None where it was made from none."""
         actions = self._records.rows("SELECT sequence, runs FROM saved_actions WHERE revision = ? ORDER BY sequence", (revision,))
         return _shown(_replayed(start(), actions)) if actions else None
 
-    def active_seconds(self, volume: int, z: int) -> float:
+    def active_seconds(self, slice_id: SliceId) -> float:
         """Seconds of work in the draft, as the editor counted them."""
-        row = self._records.row("SELECT SUM(active_ms) s FROM draft_actions WHERE volume = ? AND z = ?", (volume, z))
+        row = self._records.row("SELECT SUM(active_ms) s FROM draft_actions WHERE volume = ? AND z = ?", slice_id)
         return 0.0 if row is None or row["s"] is None else row["s"] / 1000
 
-    def _stored_already(self, volume: int, z: int, patch: Patch) -> bool:
-        last = self.sequence(volume, z)
+    def _stored_already(self, slice_id: SliceId, patch: Patch) -> bool:
+        last = self.sequence(slice_id)
         if patch.sequence == last + 1:
             return False
         row = None
         if patch.sequence <= last:
             sql = "SELECT runs FROM draft_actions WHERE volume = ? AND z = ? AND sequence = ?"
-            row = self._records.row(sql, (volume, z, patch.sequence))
+            row = self._records.row(sql, (*slice_id, patch.sequence))
         if row is not None and row["runs"] == pack(patch.runs):
             return True
         raise LabelError(
-            f"Slice {z} was changed or saved in another window, so this stroke does not fit it any more; reload it and "
+            f"Slice {slice_id.z} was changed or saved in another window, so this stroke does not fit it any more; reload it and "
             "paint again what is missing."
         )
 
-    def _store(self, volume: int, z: int, patch: Patch, base: Base, *, begins: bool) -> None:
+    def _store(self, slice_id: SliceId, patch: Patch, base: Base, *, begins: bool) -> None:
         now = time.time()
         with self._records.transaction() as db:
-            next_number(db, volume, z, patch.sequence - 1)
-            exists = db.execute("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", (volume, z)).fetchone()
+            next_number(db, slice_id, patch.sequence - 1)
+            exists = db.execute("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", slice_id).fetchone()
             if begins != (exists is None):
-                raise LabelError(_SAVED_MEANWHILE.format(z=z))
+                raise LabelError(_SAVED_MEANWHILE.format(z=slice_id.z))
             if begins:
-                _insert_draft(db, volume, z, base, now)
+                _insert_draft(db, slice_id, base, now)
             db.execute(
                 "INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)",
-                (volume, z, patch.sequence, pack(patch.runs), patch.active_ms, now),
+                (*slice_id, patch.sequence, pack(patch.runs), patch.active_ms, now),
             )
 
-    def _load(self, volume: int, z: int, shape: tuple[int, int]) -> _Draft | None:
-        draft = self._memory.pop((volume, z), None)
-        if draft is None or draft.sequence != self.sequence(volume, z) or (volume, z) not in self:
-            draft = self._replay(volume, z, shape)
+    def _load(self, slice_id: SliceId, shape: tuple[int, int]) -> _Draft | None:
+        draft = self._memory.pop(slice_id, None)
+        if draft is None or draft.sequence != self.sequence(slice_id) or slice_id not in self:
+            draft = self._replay(slice_id, shape)
         if draft is not None:
-            _keep(self._memory, (volume, z), draft, _DRAFTS_IN_MEMORY)
+            _keep(self._memory, slice_id, draft, _DRAFTS_IN_MEMORY)
         return draft
 
-    def _replay(self, volume: int, z: int, shape: tuple[int, int]) -> _Draft | None:
+    def _replay(self, slice_id: SliceId, shape: tuple[int, int]) -> _Draft | None:
         """The draft as the records have it; read once more where another process has changed it meanwhile."""
-        last, place = self.sequence(volume, z), (volume, z)
-        row = self._records.row("SELECT base, origin, round FROM drafts WHERE volume = ? AND z = ?", place)
+        last = self.sequence(slice_id)
+        row = self._records.row("SELECT base, origin, round FROM drafts WHERE volume = ? AND z = ?", slice_id)
         if row is None:
             return None
         sql = "SELECT sequence, runs FROM draft_actions WHERE volume = ? AND z = ? ORDER BY sequence"
-        actions = self._records.rows(sql, place)
-        if self.sequence(volume, z) != last:
-            return self._replay(volume, z, shape)
+        actions = self._records.rows(sql, slice_id)
+        if self.sequence(slice_id) != last:
+            return self._replay(slice_id, shape)
         mask = unpack(row["base"], np.uint8, shape)
         mask.flags.writeable = False
         return _replayed(Base(mask, row["base"], row["origin"], row["round"]), actions)

@@ -38,7 +38,7 @@ class FrozenSlice:
 
     def image(self, neighbours: int = 0) -> NDArray[Any]:
         """``(C, H, W)`` in the stored dtype; with neighbours on each side, these as channels too."""
-        return self._catalog.image(self._revision.volume, self._revision.z, neighbours)
+        return self._catalog.image(self._revision.slice_id, neighbours)
 
     def label(self) -> NDArray[np.uint8]:
         """``(H, W)`` uint8 class ids, 255 where the pixel has another role or lies outside the working region."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED, ValidationConfig
 from core.errors import LabelError
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.storage.database import Records, pack, to_json, unpack
 
 _CLASS_COUNTS_FROM = 20
@@ -113,6 +113,11 @@ class Revision:
     pixels: int
     validation_pixels: int
 
+    @property
+    def slice_id(self) -> SliceId:
+        """The slice."""
+        return SliceId(self.volume, self.z)
+
 
 _FACTS = ", ".join(f"revisions.{f.name}" for f in fields(Revision))  # everything but the label, which may be large
 
@@ -129,11 +134,11 @@ class LabelStore:
         self._records = records
         self._config = config
 
-    def head(self, volume: int, z: int) -> Revision | None:
+    def head(self, slice_id: SliceId) -> Revision | None:
         """The newest revision of a slice that has not been undone."""
         row = self._records.row(
             f"SELECT {_FACTS} FROM heads JOIN revisions ON heads.revision = revisions.id WHERE heads.volume = ? AND heads.z = ?",
-            (volume, z),
+            slice_id,
         )
         return None if row is None else _revision(row)
 
@@ -144,13 +149,13 @@ class LabelStore:
         )
         return [_revision(row) for row in rows]
 
-    def label(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    def label(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """The current label of a slice."""
-        return _shown(self._stored(volume, z, shape))
+        return _shown(self._stored(slice_id, shape))
 
-    def claimed(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    def claimed(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
-        return np.asarray(self._stored(volume, z, shape) != UNLABELLED)
+        return np.asarray(self._stored(slice_id, shape) != UNLABELLED)
 
     def lay_over(self, mask: NDArray[np.uint8], revision: Revision) -> None:
         """Lay a revision over a mask ``(H, W)`` of its slice, in place: 255 where somebody vouched that nobody can see."""
@@ -158,10 +163,10 @@ class LabelStore:
         claimed = stored != np.uint8(UNLABELLED)
         np.copyto(mask, _shown(stored), where=claimed)
 
-    def _stored(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    def _stored(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.uint8]:
         row = self._records.row(
             "SELECT label FROM heads JOIN revisions ON heads.revision = revisions.id WHERE heads.volume = ? AND heads.z = ?",
-            (volume, z),
+            slice_id,
         )
         return np.full(shape, UNLABELLED, np.uint8) if row is None else unpack(row["label"], np.uint8, shape)
 
@@ -170,30 +175,30 @@ class LabelStore:
         (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
         return unpack(row["label"], np.uint8, shape)
 
-    def roles(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    def roles(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """The role of every pixel of a slice, as :class:`Role` values."""
-        row = self._records.row("SELECT roles FROM roles WHERE volume = ? AND z = ?", (volume, z))
+        row = self._records.row("SELECT roles FROM roles WHERE volume = ? AND z = ?", slice_id)
         return np.zeros(shape, np.uint8) if row is None else unpack(row["roles"], np.uint8, shape)
 
     def slices_with_roles(self, volume: int) -> set[int]:
         """The slices of a volume that have ever had a labelled pixel of any role."""
         return {row["z"] for row in self._records.rows("SELECT z FROM roles WHERE volume = ?", (volume,))}
 
-    def trainable(self, volume: int, z: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    def trainable(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Pixels that train or would train if they were labelled, bool ``(H, W)``: what nothing holds back."""
-        roles = self.roles(volume, z, shape)
-        _, near = self._held_back(volume, shape)
+        roles = self.roles(slice_id, shape)
+        _, near = self._held_back(slice_id.volume, shape)
         return np.asarray((roles == Role.TRAIN) | ((roles == Role.NONE) & ~near))
 
     def closed(self, revision: Revision, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Pixels that are never for training, labelled or not, bool ``(H, W)``: held back, or nobody can see what is there."""
         unsure = self.stored(revision, shape) == np.uint8(STORED_UNSURE)
-        return ~self.trainable(revision.volume, revision.z, shape) | unsure
+        return ~self.trainable(revision.slice_id, shape) | unsure
 
     def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
         """A revision's label where pixels have ``role``, 255 elsewhere: all that a trainer or a score may look at."""
         label = _shown(self.stored(revision, shape))
-        label[self.roles(revision.volume, revision.z, shape) != role] = UNLABELLED
+        label[self.roles(revision.slice_id, shape) != role] = UNLABELLED
         return label
 
     def revision(self, identity: int) -> Revision:
@@ -223,7 +228,7 @@ class LabelStore:
         row = self._records.row("SELECT SUM(active_seconds) s FROM revisions WHERE ? IS NULL OR id <= ?", (up_to, up_to))
         return 0.0 if row is None or row["s"] is None else float(row["s"])
 
-    def check_role(self, volume: int, z: int, claimed: NDArray[np.bool_], role: Role) -> None:
+    def check_role(self, slice_id: SliceId, claimed: NDArray[np.bool_], role: Role) -> None:
         """Refuse a role that a claimed pixel cannot take.
 
         Raises
@@ -232,12 +237,11 @@ class LabelStore:
             If one has another role already.
         """
         if role != Role.TRAIN:
-            _give_role(self.roles(volume, z, (claimed.shape[0], claimed.shape[1])), claimed, role, z)
+            _give_role(self.roles(slice_id, (claimed.shape[0], claimed.shape[1])), claimed, role, slice_id.z)
 
     def claim(
         self,
-        volume: int,
-        z: int,
+        slice_id: SliceId,
         mask: NDArray[np.uint8],
         claimed: NDArray[np.bool_],
         claim: Claim,
@@ -274,24 +278,24 @@ class LabelStore:
             raise LabelError("Nothing is painted yet, so there is nothing to save: paint, draw a box, or claim the slice.")
         shape = (mask.shape[0], mask.shape[1])
         with self._records.transaction() as db:
-            stored = self._stored(volume, z, shape)
+            stored = self._stored(slice_id, shape)
             np.copyto(stored, np.where(mask == UNLABELLED, np.uint8(STORED_UNSURE), mask), where=claimed)
-            roles = self.roles(volume, z, shape)
+            roles = self.roles(slice_id, shape)
             if role == Role.TRAIN:
                 validates = validates and claim.kind != "strokes"
-                if validates and not self._has_tile(volume, inside):
+                if validates and not self._has_tile(slice_id.volume, inside):
                     within = claimed if inside is None else claimed & inside
-                    self._make_tile(db, volume, _shown(np.where(within, stored, np.uint8(UNLABELLED))))
-                _give_train_roles(roles, claimed, self._held_back(volume, shape), validates=validates)
+                    self._make_tile(db, slice_id.volume, _shown(np.where(within, stored, np.uint8(UNLABELLED))))
+                _give_train_roles(roles, claimed, self._held_back(slice_id.volume, shape), validates=validates)
             else:
-                _give_role(roles, claimed, role, z)
-            revision = self._insert(db, volume, z, stored, roles, claim, work)
+                _give_role(roles, claimed, role, slice_id.z)
+            revision = self._insert(db, slice_id, stored, roles, claim, work)
             if also is not None:
                 also(db, revision)
         return revision
 
     def undo(
-        self, volume: int, z: int, *, revision: int | None = None, also: Callable[[sqlite3.Connection], None] | None = None
+        self, slice_id: SliceId, *, revision: int | None = None, also: Callable[[sqlite3.Connection], None] | None = None
     ) -> Revision | None:
         """Point back to the revision before; returns it, or None where the slice is unlabelled again.
 
@@ -310,31 +314,29 @@ class LabelStore:
             If the slice has no label to undo, or another one than ``revision``.
         """
         with self._records.transaction() as db:
-            head = self.head(volume, z)
+            head = self.head(slice_id)
             if head is None:
-                raise LabelError(f"Slice {z} has no saved label, so there is nothing to undo.")
+                raise LabelError(f"Slice {slice_id.z} has no saved label, so there is nothing to undo.")
             if revision not in (None, head.id):
-                raise LabelError(f"Slice {z} has another saved label by now than the one to be taken back; reload it.")
-            db.execute("UPDATE heads SET revision = ? WHERE volume = ? AND z = ?", (head.previous, volume, z))
+                raise LabelError(f"Slice {slice_id.z} has another saved label by now than the one to be taken back; reload it.")
+            db.execute("UPDATE heads SET revision = ? WHERE volume = ? AND z = ?", (head.previous, *slice_id))
             if also is not None:
                 also(db)
-        return self.head(volume, z)
+        return self.head(slice_id)
 
     def _insert(
         self,
         db: sqlite3.Connection,
-        volume: int,
-        z: int,
+        slice_id: SliceId,
         stored: NDArray[np.uint8],
         roles: NDArray[np.uint8],
         claim: Claim,
         work: Work,
     ) -> Revision:
-        previous = self.head(volume, z)
+        previous = self.head(slice_id)
         labelled = stored < STORED_UNSURE
         values = {
-            "volume": volume,
-            "z": z,
+            **slice_id._asdict(),
             "previous": None if previous is None else previous.id,
             "label": pack(stored),
             "claim": to_json(claim.as_json()),
@@ -348,8 +350,8 @@ class LabelStore:
         }
         marks = ", ".join("?" * len(values))
         cursor = db.execute(f"INSERT INTO revisions ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-        db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (volume, z, cursor.lastrowid))
-        db.execute("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", (volume, z, pack(roles)))
+        db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (*slice_id, cursor.lastrowid))
+        db.execute("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", (*slice_id, pack(roles)))
         row = db.execute(f"SELECT {_FACTS} FROM revisions WHERE id = ?", (cursor.lastrowid,)).fetchone()
         return _revision(row)
 

@@ -16,6 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from core.errors import storage_errors
+from core.geometry import SliceId
 
 _KEPT_BYTES = 4 * 2**30
 _KEPT_ROUNDS = 2
@@ -42,22 +43,22 @@ class PredictionStore:
         self._kept_bytes = kept_bytes
         self._saved = 0
 
-    def load(self, round_: int, volume: int, z: int) -> Predicted | None:
+    def load(self, round_: int, slice_id: SliceId) -> Predicted | None:
         """The prediction of a slice, or None where it is not kept."""
         try:
-            mask, confidence = tifffile.imread(self._path(round_, volume, z))
+            mask, confidence = tifffile.imread(self._path(round_, slice_id))
         except (OSError, ValueError, tifffile.TiffFileError):
             return None
         return Predicted(mask, confidence, round_)
 
-    def stamp(self, round_: int, volume: int, z: int) -> int | None:
+    def stamp(self, round_: int, slice_id: SliceId) -> int | None:
         """When the prediction of a slice was kept, in ns, to tell it from a later one; None where it is not kept."""
         try:
-            return self._path(round_, volume, z).stat().st_mtime_ns
+            return self._path(round_, slice_id).stat().st_mtime_ns
         except OSError:
             return None
 
-    def save(self, volume: int, z: int, predicted: Predicted) -> None:
+    def save(self, slice_id: SliceId, predicted: Predicted) -> None:
         """Keep a prediction.
 
         Raises
@@ -65,7 +66,7 @@ class PredictionStore:
         StorageError
             If the disk is full or not writable.
         """
-        path = self._path(predicted.round, volume, z)
+        path = self._path(predicted.round, slice_id)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,5 +90,5 @@ class PredictionStore:
             file.unlink(missing_ok=True)
             surplus -= size
 
-    def _path(self, round_: int, volume: int, z: int) -> Path:
-        return self._folder / f"round-{round_:03d}" / f"volume-{volume}" / f"slice-{z:05d}.tif"
+    def _path(self, round_: int, slice_id: SliceId) -> Path:
+        return self._folder / f"round-{round_:03d}" / f"volume-{slice_id.volume}" / f"slice-{slice_id.z:05d}.tif"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.storage.database import Records, to_json
 
 
@@ -28,6 +28,11 @@ class ScannedSlice:
     unsure_fraction: float = 0.0
     query: str = ""
     in_region: bool = False
+
+    @property
+    def slice_id(self) -> SliceId:
+        """The slice."""
+        return SliceId(self.volume, self.z)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ScannedSlice:
@@ -59,6 +64,11 @@ class Proposal:
     put_off: bool = False
     model_selected: bool = False
 
+    @property
+    def slice_id(self) -> SliceId:
+        """The slice."""
+        return SliceId(self.volume, self.z)
+
 
 class Proposals:
     """The scanned slices and the proposals of one project."""
@@ -71,7 +81,7 @@ class Proposals:
         with self._records.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO slice_scores VALUES (?, ?, ?, ?, ?)",
-                [(round_, query, s.volume, s.z, to_json(asdict(s))) for s in scores],
+                [(round_, query, *s.slice_id, to_json(asdict(s))) for s in scores],
             )
 
     def scanned(self, round_: int, query: str | None = None) -> list[ScannedSlice]:
@@ -105,7 +115,7 @@ class Proposals:
             (:meth:`settle_model_selected`).
         """
         if model_selected and settled:
-            self.mark_model_selected([(p.volume, p.z) for p in proposals])
+            self.mark_model_selected([p.slice_id for p in proposals])
         with self._records.transaction() as db:
             db.execute("DELETE FROM proposals WHERE round = ?", (round_,))
             db.executemany(
@@ -113,54 +123,54 @@ class Proposals:
                 [(round_, rank, to_json(asdict(p)), model_selected) for rank, p in enumerate(proposals)],
             )
 
-    def mark_model_selected(self, slices: Iterable[tuple[int, int]]) -> None:
-        """Note for good that a model's uncertainty led to these ``(volume, z)``."""
+    def mark_model_selected(self, slices: Iterable[SliceId]) -> None:
+        """Note for good that a model's uncertainty led to these slices."""
         with self._records.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO sought VALUES (?, ?)", list(slices))
 
-    def settle_model_selected(self, volume: int, z: int) -> bool:
+    def settle_model_selected(self, slice_id: SliceId) -> bool:
         """As :meth:`is_model_selected`, for a slice being labelled: if the newest model lists it now, that stays."""
         listed = self._records.row(
             "SELECT 1 FROM proposals WHERE sought AND round = (SELECT MAX(round) FROM rounds) "
             "AND json_extract(proposal, '$.volume') = ? AND json_extract(proposal, '$.z') = ?",
-            (volume, z),
+            slice_id,
         )
         if listed is not None:
-            self.mark_model_selected([(volume, z)])
-        return self.is_model_selected(volume, z)
+            self.mark_model_selected([slice_id])
+        return self.is_model_selected(slice_id)
 
-    def is_model_selected(self, volume: int, z: int) -> bool:
+    def is_model_selected(self, slice_id: SliceId) -> bool:
         """Whether a model's uncertainty has ever led to this slice, so that its labels cannot validate."""
-        return self._records.row("SELECT 1 FROM sought WHERE volume = ? AND z = ?", (volume, z)) is not None
+        return self._records.row("SELECT 1 FROM sought WHERE volume = ? AND z = ?", slice_id) is not None
 
     def of(self, round_: int) -> list[Proposal]:
         """A round's proposals, best first."""
         rows = self._records.rows("SELECT proposal, sought FROM proposals WHERE round = ? ORDER BY rank", (round_,))
         return [_proposal(json.loads(row["proposal"]), model_selected=bool(row["sought"])) for row in rows]
 
-    def put_off(self, round_: int, volume: int, z: int, box: Box | None) -> None:
+    def put_off(self, round_: int, slice_id: SliceId, box: Box | None) -> None:
         """Note that a person does not want a proposed slice, or only a box of it, now; ``round_`` is 0 before the first."""
         with self._records.transaction() as db:
             (turn,) = db.execute("SELECT COALESCE(MAX(turn), 0) + 1 FROM put_off").fetchone()
             text = "" if box is None else to_json([box.y0, box.x0, box.y1, box.x1])
-            db.execute("INSERT OR REPLACE INTO put_off VALUES (?, ?, ?, ?, ?)", (round_, volume, z, text, turn))
+            db.execute("INSERT OR REPLACE INTO put_off VALUES (?, ?, ?, ?, ?)", (round_, *slice_id, text, turn))
 
-    def turns(self, round_: int) -> dict[tuple[int, int], dict[Box | None, int]]:
-        """When slices ``(volume, z)`` and their boxes were put off, None for the whole slice: 1, 2, 3 and so on."""
-        found: dict[tuple[int, int], dict[Box | None, int]] = {}
+    def turns(self, round_: int) -> dict[SliceId, dict[Box | None, int]]:
+        """When slices and their boxes were put off, None for the whole slice: 1, 2, 3 and so on."""
+        found: dict[SliceId, dict[Box | None, int]] = {}
         for row in self._records.rows("SELECT volume, z, box, turn FROM put_off WHERE round = ?", (round_,)):
             box = Box(*json.loads(row["box"])) if row["box"] else None
-            found.setdefault((row["volume"], row["z"]), {})[box] = row["turn"]
+            found.setdefault(SliceId(row["volume"], row["z"]), {})[box] = row["turn"]
         return found
 
-    def look(self, volume: int, z: int, looked: bool) -> None:
+    def look(self, slice_id: SliceId, looked: bool) -> None:
         """Mark a slice as looked at, or take the mark away."""
         sql = "INSERT OR IGNORE INTO looked VALUES (?, ?)" if looked else "DELETE FROM looked WHERE volume = ? AND z = ?"
-        self._records.write(sql, (volume, z))
+        self._records.write(sql, slice_id)
 
-    def looked(self) -> set[tuple[int, int]]:
-        """``(volume, z)`` of every slice marked as looked at."""
-        return {(row["volume"], row["z"]) for row in self._records.rows("SELECT volume, z FROM looked")}
+    def looked(self) -> set[SliceId]:
+        """Every slice marked as looked at."""
+        return {SliceId(row["volume"], row["z"]) for row in self._records.rows("SELECT volume, z FROM looked")}
 
 
 def _proposal(stored: Mapping[str, Any], *, model_selected: bool) -> Proposal:

@@ -19,7 +19,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.storage.checkpoints import Card, load_card, save
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ class WatchedRegion:
     volume: int
     z: int
     box: Box
+
+    @property
+    def slice_id(self) -> SliceId:
+        """The slice."""
+        return SliceId(self.volume, self.z)
 
     def as_json(self) -> dict[str, Any]:
         """In JSON types, for a card or a record."""

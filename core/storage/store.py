@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED
 from core.errors import CheckpointError, ProjectError
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.storage.catalog import Catalog
 from core.storage.database import Records
 from core.storage.drafts import Drafts
@@ -56,7 +56,7 @@ class Store:
         self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._unchecked: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
 
-    def slice_shape(self, volume: int, z: int) -> tuple[int, int]:
+    def slice_shape(self, slice_id: SliceId) -> tuple[int, int]:
         """``(H, W)`` of a slice, in pixels.
 
         Raises
@@ -64,14 +64,14 @@ class Store:
         ProjectError
             If there is no such volume or slice.
         """
-        row = self.catalog.row(volume)
-        if not 0 <= z < row.depth:
-            raise ProjectError(f"There is no slice {z}; volume {volume} has slices 0 to {row.depth - 1}.")
+        row = self.catalog.row(slice_id.volume)
+        if not 0 <= slice_id.z < row.depth:
+            raise ProjectError(f"There is no slice {slice_id.z}; volume {slice_id.volume} has slices 0 to {row.depth - 1}.")
         return row.slice_shape
 
-    def image(self, volume: int, z: int, neighbours: int = 0) -> NDArray[Any]:
+    def image(self, slice_id: SliceId, neighbours: int = 0) -> NDArray[Any]:
         """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
-        return self.catalog.image(volume, z, neighbours)
+        return self.catalog.image(slice_id, neighbours)
 
     def check_target(self, out: Path) -> None:
         """Refuse to write where a volume's raw data lies.
@@ -131,7 +131,7 @@ class Store:
 
     def _left_by(self, revision: Revision, previous: Revision | None, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
         """Those boxes that a revision, made from the one before, leaves to check."""
-        shape = self.slice_shape(revision.volume, revision.z)
+        shape = self.slice_shape(revision.slice_id)
         now = self.labels.stored(revision, shape)
         open_ = tuple(box for box in boxes if (now[box.slices] == UNLABELLED).any())
         if revision.claim != "strokes" or not open_:

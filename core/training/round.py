@@ -156,7 +156,7 @@ def _watched(store: Store, plan: Plan) -> SnapshotSource:
     from core.training.learning.snapshot_callback import SnapshotSource
 
     frame = plan.frame
-    image = store.image(frame.volume, frame.z, plan.config.neighbours)
+    image = store.image(frame.slice_id, plan.config.neighbours)
     return SnapshotSource(frame, image, store.snapshots.place(plan.round))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.config import UNLABELLED
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.storage.labels import Revision
 from core.storage.snapshots import REGION_SIDE, WatchedRegion
 from core.storage.store import Store
@@ -37,13 +37,13 @@ def choose_watched_region(store: Store, volume: int | None = None, z: int | None
     return _frame(store, volume, z, min(near, key=lambda head: abs(head.z - z), default=None))
 
 
-def choose_slice(store: Store) -> tuple[int, int]:
-    """Volume and z of the slice that tells most, see :func:`choose_watched_region`; reads no raster."""
-    heads = sorted(store.labels.heads(), key=lambda head: (head.volume, head.z))
+def choose_slice(store: Store) -> SliceId:
+    """The slice that tells most, see :func:`choose_watched_region`; reads no raster."""
+    heads = sorted(store.labels.heads(), key=lambda head: head.slice_id)
     if not heads:
-        return 0, store.catalog.row(0).depth // 2
+        return SliceId(0, store.catalog.row(0).depth // 2)
     middle = heads[len(heads) // 2]
-    return middle.volume, _free_near(store, middle, heads)
+    return SliceId(middle.volume, _free_near(store, middle, heads))
 
 
 def _free_near(store: Store, head: Revision, heads: list[Revision]) -> int:
@@ -54,10 +54,10 @@ def _free_near(store: Store, head: Revision, heads: list[Revision]) -> int:
 
 
 def _frame(store: Store, volume: int, z: int, near: Revision | None) -> WatchedRegion:
-    height, width = store.slice_shape(volume, z)
+    height, width = store.slice_shape(SliceId(volume, z))
     y, x = height // 2, width // 2
     if near is not None and max(height, width) > REGION_SIDE:
-        rows, columns = np.nonzero(store.labels.label(volume, near.z, (height, width)) != UNLABELLED)
+        rows, columns = np.nonzero(store.labels.label(SliceId(volume, near.z), (height, width)) != UNLABELLED)
         if rows.size:
             y, x = int(np.median(rows)), int(np.median(columns))
     (y0, y1), (x0, x1) = _around(y, height), _around(x, width)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.geometry import SliceId
 from core.project import Project
 from tests.browser.painting import SIDE, brush, on_screen, paint, place, place_or_none, stored, until, values
 
@@ -234,7 +235,7 @@ def labelled(project: Project, z: int, mask: NDArray[np.uint8]) -> None:
     """Save a whole slice from the shell's side."""
     from core.storage.labels import Claim
 
-    project.store.labels.claim(0, z, mask, np.ones(mask.shape, bool), Claim.slice())
+    project.store.labels.claim(SliceId(0, z), mask, np.ones(mask.shape, bool), Claim.slice())
 
 
 @pytest.fixture

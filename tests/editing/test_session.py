@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import CheckpointError, LabelError, NetworkError
+from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.project import Project
 from core.storage.drafts import Patch
@@ -31,7 +32,7 @@ def enter_round(project, slices=range(12)):
     """One more round, with its prediction of some slices."""
     number = add_round(project)
     for z in slices:
-        project.store.predictions.save(0, z, Predicted(predicted(z, number), np.full(SHAPE, 99, np.uint8), number))
+        project.store.predictions.save(SliceId(0, z), Predicted(predicted(z, number), np.full(SHAPE, 99, np.uint8), number))
 
 
 def runs(*triples):
@@ -161,7 +162,7 @@ def test_another_prediction_goes_under_the_strokes(rounds):
         assert (editing.base == predicted(5, round_)).all()
         assert editing.touched.sum() == 3
         assert (editing.round, editing.sequence, editing.origin) == (round_, number, "draft")
-    assert rounds.store.drafts.active_seconds(0, 5) == 1.0
+    assert rounds.store.drafts.active_seconds(SliceId(0, 5)) == 1.0
 
 
 def test_a_mask_that_was_taken_over_stays_though_it_counts_as_not_painted(rounds):
@@ -436,7 +437,7 @@ def test_any_course_of_work_ends_as_a_plain_model_says_also_after_a_crash(stage,
     stage["z"] += 1
     z, project, plain = stage["z"], stage["project"], Plain(stage["z"])
     for round_ in ROUNDS:
-        project.store.predictions.save(0, z, Predicted(predicted(z, round_), np.zeros(SHAPE, np.uint8), round_))
+        project.store.predictions.save(SliceId(0, z), Predicted(predicted(z, round_), np.zeros(SHAPE, np.uint8), round_))
     for verb, *drawn in course:
         if verb == "stroke":
             paint(project, z, plain.sequence + 1, *drawn[0], round=drawn[1])

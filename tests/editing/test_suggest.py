@@ -5,6 +5,7 @@ import pytest
 import tifffile
 
 from core.errors import LabelError, ProjectError
+from core.geometry import SliceId
 from core.project import Project
 from core.storage.drafts import Patch
 from core.storage.labels import Claim
@@ -71,7 +72,7 @@ def test_what_a_model_predicts_is_no_ground_to_interpolate_on(project):
     """An unpainted pixel of a draft says nothing, whatever the model thinks of it."""
     add_round(project)
     for z in (2, 4):
-        project.store.predictions.save(0, z, Predicted(bar(0, 12), np.zeros(SHAPE, np.uint8), 1))
+        project.store.predictions.save(SliceId(0, z), Predicted(bar(0, 12), np.zeros(SHAPE, np.uint8), 1))
         stroke(project, z, (0, 2, 2 | 256))
     mask = project.suggest_between(0, 3).mask
     assert mask[0, :3].tolist() == [2, 2, 255]
@@ -98,7 +99,7 @@ def test_slices_without_a_common_place_are_told(project):
 def test_a_neighbour_lends_what_the_editor_shows_of_it(project):
     """Its strokes over its label over its prediction."""
     add_round(project)
-    project.store.predictions.save(0, 4, Predicted(bar(0, 6), np.zeros(SHAPE, np.uint8), 1))
+    project.store.predictions.save(SliceId(0, 4), Predicted(bar(0, 6), np.zeros(SHAPE, np.uint8), 1))
     project.submit_mask(0, 4, np.where(np.arange(72).reshape(SHAPE) < 12, 2, 255).astype(np.uint8), Claim.strokes())
     stroke(project, 4, (0, 1, 0 | 256))
     suggested = project.suggest_from(0, 3, 4)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import LabelError
+from core.geometry import SliceId
 from core.storage.database import Records, pack
 from core.storage.drafts import Base, Drafts, Patch, save_draft
 
@@ -25,13 +26,13 @@ def runs(*triples):
 
 def stroke(drafts, patch):
     """Apply one patch to slice 7 of volume 0."""
-    return drafts.apply(0, 7, patch, shape=SHAPE, class_ids=IDS, start=blank)
+    return drafts.apply(SliceId(0, 7), patch, shape=SHAPE, class_ids=IDS, start=blank)
 
 
 def save(records):
     """The draft of slice 7 becomes revision 1."""
     with records.transaction() as db:
-        save_draft(db, 0, 7, 1)
+        save_draft(db, SliceId(0, 7), 1)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def records(tmp_path):
 def test_a_stroke_is_there_for_a_new_process(records):
     """What was acknowledged is read back by another reader of the same file."""
     assert stroke(Drafts(records), Patch(1, runs((5, 2, 2 | 256)))) == 1
-    seen = Drafts(records).get(0, 7, SHAPE)
+    seen = Drafts(records).get(SliceId(0, 7), SHAPE)
     assert seen.mask.tolist() == [[0, 0, 0, 0], [0, 2, 2, 0], [0, 0, 0, 0]]
     assert seen.touched.tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     assert (seen.sequence, seen.origin) == (1, "draft")
@@ -55,7 +56,7 @@ def test_a_repeated_patch_is_acknowledged_and_not_applied_again(records):
     stroke(drafts, Patch(1, runs((0, 4, 1 | 256))))
     stroke(drafts, Patch(2, runs((0, 4, 2 | 256))))
     assert stroke(drafts, Patch(1, runs((0, 4, 1 | 256)))) == 1
-    assert drafts.get(0, 7, SHAPE).mask[0].tolist() == [2, 2, 2, 2]
+    assert drafts.get(SliceId(0, 7), SHAPE).mask[0].tolist() == [2, 2, 2, 2]
 
 
 def test_another_patch_with_a_used_number_is_refused(records):
@@ -64,7 +65,7 @@ def test_another_patch_with_a_used_number_is_refused(records):
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
     with pytest.raises(LabelError, match="another window"):
         stroke(drafts, Patch(1, runs((3, 1, 2 | 256))))
-    assert drafts.get(0, 7, SHAPE).mask[0].tolist() == [1, 0, 0, 0]
+    assert drafts.get(SliceId(0, 7), SHAPE).mask[0].tolist() == [1, 0, 0, 0]
 
 
 def test_a_gap_is_refused(records):
@@ -78,7 +79,7 @@ def test_numbers_go_on_after_the_draft_ends(records):
     drafts = Drafts(records)
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
     save(records)
-    assert drafts.get(0, 7, SHAPE) is None
+    assert drafts.get(SliceId(0, 7), SHAPE) is None
     with pytest.raises(LabelError):
         stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
     assert stroke(drafts, Patch(2, runs((0, 1, 1 | 256)))) == 2
@@ -87,9 +88,9 @@ def test_numbers_go_on_after_the_draft_ends(records):
 def test_a_window_that_shows_a_discarded_draft_cannot_go_on_with_it(records):
     """What it shows is not there any more, and it is told so at its next stroke; where there was no draft nothing happens."""
     drafts = Drafts(records)
-    drafts.discard(0, 7)
+    drafts.discard(SliceId(0, 7))
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
-    drafts.discard(0, 7)
+    drafts.discard(SliceId(0, 7))
     with pytest.raises(LabelError, match="was changed or saved in another window"):
         stroke(drafts, Patch(2, runs((1, 1, 1 | 256))))
     assert drafts.slices() == set()
@@ -113,9 +114,9 @@ def test_two_readers_see_the_same_draft(records):
     """A draft kept in memory is read again when another process has gone on with it."""
     one, other = Drafts(records), Drafts(records)
     stroke(one, Patch(1, runs((0, 1, 1 | 256))))
-    assert other.get(0, 7, SHAPE).mask[0, 0] == 1
+    assert other.get(SliceId(0, 7), SHAPE).mask[0, 0] == 1
     stroke(one, Patch(2, runs((0, 1, 2 | 256))))
-    assert other.get(0, 7, SHAPE).mask[0, 0] == 2
+    assert other.get(SliceId(0, 7), SHAPE).mask[0, 0] == 2
 
 
 def test_active_time_adds_up(records):
@@ -123,7 +124,7 @@ def test_active_time_adds_up(records):
     drafts = Drafts(records)
     stroke(drafts, Patch(1, runs((0, 1, 1)), active_ms=1500))
     stroke(drafts, Patch(2, runs((1, 1, 1)), active_ms=500))
-    assert drafts.active_seconds(0, 7) == 2.0
+    assert drafts.active_seconds(SliceId(0, 7)) == 2.0
 
 
 def test_a_base_is_packed_once_and_never_written_to(records):
@@ -157,7 +158,7 @@ def test_a_slow_start_keeps_no_other_slice_waiting(records):
         return blank()
 
     patch = Patch(1, runs((0, 1, 1 | 256)))
-    first = threading.Thread(target=lambda: drafts.apply(0, 3, patch, shape=SHAPE, class_ids=IDS, start=slow))
+    first = threading.Thread(target=lambda: drafts.apply(SliceId(0, 3), patch, shape=SHAPE, class_ids=IDS, start=slow))
     first.start()
     assert waiting.wait(10)
     assert stroke(drafts, patch) == 1
@@ -181,7 +182,7 @@ def test_a_stroke_on_a_draft_that_has_just_ended_is_refused(records, monkeypatch
     with pytest.raises(LabelError, match="saved in another window at the same moment"):
         stroke(drafts, Patch(2, runs((1, 1, 1 | 256))))
     assert drafts.slices() == set()
-    assert drafts.sequence(0, 7) == 1
+    assert drafts.sequence(SliceId(0, 7)) == 1
 
 
 def test_a_number_beyond_every_integer_is_refused(records):

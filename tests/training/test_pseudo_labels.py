@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.config import UNLABELLED, Architecture, AugmentConfig, TrainConfig
+from core.geometry import SliceId
 from core.models.networks import arguments, build
 from core.project import Project
 from core.storage.drafts import Patch
@@ -199,12 +200,12 @@ def test_held_back_unsure_and_outside_pixels_of_a_project_are_closed(phantom_pro
     phantom_project.apply(0, 5, Patch(1, np.array([unsure], np.uint32), 10))
     phantom_project.submit(0, 5, Claim.strokes())
     phantom_project.set_region(0, [((0, 0), (0, 99), (159, 99), (159, 0))])
-    head = phantom_project.store.labels.head(0, 5)
+    head = phantom_project.store.labels.head(SliceId(0, 5))
     assert head is not None
     closed = phantom_project.store.frozen(head, Role.TRAIN).closed()
     (tile,) = phantom_project.store.labels.tiles(0)
     assert closed[tile.slices].all()
-    expected = ~phantom_project.store.labels.trainable(0, 5, (160, 160))
+    expected = ~phantom_project.store.labels.trainable(SliceId(0, 5), (160, 160))
     expected[10, :40] = True
     expected |= ~phantom_project.region_mask(0)
     assert np.array_equal(closed, expected)
