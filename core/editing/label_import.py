@@ -45,20 +45,20 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
     for page, z in labelled:
         store.labels.check_role(SliceId(volume, z), file.read(page) != UNLABELLED, _ROLES[role])
     for page, z in labelled:
-        _import_page(store, file, page, volume, z, _ROLES[role])
+        _import_page(store, file, page, SliceId(volume, z), _ROLES[role])
     return [z for _, z in labelled]
 
 
-def _import_page(store: Store, file: LabelFile, page: int, volume: int, z: int, role: Role) -> None:
+def _import_page(store: Store, file: LabelFile, page: int, slice_id: SliceId, role: Role) -> None:
     mask = file.read(page)
     store.labels.claim(
-        SliceId(volume, z),
+        slice_id,
         mask,
         mask != UNLABELLED,
         Claim.slice(),
         role=role,
-        validates=not store.proposals.settle_model_selected(SliceId(volume, z)),
-        inside=store.catalog.region_mask(volume),
+        validates=not store.proposals.settle_model_selected(slice_id),
+        inside=store.catalog.region_mask(slice_id.volume),
         work=Work(author="import"),
     )
 

@@ -80,35 +80,35 @@ class Previews:
         self._fitting, self._deciding, self._lock = Lock(), Lock(), Lock()
         self._asked: dict[int, Future[Any]] = {}
 
-    def preview(self, volume: int, z: int, box: Box | None = None, *, anyway: bool = False) -> Preview:
+    def preview(self, slice_id: SliceId, box: Box | None = None, *, anyway: bool = False) -> Preview:
         """See :meth:`core.project.Project.preview`."""
         started = time.perf_counter()
-        shape = self._store.slice_shape(SliceId(volume, z))
+        shape = self._store.slice_shape(slice_id)
         box = _checked(box, shape)
         decision = preview_choice.remembered(self._store)
         if decision is None:
             self._decide_soon()
         elif decision.to_network and not anyway:
             return Preview(box, None, None, 0, (), 0, 0, 0, time.perf_counter() - started, decision, decision.sentence)
-        ground = self._sources.ground(volume, z, most_new=_READ_AT_ONCE)
+        ground = self._sources.ground(slice_id, most_new=_READ_AT_ONCE)
         if len(ground.classes) < 2:
             said = self._too_few(ground.classes)
             return self._answer(box, None, 0, ground, started, decision, said)
         model, forest = self._forest(ground)
-        drawn = forest.labels(self._sources.features(volume, z), box)
+        drawn = forest.labels(self._sources.features(slice_id), box)
         return self._answer(box, drawn, model, ground, started, decision, _made_from(ground))
 
-    def prepare(self, volume: int, z: int, box: Box | None = None) -> None:
+    def prepare(self, slice_id: SliceId, box: Box | None = None) -> None:
         """See :meth:`core.project.Project.prepare_preview`."""
-        box, decision = _checked(box, self._store.slice_shape(SliceId(volume, z))), preview_choice.remembered(self._store)
+        box, decision = _checked(box, self._store.slice_shape(slice_id)), preview_choice.remembered(self._store)
         if decision is not None and decision.to_network:
             return
         import sklearn.ensemble  # noqa: F401 (takes a second, which the first stroke need not wait for)
 
-        self._sources.features(volume, z).prepare(box)
+        self._sources.features(slice_id).prepare(box)
         if decision is None:
             self._decide_soon()
-        ground = self._sources.ground(volume, z, most_new=SLICES_AT_MOST)
+        ground = self._sources.ground(slice_id, most_new=SLICES_AT_MOST)
         if len(ground.classes) > 1:
             self._forest(ground)
 

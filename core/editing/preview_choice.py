@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.config import UNLABELLED
 from core.errors import TrainingError
 from core.evaluation.metrics import confusion, dice
+from core.geometry import SliceId
 from core.models.features import SliceFeatures
 from core.models.forest import Forest, Sample
 from core.storage.database import to_json
@@ -75,7 +76,7 @@ def remembered(store: Store) -> PreviewChoice | None:
 
 
 def decide(
-    store: Store, sample: Callable[[Revision], Sample | None], features: Callable[[int, int], SliceFeatures]
+    store: Store, sample: Callable[[Revision], Sample | None], features: Callable[[SliceId], SliceFeatures]
 ) -> PreviewChoice:
     """Decide who draws the preview now, and remember it, unless the newest round is not scored yet.
 
@@ -111,7 +112,7 @@ def _forest_counts(
     learnt: list[Revision],
     held: list[Revision],
     sample: Callable[[Revision], Sample | None],
-    features: Callable[[int, int], SliceFeatures],
+    features: Callable[[SliceId], SliceFeatures],
     classes: int,
 ) -> NDArray[np.int64]:
     """Confusion ``(K, K)`` of a forest that learnt what the network has; zeros where nothing can be learnt or scored."""
@@ -130,7 +131,7 @@ def _forest_counts(
         if len(rows) > SCORED_PER_SLICE:
             drawn = np.sort(np.random.default_rng(revision.id).choice(len(rows), SCORED_PER_SLICE, replace=False))
             rows, columns = rows[drawn], columns[drawn]
-        predicted = forest.at(features(revision.volume, revision.z).at(rows, columns)).argmax(axis=1).astype(np.uint8)
+        predicted = forest.at(features(revision.slice_id).at(rows, columns)).argmax(axis=1).astype(np.uint8)
         counts += confusion(predicted, label[rows, columns], classes)
     return counts
 

@@ -59,60 +59,60 @@ class PreviewSamples:
         self._drafted: tuple[Hashable, _Strokes] | None = None
         self._opening, self._lock = Lock(), Lock()
 
-    def features(self, volume: int, z: int) -> SliceFeatures:
+    def features(self, slice_id: SliceId) -> SliceFeatures:
         """The features of a slice that is painted, kept for the next stroke."""
-        key = self._slice_key(volume, z)
+        key = self._slice_key(slice_id)
         with self._opening:
-            made = self._features.pop(key, None) or SliceFeatures(self._store.image(SliceId(volume, z)))
+            made = self._features.pop(key, None) or SliceFeatures(self._store.image(slice_id))
             self._features[key] = made
             while len(self._features) > 1 and sum(f.nbytes for f in self._features.values()) > FEATURE_BYTES:
                 self._features.popitem(last=False)
         return made
 
-    def passed(self, volume: int, z: int) -> SliceFeatures:
+    def passed(self, slice_id: SliceId) -> SliceFeatures:
         """The features of a slice that is only learnt from or scored: not kept, so that those in use stay."""
-        kept = self._features.get(self._slice_key(volume, z))
-        return kept or SliceFeatures(self._store.image(SliceId(volume, z)))
+        kept = self._features.get(self._slice_key(slice_id))
+        return kept or SliceFeatures(self._store.image(slice_id))
 
-    def _slice_key(self, volume: int, z: int) -> Hashable:
-        row = self._store.catalog.row(volume)
-        return str(row.path), row.fingerprint, z
+    def _slice_key(self, slice_id: SliceId) -> Hashable:
+        row = self._store.catalog.row(slice_id.volume)
+        return str(row.path), row.fingerprint, slice_id.z
 
-    def ground(self, volume: int, z: int, *, most_new: int) -> PreviewData:
+    def ground(self, slice_id: SliceId, *, most_new: int) -> PreviewData:
         """All that may be learnt from now: strokes of this slice, and saved labels as far as they are read."""
         weights = [row.weight for row in self._store.catalog.volumes]
-        heads = self._nearest(volume, z, weights)
-        saved = list(self._read(heads, volume, z, most_new))
+        heads = self._nearest(slice_id, weights)
+        saved = list(self._read(heads, slice_id, most_new))
         keys = tuple((self._sample_key(head), weights[head.volume]) for head, _ in saved)
-        strokes, touched, sequence = self._strokes(volume, z)
+        strokes, touched, sequence = self._strokes(slice_id)
         samples = [
             replace(
-                sample.without(touched) if touched is not None and (head.volume, head.z) == (volume, z) else sample,
+                sample.without(touched) if touched is not None and head.slice_id == slice_id else sample,
                 weight=weights[head.volume],
             )
             for head, sample in saved
             if sample is not None
         ]
-        places = {(head.volume, head.z) for head, sample in saved if sample is not None}
-        weight = weights[volume] or 1.0  # whoever paints a slice wants to see what comes of it
+        slices = {head.slice_id for head, sample in saved if sample is not None}
+        weight = weights[slice_id.volume] or 1.0  # whoever paints a slice wants to see what comes of it
         if strokes is not None:
-            samples, places = [replace(strokes, weight=weight), *samples], places | {(volume, z)}
-        key = (volume, z, sequence, keys, weight, len(self._store.catalog.classes))
-        return PreviewData(key, tuple(samples), len(places), len(heads) - len(saved))
+            samples, slices = [replace(strokes, weight=weight), *samples], slices | {slice_id}
+        key = (slice_id, sequence, keys, weight, len(self._store.catalog.classes))
+        return PreviewData(key, tuple(samples), len(slices), len(heads) - len(saved))
 
-    def _nearest(self, volume: int, z: int, weights: Sequence[float]) -> list[Revision]:
+    def _nearest(self, slice_id: SliceId, weights: Sequence[float]) -> list[Revision]:
         """The labelled slices that are learnt from, this one first, then the nearest of this volume, then others."""
         heads = [head for head in self._store.labels.heads() if weights[head.volume] and self._trains(head)]
-        return sorted(heads, key=lambda head: (head.volume != volume, abs(head.z - z), head.z))[:SLICES_AT_MOST]
+        return sorted(heads, key=lambda head: (head.volume != slice_id.volume, abs(head.z - slice_id.z), head.z))[:SLICES_AT_MOST]
 
     def _trains(self, head: Revision) -> bool:
         """Whether a revision can hold a training pixel, as far as its record tells."""
         return head.pixels > head.validation_pixels
 
-    def _read(self, heads: list[Revision], volume: int, z: int, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
+    def _read(self, heads: list[Revision], slice_id: SliceId, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
         """Samples that are there already, that of the slice itself, and at most ``most_new`` others."""
         for head in heads:
-            if self._sample_key(head) not in self._samples and (head.volume, head.z) != (volume, z):
+            if self._sample_key(head) not in self._samples and head.slice_id != slice_id:
                 most_new -= 1
                 if most_new < 0:
                     continue
@@ -133,7 +133,7 @@ class PreviewSamples:
                 return self._samples[key]
         label = self._store.frozen(revision, Role.TRAIN).label()
         some = (label != UNLABELLED).any()
-        made = take_sample(self.passed(revision.volume, revision.z), label, seed=revision.id) if some else None
+        made = take_sample(self.passed(revision.slice_id), label, seed=revision.id) if some else None
         with self._lock:
             self._samples[key] = made
             while len(self._samples) > 2 * SLICES_AT_MOST:
@@ -144,37 +144,37 @@ class PreviewSamples:
         row = self._store.catalog.row(revision.volume)
         return revision.id, row.region, row.fingerprint
 
-    def _strokes(self, volume: int, z: int) -> _Strokes:
+    def _strokes(self, slice_id: SliceId) -> _Strokes:
         """The unsaved strokes of a slice as a sample, the pixels they touch, and the number of the last action.
 
         Kept until something is painted or saved: several boxes are asked for after each stroke.
         """
-        if SliceId(volume, z) not in self._store.drafts:
+        if slice_id not in self._store.drafts:
             return None, None, None
         newest = max((head.id for head in self._store.labels.heads()), default=0)
-        region = self._store.catalog.row(volume).region
-        key = (volume, z, self._store.drafts.sequence(SliceId(volume, z)), newest, region)
+        region = self._store.catalog.row(slice_id.volume).region
+        key = (slice_id, self._store.drafts.sequence(slice_id), newest, region)
         with self._lock:
             if self._drafted is not None and self._drafted[0] == key:
                 return self._drafted[1]
-        made = self._read_strokes(volume, z)
+        made = self._read_strokes(slice_id)
         if made[2] == key[2]:
             with self._lock:
                 self._drafted = key, made
         return made
 
-    def _read_strokes(self, volume: int, z: int) -> _Strokes:
-        draft = self._store.drafts.get(SliceId(volume, z), self._store.slice_shape(SliceId(volume, z)))
+    def _read_strokes(self, slice_id: SliceId) -> _Strokes:
+        draft = self._store.drafts.get(slice_id, self._store.slice_shape(slice_id))
         if draft is None:
             return None, None, None
         touched = draft.touched.astype(bool)
-        label = np.where(touched & self._trainable(volume, z), draft.mask, np.uint8(UNLABELLED))
+        label = np.where(touched & self._trainable(slice_id), draft.mask, np.uint8(UNLABELLED))
         if (label == UNLABELLED).all():
             return None, touched, draft.sequence
-        return take_sample(self.features(volume, z), label, seed=0), touched, draft.sequence
+        return take_sample(self.features(slice_id), label, seed=0), touched, draft.sequence
 
-    def _trainable(self, volume: int, z: int) -> NDArray[np.bool_]:
+    def _trainable(self, slice_id: SliceId) -> NDArray[np.bool_]:
         """Where a stroke may be learnt from, bool ``(H, W)``: inside the working region, and not held back."""
-        free = self._store.labels.trainable(SliceId(volume, z), self._store.slice_shape(SliceId(volume, z)))
-        region = self._store.catalog.region_mask(volume)
+        free = self._store.labels.trainable(slice_id, self._store.slice_shape(slice_id))
+        region = self._store.catalog.region_mask(slice_id.volume)
         return free if region is None else free & region

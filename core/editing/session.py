@@ -37,19 +37,17 @@ class SyncState:
     caution: str | None
 
 
-def news(models: LoadedModels, volume: int, z: int) -> SyncState:
+def news(models: LoadedModels, slice_id: SliceId) -> SyncState:
     """What a window must know to see that it is out of date; reads no raster."""
     store = models.store
-    store.slice_shape(SliceId(volume, z))
-    head = store.labels.head(SliceId(volume, z))
+    store.slice_shape(slice_id)
+    head = store.labels.head(slice_id)
     rounds = store.rounds.standings()
-    last = rounds[-1].round if rounds and models.can_show(rounds[-1].round, volume, z) else None
-    return SyncState(
-        last, store.drafts.sequence(SliceId(volume, z)), None if head is None else head.id, regression_warning(rounds)
-    )
+    last = rounds[-1].round if rounds and models.can_show(rounds[-1].round, slice_id) else None
+    return SyncState(last, store.drafts.sequence(slice_id), None if head is None else head.id, regression_warning(rounds))
 
 
-def editing(models: LoadedModels, volume: int, z: int, round_: int | None = None) -> Editing:
+def editing(models: LoadedModels, slice_id: SliceId, round_: int | None = None) -> Editing:
     """A slice to correct: its draft if there is one, else stored label over prediction over background.
 
     Parameters
@@ -58,62 +56,60 @@ def editing(models: LoadedModels, volume: int, z: int, round_: int | None = None
         Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
     """
     store = models.store
-    shape = store.slice_shape(SliceId(volume, z))
-    draft = store.drafts.get(SliceId(volume, z), shape)
+    shape = store.slice_shape(slice_id)
+    draft = store.drafts.get(slice_id, shape)
     if draft is not None:
         return draft
-    sequence = store.drafts.sequence(SliceId(volume, z))  # before the base: an action that comes between makes it out of date
-    base = _start(models, volume, z, shape, round_)
+    sequence = store.drafts.sequence(slice_id)  # before the base: an action that comes between makes it out of date
+    base = _start(models, slice_id, shape, round_)
     return Editing(base.mask.copy(), np.zeros(shape, np.uint8), base.mask, sequence, base.origin, base.round)
 
 
-def _start(models: LoadedModels, volume: int, z: int, shape: tuple[int, int], round_: int | None) -> Base:
+def _start(models: LoadedModels, slice_id: SliceId, shape: tuple[int, int], round_: int | None) -> Base:
     """What a slice without a draft starts from, kept for its first stroke."""
     store = models.store
-    head = store.labels.head(SliceId(volume, z))
-    under = _newest(models, volume, z) if round_ is None else round_ or None
-    return store.drafts.base((volume, z, head, under), lambda: _overlay(models, volume, z, shape, head, under))
+    head = store.labels.head(slice_id)
+    under = _newest(models, slice_id) if round_ is None else round_ or None
+    return store.drafts.base((slice_id, head, under), lambda: _overlay(models, slice_id, shape, head, under))
 
 
-def _newest(models: LoadedModels, volume: int, z: int) -> int | None:
+def _newest(models: LoadedModels, slice_id: SliceId) -> int | None:
     """The newest round, if its prediction of the slice can be had."""
     store = models.store
     last = store.rounds.last()
-    return last if last is not None and models.can_show(last, volume, z) else None
+    return last if last is not None and models.can_show(last, slice_id) else None
 
 
-def _overlay(
-    models: LoadedModels, volume: int, z: int, shape: tuple[int, int], head: Revision | None, round_: int | None
-) -> Base:
+def _overlay(models: LoadedModels, slice_id: SliceId, shape: tuple[int, int], head: Revision | None, round_: int | None) -> Base:
     """A revision over a round's prediction over background."""
     store = models.store
-    mask = np.zeros(shape, np.uint8) if round_ is None else models.predicted(volume, z, round_).mask.copy()
+    mask = np.zeros(shape, np.uint8) if round_ is None else models.predicted(slice_id, round_).mask.copy()
     if head is not None:
         store.labels.lay_over(mask, head)
     return Base.of(mask, "label" if head is not None else "empty" if round_ is None else "prediction", round_)
 
 
-def steps(store: Store, volume: int, z: int, sequence: int, most: int = MOST_STEPS) -> list[Step]:
+def steps(store: Store, slice_id: SliceId, sequence: int, most: int = MOST_STEPS) -> list[Step]:
     """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
-    shape = store.slice_shape(SliceId(volume, z))
-    draft = store.drafts.get(SliceId(volume, z), shape)
-    found = [] if draft is None else steps_of(draft.base, store.drafts.actions(SliceId(volume, z)), most)
-    return found if draft is not None and draft.sequence == sequence == store.drafts.sequence(SliceId(volume, z)) else []
+    shape = store.slice_shape(slice_id)
+    draft = store.drafts.get(slice_id, shape)
+    found = [] if draft is None else steps_of(draft.base, store.drafts.actions(slice_id), most)
+    return found if draft is not None and draft.sequence == sequence == store.drafts.sequence(slice_id) else []
 
 
-def apply(models: LoadedModels, volume: int, z: int, patch: Patch) -> int:
+def apply(models: LoadedModels, slice_id: SliceId, patch: Patch) -> int:
     """Store one action durably; returns the sequence number acknowledged."""
     store = models.store
-    shape = store.slice_shape(SliceId(volume, z))
+    shape = store.slice_shape(slice_id)
     ids = frozenset(c.id for c in store.catalog.classes)
 
     def start() -> Base:
-        return _start(models, volume, z, shape, patch.round)
+        return _start(models, slice_id, shape, patch.round)
 
-    return store.drafts.apply(SliceId(volume, z), patch, shape=shape, class_ids=ids, start=start)
+    return store.drafts.apply(slice_id, patch, shape=shape, class_ids=ids, start=start)
 
 
-def rebase(models: LoadedModels, volume: int, z: int, round_: int, sequence: int) -> int:
+def rebase(models: LoadedModels, slice_id: SliceId, round_: int, sequence: int) -> int:
     """Put the prediction of another round under the strokes of a slice; what was painted stays.
 
     Parameters
@@ -137,22 +133,18 @@ def rebase(models: LoadedModels, volume: int, z: int, round_: int, sequence: int
         If there is no such round, or its model is missing.
     """
     store = models.store
-    shape, head = store.slice_shape(SliceId(volume, z)), store.labels.head(SliceId(volume, z))
-    draft, last = store.drafts.get(SliceId(volume, z), shape), store.drafts.sequence(SliceId(volume, z))
+    shape, head = store.slice_shape(slice_id), store.labels.head(slice_id)
+    draft, last = store.drafts.get(slice_id, shape), store.drafts.sequence(slice_id)
     if sequence != last or (draft is not None and draft.sequence != last):
-        raise LabelError(f"Slice {z} was changed in another window; reload it before its prediction is changed.")
-    base = _start(models, volume, z, shape, round_)
+        raise LabelError(f"Slice {slice_id.z} was changed in another window; reload it before its prediction is changed.")
+    base = _start(models, slice_id, shape, round_)
     with store.records.transaction() as db:
-        if store.labels.head(SliceId(volume, z)) != head:
-            raise LabelError(f"Slice {z} was saved in another window at the same moment; reload it and try again.")
-        return (
-            next_number(db, SliceId(volume, z), last)
-            if draft is None
-            else move_draft(db, SliceId(volume, z), base, draft, after=last)
-        )
+        if store.labels.head(slice_id) != head:
+            raise LabelError(f"Slice {slice_id.z} was saved in another window at the same moment; reload it and try again.")
+        return next_number(db, slice_id, last) if draft is None else move_draft(db, slice_id, base, draft, after=last)
 
 
-def undo(models: LoadedModels, volume: int, z: int, revision: int | None = None) -> Revision | None:
+def undo(models: LoadedModels, slice_id: SliceId, revision: int | None = None) -> Revision | None:
     """Take back the newest saved label, if it is ``revision`` or that is None.
 
     The strokes that became it are a draft again, in the same transaction, with strokes painted since then over them. It
@@ -169,41 +161,36 @@ def undo(models: LoadedModels, volume: int, z: int, revision: int | None = None)
         If there is no label to take back, or another one by now.
     """
     store = models.store
-    shape, last, head = (
-        store.slice_shape(SliceId(volume, z)),
-        store.drafts.sequence(SliceId(volume, z)),
-        store.labels.head(SliceId(volume, z)),
-    )
+    shape, last, head = store.slice_shape(slice_id), store.drafts.sequence(slice_id), store.labels.head(slice_id)
     if head is None:
-        return store.labels.undo(SliceId(volume, z), revision=revision)
+        return store.labels.undo(slice_id, revision=revision)
     before = None if head.previous is None else store.labels.revision(head.previous)
 
     @cache
     def base(round_: int | None) -> Base:
         try:
-            return _overlay(models, volume, z, shape, before, round_)
+            return _overlay(models, slice_id, shape, before, round_)
         except (CheckpointError, NetworkError):  # the model that made it is missing; strokes and labels are not
-            return _overlay(models, volume, z, shape, before, None)
+            return _overlay(models, slice_id, shape, before, None)
 
     saved = store.drafts.saved(head.id, lambda: base(head.round))
-    draft = store.drafts.get(SliceId(volume, z), shape)
+    draft = store.drafts.get(slice_id, shape)
     seen = draft or saved
     under = None if seen is None else base(seen.round)
 
     def move(db: sqlite3.Connection) -> None:
         forget_saved(db, head.id)
         if under is None:
-            next_number(db, SliceId(volume, z), last)
+            next_number(db, slice_id, last)
         else:
-            move_draft(db, SliceId(volume, z), under, draft, after=last, saved=saved)
+            move_draft(db, slice_id, under, draft, after=last, saved=saved)
 
-    return store.labels.undo(SliceId(volume, z), revision=head.id if revision is None else revision, also=move)
+    return store.labels.undo(slice_id, revision=head.id if revision is None else revision, also=move)
 
 
 def submit(
     models: LoadedModels,
-    volume: int,
-    z: int,
+    slice_id: SliceId,
     claim: Claim,
     *,
     active_seconds: float | None,
@@ -219,39 +206,39 @@ def submit(
         If nothing is claimed, or ``sequence`` is given and not the last action.
     """
     store = models.store
-    now = editing(models, volume, z, round_)
+    now = editing(models, slice_id, round_)
     if sequence not in (None, now.sequence):
-        raise LabelError(f"Slice {z} was changed in another window; look at it as it is stored now, and save it again.")
+        raise LabelError(f"Slice {slice_id.z} was changed in another window; look at it as it is stored now, and save it again.")
     claimed = claim.pixels(now.touched)
     changed = int(np.count_nonzero((now.mask != now.base) & claimed))
-    seconds = store.drafts.active_seconds(SliceId(volume, z)) + more_seconds if active_seconds is None else active_seconds
+    seconds = store.drafts.active_seconds(slice_id) + more_seconds if active_seconds is None else active_seconds
 
     def end(db: sqlite3.Connection, revision: Revision) -> None:
-        if store.drafts.sequence(SliceId(volume, z)) != now.sequence:
-            raise LabelError(f"Slice {z} was painted on in another window while it was saved; save it again.")
-        save_draft(db, SliceId(volume, z), revision.id)
+        if store.drafts.sequence(slice_id) != now.sequence:
+            raise LabelError(f"Slice {slice_id.z} was painted on in another window while it was saved; save it again.")
+        save_draft(db, slice_id, revision.id)
 
     return store.labels.claim(
-        SliceId(volume, z),
+        slice_id,
         now.mask,
         claimed,
         claim,
-        validates=not store.proposals.settle_model_selected(SliceId(volume, z)),
-        inside=store.catalog.region_mask(volume),
+        validates=not store.proposals.settle_model_selected(slice_id),
+        inside=store.catalog.region_mask(slice_id.volume),
         work=Work(seconds, changed, now.round),
         also=end,
     )
 
 
-def submit_mask(store: Store, volume: int, z: int, mask: NDArray[np.uint8], claim: Claim, *, work: Work, role: Role) -> Revision:
+def submit_mask(store: Store, slice_id: SliceId, mask: NDArray[np.uint8], claim: Claim, *, work: Work, role: Role) -> Revision:
     """Turn a mask that nobody painted in the editor into a revision; 255 claims nothing."""
-    shape, known = store.slice_shape(SliceId(volume, z)), {c.id for c in store.catalog.classes}
+    shape, known = store.slice_shape(slice_id), {c.id for c in store.catalog.classes}
     if mask.shape != shape or mask.dtype != np.uint8:
         raise LabelError(f"The mask is {mask.dtype} {mask.shape}; the slice needs uint8 {shape}.")
     wrong = set(np.unique(mask).tolist()) - known - {UNLABELLED}
     if wrong:
         raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
     claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
-    validates = not store.proposals.settle_model_selected(SliceId(volume, z))
-    inside = store.catalog.region_mask(volume)
-    return store.labels.claim(SliceId(volume, z), mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)
+    validates = not store.proposals.settle_model_selected(slice_id)
+    inside = store.catalog.region_mask(slice_id.volume)
+    return store.labels.claim(slice_id, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)

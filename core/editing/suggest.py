@@ -24,7 +24,7 @@ class Suggestion:
     slices: tuple[int, ...]
 
 
-def from_neighbour(models: LoadedModels, volume: int, z: int, neighbour: int) -> Suggestion:
+def from_neighbour(models: LoadedModels, slice_id: SliceId, neighbour: int) -> Suggestion:
     """The mask of another slice as the editor shows it: its draft, or stored label over prediction.
 
     Raises
@@ -32,15 +32,15 @@ def from_neighbour(models: LoadedModels, volume: int, z: int, neighbour: int) ->
     LabelError
         If that is the slice itself, or has nothing to take over.
     """
-    if neighbour == z:
-        raise LabelError(f"Slice {z} cannot suggest a mask to itself; name another slice.")
-    shown = editing(models, volume, neighbour)
+    if neighbour == slice_id.z:
+        raise LabelError(f"Slice {slice_id.z} cannot suggest a mask to itself; name another slice.")
+    shown = editing(models, SliceId(slice_id.volume, neighbour))
     if shown.origin == "empty":
         raise LabelError(f"Slice {neighbour} is neither painted nor predicted yet, so it has no mask to take over.")
     return Suggestion(shown.mask, (neighbour,))
 
 
-def between_labelled(store: Store, volume: int, z: int) -> Suggestion:
+def between_labelled(store: Store, slice_id: SliceId) -> Suggestion:
     """A mask between the nearest painted slices below and above, see :func:`core.editing.interpolate.interpolate`.
 
     Raises
@@ -48,16 +48,18 @@ def between_labelled(store: Store, volume: int, z: int) -> Suggestion:
     LabelError
         If there are no two such slices, or they are labelled in no common place.
     """
-    store.slice_shape(SliceId(volume, z))
+    store.slice_shape(slice_id)
+    volume, z = slice_id
     painted = {head.z for head in store.labels.heads() if head.volume == volume}
-    painted |= {at for v, at in store.drafts.slices() if v == volume}
+    painted |= {other.z for other in store.drafts.slices() if other.volume == volume}
     lower, upper = max((p for p in painted if p < z), default=None), min((p for p in painted if p > z), default=None)
     if lower is None or upper is None:
         raise LabelError(
             f"Interpolation needs a painted slice below slice {z} and one above; there is {_named(lower, upper)}, "
             "so paint the missing one first."
         )
-    mask = interpolate(_painted(store, volume, lower), _painted(store, volume, upper), (z - lower) / (upper - lower))
+    below, above = (_painted(store, SliceId(volume, end)) for end in (lower, upper))
+    mask = interpolate(below, above, (z - lower) / (upper - lower))
     if (mask == UNLABELLED).all():
         raise LabelError(
             f"Slices {lower} and {upper} are labelled in no common place, so nothing lies between them; label a box or "
@@ -71,11 +73,11 @@ def _named(lower: int | None, upper: int | None) -> str:
     return f"only {there[0]}" if there else "none"
 
 
-def _painted(store: Store, volume: int, z: int) -> NDArray[np.uint8]:
+def _painted(store: Store, slice_id: SliceId) -> NDArray[np.uint8]:
     """What a person has said about a slice, saved or not: strokes over the stored label, 255 elsewhere."""
-    shape = store.slice_shape(SliceId(volume, z))
-    label = store.labels.label(SliceId(volume, z), shape)
-    draft = store.drafts.get(SliceId(volume, z), shape)
+    shape = store.slice_shape(slice_id)
+    label = store.labels.label(slice_id, shape)
+    draft = store.drafts.get(slice_id, shape)
     if draft is not None:
         np.copyto(label, draft.mask, where=draft.touched.astype(bool))
     return label

@@ -37,7 +37,7 @@ class LoadedModels:
         self._predictor: tuple[int, Predictor] | None = None
         self._own: dict[str, nn.Module] = {}
         self._own_classes: dict[int, str] = {}
-        self._locks: dict[tuple[int, int, int], tuple[Lock, int]] = {}
+        self._locks: dict[tuple[int, SliceId], tuple[Lock, int]] = {}
         self._counting = Lock()
 
     def predictor(self, round_: int) -> Predictor:
@@ -76,9 +76,9 @@ class LoadedModels:
             name = self._own_classes[round_] = self._own_class(round_)
         return not name or name in self._own
 
-    def can_show(self, round_: int, volume: int, z: int) -> bool:
+    def can_show(self, round_: int, slice_id: SliceId) -> bool:
         """Return whether a round's prediction of a slice is available: its network is here, or the prediction is cached."""
-        return self.has_network(round_) or self.store.predictions.stamp(round_, SliceId(volume, z)) is not None
+        return self.has_network(round_) or self.store.predictions.stamp(round_, slice_id) is not None
 
     def _own_class(self, round_: int) -> str:
         """Class name of a round's own network; "" for a built-in one, or a damaged checkpoint, whose loading says so."""
@@ -97,7 +97,7 @@ class LoadedModels:
         """
         return SliceStack(self.store.catalog.volume(volume), self.predictor(round_).card.neighbours)
 
-    def predicted(self, volume: int, z: int, round_: int) -> Predicted:
+    def predicted(self, slice_id: SliceId, round_: int) -> Predicted:
         """Return a slice as a round's model sees it, from the cache or computed and cached.
 
         Threads that ask for the same slice wait for one of them to compute it; other slices are not held up.
@@ -108,21 +108,21 @@ class LoadedModels:
             As :meth:`predictor`.
         """
         cache = self.store.predictions
-        kept = cache.load(round_, SliceId(volume, z))
+        kept = cache.load(round_, slice_id)
         if kept is not None:
             return kept
-        with self._computing((round_, volume, z)):
-            kept = cache.load(round_, SliceId(volume, z))  # another thread may have computed it meanwhile
+        with self._computing((round_, slice_id)):
+            kept = cache.load(round_, slice_id)  # another thread may have computed it meanwhile
             if kept is not None:
                 return kept
-            image = self.inputs(round_, volume)(z)
+            image = self.inputs(round_, slice_id.volume)(slice_id.z)
             mask, confidence = self.predictor(round_).labels(image)
             made = Predicted(mask, confidence, round_)
-            cache.save(SliceId(volume, z), made)
+            cache.save(slice_id, made)
             return made
 
     @contextmanager
-    def _computing(self, key: tuple[int, int, int]) -> Iterator[None]:
+    def _computing(self, key: tuple[int, SliceId]) -> Iterator[None]:
         """Hold the lock of one slice, which exists as long as somebody wants it."""
         with self._counting:
             lock, users = self._locks.get(key, (Lock(), 0))

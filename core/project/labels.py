@@ -90,19 +90,19 @@ class ProjectLabels:
         round_
             Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
         """
-        return session.editing(self._models, volume, z, round_)
+        return session.editing(self._models, SliceId(volume, z), round_)
 
     def sync_state(self, volume: int, z: int) -> SyncState:
         """What a window must know to see that it is out of date; reads no raster."""
-        return session.news(self._models, volume, z)
+        return session.news(self._models, SliceId(volume, z))
 
     def apply(self, volume: int, z: int, patch: Patch) -> int:
         """Store one action of the editor durably; returns the sequence number acknowledged."""
-        return session.apply(self._models, volume, z, patch)
+        return session.apply(self._models, SliceId(volume, z), patch)
 
     def undo_steps(self, volume: int, z: int, *, sequence: int) -> list[Step]:
         """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
-        return session.steps(self._store, volume, z, sequence)
+        return session.steps(self._store, SliceId(volume, z), sequence)
 
     def drafts(self) -> set[SliceId]:
         """``(volume, z)`` of every slice with unclaimed strokes."""
@@ -138,8 +138,7 @@ class ProjectLabels:
         """
         return session.submit(
             self._models,
-            volume,
-            z,
+            SliceId(volume, z),
             claim,
             active_seconds=active_seconds,
             more_seconds=more_seconds,
@@ -152,7 +151,7 @@ class ProjectLabels:
 
         ``sequence`` is the last action that the person has seen; returns the number of this one.
         """
-        return session.rebase(self._models, volume, z, round_, sequence)
+        return session.rebase(self._models, SliceId(volume, z), round_, sequence)
 
     def submit_mask(
         self,
@@ -165,24 +164,24 @@ class ProjectLabels:
         role: Role = Role.TRAIN,
     ) -> Revision:
         """Save a mask, uint8 ``(H, W)``, without the editor; 255 claims nothing. For scripts and simulations."""
-        return session.submit_mask(self._store, volume, z, mask, claim, work=work, role=role)
+        return session.submit_mask(self._store, SliceId(volume, z), mask, claim, work=work, role=role)
 
     def undo(self, volume: int, z: int, *, revision: int | None = None) -> Revision | None:
         """Take back the newest saved label, if it is ``revision`` or that is None; strokes painted since then stay.
 
         Returns the label before, which counts again; None where the slice is unlabelled now.
         """
-        return session.undo(self._models, volume, z, revision)
+        return session.undo(self._models, SliceId(volume, z), revision)
 
     # ---- masks from elsewhere
 
     def suggest_from(self, volume: int, z: int, neighbour: int) -> Suggestion:
         """A mask for a slice: that of another one as the editor shows it, its draft or stored label over prediction."""
-        return suggest.from_neighbour(self._models, volume, z, neighbour)
+        return suggest.from_neighbour(self._models, SliceId(volume, z), neighbour)
 
     def suggest_between(self, volume: int, z: int) -> Suggestion:
         """A mask for a slice: interpolated between the nearest painted slices below and above."""
-        return suggest.between_labelled(self._store, volume, z)
+        return suggest.between_labelled(self._store, SliceId(volume, z))
 
     def preview(self, volume: int, z: int, box: Box | None = None, *, anyway: bool = False) -> Preview:
         """A box of a slice as a quick first model sees it, fitted to the strokes and saved labels as they are now.
@@ -199,7 +198,7 @@ class ProjectLabels:
         anyway
             Draw it even if a network has taken over.
         """
-        return self._previews.preview(volume, z, box, anyway=anyway)
+        return self._previews.preview(SliceId(volume, z), box, anyway=anyway)
 
     def prepare_preview(self, volume: int, z: int, box: Box | None = None) -> None:
         """Do ahead of the first stroke what need not wait for it; to be called in a thread when a slice is opened.
@@ -207,7 +206,7 @@ class ProjectLabels:
         Reads the image, imports scikit-learn (a second, once), and reads up to 64 labelled slices that were never read,
         about 0.3 s each with 1024 x 1024 pixels. Starts the comparison of a new round in the background.
         """
-        self._previews.prepare(volume, z, box)
+        self._previews.prepare(SliceId(volume, z), box)
 
     def preview_choice(self) -> PreviewChoice:
         """Whether the newest round's network has taken over the preview, decided on held-back pixels, and why.

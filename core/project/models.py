@@ -69,9 +69,10 @@ class ProjectModels:
 
     def predict_slice(self, volume: int, z: int, round_: int | None = None) -> Predicted | None:
         """A slice as the newest model (or that of ``round_``) sees it; None before the first round."""
-        self._store.slice_shape(SliceId(volume, z))
+        slice_id = SliceId(volume, z)
+        self._store.slice_shape(slice_id)
         chosen = round_ or self._store.rounds.last()
-        return None if chosen is None else self._models.predicted(volume, z, chosen)
+        return None if chosen is None else self._models.predicted(slice_id, chosen)
 
     def cached_prediction(self, volume: int, z: int) -> Predicted | None:
         """The newest model's prediction if it is kept on disk; never computes."""

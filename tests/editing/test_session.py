@@ -340,9 +340,9 @@ def test_taking_back_waits_for_no_stroke_that_comes_between(rounds, monkeypatch)
     revision = rounds.submit(0, 5, Claim.strokes())
     undo = LabelStore.undo
 
-    def late(store, *place, **more):
+    def late(store, slice_id, **more):
         paint(rounds, 5, 2, (4, 1, 1 | 256))
-        return undo(store, *place, **more)
+        return undo(store, slice_id, **more)
 
     with monkeypatch.context() as patch, pytest.raises(LabelError, match="another window"):
         patch.setattr(LabelStore, "undo", late)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.project import Project
 
@@ -53,7 +54,7 @@ def test_a_slice_wanted_by_two_threads_is_computed_once(models: NumberedModels) 
 
     def predicted(_: int) -> int:
         both.wait(20)
-        return int(models.predicted(0, 1, 1).mask[0, 0])
+        return int(models.predicted(SliceId(0, 1), 1).mask[0, 0])
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(predicted, range(2))) == [1, 1]
@@ -65,8 +66,8 @@ def test_a_slow_slice_holds_up_no_other(models: NumberedModels) -> None:
     """Slice 2 is there while slice 1 is still being computed."""
     models.model.wait[1] = Event()
     with ThreadPoolExecutor(2) as pool:
-        slow = pool.submit(models.predicted, 0, 1, 1)
-        assert pool.submit(models.predicted, 0, 2, 1).result(20).mask[0, 0] == 2
+        slow = pool.submit(models.predicted, SliceId(0, 1), 1)
+        assert pool.submit(models.predicted, SliceId(0, 2), 1).result(20).mask[0, 0] == 2
         assert not slow.done()
         models.model.wait[1].set()
         assert slow.result(20).mask[0, 0] == 1
@@ -76,5 +77,5 @@ def test_a_failed_computation_leaves_the_slice_free(models: NumberedModels, monk
     """Whoever asks next tries again."""
     with monkeypatch.context() as broken, pytest.raises(ValueError, match="no"):
         broken.setattr(models.model, "labels", lambda image: (_ for _ in ()).throw(ValueError("no")))
-        models.predicted(0, 1, 1)
-    assert models.predicted(0, 1, 1).mask[0, 0] == 1
+        models.predicted(SliceId(0, 1), 1)
+    assert models.predicted(SliceId(0, 1), 1).mask[0, 0] == 1
