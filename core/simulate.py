@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from core.annotator import Effort, effort
 from core.config import ProposeConfig, SimulateConfig
 from core.errors import ProjectError, UnderpaintError
+from core.geometry import SliceId
 from core.progress import Progress
 from core.project import Project, list_projects
 from core.proposals.queries import query_named
@@ -145,7 +146,7 @@ class _Replay:
         wanted = ProposeConfig(number=self._config.per_round, query=self._config.query)
         proposals = self._project.propose(
             wanted,
-            exclude={(0, z) for z in self._kept_out},
+            exclude={SliceId(0, z) for z in self._kept_out},
             report=lambda share, words: self._report(number / self._config.rounds, f"round {number + 1}: {words}"),
         )
         return tuple(proposal.z for proposal in proposals)

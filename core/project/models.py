@@ -113,7 +113,7 @@ class ProjectModels:
 
     def watched_region(self, volume: int | None = None, z: int | None = None) -> WatchedRegion:
         """At most 1024 x 1024 pixels of that slice, or of one without a label near the middle of the labelled ones."""
-        return choose_watched_region(self._store, volume, z)
+        return choose_watched_region(self._store, None if volume is None or z is None else SliceId(volume, z))
 
     def slice_to_watch(self) -> SliceId:
         """``(volume, z)`` that :meth:`frame` takes if none is given; reads no raster."""

@@ -55,7 +55,7 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
         image = models.inputs(round_, slice_id.volume)(slice_id.z)
         found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
         store.predictions.save(slice_id, Predicted(found.mask, found.confidence, round_))
-        fresh.append(found.scored(*slice_id))
+        fresh.append(found.scored(slice_id))
         if time.monotonic() - told > _REFRESH_SECONDS:
             told = time.monotonic()
             _refresh(store, round_, config, fresh, exclude, settled=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.proposals.heatmap import BlockMeans, hottest_boxes, hottest_mean
 from core.proposals.queries import Query, name_of
 from core.storage.proposals import ScannedSlice
@@ -56,11 +56,10 @@ class SliceScan:
     query: str = ""
     in_region: bool = False
 
-    def scored(self, volume: int, z: int) -> ScannedSlice:
+    def scored(self, slice_id: SliceId) -> ScannedSlice:
         """The part that is kept for every slice: numbers and boxes, no raster."""
         return ScannedSlice(
-            volume,
-            z,
+            *slice_id,
             self.score,
             self.boxes,
             self.class_confidence,

@@ -11,12 +11,12 @@ from core.storage.snapshots import REGION_SIDE, WatchedRegion
 from core.storage.store import Store
 
 
-def choose_watched_region(store: Store, volume: int | None = None, z: int | None = None) -> WatchedRegion:
+def choose_watched_region(store: Store, slice_id: SliceId | None = None) -> WatchedRegion:
     """A frame of the slice asked for, or of one that tells most.
 
     Parameters
     ----------
-    volume, z
+    slice_id
         A slice to look at. If None, the slice without a label nearest to the middle one of the labelled slices: what the model
         makes of a place that it has not learnt by heart, close to what the person knows. Where every slice of the volume is
         labelled, the middle one itself.
@@ -31,10 +31,9 @@ def choose_watched_region(store: Store, volume: int | None = None, z: int | None
     ProjectError
         If there is no such slice.
     """
-    if volume is None or z is None:
-        volume, z = choose_slice(store)
-    near = [head for head in store.labels.heads() if head.volume == volume]
-    return _frame(store, volume, z, min(near, key=lambda head: abs(head.z - z), default=None))
+    chosen = choose_slice(store) if slice_id is None else slice_id
+    near = [head for head in store.labels.heads() if head.volume == chosen.volume]
+    return _frame(store, chosen, min(near, key=lambda head: abs(head.z - chosen.z), default=None))
 
 
 def choose_slice(store: Store) -> SliceId:
@@ -53,15 +52,15 @@ def _free_near(store: Store, head: Revision, heads: list[Revision]) -> int:
     return min(free, key=lambda z: (abs(z - head.z), -z), default=head.z)
 
 
-def _frame(store: Store, volume: int, z: int, near: Revision | None) -> WatchedRegion:
-    height, width = store.slice_shape(SliceId(volume, z))
+def _frame(store: Store, slice_id: SliceId, near: Revision | None) -> WatchedRegion:
+    height, width = store.slice_shape(slice_id)
     y, x = height // 2, width // 2
     if near is not None and max(height, width) > REGION_SIDE:
-        rows, columns = np.nonzero(store.labels.label(SliceId(volume, near.z), (height, width)) != UNLABELLED)
+        rows, columns = np.nonzero(store.labels.label(near.slice_id, (height, width)) != UNLABELLED)
         if rows.size:
             y, x = int(np.median(rows)), int(np.median(columns))
     (y0, y1), (x0, x1) = _around(y, height), _around(x, width)
-    return WatchedRegion(volume, z, Box(y0, x0, y1, x1))
+    return WatchedRegion(*slice_id, Box(y0, x0, y1, x1))
 
 
 def _around(centre: int, length: int) -> tuple[int, int]:

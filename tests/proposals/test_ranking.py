@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError
-from core.geometry import Box, tile_boxes
+from core.geometry import Box, SliceId, tile_boxes
 from core.proposals.queries import foreground_random, least_confidence, random
 from core.proposals.ranking import choose, reason
 from core.proposals.scan import scan_order
@@ -126,7 +126,7 @@ def test_a_slice_without_tiles_is_refused() -> None:
 
 def test_a_scored_slice_survives_json() -> None:
     """Everything that is kept of a scan can be stored as JSON and comes back equal."""
-    kept = scan_slice(tiles_of(drawn()), (200, 300), query=least_confidence, inside=None).scored(1, 7)
+    kept = scan_slice(tiles_of(drawn()), (200, 300), query=least_confidence, inside=None).scored(SliceId(1, 7))
 
     assert (kept.volume, kept.z) == (1, 7)
     assert ScannedSlice.from_json(json.loads(json.dumps(asdict(kept)))) == kept
@@ -244,7 +244,7 @@ def test_foreground_random_prefers_slices_with_something_to_see() -> None:
     empty = np.zeros((3, 200, 300), dtype=np.float32)
     empty[0] = 1
     bare, full = (
-        scan_slice(tiles_of(p), (200, 300), query=foreground_random, inside=None).scored(0, 0) for p in (empty, drawn())
+        scan_slice(tiles_of(p), (200, 300), query=foreground_random, inside=None).scored(SliceId(0, 0)) for p in (empty, drawn())
     )
 
     assert full.score > bare.score == 0
