@@ -41,7 +41,7 @@ from app.api.target import open_project
 from app.api.thumbnails import Layer, version
 from app.guard import Refusal, check_host, check_origin, check_site, check_token, issue_token, read_body
 from core.errors import CheckpointError, JobError, LabelError, StorageError, UnderpaintError, VolumeError
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.project import Project
 from core.storage.snapshots import Snapshot
 
@@ -86,12 +86,12 @@ def module_url() -> str:
     return f"/underpaint/static/{files.version()}/editor.js"
 
 
-def picture_url(project: Project, volume: int, z: int, *, layer: Layer, side: int, box: Box | None = None) -> str:
+def picture_url(project: Project, slice_id: SliceId, *, layer: Layer, side: int, box: Box | None = None) -> str:
     """Address of a picture of a slice, or of a box of it, ``side`` pixels long at most; it changes with its content."""
-    asked = {"layer": layer, "side": side, "v": version(project, volume, z, layer)}
+    asked = {"layer": layer, "side": side, "v": version(project, slice_id, layer)}
     if box is not None:
         asked["box"] = f"{box.y0},{box.x0},{box.y1},{box.x1}"
-    return f"{_slice(project.name, volume, z)}/thumbnail.png?{urlencode(asked, safe=',')}"
+    return f"{_slice(project.name, slice_id)}/thumbnail.png?{urlencode(asked, safe=',')}"
 
 
 def moment_url(project: Project, moment: Snapshot, *, side: int) -> str:
@@ -100,8 +100,8 @@ def moment_url(project: Project, moment: Snapshot, *, side: int) -> str:
     return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"
 
 
-def _slice(project: str, volume: int, z: int) -> str:
-    return f"/underpaint/api/{quote(project)}/{volume}/{z}"
+def _slice(project: str, slice_id: SliceId) -> str:
+    return f"/underpaint/api/{quote(project)}/{slice_id.volume}/{slice_id.z}"
 
 
 def result_url(project: str, name: str) -> str:

@@ -81,9 +81,9 @@ def _addressed() -> SliceId | None:
     return slice_id if min(slice_id) >= 0 and address.get("project", name) == name else None
 
 
-def edit(volume: int, z: int) -> None:
+def edit(slice_id: SliceId) -> None:
     """Put a slice into the editor."""
-    st.session_state["editing"] = (volume, z)
+    st.session_state["editing"] = slice_id
     st.session_state.pop("stayed", None)
 
 
@@ -103,9 +103,9 @@ def settle_address() -> None:
         st.query_params.update(wanted)
 
 
-def open_in_editor(volume: int, z: int) -> None:
+def open_in_editor(slice_id: SliceId) -> None:
     """Put a slice into the editor and go there."""
-    edit(volume, z)
+    edit(slice_id)
     st.switch_page(PAGES["annotate"])
 
 
@@ -115,9 +115,9 @@ def reviewing() -> SliceId | None:
     return None if kept is None else SliceId(*kept)
 
 
-def review(volume: int, z: int) -> None:
+def review(slice_id: SliceId) -> None:
     """Choose the slice under review."""
-    st.session_state["reviewing"] = (volume, z)
+    st.session_state["reviewing"] = slice_id
 
 
 def moment() -> tuple[tuple[int, int], int] | None:

@@ -1,4 +1,4 @@
-"""Boxes, tiles and polygons."""
+"""Slices, boxes, tiles and polygons."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
-from core.geometry import Box, bounds, mirrored, polygons_to_mask, tile_boxes
+from core.geometry import Box, SliceId, bounds, mirrored, polygons_to_mask, tile_boxes
+
+
+def test_a_slice_is_found_by_the_plain_pair_too():
+    """A SliceId equals the pair ``(volume, z)`` and hashes like it, so that scripts may go on passing pairs."""
+    assert SliceId(1, 7) == (1, 7)
+    assert (1, 7) in {SliceId(1, 7)}
+    assert {(1, 7): "label"}[SliceId(1, 7)] == "label"
 
 
 def test_a_box_names_its_pixels():

@@ -19,28 +19,28 @@ class _Absent(Exception):
     """There is no prediction to keep in the cache."""
 
 
-def stamp(project: Project, volume: int, z: int) -> int | None:
+def stamp(project: Project, slice_id: SliceId) -> int | None:
     """When the newest model's prediction of a slice was kept, in ns; None where there is none. Nothing is read."""
-    return project.store.predictions.stamp(_newest(project), SliceId(volume, z))
+    return project.store.predictions.stamp(_newest(project), slice_id)
 
 
-def predicted(project: Project, volume: int, z: int) -> Predicted | None:
+def predicted(project: Project, slice_id: SliceId) -> Predicted | None:
     """The newest model's prediction of a slice if it is kept on disk; the last few stay in memory.
 
     Their rasters are shared, so they are not to be written to.
     """
-    round_, written = _newest(project), stamp(project, volume, z)
+    round_, written = _newest(project), stamp(project, slice_id)
     if written is None:
         return None
 
     def make() -> NDArray[np.uint8]:
-        found = project.models.cached_prediction(volume, z)
+        found = project.models.cached_prediction(*slice_id)
         if found is None or found.round != round_:
             raise _Absent
         return np.stack((found.mask, found.confidence))
 
     try:
-        mask, confidence = _rasters.get((project.folder, volume, z, round_, written), make)
+        mask, confidence = _rasters.get((project.folder, slice_id, round_, written), make)
     except _Absent:
         return None
     return Predicted(mask, confidence, round_)

@@ -25,13 +25,11 @@ _presence = Presence()
 
 def slice_(request: Request) -> Response:
     """Facts of a slice, its mask, and that which its draft began with; over the prediction of ``round``."""
-    project, volume, z = target(request)
-    row, news = (
-        project.volumes[volume],
-        project.labels.sync_state(volume, z),
-    )  # before the rasters: what comes between makes it old
-    editing = project.labels.editing(volume, z, round_=round_of(request))
-    saved = None if news.revision is None else project.labels.claimed(volume, z)
+    project, slice_id = target(request)
+    # Before the rasters: what comes between makes it old.
+    row, news = project.volumes[slice_id.volume], project.labels.sync_state(*slice_id)
+    editing = project.labels.editing(*slice_id, round_=round_of(request))
+    saved = None if news.revision is None else project.labels.claimed(*slice_id)
     mask = slice_numbers(editing.mask, editing.touched, saved)
     numbers = np.concatenate((mask, slice_numbers(editing.base))) if editing.origin == "draft" else mask
     depth, channels, height, width = row.shape
@@ -39,7 +37,7 @@ def slice_(request: Request) -> Response:
         "height": height,
         "width": width,
         "depth": depth,
-        "channels": _channel_names(project, volume, channels),
+        "channels": _channel_names(project, slice_id.volume, channels),
         "dtype": np.dtype(row.dtype).name,
         "classes": [{"id": c.id, "name": c.name, "color": c.color} for c in project.classes],
         "sequence": editing.sequence,
@@ -54,8 +52,8 @@ def slice_(request: Request) -> Response:
 
 def steps(request: Request) -> Response:
     """What undo takes back of the strokes that are not saved, if action ``sequence`` is still the last."""
-    project, volume, z = target(request)
-    counts, body = packed(project.labels.undo_steps(volume, z, sequence=number(request, "sequence", 0, 0, MOST)))
+    project, slice_id = target(request)
+    counts, body = packed(project.labels.undo_steps(*slice_id, sequence=number(request, "sequence", 0, 0, MOST)))
     return binary(framed({"counts": counts}, body), squeeze=True)
 
 
@@ -66,78 +64,78 @@ def _channel_names(project: Project, volume: int, channels: int) -> list[str]:
 
 def patch(request: Request, body: bytes) -> Response:
     """Store one action."""
-    project, volume, z = target(request)
-    _, _, height, width = project.volumes[volume].shape
+    project, slice_id = target(request)
+    _, _, height, width = project.volumes[slice_id.volume].shape
     sequence = request.path_params["sequence"]
     if sequence > MOST:
         raise Refusal(400, f"A stroke's number is at most {MOST}; reload the page.")
     runs = read_runs(body, height * width, [c.id for c in project.classes])
     active_ms = number(request, "active_ms", 0, 0, DAY_MS)
     action = Patch(sequence, runs, active_ms, round_of(request))
-    return JSONResponse({"sequence": project.labels.apply(volume, z, action)})
+    return JSONResponse({"sequence": project.labels.apply(*slice_id, action)})
 
 
 def claim(request: Request, body: bytes) -> Response:
     """Turn the draft into a revision."""
-    project, volume, z = target(request)
-    wish = read_claim(body, project.volumes[volume].slice_shape)
+    project, slice_id = target(request)
+    wish = read_claim(body, project.volumes[slice_id.volume].slice_shape)
 
     def store() -> Answer:
         seconds = wish.active_ms / 1000
-        revision = project.submit(volume, z, wish.claim, more_seconds=seconds, round_=wish.round, sequence=wish.sequence)
+        revision = project.submit(*slice_id, wish.claim, more_seconds=seconds, round_=wish.round, sequence=wish.sequence)
         return {"claim": wish.claim.kind, "revision": revision.id, "pixels": revision.pixels}
 
-    return _once("claim", (project, volume, z), wish.id, store)
+    return _once("claim", (project, slice_id), wish.id, store)
 
 
 def undo(request: Request, body: bytes) -> Response:
     """Take the newest saved label back."""
-    project, volume, z = target(request)
+    project, slice_id = target(request)
     wish = read_undo(body)
 
     def take_back() -> Answer:
-        before = project.labels.undo(volume, z, revision=wish.revision)
-        sequence = project.labels.sync_state(volume, z).sequence
+        before = project.labels.undo(*slice_id, revision=wish.revision)
+        sequence = project.labels.sync_state(*slice_id).sequence
         return {"sequence": sequence, "revision": None if before is None else before.id}
 
-    return _once("undo", (project, volume, z), wish.id, take_back)
+    return _once("undo", (project, slice_id), wish.id, take_back)
 
 
 def put_off(request: Request, body: bytes) -> Response:
     """Ask about the slice, or a box of it, later."""
-    project, volume, z = target(request)
-    wish = read_put_off(body, project.volumes[volume].slice_shape)
+    project, slice_id = target(request)
+    wish = read_put_off(body, project.volumes[slice_id.volume].slice_shape)
 
     def note() -> Answer:
-        project.proposals.put_off(volume, z, wish.box)
+        project.proposals.put_off(*slice_id, wish.box)
         return {"box": wish.box is not None}
 
-    return _once("put_off", (project, volume, z), wish.id, note)
+    return _once("put_off", (project, slice_id), wish.id, note)
 
 
 def rebase(request: Request, body: bytes) -> Response:
     """Put another round's prediction under the strokes."""
-    project, volume, z = target(request)
+    project, slice_id = target(request)
     wish = read_rebase(body)
 
     def move() -> Answer:
-        return {"sequence": project.labels.rebase(volume, z, wish.round, sequence=wish.sequence)}
+        return {"sequence": project.labels.rebase(*slice_id, wish.round, sequence=wish.sequence)}
 
-    return _once("rebase", (project, volume, z), wish.id, move)
+    return _once("rebase", (project, slice_id), wish.id, move)
 
 
 def news(request: Request) -> Response:
     """What a window must know to see that it is out of date, and who else looks; ``closing``: it looks no more."""
-    project, volume, z = target(request)
+    project, slice_id = target(request)
     window = window_of(request)
     if number(request, "closing", 0, 0, 1):
         _presence.leave(window)
         return Response(status_code=204)
-    others = _presence.others(window, (project.folder, volume, z))
-    return JSONResponse({**asdict(project.labels.sync_state(volume, z)), "others": others}, headers={"Cache-Control": "no-store"})
+    others = _presence.others(window, (project.folder, slice_id))
+    return JSONResponse({**asdict(project.labels.sync_state(*slice_id)), "others": others}, headers={"Cache-Control": "no-store"})
 
 
 def _once(verb: str, here: Target, identity: str, make: Callable[[], Answer]) -> Response:
-    project, volume, z = here
+    project, slice_id = here
     made = project.store.records.meta("created")  # a project of the same name that is made anew has answers of its own
-    return JSONResponse(_answers.answer((project.folder, made, volume, z, verb, identity), make))
+    return JSONResponse(_answers.answer((project.folder, made, slice_id, verb, identity), make))

@@ -22,19 +22,19 @@ def preview(request: Request) -> Response:
     With ``prepare=1`` nothing but the start of what the first stroke need not wait for; with ``handover=1`` no pixels, but
     whether the quick model is ahead of the newest network, and why.
     """
-    project, volume, z = target(request)
+    project, slice_id = target(request)
     if number(request, "handover", 0, 0, 1):
         decision = project.labels.preview_choice()
         ahead = decision.settled and not decision.to_network
         return binary(framed({"drawn": False, "ahead": ahead, "sentence": decision.sentence}, b""))
-    height, width = project.volumes[volume].slice_shape
+    height, width = project.volumes[slice_id.volume].slice_shape
     y0, x0 = number(request, "y0", 0, 0, height - 1), number(request, "x0", 0, 0, width - 1)
     box = Box(y0, x0, number(request, "y1", height, y0 + 1, height), number(request, "x1", width, x0 + 1, width))
     if box.shape[0] * box.shape[1] > LARGEST:
         raise Refusal(400, f"A preview of at most {LARGEST:,} pixels can be asked for; zoom in.")
     if number(request, "prepare", 0, 0, 1):
-        tasks().start(("preview", project.folder, volume, z), lambda: project.labels.prepare_preview(volume, z, box))
+        tasks().start(("preview", project.folder, slice_id), lambda: project.labels.prepare_preview(*slice_id, box))
         return Response(status_code=204)
-    made = project.labels.preview(volume, z, box)
+    made = project.labels.preview(*slice_id, box)
     facts = {"drawn": made.mask is not None, "sentence": made.sentence, "model": made.model, "seconds": round(made.seconds, 3)}
     return binary(framed(facts, b"" if made.mask is None else made.mask.tobytes()))

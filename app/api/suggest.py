@@ -24,13 +24,13 @@ _tiles = ByteCache(32 * 1024 * 1024)
 
 def suggestion(request: Request) -> Response:
     """A mask for the slice from the one ``from`` or from the painted ones around it, as runs; 255 says nothing."""
-    project, volume, z = target(request)
+    project, slice_id = target(request)
     kind = request.query_params.get("kind")
     if kind == "neighbour":
-        neighbour = number(request, "from", -1, 0, project.volumes[volume].depth - 1)
-        suggested = project.labels.suggest_from(volume, z, neighbour)
+        neighbour = number(request, "from", -1, 0, project.volumes[slice_id.volume].depth - 1)
+        suggested = project.labels.suggest_from(*slice_id, neighbour)
     elif kind == "interpolation":
-        suggested = project.labels.suggest_between(volume, z)
+        suggested = project.labels.suggest_between(*slice_id)
     else:
         raise Refusal(400, "kind must be neighbour or interpolation.")
     facts = {"from": list(suggested.slices), "pixels": int(np.count_nonzero(suggested.mask != UNLABELLED))}
@@ -39,16 +39,16 @@ def suggestion(request: Request) -> Response:
 
 def superpixels(request: Request) -> Response:
     """The superpixels of tile ``ty``, ``tx`` in the first channel: where it lies, and the id of each of its pixels."""
-    here = project, volume, z = target(request)
-    height, width = project.volumes[volume].slice_shape
+    project, slice_id = target(request)
+    height, width = project.volumes[slice_id.volume].slice_shape
     y0 = number(request, "ty", -1, 0, (height - 1) // TILE) * TILE
     x0 = number(request, "tx", -1, 0, (width - 1) // TILE) * TILE
     box = Box(y0, x0, min(y0 + TILE, height), min(x0 + TILE, width))
 
     def make() -> NDArray[np.uint16]:
-        image = raw(here)[0]
+        image = raw(project, slice_id)[0]
         return cut(image[box.slices], display_window(image))
 
-    ids = _tiles.get((*source(project, volume), z, box), make)
+    ids = _tiles.get((*source(project, slice_id.volume), slice_id.z, box), make)
     facts = {"y0": y0, "x0": x0, "height": box.shape[0], "width": box.shape[1], "count": int(ids.max()) + 1}
     return binary(framed(facts, ids.astype("<u2").tobytes()))

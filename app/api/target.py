@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.guard import Refusal
+from core.geometry import SliceId
 from core.project import Project, list_projects, workspace_folder
 
 _LARGE = 1_000_000
@@ -20,7 +21,7 @@ _LARGE = 1_000_000
 _projects: dict[tuple[Path, str], Project] = {}
 _lock = threading.Lock()
 
-Target = tuple[Project, int, int]
+Target = tuple[Project, SliceId]
 
 
 def open_project(name: str) -> Project:
@@ -50,7 +51,7 @@ def target(request: Request) -> Target:
     depth = project.volumes[volume].shape[0]
     if not 0 <= z < depth:
         raise Refusal(404, f"There is no slice {z}; the volume has {depth}, counted from 0.")
-    return project, volume, z
+    return project, SliceId(volume, z)
 
 
 def stamped(facts: Sequence[object]) -> str:

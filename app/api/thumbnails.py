@@ -14,7 +14,7 @@ from app.api.pictures import ByteCache, confidence_colors, overlay, png, resized
 from app.api.target import picture, source, stamped, target
 from app.api.wire import number
 from app.guard import Refusal
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.project import UNLABELLED, Project
 from core.volumes.display import display_window, to_grey
 from core.volumes.display import thumbnail as shrunk
@@ -29,50 +29,50 @@ _greys = ByteCache(32 * 1024 * 1024)
 
 def thumbnail(request: Request) -> Response:
     """A slice as PNG, ``side`` pixels long at most; the browser keeps it while the version in its address stands."""
-    project, volume, z = target(request)
-    layer, box = _layer(request), _box(request, project.volumes[volume].slice_shape)
-    made = png(_picture(project, volume, z, layer, box, number(request, "side", 160, 16, LARGEST_SIDE)))
+    project, slice_id = target(request)
+    layer, box = _layer(request), _box(request, project.volumes[slice_id.volume].slice_shape)
+    made = png(_picture(project, slice_id, layer, box, number(request, "side", 160, 16, LARGEST_SIDE)))
     # The version is asked for after the picture was made, which is then at least as new as the one in its address.
-    return picture(request, made, version(project, volume, z, layer))
+    return picture(request, made, version(project, slice_id, layer))
 
 
-def version(project: Project, volume: int, z: int, layer: Layer) -> str:
+def version(project: Project, slice_id: SliceId, layer: Layer) -> str:
     """A text that changes whenever a slice's picture does; cheap, no raster is read."""
-    facts: list[object] = [source(project, volume)]
+    facts: list[object] = [source(project, slice_id.volume)]
     if layer != "grey":
-        facts += [cached_predictions.stamp(project, volume, z), [c.color for c in project.classes]]
+        facts += [cached_predictions.stamp(project, slice_id), [c.color for c in project.classes]]
     if layer == "overlay":
-        facts += [(r.id, r.created) for r in project.labels.slices() if (r.volume, r.z) == (volume, z)]
+        facts += [(r.id, r.created) for r in project.labels.slices() if r.slice_id == slice_id]
     return stamped(facts)
 
 
-def _picture(project: Project, volume: int, z: int, layer: Layer, box: Box, side: int) -> NDArray[np.uint8]:
+def _picture(project: Project, slice_id: SliceId, layer: Layer, box: Box, side: int) -> NDArray[np.uint8]:
     if layer == "confidence":
-        return confidence_colors(shrunk(_predicted(project, volume, z).confidence[box.slices], side), len(project.classes))
-    grey = _greys.get((*source(project, volume), z, box, side), lambda: _grey(project, volume, z, box, side))
+        return confidence_colors(shrunk(_predicted(project, slice_id).confidence[box.slices], side), len(project.classes))
+    grey = _greys.get((*source(project, slice_id.volume), slice_id.z, box, side), lambda: _grey(project, slice_id, box, side))
     if layer == "grey":
         return grey
-    mask = _known_mask(project, volume, z) if layer == "overlay" else _predicted(project, volume, z).mask
+    mask = _known_mask(project, slice_id) if layer == "overlay" else _predicted(project, slice_id).mask
     return overlay(grey, resized(mask[box.slices], grey.shape), {c.id: c.color for c in project.classes})
 
 
-def _grey(project: Project, volume: int, z: int, box: Box, side: int) -> NDArray[np.uint8]:
+def _grey(project: Project, slice_id: SliceId, box: Box, side: int) -> NDArray[np.uint8]:
     """The first channel, with the brightness of the whole slice."""
-    image = project.image(volume, z)[0]
+    image = project.image(*slice_id)[0]
     return shrunk(to_grey(image[box.slices], display_window(image)), side)
 
 
-def _predicted(project: Project, volume: int, z: int) -> cached_predictions.Predicted:
-    found = cached_predictions.predicted(project, volume, z)
+def _predicted(project: Project, slice_id: SliceId) -> cached_predictions.Predicted:
+    found = cached_predictions.predicted(project, slice_id)
     if found is None:
         raise Refusal(404, "This slice has not been predicted by the newest round yet; predict it on the Review page.")
     return found
 
 
-def _known_mask(project: Project, volume: int, z: int) -> NDArray[np.uint8]:
+def _known_mask(project: Project, slice_id: SliceId) -> NDArray[np.uint8]:
     """Stored label over stored prediction; nothing is computed here."""
-    label = project.labels.of(volume, z)
-    found = cached_predictions.predicted(project, volume, z)
+    label = project.labels.of(*slice_id)
+    found = cached_predictions.predicted(project, slice_id)
     return label if found is None else np.where(label == UNLABELLED, found.mask, label)
 
 

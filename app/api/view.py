@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api.pictures import ByteCache, framed, heat_map
-from app.api.target import Target, binary, source, target
+from app.api.target import binary, source, target
 from app.api.wire import Picture, number, picture
 from app.guard import Refusal
+from core.geometry import SliceId
+from core.project import Project
 from core.volumes.display import blended, display_window, to_grey
 from core.volumes.histogram import histogram as counted
 from core.volumes.levels import build_levels, level_shapes, take_level
@@ -27,22 +29,22 @@ def grey(request: Request) -> Response:
 
     A slice of 8 bit comes as it is, unless a window is asked for or a second channel is blended in.
     """
-    here = target(request)
-    _, channels, *shape = here[0].volumes[here[1]].shape
+    project, slice_id = target(request)
+    _, channels, *shape = project.volumes[slice_id.volume].shape
     wanted = picture(request, channels)
     heights = [height for height, _ in level_shapes(*shape)]
     level = number(request, "level", 0, 0, len(heights) - 1)
     y0 = number(request, "y0", 0, 0, heights[level] - 1)
     y1 = number(request, "y1", heights[level], y0 + 1, heights[level])
-    rows = take_level(_levels(here, wanted), (shape[0], shape[1]), level)[y0:y1]
+    rows = take_level(_levels(project, slice_id, wanted), (shape[0], shape[1]), level)[y0:y1]
     return binary(rows.tobytes())
 
 
 def histogram(request: Request) -> Response:
     """How often each grey value of a channel occurs, and the windows that suggests."""
-    here = target(request)
-    channel = number(request, "channel", 0, 0, here[0].volumes[here[1]].shape[1] - 1)
-    image = raw(here)[channel]
+    project, slice_id = target(request)
+    channel = number(request, "channel", 0, 0, project.volumes[slice_id.volume].shape[1] - 1)
+    image = raw(project, slice_id)[channel]
     found = counted(image)
     windows = {f"{cut:g}": list(window) for cut, window in found.windows.items()}
     facts = {"channel": channel, "dtype": image.dtype.name, "low": found.low, "high": found.high, "windows": windows}
@@ -51,17 +53,17 @@ def histogram(request: Request) -> Response:
 
 def pixel(request: Request) -> Response:
     """What the file says at a pixel ``y``, ``x``: the raw value of every channel, null where it is NaN or infinite."""
-    here = target(request)
-    height, width = here[0].volumes[here[1]].slice_shape
+    project, slice_id = target(request)
+    height, width = project.volumes[slice_id.volume].slice_shape
     y, x = number(request, "y", -1, 0, height - 1), number(request, "x", -1, 0, width - 1)
-    values = raw(here)[:, y, x].tolist()
+    values = raw(project, slice_id)[:, y, x].tolist()
     return JSONResponse({"y": y, "x": x, "values": [value if math.isfinite(value) else None for value in values]})
 
 
 def heat(request: Request) -> Response:
     """How unsure the newest model is, as a small map; predicts the slice where that is not done yet."""
-    project, volume, z = target(request)
-    predicted = project.models.predict_slice(volume, z)
+    project, slice_id = target(request)
+    predicted = project.models.predict_slice(*slice_id)
     if predicted is None:
         raise Refusal(404, "No model yet: paint, save strokes and train a round to see where it is unsure.")
     heat = heat_map(predicted.confidence)
@@ -69,16 +71,15 @@ def heat(request: Request) -> Response:
     return binary(framed(facts, heat.tobytes()))
 
 
-def raw(here: Target) -> NDArray[Any]:
+def raw(project: Project, slice_id: SliceId) -> NDArray[Any]:
     """The slice ``(C, H, W)`` as it is stored."""
-    project, volume, z = here
-    return _raws.get((*source(project, volume), z), lambda: project.image(volume, z))
+    return _raws.get((*source(project, slice_id.volume), slice_id.z), lambda: project.image(*slice_id))
 
 
-def _levels(here: Target, wanted: Picture) -> NDArray[np.uint8]:
+def _levels(project: Project, slice_id: SliceId, wanted: Picture) -> NDArray[np.uint8]:
     """All levels of the slice as it is to be shown."""
-    project, volume, z = here
-    return _greys.get((*source(project, volume), z, wanted), lambda: build_levels(_shown(raw(here), wanted)))
+    key = (*source(project, slice_id.volume), slice_id.z, wanted)
+    return _greys.get(key, lambda: build_levels(_shown(raw(project, slice_id), wanted)))
 
 
 def _shown(image: NDArray[Any], wanted: Picture) -> NDArray[np.uint8]:

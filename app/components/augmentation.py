@@ -100,9 +100,7 @@ def _patches(project: Project, config: AugmentConfig) -> None:
     labelled = [r.slice_id for r in project.labels.slices()]
     several = len(project.volumes)
     one, two, three = st.columns([1.2, 1.4, 0.8], vertical_alignment="bottom")
-    slice_id = one.selectbox(
-        "Patch from", labelled, format_func=lambda p: slice_name(p.volume, p.z, several), key="augment_place"
-    )
+    slice_id = one.selectbox("Patch from", labelled, format_func=lambda p: slice_name(p, several), key="augment_place")
     kinds = [kind for kind in AugmentConfig.kinds() if getattr(config, kind) > 0]
     only = two.selectbox("Show", [_ALL, *kinds], format_func=_shown_name, key="augment_only")
     seed = session.count("augment_seed")
@@ -119,7 +117,7 @@ def _patches(project: Project, config: AugmentConfig) -> None:
     for number, picture in enumerate(pictures):
         name = "As it is" if number == 0 else f"Changed, {number}"
         columns[number % 3].image(
-            picture, caption=name, width="stretch", alt=f"{name}: a patch of {slice_name(*slice_id, several)}"
+            picture, caption=name, width="stretch", alt=f"{name}: a patch of {slice_name(slice_id, several)}"
         )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.session import PAGES
 from core.errors import UnderpaintError
+from core.geometry import SliceId
 
 NOT_MEASURED = "not measured"
 
@@ -50,9 +51,9 @@ def settings_in_words(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
 
 
-def slice_name(volume: int, z: int, volumes: int) -> str:
+def slice_name(slice_id: SliceId, volumes: int) -> str:
     """``Slice 12``, with the volume's number where there are several."""
-    return f"Slice {z}" if volumes == 1 else f"Volume {volume}, slice {z}"
+    return f"Slice {slice_id.z}" if volumes == 1 else f"Volume {slice_id.volume}, slice {slice_id.z}"
 
 
 def empty_page(text: str, page: str, label: str) -> None:

@@ -11,7 +11,7 @@ from app import session
 from app.components import region_shapes
 from app.components.status import scores_note
 from app.routes import picture_url
-from core.geometry import Polygon
+from core.geometry import Polygon, SliceId
 from core.project import Project
 from core.storage.catalog import VolumeRow
 
@@ -56,7 +56,7 @@ def _canvas(project: Project, row: VolumeRow, z: int, mode: str, shown: tuple[in
         fill_color=f"{_REGION_COLOR}40",
         stroke_width=2,
         stroke_color=_REGION_COLOR,
-        background_image=_address(picture_url(project, row.index, z, layer="grey", side=_CANVAS_SIDE)),
+        background_image=_address(picture_url(project, SliceId(row.index, z), layer="grey", side=_CANVAS_SIDE)),
         height=shown[0],
         width=shown[1],
         drawing_mode=mode,

@@ -45,7 +45,7 @@ def _selected(key: str, slices: list[SliceId]) -> None:
     event = session.widget(key)
     rows = event["selection"]["rows"] if event else []
     if rows and rows[0] < len(slices):
-        session.review(*slices[rows[0]])
+        session.review(slices[rows[0]])
 
 
 def _row(scored: ScannedSlice, names: list[str], marks: tuple[set[SliceId], set[SliceId]]) -> Row:

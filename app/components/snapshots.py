@@ -169,7 +169,7 @@ def _picture(project: Project, moment: Snapshot, before: Sequence[Snapshot]) -> 
     """The frame under its prediction; the prediction ``before`` fades out below it."""
     frame = moment.frame
     return slice_figures.picture(
-        picture_url(project, frame.volume, frame.z, layer="grey", side=_SIDE, box=frame.box),
+        picture_url(project, frame.slice_id, layer="grey", side=_SIDE, box=frame.box),
         f"{_where(project, frame)}, predicted after {_when(moment)} of training",
         frame.box.shape,
         tallest=_TALLEST,
@@ -184,7 +184,7 @@ def _thumbnails(project: Project, moments: Sequence[Snapshot], chosen: Snapshot,
     for column, moment in zip(columns, moments, strict=False):
         frame = moment.frame
         picture = slice_figures.picture(
-            picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
+            picture_url(project, frame.slice_id, layer="grey", side=_THUMB_SIDE, box=frame.box),
             f"after {_when(moment)}",
             frame.box.shape,
             tallest="7rem",
@@ -205,7 +205,7 @@ def _thumbnails(project: Project, moments: Sequence[Snapshot], chosen: Snapshot,
 
 
 def _where(project: Project, frame: WatchedRegion) -> str:
-    name, shape = slice_name(frame.volume, frame.z, len(project.volumes)), project.volumes[frame.volume].slice_shape
+    name, shape = slice_name(frame.slice_id, len(project.volumes)), project.volumes[frame.volume].slice_shape
     if frame.box.shape == shape:
         return name
     return f"{name}, rows {frame.box.y0} to {frame.box.y1}, columns {frame.box.x0} to {frame.box.x1}"

@@ -96,7 +96,7 @@ def not_learnt_from(project: Project) -> None:
     """Which slices have strokes that are not saved, so that a round learns nothing from them; nothing where none have."""
     drafts = sorted(project.labels.drafts())
     if drafts:
-        names = [slice_name(*slice_id, len(project.volumes)).lower() for slice_id in drafts[:_NAMED]]
+        names = [slice_name(slice_id, len(project.volumes)).lower() for slice_id in drafts[:_NAMED]]
         more = f" and {len(drafts) - _NAMED:,} more" if len(drafts) > _NAMED else ""
         st.caption(f":orange[Strokes on {', '.join(names)}{more} are not saved, so a round does not learn from them.]")
 

@@ -70,8 +70,7 @@ class EditorResult:
 
 def editor(
     project: Project,
-    volume: int,
-    z: int,
+    slice_id: SliceId,
     *,
     key: str,
     token: str,
@@ -87,7 +86,7 @@ def editor(
 
     Parameters
     ----------
-    project, volume, z
+    project, slice_id
         The slice to edit.
     key
         Key of the component; keep it equal for all slices, to keep zoom, tool and class.
@@ -127,10 +126,10 @@ def editor(
 
     data = {
         "module": module_url(),
-        "base": f"/underpaint/api/{quote(project.name)}/{volume}/{z}",
-        "volume": volume,
-        "z": z,
-        "shape": list(project.volumes[volume].slice_shape),
+        "base": f"/underpaint/api/{quote(project.name)}/{slice_id.volume}/{slice_id.z}",
+        "volume": slice_id.volume,
+        "z": slice_id.z,
+        "shape": list(project.volumes[slice_id.volume].slice_shape),
         "token": token,
         "boxes": [[b.y0, b.x0, b.y1, b.x1] for b in boxes],
         "proposal": proposal,

@@ -53,11 +53,11 @@ def show() -> None:
         empty_page("Open or create a project first; its slices are painted here.", "project", "Go to Project")
         return
     st.html(_CSS)
-    volume, z = _place(project)
+    slice_id = _place(project)
     with st.sidebar:
         _panel(project, len(project.models.rounds()))
-    told = _strip(project, volume, z)
-    _editor(project, volume, z)
+    told = _strip(project, slice_id)
+    _editor(project, slice_id)
     with told:  # after the editor, which need not wait for the count
         held_back(project)
 
@@ -70,7 +70,7 @@ def _place(project: Project) -> SliceId:
         if listed:
             return _lead_to(project, listed[0])
         slice_id = SliceId(0, volumes[0].depth // 2)
-    session.edit(*slice_id)  # also what the address named: from here on the page leads and the address follows
+    session.edit(slice_id)  # also what the address named: from here on the page leads and the address follows
     return slice_id
 
 
@@ -78,35 +78,35 @@ def _lead_to(project: Project, proposal: Proposal) -> SliceId:
     """Put a proposed slice into the editor; where the model's uncertainty chose it, its labels do not validate."""
     if proposal.model_selected:
         project.labels.mark_model_selected(*proposal.slice_id)
-    session.edit(*proposal.slice_id)
+    session.edit(proposal.slice_id)
     return proposal.slice_id
 
 
-def _strip(project: Project, volume: int, z: int) -> DeltaGenerator:
+def _strip(project: Project, slice_id: SliceId) -> DeltaGenerator:
     """One line above the editor: any slice by its number, and a place for what is held back for validation."""
     several = len(project.volumes) > 1
     with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"):
         if several:
-            session.set_widget("any_volume", volume)
+            session.set_widget("any_volume", slice_id.volume)
             st.selectbox("Volume", range(len(project.volumes)), key="any_volume", on_change=_go, width=110,
                          label_visibility="collapsed", format_func=lambda i: f"Volume {i}")  # fmt: skip
-        session.set_widget("any_slice", z)
-        st.number_input("Any slice", 0, project.volumes[volume].shape[0] - 1, key="any_slice", on_change=_go, width=130,
+        session.set_widget("any_slice", slice_id.z)
+        st.number_input("Any slice", 0, project.volumes[slice_id.volume].shape[0] - 1, key="any_slice", on_change=_go, width=130,
                         label_visibility="collapsed", help="Type the number of any slice.")  # fmt: skip
-        st.caption(f"of {plural(project.volumes[volume].shape[0], 'slice')} (from 0)", width="content")
+        st.caption(f"of {plural(project.volumes[slice_id.volume].shape[0], 'slice')} (from 0)", width="content")
         return st.empty()
 
 
 def _go() -> None:
-    session.edit(int(session.widget("any_volume", 0)), int(session.widget("any_slice", 0)))
+    session.edit(SliceId(int(session.widget("any_volume", 0)), int(session.widget("any_slice", 0))))
 
 
-def _editor(project: Project, volume: int, z: int) -> None:
-    chosen = next((s for s in project.proposals() if s.slice_id == (volume, z)), None)
-    depth = project.volumes[volume].shape[0]
+def _editor(project: Project, slice_id: SliceId) -> None:
+    chosen = next((s for s in project.proposals() if s.slice_id == slice_id), None)
+    depth = project.volumes[slice_id.volume].shape[0]
 
     def saved(event: Saved) -> None:
-        name = slice_name(*event.slice_id, len(project.volumes)).lower()
+        name = slice_name(event.slice_id, len(project.volumes)).lower()
         done = f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now."
         any_validates = any(head.validation_pixels for head in project.labels.slices())
         if event.claim != "strokes" and not any_validates and not project.labels.may_validate(*event.slice_id):
@@ -114,17 +114,16 @@ def _editor(project: Project, volume: int, z: int) -> None:
         session.say(f"{done} {_go_on(project, event.slice_id)}")
 
     def put_off(event: PutOff) -> None:
-        name = slice_name(*event.slice_id, len(project.volumes)).lower()
+        name = slice_name(event.slice_id, len(project.volumes)).lower()
         what = f"That place of {name}" if event.box else name.capitalize()
         session.say(f"{what} is put off to the end. {_go_on(project, event.slice_id)}")
 
     def step(to: int) -> None:  # not by how many: quick steps are made from where the editor is, which no run knows
-        session.edit(volume, min(max(to, 0), depth - 1))
+        session.edit(SliceId(slice_id.volume, min(max(to, 0), depth - 1)))
 
     editor(
         project,
-        volume,
-        z,
+        slice_id,
         key="editor",
         token=session.token(),
         boxes=chosen.boxes if chosen else (),
@@ -149,7 +148,7 @@ def _go_on(project: Project, slice_id: SliceId) -> str:
     if following is same:
         left = len(following.boxes)
         return f"{plural(left, 'place')} of this slice {'is' if left == 1 else 'are'} left to check." if left else ""
-    return f"Next: {slice_name(*following.slice_id, len(project.volumes)).lower()}."
+    return f"Next: {slice_name(following.slice_id, len(project.volumes)).lower()}."
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -221,8 +220,8 @@ def _headline(state: _Work, listed: bool) -> str:
 def _card(project: Project, proposal: Proposal, rounds: int) -> None:
     """One proposal: thumbnail, slice, score and reason; a click opens it in the editor."""
     slice_id = proposal.slice_id
-    name = slice_name(*slice_id, len(project.volumes))
-    url = html.escape(picture_url(project, *slice_id, layer="overlay", side=160), quote=True)
+    name = slice_name(slice_id, len(project.volumes))
+    url = html.escape(picture_url(project, slice_id, layer="overlay", side=160), quote=True)
     with st.container(key=f"card-{proposal.volume}-{proposal.z}"):
         left, right = st.columns([1, 2.4], gap="small")
         left.html(f'<img class="up-thumb" src="{url}" alt="{html.escape(name)}" loading="lazy">')
@@ -245,14 +244,14 @@ def _unsaved(project: Project, drafts: set[SliceId]) -> None:
     with st.container(key="unsaved", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("Not saved yet:", width="content")
         for slice_id in others[:_UNSAVED_SHOWN]:
-            name = slice_name(*slice_id, len(project.volumes)).lower()
+            name = slice_name(slice_id, len(project.volumes)).lower()
             if st.button(
                 name,
                 key=f"unsaved_{slice_id.volume}_{slice_id.z}",
                 type="tertiary",
                 help="Its strokes are kept, but not learnt from.",
             ):
-                session.edit(*slice_id)
+                session.edit(slice_id)
                 st.rerun()
         if len(others) > _UNSAVED_SHOWN:
             st.caption(f"and {len(others) - _UNSAVED_SHOWN:,} more", width="content")

@@ -14,6 +14,7 @@ from app.components.region_drawing import working_region
 from app.components.region_shapes import share
 from app.components.status import held_back, scores_note
 from app.routes import picture_url
+from core.geometry import SliceId
 from core.project import Project, list_projects
 from core.storage.catalog import HIGHEST_WEIGHT, PALETTE, VolumeRow
 from core.storage.database import LabelClass
@@ -215,7 +216,7 @@ def _volume_card(project: Project, row: VolumeRow) -> None:
         st.markdown(f"**Volume {row.index}: {row.path.name}**")
         with spoken():
             project.volume(row.index)  # says so if its files have moved
-            url = picture_url(project, row.index, z, layer="grey", side=_CARD_SIDE)
+            url = picture_url(project, SliceId(row.index, z), layer="grey", side=_CARD_SIDE)
             st.html(slice_figures.picture(url, f"Slice {z} of {row.path.name}", row.slice_shape, tallest="60vh"))
         voxel = "voxel size unknown" if row.voxel_nm is None else f"voxel {_nm(row.voxel_nm)} (z, y, x)"
         covered = f"{100 * share(row.region, row.slice_shape):.0f} % of the slice" if row.region else "whole slice"

@@ -46,11 +46,11 @@ def show() -> None:
         return
     st.html(slice_figures.CSS)
     scores = project.proposals.scanned()
-    volume, z = _place(project, scores)
+    slice_id = _place(project, scores)
     cautioned(project)
-    _choice(project, scores, volume, z)
-    _pictures(project, scores, volume, z)
-    _below(project, scores, volume)
+    _choice(project, scores, slice_id)
+    _pictures(project, scores, slice_id)
+    _below(project, scores, slice_id.volume)
 
 
 def _below(project: Project, scores: list[ScannedSlice], volume: int) -> None:
@@ -69,11 +69,11 @@ def _below(project: Project, scores: list[ScannedSlice], volume: int) -> None:
             confidence_export(project, volume)
 
 
-def _edit(project: Project, volume: int, z: int) -> None:
+def _edit(project: Project, slice_id: SliceId) -> None:
     """Open a slice in the editor; whoever comes from here may have been led by the model's uncertainty."""
     if project.proposals.scanned():
-        project.labels.mark_model_selected(volume, z)
-    session.open_in_editor(volume, z)
+        project.labels.mark_model_selected(*slice_id)
+    session.open_in_editor(slice_id)
 
 
 def _place(project: Project, scores: list[ScannedSlice]) -> SliceId:
@@ -83,15 +83,15 @@ def _place(project: Project, scores: list[ScannedSlice]) -> SliceId:
         return chosen
     worst = max(scores, key=lambda s: s.score, default=None)
     slice_id = SliceId(0, volumes[0].depth // 2) if worst is None else worst.slice_id
-    session.review(*slice_id)
+    session.review(slice_id)
     return slice_id
 
 
-def _choice(project: Project, scores: list[ScannedSlice], volume: int, z: int) -> None:
+def _choice(project: Project, scores: list[ScannedSlice], slice_id: SliceId) -> None:
     """Slider and chart that choose the slice, and what can be done with it."""
-    depth = project.volumes[volume].shape[0]
-    session.set_widget("review_volume", volume)
-    session.set_widget("review_slice", z)
+    depth = project.volumes[slice_id.volume].shape[0]
+    session.set_widget("review_volume", slice_id.volume)
+    session.set_widget("review_slice", slice_id.z)
     if len(project.volumes) > 1:
         st.selectbox("Volume", range(len(project.volumes)), key="review_volume", on_change=_moved,
                      format_func=lambda i: f"Volume {i}: {project.volumes[i].path.name}")  # fmt: skip
@@ -99,17 +99,17 @@ def _choice(project: Project, scores: list[ScannedSlice], volume: int, z: int) -
     left.slider(f"Slice (0 to {depth - 1})", 0, max(1, depth - 1), key="review_slice", on_change=_moved)
     with right.container(horizontal=True, vertical_alignment="center"):
         if st.button("Open in the editor", icon=":material/brush:", type="primary"):
-            _edit(project, volume, z)
-        looked = (volume, z) in project.proposals.looked()
+            _edit(project, slice_id)
+        looked = slice_id in project.proposals.looked()
         session.set_widget("looked_at", looked)
-        st.checkbox("Looked at", key="looked_at", on_change=lambda: project.proposals.look(volume, z, not looked),
+        st.checkbox("Looked at", key="looked_at", on_change=lambda: project.proposals.look(*slice_id, not looked),
                     help="Your own mark for this slice. It is never a label: nothing is trained or scored on it.")  # fmt: skip
-    rows = _along_z(project, scores, volume)
+    rows = _along_z(project, scores, slice_id.volume)
     if not rows:
         _unscanned(project)
         return
-    st.altair_chart(charts.scores_along_z(rows, z, depth), key=f"along_{volume}", selection_mode="pick",
-                    on_select=lambda: _clicked(volume))  # fmt: skip
+    st.altair_chart(charts.scores_along_z(rows, slice_id.z, depth), key=f"along_{slice_id.volume}", selection_mode="pick",
+                    on_select=lambda: _clicked(slice_id.volume))  # fmt: skip
     st.caption(f"How unsure round {project.models.rounds()[-1].round} is, per slice: measured by the model on itself over "
                f"{plural(len(rows), 'scanned slice')} of {depth}, higher = less sure; grey dots are painted. Click to go "
                "there.")  # fmt: skip
@@ -124,14 +124,14 @@ def _unscanned(project: Project) -> None:
 
 
 def _moved() -> None:
-    session.review(int(session.widget("review_volume", 0)), int(session.widget("review_slice", 0)))
+    session.review(SliceId(int(session.widget("review_volume", 0)), int(session.widget("review_slice", 0))))
 
 
 def _clicked(volume: int) -> None:
     event = session.widget(f"along_{volume}")
     picked = event["selection"]["pick"] if event else []
     if picked:
-        session.review(volume, int(picked[0]["z"]))
+        session.review(SliceId(volume, int(picked[0]["z"])))
 
 
 def _along_z(project: Project, scores: list[ScannedSlice], volume: int) -> list[charts.Row]:
@@ -139,31 +139,31 @@ def _along_z(project: Project, scores: list[ScannedSlice], volume: int) -> list[
     return [{"z": s.z, "score": s.score, "labelled": (volume, s.z) in painted} for s in scores if s.volume == volume]
 
 
-def _pictures(project: Project, scores: list[ScannedSlice], volume: int, z: int) -> None:
+def _pictures(project: Project, scores: list[ScannedSlice], slice_id: SliceId) -> None:
     """Slice, prediction and confidence side by side; the browser fetches them, and nothing is computed here."""
-    project.volume(volume)  # says so if its files have moved
-    boxes = next((s.boxes for s in scores if s.slice_id == (volume, z)), ())
+    project.volume(slice_id.volume)  # says so if its files have moved
+    boxes = next((s.boxes for s in scores if s.slice_id == slice_id), ())
     raw, overlaid, heat = (column.container(gap="xsmall") for column in st.columns(3))
-    raw.html(_picture(project, volume, z, "grey", boxes))
+    raw.html(_picture(project, slice_id, "grey", boxes))
     explained = " Boxes: the hottest places." if boxes else ""
-    raw.caption(f"**{slice_name(volume, z, len(project.volumes))}**.{explained}")
-    if cached_predictions.stamp(project, volume, z) is None:
+    raw.caption(f"**{slice_name(slice_id, len(project.volumes))}**.{explained}")
+    if cached_predictions.stamp(project, slice_id) is None:
         with overlaid:
-            _compute(project, volume, z)
+            _compute(project, slice_id)
         return
     round_ = project.models.rounds()[-1].round
-    overlaid.html(_picture(project, volume, z, "prediction"))
+    overlaid.html(_picture(project, slice_id, "prediction"))
     overlaid.html(_legend(project, round_))
-    heat.html(_picture(project, volume, z, "confidence", boxes))
+    heat.html(_picture(project, slice_id, "confidence", boxes))
     heat.caption(f"Confidence of round {round_} in its own prediction: dark = sure, yellow = a guess.")
 
 
-def _picture(project: Project, volume: int, z: int, layer: Layer, boxes: Sequence[Box] = (), *, around: Box | None = None) -> str:
+def _picture(project: Project, slice_id: SliceId, layer: Layer, boxes: Sequence[Box] = (), *, around: Box | None = None) -> str:
     """One layer of a slice, or of the part ``around`` a place, as HTML; ``boxes`` are pixels of the slice."""
-    part = Box(0, 0, *project.volumes[volume].slice_shape) if around is None else around
+    part = Box(0, 0, *project.volumes[slice_id.volume].slice_shape) if around is None else around
     return slice_figures.picture(
-        picture_url(project, volume, z, layer=layer, side=_SHOWN_SIDE, box=around),
-        f"{slice_name(volume, z, len(project.volumes))}: {_WHAT[layer]}",
+        picture_url(project, slice_id, layer=layer, side=_SHOWN_SIDE, box=around),
+        f"{slice_name(slice_id, len(project.volumes))}: {_WHAT[layer]}",
         part.shape,
         tallest=_TALLEST if around is None else _TALLEST_CROP,
         boxes=[slice_figures.inside(box, part) for box in boxes],
@@ -182,9 +182,9 @@ def _legend(project: Project, round_: int) -> str:
     return f'<div style="{faint}">Prediction of round {round_}{chips}</div>'
 
 
-def _compute(project: Project, volume: int, z: int) -> None:
+def _compute(project: Project, slice_id: SliceId) -> None:
     """For a slice that was not predicted yet: a button, and the wait for the background thread."""
-    key = (str(project.folder), "predict", volume, z, len(project.models.rounds()))
+    key = (str(project.folder), "predict", slice_id, len(project.models.rounds()))
     failure = tasks().failure(key)
     if failure is not None:
         st.error(str(failure))
@@ -193,7 +193,7 @@ def _compute(project: Project, volume: int, z: int) -> None:
         return
     st.info("This slice has not been predicted by the newest round yet; a scan looks at some slices first.")
     if st.button("Predict this slice", icon=":material/auto_fix_high:"):
-        tasks().start(key, lambda: project.models.predict_slice(volume, z))
+        tasks().start(key, lambda: project.models.predict_slice(*slice_id))
         st.rerun()
 
 
@@ -216,8 +216,8 @@ def _hottest(project: Project, scores: list[ScannedSlice]) -> None:
         st.button("Previous", icon=":material/chevron_left:", on_click=session.set_count, args=("hot", index - 1))
         st.button("Next", icon=":material/chevron_right:", on_click=session.set_count, args=("hot", index + 1))
         if st.button("Open this slice in the editor", icon=":material/brush:", key="open_hot"):
-            _edit(project, scored.volume, scored.z)
-        name = slice_name(scored.volume, scored.z, len(project.volumes))
+            _edit(project, scored.slice_id)
+        name = slice_name(scored.slice_id, len(project.volumes))
         st.caption(f"Place {index + 1} of {len(places)}: {name}, rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}")
     _crops(project, scored, box)
 
@@ -226,11 +226,11 @@ def _crops(project: Project, scored: ScannedSlice, box: Box) -> None:
     """A hot place and what lies around it: image and, where the slice is predicted, prediction and confidence."""
     around = slice_figures.square_around(box, _CROP_SIDE, project.volumes[scored.volume].slice_shape)
     captions: dict[Layer, str] = {"grey": "image"}
-    if cached_predictions.stamp(project, scored.volume, scored.z) is not None:
+    if cached_predictions.stamp(project, scored.slice_id) is not None:
         captions |= {"prediction": "prediction", "confidence": "confidence, dark = sure"}
     for column, (layer, caption) in zip(st.columns(3), captions.items(), strict=False):
         with column.container(gap="xsmall"):
-            st.html(_picture(project, scored.volume, scored.z, layer, [box], around=around))
+            st.html(_picture(project, scored.slice_id, layer, [box], around=around))
             st.caption(caption, text_alignment="center")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from app.components.messages import duration, plural, scores_in_words, slice_name
+from core.geometry import SliceId
 
 
 @pytest.mark.parametrize(
@@ -30,5 +31,5 @@ def test_a_class_that_was_not_measured_is_said_so():
 
 def test_a_slice_names_its_volume_only_where_there_are_several():
     """One volume needs no number."""
-    assert slice_name(0, 12, 1) == "Slice 12"
-    assert slice_name(1, 12, 2) == "Volume 1, slice 12"
+    assert slice_name(SliceId(0, 12), 1) == "Slice 12"
+    assert slice_name(SliceId(1, 12), 2) == "Volume 1, slice 12"

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from app.api.pictures import confidence_colors, overlay
 from app.api.thumbnails import Layer, version
 from app.routes import picture_url, routes
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.project import UNLABELLED, Claim, LabelClass, Project
 from core.volumes.display import display_window, to_grey
 from tests.predicted import add_round, keep
@@ -67,7 +67,7 @@ def colors(project: Project) -> dict[int, str]:
 def test_every_layer_shows_what_it_is_called(client: TestClient, project: Project) -> None:
     """Grey is the slice, prediction its classes over it, confidence its own colours; pixel by pixel at full size."""
     keep(project, 1, MASK, CONFIDENCE)
-    pictures = {layer: seen(client, picture_url(project, 0, 1, layer=layer, side=64)) for layer in LAYERS}
+    pictures = {layer: seen(client, picture_url(project, SliceId(0, 1), layer=layer, side=64)) for layer in LAYERS}
     np.testing.assert_array_equal(pictures["grey"], grey(project))
     tinted = overlay(grey(project), MASK, colors(project))
     np.testing.assert_array_equal(pictures["prediction"], tinted)
@@ -77,13 +77,15 @@ def test_every_layer_shows_what_it_is_called(client: TestClient, project: Projec
 
 def test_a_stored_label_lies_over_the_prediction(client: TestClient, project: Project) -> None:
     """The overlay shows what a person said where somebody has, and the model's guess elsewhere; without either, grey."""
-    np.testing.assert_array_equal(seen(client, picture_url(project, 0, 1, layer="overlay", side=64))[..., 0], grey(project))
+    np.testing.assert_array_equal(
+        seen(client, picture_url(project, SliceId(0, 1), layer="overlay", side=64))[..., 0], grey(project)
+    )
     keep(project, 1, MASK, CONFIDENCE)
     label = np.full(SHAPE, UNLABELLED, np.uint8)
     label[:10] = 1
     project.submit_mask(0, 1, label, Claim.strokes())
     known = np.where(label == UNLABELLED, MASK, label)
-    shown = seen(client, picture_url(project, 0, 1, layer="overlay", side=64))
+    shown = seen(client, picture_url(project, SliceId(0, 1), layer="overlay", side=64))
     np.testing.assert_array_equal(shown, overlay(grey(project), known, colors(project)))
 
 
@@ -92,8 +94,8 @@ def test_a_box_is_cut_out_with_the_brightness_of_the_whole_slice(client: TestCli
     keep(project, 1, MASK, CONFIDENCE)
     box = Box(5, 30, 25, 64)
     for layer in LAYERS:
-        whole = seen(client, picture_url(project, 0, 1, layer=layer, side=64))
-        part = seen(client, picture_url(project, 0, 1, layer=layer, side=64, box=box))
+        whole = seen(client, picture_url(project, SliceId(0, 1), layer=layer, side=64))
+        part = seen(client, picture_url(project, SliceId(0, 1), layer=layer, side=64, box=box))
         np.testing.assert_array_equal(part, whole[box.slices])
 
 
@@ -101,14 +103,14 @@ def test_a_large_slice_comes_small(client: TestClient, project: Project) -> None
     """No side is longer than asked for, and classes are picked, never mixed."""
     keep(project, 1, MASK, CONFIDENCE)
     for layer in LAYERS:
-        assert seen(client, picture_url(project, 0, 1, layer=layer, side=16)).shape[:2] == (12, 16)
+        assert seen(client, picture_url(project, SliceId(0, 1), layer=layer, side=16)).shape[:2] == (12, 16)
 
 
 @pytest.mark.parametrize("layer", ["prediction", "confidence"])
 def test_a_slice_without_prediction_has_no_picture_of_one(client: TestClient, project: Project, layer: Layer) -> None:
     """The answer says so; nothing is computed."""
     add_round(project)
-    answer = client.get(picture_url(project, 0, 1, layer=layer, side=64))
+    answer = client.get(picture_url(project, SliceId(0, 1), layer=layer, side=64))
     assert answer.status_code == 404
     assert "has not been predicted" in answer.json()["error"]
 
@@ -151,11 +153,11 @@ def _predict_again(project: Project) -> None:
 def test_the_address_changes_when_the_picture_does(client: TestClient, project: Project, change) -> None:
     """Whatever happens to a slice: an address that was good before never shows the browser something else for good."""
     keep(project, 1, MASK, CONFIDENCE)
-    before = {layer: picture_url(project, 0, 1, layer=layer, side=64) for layer in LAYERS}
+    before = {layer: picture_url(project, SliceId(0, 1), layer=layer, side=64) for layer in LAYERS}
     pictures = {layer: seen(client, url) for layer, url in before.items()}
     change(project)
     for layer, url in before.items():
-        after = picture_url(project, 0, 1, layer=layer, side=64)
+        after = picture_url(project, SliceId(0, 1), layer=layer, side=64)
         changed = not np.array_equal(seen(client, after), pictures[layer])
         assert not changed or after != url, layer
         assert "immutable" in client.get(after).headers["cache-control"]
@@ -167,23 +169,23 @@ def test_another_volume_has_another_address(project: Project, tmp_path: Path) ->
     again = np.zeros((3, *SHAPE), np.uint16)
     tifffile.imwrite(tmp_path / "other.tif", again, photometric="minisblack", metadata={"axes": "ZYX"})
     project.add_volume(tmp_path / "other.tif")
-    assert version(project, 0, 1, "grey") != version(project, 1, 1, "grey")
+    assert version(project, SliceId(0, 1), "grey") != version(project, SliceId(1, 1), "grey")
 
 
 def test_other_slices_keep_their_address(project: Project) -> None:
     """What happens to one slice lets the browser keep its pictures of the others."""
-    before = version(project, 0, 1, "overlay")
+    before = version(project, SliceId(0, 1), "overlay")
     project.submit_mask(0, 2, MASK, Claim.slice())
-    assert version(project, 0, 1, "overlay") == before
+    assert version(project, SliceId(0, 1), "overlay") == before
 
 
 def test_an_undone_label_brings_the_address_back(project: Project) -> None:
     """What the browser kept of the state before is right again."""
-    before = picture_url(project, 0, 1, layer="overlay", side=64)
+    before = picture_url(project, SliceId(0, 1), layer="overlay", side=64)
     _paint(project)
-    assert picture_url(project, 0, 1, layer="overlay", side=64) != before
+    assert picture_url(project, SliceId(0, 1), layer="overlay", side=64) != before
     project.undo(0, 1)
-    assert picture_url(project, 0, 1, layer="overlay", side=64) == before
+    assert picture_url(project, SliceId(0, 1), layer="overlay", side=64) == before
 
 
 def test_a_plain_picture_is_asked_for_anew(client: TestClient) -> None:
@@ -195,7 +197,7 @@ def test_a_plain_picture_is_asked_for_anew(client: TestClient) -> None:
 
 def test_a_volume_that_is_gone_is_one_sentence(client: TestClient, project: Project) -> None:
     """The route says what the page says."""
-    url = picture_url(project, 0, 2, layer="grey", side=64)
+    url = picture_url(project, SliceId(0, 2), layer="grey", side=64)
     assert parse_qs(urlsplit(url).query)["v"]
     project.volumes[0].path.unlink()
     answer = client.get(url)
