@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 UNLABELLED = 255
 """The class id of a pixel that nobody has labelled, or that nobody can: never claimed, trained on or scored."""
@@ -297,6 +297,13 @@ class PredictConfig(_Checked):
         "painted pixels allow.",
         at_least=0, at_most=16,
     )  # fmt: skip
+
+
+class Averaging(TypedDict, total=False):
+    """The settings of prediction that have keywords of their own, beside a whole configuration."""
+
+    views: int | None
+    across: int | None
 
 
 @dataclass(frozen=True)

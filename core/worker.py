@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from core.config import ProposeConfig
+from core.config import PredictConfig, ProposeConfig
 from core.errors import Cancelled, JobError, UnderpaintError
 from core.evaluation.against_truth import evaluate_against, write_scores
 from core.evaluation.regression import regression_warning
@@ -65,12 +65,11 @@ def _segment(models: LoadedModels, handle: Handle, arguments: Arguments) -> None
     done = predict(
         models,
         out,
+        _predict_config(arguments),
         slices=None,
         probabilities=False,
         round_=round_,
         volume=volume,
-        views=arguments.get("views"),  # absent, as the next, in jobs of earlier versions
-        across=arguments.get("across"),
         report=handle.report,
     )
     amounts = {name: asdict(amount) for name, amount in done.amounts.items()}
@@ -86,10 +85,16 @@ def _segment(models: LoadedModels, handle: Handle, arguments: Arguments) -> None
     models.store.results.enter("segmentation", out, round_, volume, facts)
 
 
+def _predict_config(arguments: Arguments) -> PredictConfig:
+    """Settings of a segmentation; jobs of earlier versions lack some."""
+    names = (f.name for f in fields(PredictConfig))
+    return PredictConfig(**{name: arguments[name] for name in names if name in arguments})
+
+
 def _confidence(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
     round_, volume = arguments["round"], arguments["volume"]
     out = models.store.results.path("confidence", round_, volume, arguments["suffix"])
-    export_confidence(models, out, volume=volume, round_=round_, views=None, across=None, report=handle.report)
+    export_confidence(models, out, PredictConfig(), volume=volume, round_=round_, report=handle.report)
     models.store.results.enter("confidence", out, round_, volume, {})
 
 
@@ -101,7 +106,14 @@ def _evaluate(models: LoadedModels, handle: Handle, arguments: Arguments) -> Non
 
     round_, volume, truth = arguments["round"], arguments["volume"], Path(arguments["truth"])
     found = evaluate_against(
-        models, truth, round_=round_, volume=volume, slices=None, tolerance=arguments["tolerance"], report=report
+        models,
+        truth,
+        PredictConfig(),
+        round_=round_,
+        volume=volume,
+        slices=None,
+        tolerance=arguments["tolerance"],
+        report=report,
     )
     out = models.store.results.path("scores", round_, volume, ".csv")
     write_scores(out, found)

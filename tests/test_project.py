@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from torch import nn
 
-from core.config import ProposeConfig, TrainConfig
+from core.config import PredictConfig, ProposeConfig, TrainConfig
 from core.errors import (
     Cancelled,
     CheckpointError,
@@ -642,6 +642,20 @@ def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
     assert (np.diff(np.sort(expected, axis=0)[1:], axis=0)[0][differ] < 2 / 255).all()
     trained.export_confidence(tmp_path / "confidence.tif", across=2)
     np.testing.assert_allclose(tifffile.imread(tmp_path / "confidence.tif")[3] / 255, expected.max(axis=0), atol=1.5 / 255)
+
+
+def test_one_configuration_says_how_slices_are_predicted(trained, tmp_path):
+    """Of segmentation, confidence and scores, tiles included; a keyword wins over it, and one that is not there is refused."""
+    config = PredictConfig(tile=64, context=0, views=1, across=0)
+    done = trained.predict(tmp_path / "asked.tif", slices=range(3, 4), probabilities=True, config=config)
+    assert (done.views, done.across) == (1, ZAverageChoice(0))
+    small = trained._loaded.predictor(1).with_config(config).probabilities(trained.store.image(0, 3))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "asked.tif"), small)
+    assert trained.predict(tmp_path / "two.tif", slices=range(3, 4), config=config, views=2).views == 2
+    trained.export_confidence(tmp_path / "confidence.tif", config=config)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "confidence.tif")[3], np.rint(255 * small.max(axis=0)))
+    with pytest.raises(TypeError, match="turns"):
+        trained.predict(tmp_path / "out.tif", turns=2)
 
 
 @pytest.mark.parametrize(

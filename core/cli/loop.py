@@ -254,8 +254,7 @@ def predict(
             probabilities=probabilities,
             round_=round_number,
             volume=volume_index,
-            views=config.views,
-            across=config.across,
+            config=config,
             report=report,
         )
     result = {
@@ -313,8 +312,7 @@ def evaluate(
             round_=round_number,
             volume=volume_index,
             tolerance=tolerance if boundaries else None,
-            views=config.views,
-            across=config.across,
+            config=config,
             report=go_on,
         )
     result = {

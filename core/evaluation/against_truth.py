@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.atomic import replace_whole
@@ -76,13 +76,12 @@ def check_truth(store: Store, truth: Path, volume: int) -> None:
 def evaluate_against(
     models: LoadedModels,
     truth: Path,
+    config: PredictConfig,
     *,
     round_: int | None,
     volume: int,
     slices: Sequence[int] | None,
     tolerance: float | None,
-    views: int | None = PredictConfig.views,
-    across: int | None = PredictConfig.across,
     report: Report,
 ) -> Evaluation:
     """Score a round, as it would segment, against a truth with one page per slice, on slices without a label of any role.
@@ -100,8 +99,8 @@ def evaluate_against(
     scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]
     if not scored:
         raise LabelError("Every slice has a label, so none is left to score on; a score on labelled slices would flatter.")
-    found = choose_z_average(models, chosen, volume, across, report)
-    with models.z_averaged(chosen, volume, found.slices, views) as model:
+    found = choose_z_average(models, chosen, volume, config, report)
+    with models.z_averaged(chosen, volume, replace(config, across=found.slices)) as model:
         agreement = evaluate(
             lambda z: model.labels(z)[0],
             lambda z: file.read(pages[z]),

@@ -91,19 +91,16 @@ class ZAverageChoice:
         )
 
 
-def choose_z_average(models: LoadedModels, round_: int, volume: int, across: int | None, report: Report) -> ZAverageChoice:
+def choose_z_average(models: LoadedModels, round_: int, volume: int, config: PredictConfig, report: Report) -> ZAverageChoice:
     """How many slices of a volume to average for a round: as many as asked for, else as its labels say.
 
     Raises
     ------
-    ValueError
-        If more or fewer are asked for than ``core.config.PredictConfig`` allows.
     Cancelled
         If ``report`` asked to stop.
     """
-    asked = PredictConfig(across=across).across
-    if asked is not None:
-        return ZAverageChoice(asked)
+    if config.across is not None:
+        return ZAverageChoice(config.across)
 
     def go_on() -> None:
         if report(0.0, "finding out how many slices to average"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
+from core.config import PredictConfig
 from core.errors import CheckpointError
 from core.geometry import SliceId
 from core.storage.checkpoints import load_card
@@ -136,13 +137,13 @@ class LoadedModels:
                 if users > 1:
                     self._locks[key] = lock, users - 1
 
-    def z_averaged(self, round_: int, volume: int, slices: int, views: int | None) -> ZAveraged:
-        """Return the slices of a volume as a round's model sees them, each averaged with ``slices`` on each side.
+    def z_averaged(self, round_: int, volume: int, config: PredictConfig) -> ZAveraged:
+        """Return the slices of a volume as a round's model sees them, averaged as the settings say.
 
         Parameters
         ----------
-        views
-            As ``core.config.PredictConfig.views``.
+        config
+            ``across`` is taken as 0 where it is None: :func:`core.evaluation.z_average_search.choose_z_average` decides it.
 
         Raises
         ------
@@ -151,5 +152,6 @@ class LoadedModels:
         """
         from core.models.z_average import ZAveraged
 
-        row, predictor = self.store.catalog.row(volume), self.predictor(round_).with_views(views)
-        return ZAveraged(predictor, self.inputs(round_, volume), (row.depth, *row.slice_shape), slices, self.store.folder)
+        row, predictor = self.store.catalog.row(volume), self.predictor(round_).with_config(config)
+        shape = row.depth, *row.slice_shape
+        return ZAveraged(predictor, self.inputs(round_, volume), shape, config.across or 0, self.store.folder)

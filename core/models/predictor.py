@@ -82,7 +82,11 @@ class Predictor:
 
     def with_views(self, views: int | None) -> Predictor:
         """The same network, averaging so many views of every tile; see ``core.config.PredictConfig``."""
-        return Predictor(self._network, self.card, replace(self.config, views=views))
+        return self.with_config(replace(self.config, views=views))
+
+    def with_config(self, config: PredictConfig) -> Predictor:
+        """The same network with other settings."""
+        return Predictor(self._network, self.card, config)
 
     def alone(self) -> Predictor:
         """The same for slices that are not averaged with others: two views of each; as it is in the cases of :meth:`in_turn`."""

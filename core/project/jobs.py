@@ -59,18 +59,17 @@ class ProjectJobs:
         return self._start_job("scan", {"propose": asdict(propose)})
 
     def start_segment(
-        self, volume: int = 0, views: int | None = PredictConfig.views, across: int | None = PredictConfig.across
+        self, volume: int = 0, views: int | None = None, across: int | None = None, *, config: PredictConfig | None = None
     ) -> Job:
-        """Segment a whole volume into the results, in a process of its own; ``views`` and ``across`` as for :meth:`predict`.
+        """Segment a whole volume into the results, in a process of its own; by ``config``, or ``views`` and ``across`` of it.
 
         Raises
         ------
         ValueError
             If ``core.config.PredictConfig`` does not allow one of them.
         """
-        asked = PredictConfig(views=views, across=across)
-        round_ = self._store.rounds.chosen(None)
-        return self._start_job("segment", {"volume": volume, "round": round_, "views": asked.views, "across": asked.across})
+        asked = config or PredictConfig(views=views, across=across)
+        return self._start_job("segment", {"volume": volume, "round": self._store.rounds.chosen(None), **asdict(asked)})
 
     def start_confidence_export(self, volume: int = 0, suffix: str = ".tif") -> Job:
         """Write a volume's confidence into the results as ``.tif`` or ``.zarr``, in a process of its own."""

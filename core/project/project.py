@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED as UNLABELLED
-from core.config import Architecture, PredictConfig, ProposeConfig, TrainConfig
+from core.config import Architecture, Averaging, PredictConfig, ProposeConfig, TrainConfig
 from core.errors import ProjectError, storage_errors
 from core.geometry import Polygon, SliceId
 from core.models.loaded import LoadedModels
@@ -189,9 +189,9 @@ class Project(EarlierNames):
         probabilities: bool = False,
         round_: int | None = None,
         volume: int = 0,
-        views: int | None = PredictConfig.views,
-        across: int | None = PredictConfig.across,
+        config: PredictConfig = PredictConfig(),
         report: Report = silent,
+        **averaging: Unpack[Averaging],
     ) -> PredictReport:
         """Segment slices one after the other into ``.tif`` or ``.zarr``; memory is set by the slice, not by the volume.
 
@@ -201,6 +201,8 @@ class Project(EarlierNames):
             Which; all of them if None.
         probabilities
             Write class probabilities, float32 ``(slices, K, H, W)``, instead of class ids, uint8 ``(slices, H, W)``.
+        config
+            How slices are cut and averaged; ``views`` and ``across`` go before it.
         views
             Mirrored and turned views to average: 1, 2, 4 or 8; more accurate, and as many times slower. If None, 2 where slices
             stand alone, and one, another for each slice, where they are averaged with others; 1 if trained without flips.
@@ -211,12 +213,11 @@ class Project(EarlierNames):
         return segment.predict(
             self._loaded,
             out,
+            replace(config, **averaging),
             slices=slices,
             probabilities=probabilities,
             round_=round_,
             volume=volume,
-            views=views,
-            across=across,
             report=report,
         )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from core.config import UNLABELLED as UNLABELLED
-from core.config import PredictConfig
+from core.config import Averaging, PredictConfig
 from core.evaluation import against_truth
 from core.evaluation.against_truth import Evaluation
 from core.models.loaded import LoadedModels
@@ -34,18 +36,19 @@ class ProjectResults:
         *,
         volume: int = 0,
         round_: int | None = None,
-        views: int | None = PredictConfig.views,
-        across: int | None = PredictConfig.across,
+        config: PredictConfig = PredictConfig(),
         report: Report = silent,
+        **averaging: Unpack[Averaging],
     ) -> None:
         """Write every slice's confidence as ``.tif`` or ``.zarr``, uint8: 255 times the best class's probability.
 
         Parameters
         ----------
-        views, across
+        config, views, across
             As for :meth:`predict`: given the same, it is the confidence of what was segmented.
         """
-        segment.export_confidence(self._models, out, volume=volume, round_=round_, views=views, across=across, report=report)
+        asked = replace(config, **averaging)
+        segment.export_confidence(self._models, out, asked, volume=volume, round_=round_, report=report)
 
     def evaluate(
         self,
@@ -55,9 +58,9 @@ class ProjectResults:
         volume: int = 0,
         slices: Sequence[int] | None = None,
         tolerance: float | None = None,
-        views: int | None = PredictConfig.views,
-        across: int | None = PredictConfig.across,
+        config: PredictConfig = PredictConfig(),
         report: Report = silent,
+        **averaging: Unpack[Averaging],
     ) -> Evaluation:
         """Score a round against a truth with one page per slice, on slices without a label of any role.
 
@@ -67,17 +70,16 @@ class ProjectResults:
             Pixels that two boundaries may lie apart and still agree, such as :data:`core.config.TOLERANCE`. Boundary
             F-score and 95 % Hausdorff distance take about 2 s for a slice of 1024 x 1024 pixels with five classes; None
             leaves them out.
-        views, across
+        config, views, across
             How it would segment; as for :meth:`predict`.
         """
         return against_truth.evaluate_against(
             self._models,
             truth,
+            replace(config, **averaging),
             round_=round_,
             volume=volume,
             slices=slices,
             tolerance=tolerance,
-            views=views,
-            across=across,
             report=report,
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from core.config import PredictConfig
 from core.errors import Cancelled, ProjectError
 from core.evaluation.z_average_search import ZAverageChoice, choose_z_average
 from core.models.loaded import LoadedModels
@@ -36,13 +37,12 @@ class PredictReport:
 def predict(
     models: LoadedModels,
     out: Path,
+    config: PredictConfig,
     *,
     slices: range | None,
     probabilities: bool,
     round_: int | None,
     volume: int,
-    views: int | None,
-    across: int | None,
     report: Report,
 ) -> PredictReport:
     """Write the classes, or all classes' probabilities, of some slices; see :meth:`core.project.Project.predict`."""
@@ -55,8 +55,8 @@ def predict(
     chosen, classes = store.rounds.chosen(round_), store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
     started = time.monotonic()
-    found = choose_z_average(models, chosen, volume, across, report)
-    with models.z_averaged(chosen, volume, found.slices, views) as model:
+    found = choose_z_average(models, chosen, volume, config, report)
+    with models.z_averaged(chosen, volume, replace(config, across=found.slices)) as model:
         page = (model.classes, *row.slice_shape) if probabilities else row.slice_shape
         dtype = np.float32 if probabilities else np.uint8
         with open_stack(out, pages=len(wanted), page_shape=page, dtype=dtype, voxel_nm=row.voxel_nm) as stack:
@@ -74,15 +74,15 @@ def predict(
 
 @freed_memory_kept()
 def export_confidence(
-    models: LoadedModels, out: Path, *, volume: int, round_: int | None, views: int | None, across: int | None, report: Report
+    models: LoadedModels, out: Path, config: PredictConfig, *, volume: int, round_: int | None, report: Report
 ) -> None:
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
     store = models.store
     store.check_target(out)
     row, chosen = store.catalog.row(volume), store.rounds.chosen(round_)
-    found = choose_z_average(models, chosen, volume, across, report)
+    found = choose_z_average(models, chosen, volume, config, report)
     with (
-        models.z_averaged(chosen, volume, found.slices, views) as model,
+        models.z_averaged(chosen, volume, replace(config, across=found.slices)) as model,
         open_stack(out, pages=row.depth, page_shape=row.slice_shape, dtype=np.uint8, voxel_nm=row.voxel_nm) as stack,
     ):
         for z in range(row.depth):
