@@ -1,7 +1,8 @@
 """What a person may choose, one frozen dataclass per verb, checked when built.
 
-The field metadata (``help``) is the one source of the command line's help and of the page's form labels. Every
-configuration that made a model is saved as JSON in that model's card. What chose each default is in
+A field says once what it is called, what it allows and what it does. The options of the command line (``core.cli.options``), the
+fields of the page's forms (``app.components.form_fields``) and the reference are made from that, so that a new setting is one
+line here. Every configuration that made a model is saved as JSON in that model's card. What chose each default is in
 ``docs/explanation/defaults.md``.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 UNLABELLED = 255
 """The class id of a pixel that nobody has labelled, or that nobody can: never claimed, trained on or scored."""
@@ -19,24 +20,52 @@ TOLERANCE = 2.0
 """Pixels that two boundaries may lie apart and still agree: about what two careful people differ by."""
 
 
-def _option(
+class Shown(TypedDict, total=False):
+    """How a setting is asked for, beside its limits and help; what is left out is as for most settings.
+
+    Of the page's form, which leaves out a setting without a label: ``label``, ``step``, ``format``, and in ``on_page`` limits
+    narrower than the setting's own. Of the command line: ``typed`` False for no option, ``short`` for a name of one letter,
+    ``metavar`` for the value in words, ``default_words`` for the default; ``parts`` names the settings of a nested configuration
+    that are options of their own, with their defaults there.
+    """
+
+    label: str
+    step: float
+    format: str
+    on_page: tuple[float, float]
+    typed: bool
+    short: str
+    metavar: str
+    default_words: str
+    parts: Mapping[str, Any]
+
+
+def option(
     default: Any,
     text: str,
     *,
     at_least: float | None = None,
     at_most: float | None = None,
     choices: Sequence[Any] | None = None,
+    **shown: Unpack[Shown],
 ) -> Any:
-    return field(default=default, metadata={"help": text, "at_least": at_least, "at_most": at_most, "choices": choices})
+    """Return a field of a configuration that says what it does, what it allows and how it is asked for."""
+    limits = {"at_least": at_least, "at_most": at_most, "choices": choices}
+    return field(default=default, metadata={"help": text, **limits, **shown})
 
 
-def _strength(default: float, text: str, *, at_most: float = 3.0) -> Any:
-    return _option(default, text, at_least=0, at_most=at_most)
+def _strength(default: float, label: str, text: str, *, at_most: float = 3.0) -> Any:
+    return option(default, text, at_least=0, at_most=at_most, label=label, step=0.25)
 
 
 def setting(config: type, name: str, kind: str) -> Any:
-    """What a field says of its values: ``help``, ``at_least``, ``at_most`` or ``choices``; None where that is not limited."""
+    """Return what :func:`option` was told of a field: ``help``, ``at_least``, ``label`` and so on; None where it was not."""
     return next(f.metadata.get(kind) for f in fields(config) if f.name == name)
+
+
+def labelled(config: type) -> tuple[str, ...]:
+    """Return the names of the fields that the page's form asks for, in their order."""
+    return tuple(f.name for f in fields(config) if f.metadata.get("label"))
 
 
 def help_text(config: type, name: str) -> str:
@@ -44,7 +73,9 @@ def help_text(config: type, name: str) -> str:
     return str(setting(config, name, "help"))
 
 
-class _Checked:
+class Checked:
+    """A configuration that refuses values which its fields do not allow."""
+
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             value, low, high = getattr(self, f.name), f.metadata.get("at_least"), f.metadata.get("at_most")
@@ -96,27 +127,31 @@ class StopRule(StrEnum):
 
 
 @dataclass(frozen=True)
-class AugmentConfig(_Checked):
+class AugmentConfig(Checked):
     """How patches are changed before the network sees them; see ``augmentation`` and ``artefacts`` in ``core.training.learning``.
 
     Every number but ``share`` is a strength: 0 is off and 1 the usual range.
     """
 
-    flips: float = _strength(1.0, "Mirror images and turns: the share of patches that get one.", at_most=1)
-    scale: float = _strength(1.0, "Stretched and squeezed, each direction by itself.")
-    elastic: float = _strength(1.0, "Bent softly, like a section that was not flat.")
-    noise: float = _strength(1.0, "Grain of the detector.")
-    blur: float = _strength(1.0, "Out of focus.")
-    gamma: float = _strength(1.0, "Middle greys brighter or darker, black and white kept.")
-    brightness: float = _strength(1.0, "Brightness and contrast, also unevenly across the patch.")
-    curtain: float = _strength(1.0, "Curtain streaks of ion milling.")
-    curtain_along: str = _option("both", "Direction of the curtain streaks.", choices=("both", "vertical", "horizontal"))
-    shadow: float = _strength(1.0, "Shadow: light that fades across the slice, contrast with it.")
-    charging: float = _strength(1.0, "Charging: bright haloes and trails beside bright or insulating objects.")
-    jumps: float = _strength(1.0, "Slices exposed too bright or too dark, and steps of brightness inside a slice.")
-    share: float = _option(
+    flips: float = _strength(1.0, "Flips and turns", "Mirror images and turns: the share of patches that get one.", at_most=1)
+    scale: float = _strength(1.0, "Stretch", "Stretched and squeezed, each direction by itself.")
+    elastic: float = _strength(1.0, "Bending", "Bent softly, like a section that was not flat.")
+    noise: float = _strength(1.0, "Noise", "Grain of the detector.")
+    blur: float = _strength(1.0, "Blur", "Out of focus.")
+    gamma: float = _strength(1.0, "Gamma", "Middle greys brighter or darker, black and white kept.")
+    brightness: float = _strength(1.0, "Brightness", "Brightness and contrast, also unevenly across the patch.")
+    curtain: float = _strength(1.0, "Curtain streaks", "Curtain streaks of ion milling.")
+    curtain_along: str = option(
+        "both", "Direction of the curtain streaks.", choices=("both", "vertical", "horizontal"), label="Streaks run"
+    )
+    shadow: float = _strength(1.0, "Shadow", "Shadow: light that fades across the slice, contrast with it.")
+    charging: float = _strength(1.0, "Charging", "Charging: bright haloes and trails beside bright or insulating objects.")
+    jumps: float = _strength(
+        1.0, "Brightness jumps", "Slices exposed too bright or too dark, and steps of brightness inside a slice."
+    )
+    share: float = option(
         0.25, "Share of the patches that each fault, bend, stretch and blur is put on, and that are turned by any angle.",
-        at_least=0, at_most=1,
+        at_least=0, at_most=1, label="Share of patches with each fault", step=0.05,
     )  # fmt: skip
 
     def alone(self, kind: str) -> AugmentConfig:
@@ -172,57 +207,106 @@ OWN_NOT_GIVEN = "The round trains a network of your own, which only Python can g
 
 
 @dataclass(frozen=True)
-class TrainConfig(_Checked):
+class TrainConfig(Checked):
     """How a round is trained; lengths in image pixels."""
 
-    seconds: float = _option(120.0, "Seconds of training; start-up and validation come on top.", at_least=1)
-    seed: int = _option(
+    seconds: float = option(
+        120.0,
+        "Seconds of training; start-up and validation come on top.",
+        at_least=1,
+        label="Seconds of training",
+        step=30,
+        on_page=(5, 86_400),
+    )
+    seed: int = option(
         0, "Seed of weights, patches and augmentation, which differ from round to round.", at_least=0, at_most=2**32 - 1
     )
-    patch: int = _option(
-        256, "Side of a training patch in pixels, a multiple of 16; of more with more levels.", at_least=64, at_most=1024
+    patch: int = option(
+        256,
+        "Side of a training patch in pixels, a multiple of 16; of more with more levels.",
+        at_least=64,
+        at_most=1024,
+        label="Patch, pixels",
     )
-    batch: int = _option(4, "Patches per training step, on each device.", at_least=1, at_most=256)
-    devices: int = _option(
-        1, "GPUs of this machine that train together; in a step each of them takes a batch of its own.", at_least=1, at_most=64
+    batch: int = option(4, "Patches per training step, on each device.", at_least=1, at_most=256, label="Batch")
+    devices: int = option(
+        1,
+        "GPUs of this machine that train together; in a step each of them takes a batch of its own.",
+        at_least=1,
+        at_most=64,
+        label="GPUs",
     )
-    architecture: str = _option(
-        Architecture.UNET.value, f"The network: {', '.join(Architecture)}. Those of MONAI need it; own is given from Python."
+    architecture: str = option(
+        Architecture.UNET.value,
+        f"The network: {', '.join(Architecture)}. Those of MONAI need it; own is given from Python.",
+        label="Network",
+        metavar="NAME",
     )
-    channels: int = _option(32, "Channels of the network's first level; multiples of 32 are fastest.", at_least=4, at_most=256)
-    depth: int = _option(3, "Levels of the network below the first.", at_least=1, at_most=6)
-    neighbours: int = _option(
-        0, "Slices on each side that the network sees beside the slice itself; it labels that slice alone.", at_least=0, at_most=3
+    channels: int = option(32, "Channels of the network's first level; multiples of 32 are fastest.", at_least=4, at_most=256)
+    depth: int = option(3, "Levels of the network below the first.", at_least=1, at_most=6, label="Depth: levels below the first")
+    neighbours: int = option(
+        0,
+        "Slices on each side that the network sees beside the slice itself; it labels that slice alone.",
+        at_least=0,
+        at_most=3,
+        label="Neighbouring slices on each side",
     )
-    flat: int | None = _option(
+    flat: int | None = option(
         None, "Levels of unet-3d that look at each slice by itself; left out, by the size of a voxel, 2 where it is not known.",
         at_least=1, at_most=6,
     )  # fmt: skip
-    local: int = _option(
+    local: int = option(
         32, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
         at_least=0, at_most=256,
     )  # fmt: skip
-    initial_weights: str = _option(
+    initial_weights: str = option(
         InitialWeights.PREVIOUS.value,
         "What training begins with: the weights of the previous round (a warm start); shrink-perturb, half of these and half of "
         "weights newly drawn at random; random ones.",
         choices=tuple(InitialWeights),
+        label="Begin with",
     )
-    learning_rate: float = _option(5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0)
-    loss: str = _option("cross-entropy+dice", f"What training minimises: {', '.join(Loss)}, or several joined with +.")
-    unlabelled: float = _option(
+    learning_rate: float = option(
+        5e-2, "Peak learning rate.", at_least=1e-6, at_most=1.0, label="Peak learning rate", step=0.01, format="%g"
+    )
+    loss: str = option(
+        "cross-entropy+dice",
+        f"What training minimises: {', '.join(Loss)}, or several joined with +.",
+        label="Losses, added up",
+        metavar="NAMES",
+    )
+    unlabelled: float = option(
         1.0, "Weight of what the model is sure of where nothing is labelled, if less than a quarter of the labelled slices is; 0 "
         "to learn from labels alone.",
         at_least=0, at_most=10,
     )  # fmt: skip
-    epochs: float | None = _option(
-        None, "End after so many epochs; in one, as many patches are drawn as would cover the labelled area once.", at_least=0.01
+    epochs: float | None = option(
+        None,
+        "End after so many epochs; in one, as many patches are drawn as would cover the labelled area once.",
+        at_least=0.01,
+        label="Epochs",
+        step=1.0,
+        format="%g",
     )
-    stop_loss: float | None = _option(
-        None, "End when the validation loss is this low; the training loss where nothing is held back.", at_least=0
+    stop_loss: float | None = option(
+        None,
+        "End when the validation loss is this low; the training loss where nothing is held back.",
+        at_least=0,
+        label="Loss to reach",
+        step=0.01,
+        format="%g",
     )
-    patience: int | None = _option(None, "End after so many validations in a row without a lower validation loss.", at_least=1)
-    augment: AugmentConfig = _option(AugmentConfig(), "How patches are changed before the network sees them.")
+    patience: int | None = option(
+        None,
+        "End after so many validations in a row without a lower validation loss.",
+        at_least=1,
+        label="Validations without a lower loss",
+    )
+    augment: AugmentConfig = option(
+        AugmentConfig(), f"How strongly patches are changed, like curtain=1.5,shadow=0; kinds are "
+        f"{', '.join(AugmentConfig.kinds())}, and curtain_along and share can be set too.",
+        metavar="KIND=STRENGTH,...", default_words="1 each",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         if isinstance(self.augment, Mapping):  # as JSON gives it back
@@ -278,21 +362,21 @@ EARLIER: Mapping[str, Any] = {"initial_weights": InitialWeights.RANDOM.value, "l
 
 
 @dataclass(frozen=True)
-class PredictConfig(_Checked):
+class PredictConfig(Checked):
     """How a slice is cut into tiles for prediction; lengths in image pixels."""
 
-    tile: int = _option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096)
-    context: int | None = _option(
+    tile: int = option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096, typed=False)
+    context: int | None = option(
         None, "Pixels around a tile that the network sees and that are thrown away; left out, as many as the network looks at, "
         "96 for most.",
-        at_least=0,
+        at_least=0, typed=False,
     )  # fmt: skip
-    views: int | None = _option(
+    views: int | None = option(
         None, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long. "
         "Left out, 2 where slices stand alone; one, another for each slice, where they are averaged with others.",
         choices=(1, 2, 4, 8),
     )  # fmt: skip
-    across: int | None = _option(
+    across: int | None = option(
         None, "Slices on each side whose probabilities are averaged with each slice's own, 0 for none; left out, as many as "
         "painted pixels allow.",
         at_least=0, at_most=16,
@@ -307,40 +391,50 @@ class Averaging(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class ProposeConfig(_Checked):
+class ProposeConfig(Checked):
     """How slices are chosen for the next correction."""
 
-    number: int = _option(5, "How many slices to propose.", at_least=1, at_most=1000)
-    query: str = _option("least-confidence", "What makes a pixel worth a look.")
-    scan_seconds: float = _option(120.0, "Longest time to scan the volume, coarse first.", at_least=0)
+    number: int = option(
+        5,
+        "How many slices to propose.",
+        at_least=1,
+        at_most=1000,
+        label="Slices to propose afterwards",
+        on_page=(1, 50),
+        short="n",
+    )
+    query: str = option("least-confidence", "What makes a pixel worth a look.", metavar="NAME")
+    scan_seconds: float = option(120.0, "Longest time to scan the volume, coarse first.", at_least=0, typed=False)
 
 
 @dataclass(frozen=True)
-class ValidationConfig(_Checked):
+class ValidationConfig(Checked):
     """How pixels are held back from training; see ``core.storage.labels``."""
 
-    fraction: float = _option(0.05, "Share of a slice held back for validation.", at_least=0.01, at_most=0.5)
-    margin: int = _option(48, "Pixels around a held-back tile that are never trained on.", at_least=0)
+    fraction: float = option(0.05, "Share of a slice held back for validation.", at_least=0.01, at_most=0.5)
+    margin: int = option(48, "Pixels around a held-back tile that are never trained on.", at_least=0)
 
 
 @dataclass(frozen=True)
-class AnnotatorConfig(_Checked):
+class AnnotatorConfig(Checked):
     """The simulated annotator's speeds, frozen so that results can be compared over time."""
 
-    paint_px_per_s: float = _option(400.0, "Pixels painted per second.", at_least=1)
-    travel_px_per_s: float = _option(800.0, "Pixels travelled per second between strokes.", at_least=1)
-    stroke_s: float = _option(0.2, "Seconds lost at each stroke.", at_least=0)
-    open_s: float = _option(2.0, "Seconds to open a slice.", at_least=0)
+    paint_px_per_s: float = option(400.0, "Pixels painted per second.", at_least=1)
+    travel_px_per_s: float = option(800.0, "Pixels travelled per second between strokes.", at_least=1)
+    stroke_s: float = option(0.2, "Seconds lost at each stroke.", at_least=0)
+    open_s: float = option(2.0, "Seconds to open a slice.", at_least=0)
 
 
 @dataclass(frozen=True)
-class SimulateConfig(_Checked):
+class SimulateConfig(Checked):
     """How the loop is replayed from known truth."""
 
-    rounds: int = _option(4, "Rounds of training; the first on painted slices, the rest after corrections.", at_least=1)
-    start: int = _option(3, "Slices painted from nothing before the first round.", at_least=1)
-    per_round: int = _option(2, "Proposed slices corrected before each further round.", at_least=1)
-    query: str = _option(ProposeConfig.query, "What makes a pixel worth a look.")
-    test_slices: tuple[int, ...] | None = _option(None, "Slices to score on, never painted; every tenth by default.")
-    train: TrainConfig = TrainConfig()
+    rounds: int = option(4, "Rounds of training; the first on painted slices, the rest after corrections.", at_least=1)
+    start: int = option(3, "Slices painted from nothing before the first round.", at_least=1)
+    per_round: int = option(2, "Proposed slices corrected before each further round.", at_least=1)
+    query: str = option(ProposeConfig.query, help_text(ProposeConfig, "query"), metavar="NAME")
+    test_slices: tuple[int, ...] | None = option(
+        None, "Slices to score on, never painted; every tenth by default.", metavar="SLICES"
+    )
+    train: TrainConfig = option(TrainConfig(), "How each round is trained.", parts={"seconds": 60.0, "seed": TrainConfig.seed})
     annotator: AnnotatorConfig = AnnotatorConfig()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app import session
 from app.api.pictures import overlay
 from app.components import training_form
+from app.components.form_fields import label, limits
 from app.components.messages import slice_name
 from core.config import AugmentConfig, help_text, setting
 from core.project import Project
@@ -17,19 +18,6 @@ _PATCHES = 8
 _GREYS = (-3.5, 3.5)
 """Grey values from black to white, in standard deviations of the slice: the same for all patches, so that they compare."""
 _ALL = "all"
-_NAMES = {
-    "flips": "Flips and turns",
-    "scale": "Stretch",
-    "elastic": "Bending",
-    "noise": "Noise",
-    "blur": "Blur",
-    "gamma": "Gamma",
-    "brightness": "Brightness",
-    "curtain": "Curtain streaks",
-    "shadow": "Shadow",
-    "charging": "Charging",
-    "jumps": "Brightness jumps",
-}
 
 
 def what_is_shown(project: Project) -> None:
@@ -65,29 +53,31 @@ def _strengths() -> AugmentConfig:
     chosen: dict[str, float] = {}
     columns = st.columns(2)
     for number, kind in enumerate(AugmentConfig.kinds()):
+        least, most = limits(AugmentConfig, kind)
         chosen[kind] = columns[number % 2].slider(
-            _NAMES[kind],
-            0.0,
-            float(setting(AugmentConfig, kind, "at_most")),
+            label(AugmentConfig, kind),
+            float(least),
+            float(most),
             float(getattr(now, kind)),
-            0.25,
+            float(setting(AugmentConfig, kind, "step")),
             key=f"augment_{kind}_{version}",
             help=help_text(AugmentConfig, kind) + " 0 is off, 1 is usual.",
         )
     along = st.segmented_control(
-        "Streaks run",
+        label(AugmentConfig, "curtain_along"),
         setting(AugmentConfig, "curtain_along", "choices"),
         default=now.curtain_along,
         required=True,
         key=f"augment_along_{version}",
         help=help_text(AugmentConfig, "curtain_along"),
     )
+    least, most = limits(AugmentConfig, "share")
     share = st.slider(
-        "Share of patches with each fault",
-        0,
-        100,
+        label(AugmentConfig, "share"),
+        round(100 * least),
+        round(100 * most),
         round(100 * now.share),
-        5,
+        round(100 * setting(AugmentConfig, "share", "step")),
         format="%d %%",
         key=f"augment_share_{version}",
         help=help_text(AugmentConfig, "share"),
@@ -122,7 +112,7 @@ def _patches(project: Project, config: AugmentConfig) -> None:
 
 
 def _shown_name(kind: str) -> str:
-    return "As it will be trained" if kind == _ALL else f"Only {_NAMES[kind].lower()}"
+    return "As it will be trained" if kind == _ALL else f"Only {label(AugmentConfig, kind).lower()}"
 
 
 def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
 from shutil import which
 from typing import Any
 
-import streamlit as st
-
 from app.components import form_fields
-from core.config import FIXED_DEPTH, LEAST_DEPTH, Architecture, InitialWeights, TrainConfig, help_text, setting
+from core.config import FIXED_DEPTH, LEAST_DEPTH, Architecture, InitialWeights, TrainConfig, setting
 
 _NAMES = {
     Architecture.UNET: "U-Net (the default)",
@@ -33,16 +30,16 @@ _INITIAL_WEIGHTS = {
 
 def ask(form: form_fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any]:
     """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
-    architecture = _one_of("Network", _NAMES, before, "architecture")
+    architecture = form.choice("architecture", before, _NAMES)
     depth = before.depth if architecture in FIXED_DEPTH else _depth(form, before, architecture)
     furthest = setting(TrainConfig, "neighbours", "at_most")
     least, most = (1, min(furthest, depth - 1)) if architecture == Architecture.UNET_3D else (0, furthest)
     limits: dict[str, Any] = {"least": least, "most": most, "value": min(most, max(least, before.neighbours))}
     own = f"{form_fields.key('neighbours')}_{least}_{most}"  # with other limits it begins anew
-    neighbours = form.setting("Neighbouring slices on each side", "neighbours", before, **limits, key=own)
+    neighbours = form.setting("neighbours", before, **limits, key=own)
     if architecture.startswith("monai") and find_spec("monai") is None:
         form.refuse("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
-    weights = before.initial_weights if first else _one_of("Begin with", _INITIAL_WEIGHTS, before, "initial_weights")
+    weights = before.initial_weights if first else form.choice("initial_weights", before, _INITIAL_WEIGHTS)
     asked = {"architecture": architecture, "depth": depth, "neighbours": int(neighbours), "initial_weights": weights}
     return {**asked, "devices": _devices(form, before)}
 
@@ -50,7 +47,7 @@ def ask(form: form_fields.Form, before: TrainConfig, *, first: bool) -> dict[str
 def _depth(form: form_fields.Form, before: TrainConfig, architecture: str) -> int:
     """How many levels; as many as before while a number is refused."""
     least, most = LEAST_DEPTH.get(architecture, 1), setting(TrainConfig, "depth", "at_most")
-    asked = form.setting("Depth: levels below the first", "depth", before, least=least, step=1)
+    asked = form.setting("depth", before, least=least)
     return int(asked) if asked is not None and least <= asked <= most else max(least, before.depth)
 
 
@@ -59,7 +56,7 @@ def _devices(form: form_fields.Form, before: TrainConfig) -> int:
     there = _gpus()
     if there < 2:
         return TrainConfig.devices
-    return int(form.setting("GPUs", "devices", before, most=there, value=min(before.devices, there)))
+    return int(form.setting("devices", before, most=there, value=min(before.devices, there)))
 
 
 def _gpus() -> int:
@@ -69,17 +66,3 @@ def _gpus() -> int:
     from core.models.device import gpus
 
     return gpus()
-
-
-def _one_of(label: str, names: Mapping[Any, str], before: TrainConfig, setting_name: str) -> str:
-    """A setting with a few values, each shown by its name; as it was before until another is chosen."""
-    values = list(names)
-    chosen = st.selectbox(
-        label,
-        values,
-        index=values.index(getattr(before, setting_name)),
-        format_func=names.__getitem__,
-        key=form_fields.key(setting_name),
-        help=help_text(TrainConfig, setting_name),
-    )
-    return str(chosen)

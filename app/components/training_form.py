@@ -9,7 +9,7 @@ import streamlit as st
 from app import session
 from app.components import form_fields, network_form
 from app.components.messages import settings_in_words
-from core.config import Loss, TrainConfig, changed, help_text, losses_named
+from core.config import Loss, StopRule, TrainConfig, changed, help_text, losses_named
 
 _USUAL = TrainConfig()
 
@@ -35,14 +35,13 @@ def in_words(config: TrainConfig) -> str:
 def ask(form: form_fields.Form, *, first: bool) -> TrainConfig:
     """The form; the settings as they were when all of them were allowed. ``first`` says that no round was trained yet."""
     before = chosen()
-    limits: dict[str, Any] = {"least": 5, "most": 86_400, "value": int(before.seconds)}
-    seconds = form.setting("Seconds of training", "seconds", before, step=30, **limits)
-    picked: dict[str, Any] = {"seconds": float(seconds)}
+    picked: dict[str, Any] = {"seconds": float(form.setting("seconds", before))}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
         picked |= network_form.ask(form, before, first=first)
         picked |= _step(form, before)
         picked["loss"] = _loss(before)
         picked |= _stop_rules(form, before)
+        picked |= form.rest(before, picked)
         wanted = st.checkbox("Write logs for TensorBoard", value=logs(), key=form_fields.key("tensorboard"),
                              help="Losses, learning rate and Dice of each class, beside the checkpoint; needs the package "
                                   "tensorboard.")  # fmt: skip
@@ -65,33 +64,22 @@ def _go_together(form: form_fields.Form, picked: dict[str, Any]) -> None:
 def _step(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
     """What a step of the training sees, and how far it goes."""
     patch, batch = st.columns(2)
-    side = patch.selectbox(
-        "Patch, pixels",
-        _PATCHES,
-        index=_PATCHES.index(before.patch),
-        key=form_fields.key("patch"),
-        help=help_text(TrainConfig, "patch"),
-    )
-    number = form.setting("Batch", "batch", before, batch, step=1)
-    peak = form.setting("Peak learning rate", "learning_rate", before, step=0.01, format="%g")
+    side = form.choice("patch", before, {side: str(side) for side in _PATCHES}, patch)
+    number, peak = form.setting("batch", before, batch), form.setting("learning_rate", before)
     return {"patch": side, "batch": number, "learning_rate": round(peak, 6)}  # stepping adds up to 0.06000000000000001
 
 
 def _stop_rules(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
     """What may end the training before its seconds are used up; an empty field is a rule that is off."""
     st.caption("Training ends when its seconds are used up, or before, by the first of these that is set:")
-    rules: dict[str, tuple[str, dict[str, Any]]] = {
-        "epochs": ("Epochs", {"step": 1.0, "format": "%g"}),
-        "stop_loss": ("Loss to reach", {"step": 0.01, "format": "%g"}),
-        "patience": ("Validations without a lower loss", {"step": 1}),
-    }
-    return {name: form.setting(label, name, before, placeholder="off", **own) for name, (label, own) in rules.items()}
+    rules = [str(rule) for rule in StopRule if rule != StopRule.SECONDS]
+    return {name: form.setting(name, before, placeholder="off") for name in rules}
 
 
 def _loss(before: TrainConfig) -> str:
     """What training minimises; the usual sum where nothing is left in the field."""
     names = st.multiselect(
-        "Losses, added up",
+        form_fields.label(TrainConfig, "loss"),
         [str(name) for name in Loss],
         default=[str(name) for name in losses_named(before.loss)],
         key=form_fields.key("loss"),

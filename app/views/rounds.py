@@ -13,7 +13,7 @@ from app.components.form_fields import Form
 from app.components.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
 from app.components.start_buttons import start_button
 from app.components.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
-from core.config import AugmentConfig, ProposeConfig, help_text
+from core.config import AugmentConfig, ProposeConfig
 from core.progress import ENDS
 from core.project import Project
 from core.storage.jobs import Job
@@ -63,9 +63,7 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     not_learnt_from(project)
     form = Form()
     config = training_form.ask(form, first=not rows)
-    number = form.number(
-        "Slices to propose afterwards", least=1, most=50, value=ProposeConfig().number, help=help_text(ProposeConfig, "number")
-    )
+    number = form.setting("number", ProposeConfig())
     if session.augmentation() != AugmentConfig():
         st.caption("It trains with what you chose under *What the model will be shown*.")
     watched = snapshots.choose_watched_region(project, form)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,22 +10,10 @@ import typer
 from rich.table import Table
 
 from core.cli.edge import answer, say, working
-from core.cli.options import (
-    AcrossSlices,
-    Json,
-    Name,
-    Round,
-    Views,
-    VolumeIndex,
-    Workspace,
-    configured,
-    known_query,
-    parse_augment,
-    parse_range,
-)
+from core.cli.options import Json, Name, Round, Typed, VolumeIndex, Workspace, option_names, parse_range, takes
 from core.cli.projects import dice_words, number
 from core.cli.scores import evaluation_text
-from core.config import TOLERANCE, AugmentConfig, InitialWeights, PredictConfig, ProposeConfig, TrainConfig, help_text
+from core.config import TOLERANCE, PredictConfig, ProposeConfig, TrainConfig
 from core.errors import Cancelled
 from core.progress import ENDS
 
@@ -35,64 +22,15 @@ if TYPE_CHECKING:
     from core.training.round import RoundReport
 
 
+@takes(TrainConfig)
 def train(
     name: Name,
-    seconds: Annotated[
-        float | None, typer.Option(help=help_text(TrainConfig, "seconds"), show_default=f"{TrainConfig.seconds:g}")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "seed"), show_default=f"{TrainConfig.seed}")] = None,
-    architecture: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=help_text(TrainConfig, "architecture"), show_default=str(TrainConfig.architecture)),
-    ] = None,
-    neighbours: Annotated[
-        int | None, typer.Option(help=help_text(TrainConfig, "neighbours"), show_default=f"{TrainConfig.neighbours}")
-    ] = None,
-    patch: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "patch"), show_default=f"{TrainConfig.patch}")] = None,
-    batch: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "batch"), show_default=f"{TrainConfig.batch}")] = None,
-    channels: Annotated[
-        int | None, typer.Option(help=help_text(TrainConfig, "channels"), show_default=f"{TrainConfig.channels}")
-    ] = None,
-    depth: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "depth"), show_default=f"{TrainConfig.depth}")] = None,
-    flat: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "flat"))] = None,
-    local: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "local"), show_default=f"{TrainConfig.local}")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help=help_text(TrainConfig, "learning_rate"), show_default=f"{TrainConfig.learning_rate:g}")
-    ] = None,
-    devices: Annotated[
-        int | None, typer.Option(help=help_text(TrainConfig, "devices"), show_default=f"{TrainConfig.devices}")
-    ] = None,
-    initial_weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(InitialWeights),
-            help=help_text(TrainConfig, "initial_weights"),
-            show_default=str(TrainConfig.initial_weights),
-        ),
-    ] = None,
-    loss: Annotated[
-        str | None, typer.Option(metavar="NAMES", help=help_text(TrainConfig, "loss"), show_default=TrainConfig.loss)
-    ] = None,
-    unlabelled: Annotated[
-        float | None, typer.Option(help=help_text(TrainConfig, "unlabelled"), show_default=f"{TrainConfig.unlabelled:g}")
-    ] = None,
-    epochs: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "epochs"))] = None,
-    stop_loss: Annotated[float | None, typer.Option(help=help_text(TrainConfig, "stop_loss"))] = None,
-    patience: Annotated[int | None, typer.Option(help=help_text(TrainConfig, "patience"))] = None,
+    config: TrainConfig,
+    typed: Typed,
     tensorboard: Annotated[
         bool,
         typer.Option("--tensorboard", help="Write logs for TensorBoard beside the checkpoint; needs the package tensorboard."),
     ] = False,
-    augment: Annotated[
-        AugmentConfig | None,
-        typer.Option(
-            parser=parse_augment,
-            metavar="KIND=STRENGTH,...",
-            help=f"How strongly patches are changed, like curtain=1.5,shadow=0; kinds are {', '.join(AugmentConfig.kinds())}, "
-            "and curtain_along and share can be set too.",
-            show_default="1 each",
-        ),
-    ] = None,
     watch: Annotated[
         int | None,
         typer.Option(
@@ -108,17 +46,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
-    asked = {
-        "seconds": seconds, "seed": seed, "loss": loss, "epochs": epochs, "stop_loss": stop_loss, "patience": patience,
-        "augment": augment, "architecture": architecture, "neighbours": neighbours, "patch": patch, "batch": batch,
-        "initial_weights": initial_weights, "devices": devices, "channels": channels, "depth": depth, "flat": flat,
-        "local": local, "learning_rate": learning_rate, "unlabelled": unlabelled,
-    }  # fmt: skip
-    given = {name: value for name, value in asked.items() if value is not None}
-    new = [*given, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else [])]
+    new = (*typed, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else []))
     if resume and new:
-        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out {_options(new)}.")
-    config = configured(TrainConfig, **given)
+        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out {option_names(new)}.")
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -184,29 +114,19 @@ def restore(
     say(f"It has no proposals yet: underpaint propose {name} looks through the volume with it.")
 
 
-def _options(settings: Iterable[str]) -> str:
-    """Names of settings as they are typed."""
-    return " and ".join("--" + name.replace("_", "-") for name in settings)
-
-
 def _words(now: Progress) -> str:
     losses = {"loss": now.train_loss, "validation loss": now.validation_loss}
     return ", ".join([f"step {now.step}"] + [f"{name} {value:.3f}" for name, value in losses.items() if value is not None])
 
 
+@takes(ProposeConfig)
 def propose(
     name: Name,
-    number_of_slices: Annotated[
-        int, typer.Option("-n", "--number", help=help_text(ProposeConfig, "number"))
-    ] = ProposeConfig.number,
-    query: Annotated[
-        str, typer.Option(metavar="NAME", callback=known_query, help=help_text(ProposeConfig, "query"))
-    ] = ProposeConfig.query,
+    config: ProposeConfig,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Scan the volumes with the newest model and list the slices most worth correcting."""
-    config = configured(ProposeConfig, number=number_of_slices, query=query)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -228,22 +148,23 @@ def propose(
     answer({"proposals": result}, table if result else "Every slice is labelled; nothing to propose.", as_json=as_json)
 
 
+@takes(PredictConfig)
 def predict(
     name: Name,
     out: Annotated[Path, typer.Argument(metavar="OUT.tif|OUT.zarr", help="Where to write the segmentation.")],
+    *,
     slices: Annotated[str | None, typer.Option(help="Slices A:B (A to B-1), from 0; all by default.")] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write a probability per class instead of class ids.")
     ] = False,
-    views: Views = PredictConfig.views,
-    across: AcrossSlices = PredictConfig.across,
+    config: PredictConfig,
     round_number: Round = None,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Segment a volume, slice by slice, into a TIFF or zarr."""
-    chosen, config = None if slices is None else parse_range(slices), configured(PredictConfig, views=views, across=across)
+    chosen = None if slices is None else parse_range(slices)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -276,9 +197,11 @@ def predict(
     answer(result, text, as_json=as_json)
 
 
+@takes(PredictConfig)
 def evaluate(
     name: Name,
     truth: Annotated[Path, typer.Option(metavar="LABELS.tif", help="True class ids, one page per slice of the volume.")],
+    *,
     boundaries: Annotated[
         bool,
         typer.Option(
@@ -288,15 +211,13 @@ def evaluate(
     tolerance: Annotated[
         float, typer.Option(min=0, help="Pixels that two boundaries may lie apart and still agree.")
     ] = TOLERANCE,
-    views: Views = PredictConfig.views,
-    across: AcrossSlices = PredictConfig.across,
+    config: PredictConfig,
     round_number: Round = None,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
     """Score a model against the truth, on slices without a label of any role."""
-    config = configured(PredictConfig, views=views, across=across)
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)

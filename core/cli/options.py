@@ -1,15 +1,18 @@
-"""The options that several commands share, and how their values are read."""
+"""The options that several commands share, those made from a configuration, and how their values are read."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from core.config import AugmentConfig, PredictConfig, help_text
+from core.config import AugmentConfig
 from core.errors import ProjectError
 
 Workspace = Annotated[
@@ -24,14 +27,109 @@ Workspace = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The project's name.")]
 VolumeIndex = Annotated[int, typer.Option("--volume-index", min=0, help="Which of the project's volumes, from 0.")]
-Views = Annotated[int | None, typer.Option(metavar="1|2|4|8", help=help_text(PredictConfig, "views"))]
-AcrossSlices = Annotated[int | None, typer.Option("--across", help=help_text(PredictConfig, "across"))]
 Round = Annotated[int | None, typer.Option("--round", metavar="R", min=1, help="Use this round's model; the newest by default.")]
 
 _NUMBER = re.compile(r"\d{1,6}")  # beyond a million it is a slip of the hand, and a list of them would fill the memory
 _RANGE = re.compile(r"(\d{1,6}):(\d{1,6})")
 
 C = TypeVar("C")
+
+Command = Callable[..., None]
+
+
+class Typed(tuple[str, ...]):
+    """The names of a configuration's fields that were typed, whatever their values."""
+
+
+def takes(config: type) -> Callable[[Command], Command]:
+    """Give a command an option for each field of a configuration, in the place of its parameter ``config``.
+
+    The command is handed one ``config``, built from the options; as ``typed``, if it has such a parameter, a :class:`Typed`. A
+    value that the configuration refuses is a mistake in typing, told in the configuration's own sentence.
+    """
+
+    def decorate(command: Command) -> Command:
+        options, own = _options(config), signature(command, eval_str=True)
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            context, chosen = given.pop("context", None), {one.name: given.pop(one.name) for one in options}
+            if context is not None:
+                given["typed"] = Typed(name for name in chosen if context.get_parameter_source(name).name == "COMMANDLINE")
+            command(config=_built(config, chosen), **given)
+
+        shown = [parameter for one in own.parameters.values() for parameter in _in_place_of(one, options)]
+        del run.__wrapped__  # whose parameters Typer would take
+        run.__signature__ = own.replace(parameters=shown)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in shown}
+        return run
+
+    return decorate
+
+
+def _in_place_of(parameter: Parameter, options: list[Parameter]) -> list[Parameter]:
+    """What Typer is to see of a command's parameter."""
+    if parameter.name == "config":
+        return options
+    if parameter.name == "typed":
+        return [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    return [parameter.replace(kind=Parameter.KEYWORD_ONLY)]
+
+
+def option_names(names: tuple[str, ...]) -> str:
+    """Names of settings as they are typed, such as ``--seed and --stop-loss``."""
+    return " and ".join(_option_name(name) for name in names)
+
+
+def _option_name(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _options(config: type) -> list[Parameter]:
+    """The options of a configuration, in the order of its fields; those of a nested one where its field says so."""
+    made: list[Parameter] = []
+    for one in fields(config):
+        parts = one.metadata.get("parts")
+        if parts:
+            nested: Any = type(one.default)
+            made += [_option(part, nested, parts[part.name]) for part in fields(nested) if part.name in parts]
+        elif one.metadata.get("help") and one.metadata.get("typed", True):
+            made.append(_option(one, config, one.default))
+    return made
+
+
+def _option(one: Field[Any], config: type, default: Any) -> Parameter:
+    """An option of a configuration's field, whose limits the configuration itself checks and tells."""
+    told, kind = one.metadata, get_type_hints(config)[one.name]
+    choices, reader = told.get("choices"), _READERS.get(kind)
+    names = [f"-{told['short']}"] if told.get("short") else []
+    info = typer.Option(
+        *names,
+        _option_name(one.name),
+        help=told["help"],
+        metavar=told.get("metavar") or ("|".join(map(str, choices)) if choices else None),
+        callback=_CALLBACKS.get(one.name),
+        parser=reader,
+        show_default=told.get("default_words", True),
+    )
+    if isinstance(default, float) and default.is_integer():
+        default = int(default)  # and is shown so
+    if is_dataclass(default):
+        default = None  # and is left to the configuration
+    annotation: Any = Annotated[Any if reader else kind, info]
+    return Parameter(one.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _built(config: type[C], chosen: Mapping[str, Any]) -> C:
+    """A configuration from the values of its options; a nested one as a whole, or from its parts."""
+    given: dict[str, Any] = {}
+    for one in fields(config):  # type: ignore[arg-type]
+        parts = one.metadata.get("parts")
+        if parts:
+            given[one.name] = configured(type(one.default), **{name: chosen[name] for name in parts})
+        elif one.name in chosen and not (chosen[one.name] is None and is_dataclass(one.default)):
+            given[one.name] = chosen[one.name]
+    return configured(config, **given)
 
 
 def known_query(name: str) -> str:
@@ -145,3 +243,13 @@ def configured(config: type[C], **chosen: Any) -> C:
         return config(**chosen)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+_READERS: Mapping[Any, Callable[[str], Any]] = {
+    AugmentConfig: parse_augment,
+    tuple[int, ...] | None: lambda text: tuple(parse_slices(text)),
+}
+"""How what is typed is read, by the type of a field that Typer does not know."""
+
+_CALLBACKS: Mapping[str, Callable[[Any], Any]] = {"query": known_query}
+"""Of fields whose allowed values a configuration does not know."""
