@@ -17,7 +17,7 @@
     GET  /underpaint/api/<project>/<volume>/<z>/suggestion         a mask made from other slices, as runs
     GET  /underpaint/api/<project>/<volume>/<z>/superpixels        a tile of small patches that keep to edges
     GET  /underpaint/api/<project>/<volume>/<z>/preview            a box of it as a quick first model sees it
-    GET  /underpaint/api/<project>/moments/<round>/<step>.png      what a moment of a training made of its frame
+    GET  /underpaint/api/<project>/moments/<round>/<step>.png      what a snapshot of a training made of its frame
     GET  /underpaint/api/<project>/results/<file>                  a finished result
     GET  /underpaint/api/<project>/results/<folder>.zip            one that is a folder, as one file
 
@@ -95,7 +95,7 @@ def picture_url(project: Project, slice_id: SliceId, *, layer: Layer, side: int,
 
 
 def moment_url(project: Project, moment: Snapshot, *, side: int) -> str:
-    """Address of what a moment made of its frame, in transparent colours, ``side`` pixels long at most."""
+    """Address of what a snapshot made of its frame, in transparent colours, ``side`` pixels long at most."""
     asked = urlencode({"side": side, "v": snapshots.version(project, moment)})
     return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"
 

@@ -54,7 +54,7 @@ def choose(name: str) -> None:
     """Open another project and forget the slices of the one before, and how its next round was to be trained."""
     st.session_state["project"] = name
     _last_opened()[str(workspace())] = name
-    for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard", "moment"):
+    for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard", "snapshot"):
         st.session_state.pop(key, None)
 
 
@@ -120,14 +120,14 @@ def review(slice_id: SliceId) -> None:
     st.session_state["reviewing"] = slice_id
 
 
-def moment() -> tuple[tuple[int, int], int] | None:
-    """The kept moment that was chosen last: its round with the last step that was kept then, and its own; None for none."""
-    return st.session_state.get("moment")
+def snapshot() -> tuple[tuple[int, int], int] | None:
+    """The kept snapshot that was chosen last: its round with the last step that was kept then, and its own; None for none."""
+    return st.session_state.get("snapshot")
 
 
-def look_at_moment(of: tuple[int, int], step: int) -> None:
-    """Choose a kept moment, see :func:`moment`; good as a button's callback."""
-    st.session_state["moment"] = (of, step)
+def look_at_snapshot(of: tuple[int, int], step: int) -> None:
+    """Choose a kept snapshot, see :func:`snapshot`; good as a button's callback."""
+    st.session_state["snapshot"] = (of, step)
 
 
 def count(key: str, start: int = 0) -> int:

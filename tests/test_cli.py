@@ -301,6 +301,16 @@ def test_moments_are_listed_and_one_is_gone_back_to(trained: Path, tmp_path: Pat
     assert f"round 1 at {kept[0]['seconds']:.0f} s" in run("rounds", "toy", *place).out
 
 
+def test_snapshots_have_the_names_of_earlier_versions_too(trained: Path) -> None:
+    """``--snapshots`` and ``--moments`` list the same; ``--snapshot`` and ``--moment`` take the same."""
+    listed = [run("rounds", "toy", option, "--workspace", trained, "--json").json for option in ("--snapshots", "--moments")]
+    assert listed[0] == listed[1] != {"moments": []}
+    for option in ("--snapshot", "--moment"):
+        refused = run("restore", "toy", "--round", 1, option, 9999, "--workspace", trained)
+        assert refused.status == 1
+        assert "Round 1 has no snapshot at 9999 s; kept are those at" in refused.err
+
+
 def test_no_moment_yet_is_an_answer(project: Path) -> None:
     """A project that was never trained has none, and a person is told how to get some."""
     assert run("rounds", "toy", "--moments", "--workspace", project, "--json").json == {"moments": []}

@@ -35,10 +35,12 @@ underpaint train --seconds --seed --loss --augment --epochs --stop-loss --patien
 underpaint train --architecture --neighbours --initial-weights --patch --batch --devices
 underpaint train --channels --depth --local --learning-rate --unlabelled
 underpaint restore --round --moment
+underpaint restore --round --snapshot
 underpaint propose -n --query
 underpaint predict --slices --probabilities --views --across --round --volume-index
 underpaint evaluate --truth --boundaries --tolerance --views --across --round --volume-index
 underpaint rounds --moments
+underpaint rounds --snapshots
 underpaint simulate --volume --truth --classes --rounds --start --per-round --seconds --query --test-slices --seed
 """
 

@@ -1,4 +1,4 @@
-"""What a moment of a training made of its frame, in the classes' colours."""
+"""What a snapshot of a training made of its frame, in the classes' colours."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from core.storage.snapshots import REGION_SIDE, Snapshot, picture
 
 
 def prediction(request: Request) -> Response:
-    """The mask of a moment as a transparent PNG, to lie over the grey slice; the browser keeps it for good."""
+    """The mask of a snapshot as a transparent PNG, to lie over the grey slice; the browser keeps it for good."""
     project = open_project(request.path_params["project"])
     round_, step = request.path_params["round"], request.path_params["step"]
-    moment = next((one for one in project.models.snapshots(round_) if one.step == step), None)
-    if moment is None:
-        raise Refusal(404, "This moment is not kept any more; reload the page.")
-    mask, _ = picture(moment)
+    snapshot = next((one for one in project.models.snapshots(round_) if one.step == step), None)
+    if snapshot is None:
+        raise Refusal(404, "This snapshot is not kept any more; reload the page.")
+    mask, _ = picture(snapshot)
     factor = max(1.0, max(mask.shape) / number(request, "side", REGION_SIDE, 16, REGION_SIDE))
     height, width = (max(1, round(length / factor)) for length in mask.shape)
     body = tint(resized(mask, (height, width)), {c.id: c.color for c in project.classes})
-    return answered(request, body, version(project, moment))
+    return answered(request, body, version(project, snapshot))
 
 
-def version(project: Project, moment: Snapshot) -> str:
+def version(project: Project, snapshot: Snapshot) -> str:
     """A text that changes with the colours, and with a training of the same number that was begun anew."""
-    return stamped((moment.seconds, moment.step, moment.size, moment.created, [c.color for c in project.classes]))
+    return stamped((snapshot.seconds, snapshot.step, snapshot.size, snapshot.created, [c.color for c in project.classes]))

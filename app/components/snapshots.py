@@ -1,4 +1,4 @@
-"""A training as it is seen: the frame with its prediction, now and at every kept moment, and the way back to one."""
+"""A training as it is seen: the frame with its prediction, now and at every kept snapshot, and the way back to one."""
 
 from __future__ import annotations
 
@@ -69,27 +69,27 @@ def choose_watched_region(project: Project, form: Form) -> SliceId:
 
 
 def strip(project: Project, watched: int, job: Job | None) -> int:
-    """The moments of a training: the newest while it goes on, afterwards any of them, and the way back to it.
+    """The snapshots of a training: the newest while it goes on, afterwards any of them, and the way back to it.
 
     Returns the round that is looked at.
     """
     active = job is not None and job.active
     training = active and watched > len(project.models.rounds())
     round_ = watched if training else _chosen_round(project, watched)
-    moments = project.models.snapshots(round_)
-    if not moments:
+    snapshots = project.models.snapshots(round_)
+    if not snapshots:
         _without_moments(project, round_, training, active)
         return round_
     st.subheader(f"Round {round_} as it {'learns' if training else 'learnt'}")
     left, right = st.columns([1.5, 1], gap="medium")
     with right:
-        moment = moments[-1] if training else _chosen(moments, round_)
-        _facts(project, moment)
+        snapshot = snapshots[-1] if training else _chosen(snapshots, round_)
+        _facts(project, snapshot)
         if not training:
-            _way_back(project, moment, active)
-    before = moments[-2:-1] if training else []
-    left.html(f'<div class="up-frame">{_picture(project, moment, before)}</div>')
-    _thumbnails(project, moments, moment, training=training)
+            _way_back(project, snapshot, active)
+    before = snapshots[-2:-1] if training else []
+    left.html(f'<div class="up-frame">{_picture(project, snapshot, before)}</div>')
+    _thumbnails(project, snapshots, snapshot, training=training)
     if not training:
         st.caption(_room(project))
     return round_
@@ -112,38 +112,40 @@ def _without_moments(project: Project, round_: int, training: bool, active: bool
     if training:
         st.caption("The prediction of the watched slice appears here a few seconds after training has begun.")
     elif rows and round_ < rows[-1].round:
-        st.caption(f"No moments of round {round_} are kept; its end is.")
+        st.caption(f"No snapshots of round {round_} are kept; its end is.")
         _confirm(project, round_, None, f"Go back to the end of round {round_}", active)
 
 
-def _chosen(moments: Sequence[Snapshot], round_: int) -> Snapshot:
-    """The moment whose thumbnail was clicked; the last one at first, and again where others have come since."""
-    of_these, step = session.moment() or (None, 0)
-    chosen = [moment for moment in moments if moment.step == step and of_these == (round_, moments[-1].step)]
-    return chosen[0] if chosen else moments[-1]
+def _chosen(snapshots: Sequence[Snapshot], round_: int) -> Snapshot:
+    """The snapshot whose thumbnail was clicked; the last one at first, and again where others have come since."""
+    of_these, step = session.snapshot() or (None, 0)
+    chosen = [snapshot for snapshot in snapshots if snapshot.step == step and of_these == (round_, snapshots[-1].step)]
+    return chosen[0] if chosen else snapshots[-1]
 
 
-def _facts(project: Project, moment: Snapshot) -> None:
+def _facts(project: Project, snapshot: Snapshot) -> None:
     """When it was, how it scored, and what the colours mean."""
-    ended = " – the end" if moment.end else ""
-    st.markdown(f"After **{_when(moment)}** of training, {plural(moment.step, 'step')}{ended}")
-    if moment.validation_loss is None:
+    ended = " – the end" if snapshot.end else ""
+    st.markdown(f"After **{_when(snapshot)}** of training, {plural(snapshot.step, 'step')}{ended}")
+    if snapshot.validation_loss is None:
         st.markdown("Validation loss: not measured yet")
     else:
-        late = moment.validated is not None and moment.seconds - moment.validated > 1
-        measured = f" (measured at {moment.validated:.0f} s)" if late else ""
-        st.markdown(f"Validation loss: **{moment.validation_loss:.3f}**{measured}")
+        late = snapshot.validated is not None and snapshot.seconds - snapshot.validated > 1
+        measured = f" (measured at {snapshot.validated:.0f} s)" if late else ""
+        st.markdown(f"Validation loss: **{snapshot.validation_loss:.3f}**{measured}")
     chips = "".join(f'<span><i style="background:{c.color}"></i>{html.escape(c.name)}</span>' for c in project.classes[1:])
     st.html(f'<div class="up-legend">{chips}</div>')
-    st.caption(_where(project, moment.frame))
+    st.caption(_where(project, snapshot.frame))
 
 
-def _way_back(project: Project, moment: Snapshot, active: bool) -> None:
+def _way_back(project: Project, snapshot: Snapshot, active: bool) -> None:
     newest = project.models.rounds()[-1:]
-    if any(moment.end if row.round == moment.round else row.origin == Origin(moment.round, moment.seconds) for row in newest):
-        st.caption("This is the newest model. Click another moment below to look at it and go back to it.")
+    if any(
+        snapshot.end if row.round == snapshot.round else row.origin == Origin(snapshot.round, snapshot.seconds) for row in newest
+    ):
+        st.caption("This is the newest model. Click another snapshot below to look at it and go back to it.")
         return
-    _confirm(project, moment.round, moment.seconds, "Go back to this moment", active)
+    _confirm(project, snapshot.round, snapshot.seconds, "Go back to this snapshot", active)
 
 
 def _confirm(project: Project, round_: int, seconds: float | None, label: str, active: bool) -> None:
@@ -165,42 +167,42 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
         st.caption("One job works at a time; you can go back when it ends.")
 
 
-def _picture(project: Project, moment: Snapshot, before: Sequence[Snapshot]) -> str:
+def _picture(project: Project, snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
     """The frame under its prediction; the prediction ``before`` fades out below it."""
-    frame = moment.frame
+    frame = snapshot.frame
     return slice_figures.picture(
-        picture_url(project, frame.slice_id, layer="grey", side=_SIDE, box=frame.box),
-        f"{_where(project, frame)}, predicted after {_when(moment)} of training",
+        picture_url(project, frame.volume, frame.z, layer="grey", side=_SIDE, box=frame.box),
+        f"{_where(project, frame)}, predicted after {_when(snapshot)} of training",
         frame.box.shape,
         tallest=_TALLEST,
-        over=[moment_url(project, one, side=_SIDE) for one in (*before, moment) if one.frame == frame],
+        over=[moment_url(project, one, side=_SIDE) for one in (*before, snapshot) if one.frame == frame],
     )
 
 
-def _thumbnails(project: Project, moments: Sequence[Snapshot], chosen: Snapshot, *, training: bool) -> None:
-    """All moments side by side, small, with their seconds; the chosen one framed, the others to be clicked on."""
+def _thumbnails(project: Project, snapshots: Sequence[Snapshot], chosen: Snapshot, *, training: bool) -> None:
+    """All snapshots side by side, small, with their seconds; the chosen one framed, the others to be clicked on."""
     st.html(_CSS)
-    columns = st.columns(max(len(moments), _FEWEST), gap="xsmall")
-    for column, moment in zip(columns, moments, strict=False):
-        frame = moment.frame
+    columns = st.columns(max(len(snapshots), _FEWEST), gap="xsmall")
+    for column, snapshot in zip(columns, snapshots, strict=False):
+        frame = snapshot.frame
         picture = slice_figures.picture(
-            picture_url(project, frame.slice_id, layer="grey", side=_THUMB_SIDE, box=frame.box),
-            f"after {_when(moment)}",
+            picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
+            f"after {_when(snapshot)}",
             frame.box.shape,
             tallest="7rem",
-            over=[moment_url(project, moment, side=_SIDE)],  # the large one, so that it is there when it is chosen,
+            over=[moment_url(project, snapshot, side=_SIDE)],  # the large one, so that it is there when it is chosen,
         )
-        kind = ' class="chosen"' if moment == chosen else ""
-        with column.container(key=f"moment-{moment.round}-{moment.step}"):
+        kind = ' class="chosen"' if snapshot == chosen else ""
+        with column.container(key=f"moment-{snapshot.round}-{snapshot.step}"):
             st.html(f'<div class="thumbnail" style="visibility:hidden"><div{kind}>{picture}</div></div>')
             st.button(
-                _when(moment),
-                key=f"look_{moment.round}_{moment.step}",
+                _when(snapshot),
+                key=f"look_{snapshot.round}_{snapshot.step}",
                 type="tertiary",
                 width="stretch",
                 disabled=training,
-                on_click=session.look_at_moment,
-                args=((moment.round, moments[-1].step), moment.step),
+                on_click=session.look_at_snapshot,
+                args=((snapshot.round, snapshots[-1].step), snapshot.step),
             )
 
 
@@ -213,12 +215,12 @@ def _where(project: Project, frame: WatchedRegion) -> str:
 
 def _room(project: Project) -> str:
     megabytes = project.models.snapshot_bytes() / 1e6
-    return (f"The kept moments take {megabytes:,.0f} MB on disk. Those of the last {KEPT_ROUNDS} trainings stay; older ones are "
+    return (f"The kept snapshots take {megabytes:,.0f} MB on disk. Those of the last {KEPT_ROUNDS} trainings stay; older ones are "
             "deleted by themselves, but for the end of each round.")  # fmt: skip
 
 
-def _when(moment: Snapshot) -> str:
-    return _seconds(moment.seconds)
+def _when(snapshot: Snapshot) -> str:
+    return _seconds(snapshot.seconds)
 
 
 def _seconds(seconds: float) -> str:

@@ -28,7 +28,7 @@ def start_button(project: Project, label: str, *, primary: bool, disabled: bool 
         st.rerun()
     with st.popover(f"{label} anew", icon=":material/play_arrow:", disabled=disabled, width="stretch"):
         st.markdown(
-            f"**What round {stopped.round} learnt in {done} is given up**, with its kept moments, and the round begins again "
+            f"**What round {stopped.round} learnt in {done} is given up**, with its kept snapshots, and the round begins again "
             "with the labels as they are now."
         )
         return st.button("Give it up and start", type="primary")

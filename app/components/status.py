@@ -87,7 +87,7 @@ def cautioned(project: Project) -> None:
     if caution is not None:
         st.warning(
             f"{trained_but(project.models.rounds()[-1].round, caution)} It predicts all the same: look at what it predicts with "
-            "care, train again, or go back to a better moment on the Rounds page.",
+            "care, train again, or go back to a better snapshot on the Rounds page.",
             icon=":material/warning:",
         )
 

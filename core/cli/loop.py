@@ -97,19 +97,25 @@ def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
 def restore(
     name: Name,
     round_number: Annotated[int, typer.Option("--round", metavar="R", min=1, help="The round to go back to.")],
-    moment: Annotated[
+    snapshot: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0, help="The moment of its training, see rounds --moments; its end by default."),
+        typer.Option(
+            "--snapshot",
+            "--moment",
+            metavar="SECONDS",
+            min=0,
+            help="The snapshot of its training, see rounds --snapshots; its end by default.",
+        ),
     ] = None,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """Make a kept moment of a training, or an earlier round, the newest model, as a round of its own."""
+    """Make a training snapshot, or an earlier round, the newest model, as a round of its own."""
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
     with working("Measuring"):
-        done = project.models.restore(round_number, seconds=moment)
+        done = project.models.restore(round_number, seconds=snapshot)
     _tell(done, project.models.regression_warning(), as_json=as_json)
     say(f"It has no proposals yet: underpaint propose {name} looks through the volume with it.")
 

@@ -125,8 +125,9 @@ def export_labels(
 
 def rounds(
     name: Name,
-    moments: Annotated[
-        bool, typer.Option("--moments", help="List the kept moments of the last trainings instead, to restore one.")
+    snapshots: Annotated[
+        bool,
+        typer.Option("--snapshots", "--moments", help="List the kept snapshots of the last trainings instead, to restore one."),
     ] = False,
     workspace: Workspace = None,
     as_json: Json = False,
@@ -135,8 +136,8 @@ def rounds(
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
-    if moments:
-        _moments(project, as_json=as_json)
+    if snapshots:
+        _snapshots(project, as_json=as_json)
         return
     rows = project.models.rounds()
     columns = "network", "labelled slices", "active seconds", "ended by", "validation loss", "validation Dice"
@@ -171,9 +172,9 @@ def rounds(
     answer({"rounds": result}, table if rows else f"No round yet: run underpaint train {name}.", as_json=as_json)
 
 
-def _moments(project: Project, *, as_json: bool) -> None:
+def _snapshots(project: Project, *, as_json: bool) -> None:
     kept = [moment for round_ in project.models.snapshot_rounds() for moment in project.models.snapshots(round_)]
-    table = Table("round", "moment", "steps", "validation loss", "MB")
+    table = Table("round", "snapshot", "steps", "validation loss", "MB")
     for one in kept:
         when = f"{one.seconds:.0f} s" + (", the end" if one.end else "")
         table.add_row(str(one.round), when, str(one.step), number(one.validation_loss), f"{one.size / 1e6:.1f}")
@@ -189,7 +190,7 @@ def _moments(project: Project, *, as_json: bool) -> None:
         }
         for one in kept
     ]
-    none = f"No moment is kept: run underpaint train {project.name}."
+    none = f"No snapshot is kept: run underpaint train {project.name}."
     answer({"moments": result}, table if kept else none, as_json=as_json)
 
 

@@ -120,19 +120,19 @@ class ProjectModels:
         return choose_slice(self._store)
 
     def snapshots(self, round_: int) -> list[Snapshot]:
-        """The kept moments of a round's training in order, also while it goes on; of older rounds none are kept."""
+        """The kept snapshots of a round's training in order, also while it goes on; of older rounds none are kept."""
         return self._store.snapshots.of(round_)
 
     def snapshot_rounds(self) -> list[int]:
-        """The rounds of whose training moments are kept, oldest first; one in training among them."""
+        """The rounds of whose training snapshots are kept, oldest first; one in training among them."""
         return self._store.snapshots.rounds()
 
     def snapshot_bytes(self) -> int:
-        """What all kept moments take on disk."""
+        """What all kept snapshots take on disk."""
         return self._store.snapshots.size()
 
     def restore(self, round_: int, *, seconds: float | None = None) -> RoundReport:
-        """Go back: make a moment of a round's training, or the end of an earlier round, the newest model.
+        """Go back: make a snapshot of a round's training, or the end of an earlier round, the newest model.
 
         It is entered as a new round, scored on the held-back pixels as every round, with no proposals until the volume is
         looked through. No other round changes. A training that was interrupted can then not be resumed any more.
@@ -140,7 +140,7 @@ class ProjectModels:
         Parameters
         ----------
         seconds
-            Of training at that moment, as :meth:`moments` gives them, to the second; the end of the round if None.
+            Of training before the snapshot, as :meth:`snapshots` gives them, to the second; the end of the round if None.
         """
         with self._store.jobs.here("restore", {"round": round_, "seconds": seconds}) as handle:
             return restore(self._models, handle, round_, seconds)

@@ -1,6 +1,6 @@
-"""Moments of a training, kept on disk: the weights of then, and how they saw one frame.
+"""Snapshots of a training, kept on disk: the weights of then, and how they saw one frame.
 
-A moment is a checkpoint of its own (:mod:`core.storage.checkpoints`) with a third file beside weights and card: the frame's
+A snapshot is a checkpoint of its own (:mod:`core.storage.checkpoints`) with a third file beside weights and card: the frame's
 mask and confidence as a TIFF of two pages, which any viewer reads. Those of round 3 lie in ``round-003.moments/step-0000120/``.
 """
 
@@ -31,7 +31,7 @@ REGION_SIDE = 1024
 """Longest side of a frame in pixels: it is predicted in a fraction of a second."""
 
 KEPT_ROUNDS = 3
-"""Trainings whose moments are kept; of an older round its checkpoint is left, which is its last moment."""
+"""Trainings whose snapshots are kept; of an older round its checkpoint is left, which is its last snapshot."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class WatchedRegion:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One kept moment of a training.
+    """One kept snapshot of a training.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Snapshot:
 
 
 def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:
-    """Write a moment, whole or not at all; one of the same step gives way.
+    """Write a snapshot, whole or not at all; one of the same step gives way.
 
     Parameters
     ----------
@@ -120,17 +120,17 @@ def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np
 
 
 def moment_facts(frame: WatchedRegion, *, end: bool, validated: float | None) -> dict[str, Any]:
-    """What a moment's card says besides what a checkpoint's does, in JSON types."""
+    """What a snapshot's card says besides what a checkpoint's does, in JSON types."""
     return {"frame": frame.as_json(), "end": end, "validated": validated}
 
 
 def step_folder(moments: Path, step: int) -> Path:
-    """Where the moment of a training step lies, in the folder of its training's moments."""
+    """Where the snapshot of a training step lies, in the folder of its training's snapshots."""
     return moments / f"step-{step:07d}"
 
 
 def cut(moments: Path, step: int) -> None:
-    """Remove the moments after a training step, and an end that is none any more: a resume or a fresh start does them again."""
+    """Remove the snapshots after a training step, and an end that is none any more: a resume or a fresh start does them again."""
     for folder in moments.glob("step-*"):
         moment = _read(0, folder)
         if moment is None or moment.step > step or moment.end:
@@ -138,7 +138,7 @@ def cut(moments: Path, step: int) -> None:
 
 
 def picture(moment: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """How a moment saw its frame: mask and confidence, uint8 ``(h, w)``.
+    """How a snapshot saw its frame: mask and confidence, uint8 ``(h, w)``.
 
     Raises
     ------
@@ -148,40 +148,40 @@ def picture(moment: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     try:
         mask, confidence = tifffile.imread(moment.folder / FRAME)
     except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise CheckpointError(f"The moment {moment.folder} was removed or is damaged; choose another moment.") from error
+        raise CheckpointError(f"The snapshot {moment.folder} was removed or is damaged; choose another snapshot.") from error
     return mask, confidence
 
 
 class SnapshotStore:
-    """The kept moments of one project, beside its checkpoints in ``folder``."""
+    """The kept snapshots of one project, beside its checkpoints in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def place(self, round_: int) -> Path:
-        """The folder of the moments of a round's training, whether there are any or not."""
+        """The folder of the snapshots of a round's training, whether there are any or not."""
         return self._folder / f"round-{round_:03d}.moments"
 
     def of(self, round_: int) -> list[Snapshot]:
-        """The moments of a round's training in order; one that is damaged is left out."""
+        """The snapshots of a round's training in order; one that is damaged is left out."""
         found = (_read(round_, folder) for folder in self.place(round_).glob("step-*"))
         return sorted((moment for moment in found if moment is not None), key=lambda moment: moment.seconds)
 
     def rounds(self) -> list[int]:
-        """The rounds of whose training moments are kept, oldest first."""
+        """The rounds of whose training snapshots are kept, oldest first."""
         names = (re.fullmatch(r"round-(\d+)\.moments", folder.name) for folder in self._folder.glob("round-*.moments"))
         return sorted(int(name[1]) for name in names if name is not None)
 
     def size(self) -> int:
-        """Bytes that all kept moments take on disk."""
+        """Bytes that all kept snapshots take on disk."""
         return sum(_size(self.place(round_)) for round_ in self.rounds())
 
     def forget(self, round_: int) -> None:
-        """Remove all moments of a round's training; its checkpoint stays."""
+        """Remove all snapshots of a round's training; its checkpoint stays."""
         shutil.rmtree(self.place(round_), ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove the moments of all but the last few trainings."""
+        """Remove the snapshots of all but the last few trainings."""
         for round_ in self.rounds()[:-KEPT_ROUNDS]:
             self.forget(round_)
 

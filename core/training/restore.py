@@ -1,4 +1,4 @@
-"""Go back: a kept moment of a training, or an earlier round, becomes the newest model.
+"""Go back: a kept snapshot of a training, or an earlier round, becomes the newest model.
 
 It is entered as a round of its own. A round's model never changes, so what was made with it (predictions, proposals, drafts
 painted over them, results) stays true, the round gone back from is not lost, and going back can itself be gone back on.
@@ -24,7 +24,7 @@ from core.training.round import RoundReport, entered, score_all_rounds, set_asid
 
 
 def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
-    """Enter a moment as the newest round; see :meth:`core.project.Project.restore`."""
+    """Enter a snapshot as the newest round; see :meth:`core.project.Project.restore`."""
     from core.evaluation.validation import score
 
     store = models.store
@@ -71,43 +71,43 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
 
 
 def find(store: Store, round_: int, seconds: float | None) -> Path:
-    """The checkpoint of a kept moment, or of a round's end if ``seconds`` is None.
+    """The checkpoint of a kept snapshot, or of a round's end if ``seconds`` is None.
 
     Raises
     ------
     CheckpointError
-        If there is no such round or moment.
+        If there is no such round or snapshot.
     ProjectError
         If it is the newest model already.
     """
-    moments = store.snapshots.of(round_)
-    chosen = None if seconds is None else nearest(moments, seconds)
+    snapshots = store.snapshots.of(round_)
+    chosen = None if seconds is None else nearest(snapshots, seconds)
     if seconds is not None and chosen is None:
-        kept = ", ".join(f"{moment.seconds:.0f}" for moment in moments)
-        there = f"kept are those at {kept} s" if moments else "none of it is kept"
-        raise CheckpointError(f"Round {round_} has no moment at {seconds:g} s; {there}.")
+        kept = ", ".join(f"{snapshot.seconds:.0f}" for snapshot in snapshots)
+        there = f"kept are those at {kept} s" if snapshots else "none of it is kept"
+        raise CheckpointError(f"Round {round_} has no snapshot at {seconds:g} s; {there}.")
     if round_ == store.rounds.last() and (chosen is None or chosen.end):
-        raise ProjectError(f"The end of round {round_} is the newest model already; choose another moment or an earlier round.")
+        raise ProjectError(f"The end of round {round_} is the newest model already; choose another snapshot or an earlier round.")
     if chosen is not None:
         return chosen.folder
     return store.checkpoint(round_)
 
 
-def nearest(moments: list[Snapshot], seconds: float) -> Snapshot | None:
-    """The moment that is called ``seconds``: the nearest, no further than a second away; None where there is none."""
-    close = [moment for moment in moments if abs(moment.seconds - seconds) <= 1]
-    return min(close, key=lambda moment: abs(moment.seconds - seconds), default=None)
+def nearest(snapshots: list[Snapshot], seconds: float) -> Snapshot | None:
+    """The snapshot that is called ``seconds``: the nearest, no further than a second away; None where there is none."""
+    close = [snapshot for snapshot in snapshots if abs(snapshot.seconds - seconds) <= 1]
+    return min(close, key=lambda snapshot: abs(snapshot.seconds - seconds), default=None)
 
 
 def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:
     identities = card.extra.get("label_revisions")
     if not isinstance(identities, list) or not identities:
-        raise CheckpointError(f"The card of {source} does not say what it was trained on; choose another moment.")
+        raise CheckpointError(f"The card of {source} does not say what it was trained on; choose another snapshot.")
     return store.labels.revisions(map(int, identities))
 
 
 def _give_up_interrupted(store: Store, number: int, source: int) -> None:
-    """A stopped training of the number now taken cannot be resumed; its moments stay if one of them was gone back to."""
+    """A stopped training of the number now taken cannot be resumed; its snapshots stay if one of them was gone back to."""
     folder = store.checkpoint_folder(number)
     shutil.rmtree(partial_of(folder), ignore_errors=True)
     if source != number:

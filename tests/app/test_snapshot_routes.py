@@ -77,7 +77,7 @@ def test_a_moment_that_is_gone_is_one_sentence(client: TestClient, project: Proj
     url = moment_url(project, only(project), side=64)
     project.store.snapshots.forget(1)
     answer = client.get(url)
-    assert (answer.status_code, answer.json()["error"]) == (404, "This moment is not kept any more; reload the page.")
+    assert (answer.status_code, answer.json()["error"]) == (404, "This snapshot is not kept any more; reload the page.")
 
 
 def test_a_tint_over_grey_is_the_overlay() -> None:

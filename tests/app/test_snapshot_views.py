@@ -151,7 +151,7 @@ def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None
     add_round(project)
     page = opened()
     looked_at(page).set_value(1).run()
-    assert "No moments of round 1 are kept; its end is" in words(page)
+    assert "No snapshots of round 1 are kept; its end is" in words(page)
     assert "A new round 3 is made from the end of round 1." in words(page)
 
 
@@ -173,7 +173,7 @@ def test_while_a_round_is_trained_the_newest_moment_is_shown(project: Project) -
 
 def test_the_disk_that_moments_take_is_said(project: Project) -> None:
     """And that older ones go by themselves."""
-    assert re.search(r"The kept moments take \d+ MB on disk. Those of the last 3 trainings stay", words(opened()))
+    assert re.search(r"The kept snapshots take \d+ MB on disk. Those of the last 3 trainings stay", words(opened()))
 
 
 @pytest.mark.parametrize(("in_editor", "watched"), [(None, 9), ("5", 5), ("2", 9), ("99", 9)])

@@ -126,7 +126,7 @@ def _look_at_the_first(page: Page, project: Project) -> None:
     picture.click(force=True)  # a button lies over it
     page.locator(f".st-key-moment-1-{moments[0].step} .chosen").wait_for()
     assert page.get_by_text("– the end").count() == 0
-    page.get_by_text("Go back to this moment").wait_for()
+    page.get_by_text("Go back to this snapshot").wait_for()
 
 
 def test_a_proposal_opens_in_the_editor_and_saving_goes_on_to_the_next(

@@ -101,7 +101,7 @@ def test_a_picture_that_is_gone_is_one_sentence(store: SnapshotStore, damage: st
     (moment,) = store.of(1)
     path = moment.folder / FRAME
     path.unlink() if damage == "removed" else path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(CheckpointError, match="was removed or is damaged; choose another moment"):
+    with pytest.raises(CheckpointError, match="was removed or is damaged; choose another snapshot"):
         picture(moment)
 
 

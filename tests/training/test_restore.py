@@ -177,8 +177,8 @@ def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
     ("round_", "seconds", "error", "said"),
     [
         (2, None, ProjectError, "The end of round 2 is the newest model already"),
-        (2, 99.0, CheckpointError, r"Round 2 has no moment at 99 s; kept are those at \d"),
-        (7, 1.0, CheckpointError, "Round 7 has no moment at 1 s; none of it is kept"),
+        (2, 99.0, CheckpointError, r"Round 2 has no snapshot at 99 s; kept are those at \d"),
+        (7, 1.0, CheckpointError, "Round 7 has no snapshot at 1 s; none of it is kept"),
         (7, None, CheckpointError, "There is no round 7; the project has rounds 1 to 2"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is seen of a training while it goes on: the averaged weights predict one frame, and the moment is kept."""
+"""What is seen of a training while it goes on: the averaged weights predict one frame, and the snapshot is kept."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from core.storage.snapshots import WatchedRegion, cut, keep, moment_facts, step_
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 
 MOMENTS = 10
-"""Moments of a training at most, its end among them."""
+"""Snapshots of a training at most, its end among them."""
 
 FRAME_SHARE = VALIDATION_SHARE / 2
-"""Of the time that validations may take, moments take no more than half."""
+"""Of the time that validations may take, snapshots take no more than half."""
 
 SMALLEST_SIDE = 256
 """Pixels that a frame keeps on a side, however slow the machine."""
@@ -42,7 +42,7 @@ class SnapshotSource:
     image
         That whole slice, raw ``(C, H, W)``: its grey range is that of the slice, and the frame is seen with its surroundings.
     folder
-        Where the moments go.
+        Where the snapshots go.
     """
 
     frame: WatchedRegion
@@ -52,7 +52,7 @@ class SnapshotSource:
 
 @dataclass(frozen=True)
 class Model:
-    """The weights of a moment: ready to predict, to be stored, and what to say of them."""
+    """The weights of a snapshot: ready to predict, to be stored, and what to say of them."""
 
     predictor: Predictor
     state: Mapping[str, Tensor]
@@ -60,12 +60,12 @@ class Model:
 
 
 def due(number: int) -> float:
-    """Share of the training after which moment ``number``, from 0, is to be kept: the later, the further apart."""
+    """Share of the training after which snapshot ``number``, from 0, is to be kept: the later, the further apart."""
     return float(((number + 1) / MOMENTS) ** 2)
 
 
 def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegion:
-    """The middle of a frame, as much of it as can be predicted for every moment of a training.
+    """The middle of a frame, as much of it as can be predicted for every snapshot of a training.
 
     Parameters
     ----------
@@ -82,14 +82,14 @@ def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegio
 
 
 class Feedback(Callback):
-    """Predicts the frame now and then and keeps the moment, within the share of time that validations may take.
+    """Predicts the frame now and then and keeps the snapshot, within the share of time that validations may take.
 
     Parameters
     ----------
     clock
         Stopped meanwhile.
     validation
-        Brought forward to a moment where it has time for that, and put off by what the moment took.
+        Brought forward to a time that allows for it, and put off by what the snapshot took.
     watched
         The frame.
     model
@@ -106,7 +106,7 @@ class Feedback(Callback):
         self._spent = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """A resume goes on after the moments there are; what is kept of later steps will be done again."""
+        """A resume goes on after the snapshots there are; what is kept of later steps will be done again."""
         cut(self._watched.folder, trainer.global_step)
         self._plan(self._clock.share(trainer.global_step))
 
@@ -125,11 +125,11 @@ class Feedback(Callback):
         self._plan(share)
 
     def _plan(self, share: float) -> None:
-        """When the next moment is due: the last one is the end, which is kept by whoever ends the training."""
+        """When the next snapshot is due: the last one is the end, which is kept by whoever ends the training."""
         self._next = next((at for at in map(due, range(MOMENTS - 1)) if at > share), float("inf"))
 
     def keep(self, step: int, *, end: bool = False) -> None:
-        """Predict the frame and store the moment now; ``end`` says that these weights become the checkpoint."""
+        """Predict the frame and store the snapshot now; ``end`` says that these weights become the checkpoint."""
         validation, model = self._validation, self._model(self._validation.newest)
         frame, mask, confidence = self._seen(model.predictor)
         validated = self._clock.seconds if end else validation.measured

@@ -45,7 +45,7 @@ class TrainingTask:
     network
         Where ``config.architecture`` is ``own``: the user's network, which is copied; training begins with its weights.
     watched
-        What to predict again and again meanwhile, so that its moments are kept; nothing if None.
+        What to predict again and again meanwhile, so that its snapshots are kept; nothing if None.
     logs
         Folder for TensorBoard's scalars, emptied first unless the training is carried on; None for none.
     worker_command
