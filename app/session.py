@@ -7,6 +7,7 @@ the address too, where the editor writes it.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ PAGES = {
     "results": "views/results.py",
 }
 """Page files, relative to ``app/main.py``."""
+
+_CLICK_SECONDS = 10.0
+"""How long a click waits for its button: a slow run of a page, and less than somebody waits before they click again."""
 
 
 def workspace() -> Path:
@@ -128,6 +132,17 @@ def snapshot() -> tuple[tuple[int, int], int] | None:
 def look_at_snapshot(of: tuple[int, int], step: int) -> None:
     """Choose a kept snapshot, see :func:`snapshot`; good as a button's callback."""
     st.session_state["snapshot"] = (of, step)
+
+
+def note_click(name: str) -> None:
+    """Keep a click until a button of this name is drawn; good as a button's callback."""
+    st.session_state.setdefault("clicks", {})[name] = time.monotonic()
+
+
+def take_click(name: str) -> bool:
+    """Whether this button was clicked and has not answered yet; an old click no longer counts."""
+    noted = st.session_state.get("clicks", {}).pop(name, None)
+    return noted is not None and time.monotonic() - noted < _CLICK_SECONDS
 
 
 def count(key: str, start: int = 0) -> int:

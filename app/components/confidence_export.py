@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import session
+from app.components import clicks
 from app.components.messages import spoken
 from app.components.status import POLL_SECONDS, download, show_end, show_job
 from core.project import Project, Result
@@ -18,7 +19,7 @@ def confidence_export(project: Project, volume: int) -> None:
     active = job is not None and job.active
     with st.container(horizontal=True, vertical_alignment="center"):
         kind = st.segmented_control("Format", ["TIFF", "Zarr"], default="TIFF", required=True, label_visibility="collapsed")
-        if st.button(f"Export the confidence of volume {volume}", disabled=active, icon=":material/save:"):
+        if clicks.button(f"Export the confidence of volume {volume}", disabled=active, icon=":material/save:"):
             project.jobs.start_confidence_export(volume, ".zarr" if kind == "Zarr" else ".tif")
             session.say("The export has started; it goes on when you close this window.")
             st.rerun()

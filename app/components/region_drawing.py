@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
 from app import session
-from app.components import region_shapes
+from app.components import clicks, region_shapes
 from app.components.status import scores_note
 from app.routes import picture_url
 from core.geometry import Polygon, SliceId
@@ -79,9 +79,9 @@ def _save_region(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...]
     else:
         st.markdown("Nothing is drawn: the whole slice counts.")
     with st.container(horizontal=True):
-        if st.button("Save the region", type="primary", disabled=not polygons):
+        if clicks.button("Save the region", type="primary", disabled=not polygons):
             _store(project, row, polygons, "The working region is saved. Train or scan again so that proposals keep to it.")
-        if st.button("Clear the region", disabled=not (polygons or row.region)):
+        if clicks.button("Clear the region", disabled=not (polygons or row.region)):
             _store(project, row, (), "The region is cleared: the whole slice counts.")
     stored = "no region, the whole slice"
     if row.region:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import session
-from app.components import slice_figures
+from app.components import clicks, slice_figures
 from app.components.form_fields import Form
 from app.components.messages import plural, slice_name
 from app.routes import moment_url, picture_url
@@ -159,7 +159,7 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
         )
         if round_ == number or project.models.snapshots(number) or project.models.interrupted() is not None:
             st.markdown("The training that was stopped can then not be resumed.")
-        if st.button("Go back", type="primary", key=f"back_{round_}_{seconds}"):
+        if clicks.button("Go back", type="primary", key=f"back_{round_}_{seconds}"):
             project.jobs.start_restore(round_, seconds=seconds)
             session.say(f"Round {number} is made from {source}.")
             st.rerun()
@@ -171,7 +171,7 @@ def _picture(project: Project, snapshot: Snapshot, before: Sequence[Snapshot]) -
     """The frame under its prediction; the prediction ``before`` fades out below it."""
     frame = snapshot.frame
     return slice_figures.picture(
-        picture_url(project, frame.volume, frame.z, layer="grey", side=_SIDE, box=frame.box),
+        picture_url(project, frame.slice_id, layer="grey", side=_SIDE, box=frame.box),
         f"{_where(project, frame)}, predicted after {_when(snapshot)} of training",
         frame.box.shape,
         tallest=_TALLEST,
@@ -186,7 +186,7 @@ def _thumbnails(project: Project, snapshots: Sequence[Snapshot], chosen: Snapsho
     for column, snapshot in zip(columns, snapshots, strict=False):
         frame = snapshot.frame
         picture = slice_figures.picture(
-            picture_url(project, frame.volume, frame.z, layer="grey", side=_THUMB_SIDE, box=frame.box),
+            picture_url(project, frame.slice_id, layer="grey", side=_THUMB_SIDE, box=frame.box),
             f"after {_when(snapshot)}",
             frame.box.shape,
             tallest="7rem",
@@ -215,8 +215,8 @@ def _where(project: Project, frame: WatchedRegion) -> str:
 
 def _room(project: Project) -> str:
     megabytes = project.models.snapshot_bytes() / 1e6
-    return (f"The kept snapshots take {megabytes:,.0f} MB on disk. Those of the last {KEPT_ROUNDS} trainings stay; older ones are "
-            "deleted by themselves, but for the end of each round.")  # fmt: skip
+    return (f"The kept snapshots take {megabytes:,.0f} MB on disk. Those of the last {KEPT_ROUNDS} trainings stay; older ones "
+            "are deleted by themselves, but for the end of each round.")  # fmt: skip
 
 
 def _when(snapshot: Snapshot) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from app import session
+from app.components import clicks
 from app.components.messages import duration
 from core.project import Project
 
@@ -19,10 +20,10 @@ def start_button(project: Project, label: str, *, primary: bool, disabled: bool 
     stopped = project.models.interrupted()
     if stopped is None:
         kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-        return st.button(label, type=kind, icon=":material/play_arrow:", disabled=disabled, width="stretch")
+        return clicks.button(label, type=kind, icon=":material/play_arrow:", disabled=disabled, width="stretch")
     done = duration(stopped.seconds)
     st.caption(f"Round {stopped.round} was stopped after {done} of {duration(stopped.budget)}; it can go on.")
-    if st.button("Resume where it stopped", type="primary", icon=":material/resume:", width="stretch"):
+    if clicks.button("Resume where it stopped", type="primary", icon=":material/resume:", width="stretch"):
         project.jobs.start_round(resume=True)
         session.say("The round goes on where it stopped, with the labels and settings it began with.")
         st.rerun()
@@ -31,4 +32,4 @@ def start_button(project: Project, label: str, *, primary: bool, disabled: bool 
             f"**What round {stopped.round} learnt in {done} is given up**, with its kept snapshots, and the round begins again "
             "with the labels as they are now."
         )
-        return st.button("Give it up and start", type="primary")
+        return clicks.button("Give it up and start", type="primary")

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import session
 from app.background import tasks
+from app.components import clicks
 from app.components.messages import duration, slice_name, spoken
 from app.routes import result_url
 from core.project import Project, ValidationSummary
@@ -59,7 +60,7 @@ def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> No
     name = KIND_WORDS.get(job.kind, job.kind)
     if job.active:
         st.progress(job.progress, text=job.message[:1].upper() + job.message[1:] if job.message else f"{name}: {job.state}")
-        if st.button("Cancel", key=f"cancel_{key}_{job.id}", icon=":material/stop_circle:", type="tertiary"):
+        if clicks.button("Cancel", key=f"cancel_{key}_{job.id}", icon=":material/stop_circle:", type="tertiary"):
             project.jobs.cancel(job.id)
             session.say("Asked the job to stop; it ends at the next safe moment.")
             st.rerun()
@@ -116,7 +117,7 @@ def _took(job: Job) -> str:
 
 def scan_button(project: Project) -> None:
     """Where the newest model has not looked through the volume, as after a new working region: let it look."""
-    if st.button("Scan the volume", icon=":material/search:", help="Finds the slices the newest model is least sure about."):
+    if clicks.button("Scan the volume", icon=":material/search:", help="Finds the slices the newest model is least sure about."):
         project.jobs.start_scan()
         session.say("The newest model is looking through the volume; its proposals appear by themselves.")
         st.rerun()

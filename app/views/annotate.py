@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import session
-from app.components import snapshots, training_form
+from app.components import clicks, snapshots, training_form
 from app.components.messages import duration, empty_page, plural, slice_name, spoken
 from app.components.start_buttons import start_button
 from app.components.status import POLL_SECONDS, held_back, scan_button, trained_but
@@ -197,7 +197,7 @@ def _announce(project: Project, first: Proposal, state: _Work, caution: str | No
         st.success(f"Round {state.rounds} is trained. {news}", icon=":material/notifications_active:")
     else:
         st.warning(f"{trained_but(state.rounds, caution)} {news}", icon=":material/warning:")
-    if st.button("Open the first one", type="primary", width="stretch"):
+    if clicks.button("Open the first one", type="primary", width="stretch"):
         _lead_to(project, first)
         st.rerun()
 
@@ -228,7 +228,9 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
         kind: Emphasis = "primary" if slice_id == session.editing() else "secondary"
         label = f"{name} · score {proposal.score:.2f}" if rounds else name
         help_ = "How unsure the model is here: higher = more worth correcting." if rounds else None
-        if right.button(label, key=f"open_{slice_id.volume}_{slice_id.z}", type=kind, width="stretch", help=help_):
+        with right:
+            clicked = clicks.button(label, key=f"open_{slice_id.volume}_{slice_id.z}", type=kind, width="stretch", help=help_)
+        if clicked:
             _lead_to(project, proposal)
             st.rerun()
         begun = rounds and any(head.slice_id == slice_id for head in project.labels.slices())
@@ -245,7 +247,7 @@ def _unsaved(project: Project, drafts: set[SliceId]) -> None:
         st.caption("Not saved yet:", width="content")
         for slice_id in others[:_UNSAVED_SHOWN]:
             name = slice_name(slice_id, len(project.volumes)).lower()
-            if st.button(
+            if clicks.button(
                 name,
                 key=f"unsaved_{slice_id.volume}_{slice_id.z}",
                 type="tertiary",

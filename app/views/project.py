@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import session
-from app.components import slice_figures
+from app.components import clicks, slice_figures
 from app.components.messages import duration, plural, scores_in_words, spoken
 from app.components.region_drawing import working_region
 from app.components.region_shapes import share
@@ -79,7 +79,7 @@ def _open_list(current: str | None) -> None:
             with spoken():
                 project = Project.open(session.workspace(), name)
                 st.markdown(f"**{name}**  \n{_facts(project)}")
-            if st.button("Open", key=f"open_{name}"):
+            if clicks.button("Open", key=f"open_{name}"):
                 session.choose(name)
                 st.rerun()
 
@@ -107,7 +107,7 @@ def _create() -> None:
     with st.expander("Axes and voxel size, if the file does not say"):
         axes = st.text_input("Axis order", placeholder="for example ZYX or ZCYX", help="Leave empty to read it from the file.")
         voxel = _voxel_inputs("new", None)
-    if st.button("Create the project", type="primary"):
+    if clicks.button("Create the project", type="primary"):
         with spoken():
             _make(name.strip(), _paths(paths), [c for c in classes if c.name], axes, voxel)
 
@@ -231,7 +231,7 @@ def _classes(project: Project) -> None:
     st.caption("Rename or recolour a class, or add one. A class cannot be removed, because labels and models name it.")
     with st.container(width=560):
         rows = _class_rows(list(project.classes), project.name)
-        if st.button("Save the classes", type="primary"):
+        if clicks.button("Save the classes", type="primary"):
             named = [c for c in rows if c.name or c.id < len(project.classes)]
             project.set_classes([LabelClass(i, c.name, c.color) for i, c in enumerate(named)])
             session.set_count(f"classes_{project.name}", len(project.classes))
@@ -252,7 +252,7 @@ def _volumes(project: Project) -> None:
 def _voxel_size(project: Project, row: VolumeRow) -> None:
     voxel = _voxel_inputs(f"{project.name}_{row.index}", row.voxel_nm)
     changed = voxel is not None and voxel != row.voxel_nm
-    if st.button("Save the voxel size", key=f"save_voxel_{row.index}", disabled=not changed):
+    if clicks.button("Save the voxel size", key=f"save_voxel_{row.index}", disabled=not changed):
         project.set_voxel_size(row.index, voxel)
         session.say(f"The voxel size of volume {row.index} is saved; segment again for volumes in µm³.")
         st.rerun()
@@ -266,7 +266,7 @@ def _weight(project: Project, row: VolumeRow) -> None:
                              key=f"weight_{project.name}_{row.index}",
                              help="How often its labelled pixels are trained on: 1 is ordinary, 2 twice as often, 0 leaves the "
                                   "volume out of training. It holds from the next round on.")  # fmt: skip
-    if st.button("Save the weight", key=f"save_weight_{row.index}", disabled=chosen == row.weight):
+    if clicks.button("Save the weight", key=f"save_weight_{row.index}", disabled=chosen == row.weight):
         project.set_weight(row.index, chosen)
         session.say(f"Volume {row.index} has the weight {chosen:g} from the next round on.")
         st.rerun()
@@ -275,7 +275,7 @@ def _weight(project: Project, row: VolumeRow) -> None:
 def _new_place(project: Project, row: VolumeRow) -> None:
     with st.expander("The files have moved", expanded=not row.path.exists()):
         path = st.text_input("New place of the same files", key=f"move_{row.index}", placeholder=str(row.path))
-        if st.button("Use the new place", key=f"save_move_{row.index}", disabled=not path.strip()):
+        if clicks.button("Use the new place", key=f"save_move_{row.index}", disabled=not path.strip()):
             project.move_volume(row.index, _paths(path)[0])
             session.say(f"Volume {row.index} is read from its new place.")
             st.rerun()
@@ -286,7 +286,7 @@ def _add_volume(project: Project) -> None:
         st.markdown("**Add a volume**  \nIts slices are proposed and painted beside the others; all train one model.")
         path = st.text_input("Path of the volume", placeholder="/data/fibsem/second.tif")
         axes = st.text_input("Axis order", placeholder="only if the file does not say, for example ZYX")
-        if st.button("Add", disabled=not path.strip()):
+        if clicks.button("Add", disabled=not path.strip()):
             project.add_volume(_paths(path)[0], axes=axes.strip().upper() or None)
             session.say("The volume is added.")
             st.rerun()

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app import session
-from app.components import charts
+from app.components import charts, clicks
 from app.components.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.components.score_tables import confusion_table, from_facts, scores_table
 from app.components.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
@@ -85,7 +85,7 @@ def _segment(project: Project, newest: RoundRow) -> None:
             "pixels allow. Without, every slice is the mean over two views of it.",
         )  # fmt: skip
         label = f"Segment all {plural(volumes[index].depth, 'slice')} with round {newest.round}"
-        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
+        if clicks.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
             project.jobs.start_segment(index, VIEWS if careful else None, None if averaged else 0)
             session.say("Segmenting has started; it goes on when you close this window.")
             st.rerun()
@@ -131,7 +131,7 @@ def _truth(project: Project) -> None:
     index = st.number_input("Volume", 0, len(project.volumes) - 1, 0) if len(project.volumes) > 1 else 0
     boundaries = st.checkbox(f"Boundaries, too, within {TOLERANCE:g} pixels", value=True)
     job = project.jobs.current()
-    if st.button("Score", disabled=not path.strip() or (job is not None and job.active)):
+    if clicks.button("Score", disabled=not path.strip() or (job is not None and job.active)):
         with spoken():
             project.jobs.start_evaluate(Path(path.strip()), int(index), tolerance=TOLERANCE if boundaries else None)
             session.say("Scoring has started; it goes on when you close this window.")

@@ -11,7 +11,7 @@ from app import session
 from app.api import cached_predictions
 from app.api.thumbnails import Layer
 from app.background import tasks
-from app.components import charts, slice_figures
+from app.components import charts, clicks, slice_figures
 from app.components.confidence_export import confidence_export
 from app.components.messages import empty_page, plural, slice_name
 from app.components.scan_table import scanned_table
@@ -98,7 +98,7 @@ def _choice(project: Project, scores: list[ScannedSlice], slice_id: SliceId) -> 
     left, right = st.columns([3, 1.25], vertical_alignment="bottom", gap="medium")
     left.slider(f"Slice (0 to {depth - 1})", 0, max(1, depth - 1), key="review_slice", on_change=_moved)
     with right.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Open in the editor", icon=":material/brush:", type="primary"):
+        if clicks.button("Open in the editor", icon=":material/brush:", type="primary"):
             _edit(project, slice_id)
         looked = slice_id in project.proposals.looked()
         session.set_widget("looked_at", looked)
@@ -192,7 +192,7 @@ def _compute(project: Project, slice_id: SliceId) -> None:
         st.fragment(run_every=0.5)(_wait)(key)
         return
     st.info("This slice has not been predicted by the newest round yet; a scan looks at some slices first.")
-    if st.button("Predict this slice", icon=":material/auto_fix_high:"):
+    if clicks.button("Predict this slice", icon=":material/auto_fix_high:"):
         tasks().start(key, lambda: project.models.predict_slice(*slice_id))
         st.rerun()
 
@@ -215,7 +215,7 @@ def _hottest(project: Project, scores: list[ScannedSlice]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Previous", icon=":material/chevron_left:", on_click=session.set_count, args=("hot", index - 1))
         st.button("Next", icon=":material/chevron_right:", on_click=session.set_count, args=("hot", index + 1))
-        if st.button("Open this slice in the editor", icon=":material/brush:", key="open_hot"):
+        if clicks.button("Open this slice in the editor", icon=":material/brush:", key="open_hot"):
             _edit(project, scored.slice_id)
         name = slice_name(scored.slice_id, len(project.volumes))
         st.caption(f"Place {index + 1} of {len(places)}: {name}, rows {box.y0} to {box.y1}, columns {box.x0} to {box.x1}")

@@ -61,7 +61,7 @@ class RoundRow:
     ``validation_pixels`` held-back pixels of ``validation_revisions``, on which all rounds are scored; ``scored`` is False where
     that is still to be done, or could not be. ``active_seconds`` is the person's work up to then, ``seconds`` the training's;
     ``ended_by`` is the stop rule that ended it; ``network`` is the architecture, how many neighbouring slices it sees and, of
-    ``unet-3d``, after which level it joins them. ``origin`` is the snapshot that the round went back to, None where it was trained.
+    ``unet-3d``, after which level it joins them. ``origin`` is the snapshot the round went back to, None where it was trained.
     ``changed`` are the settings of its training that are not the defaults, by name, but for what the other fields say.
     ``counts`` are the validation pixels by true class (rows) and predicted class, None where they were not kept.
     """
