@@ -1,8 +1,9 @@
-# make demo    the app on a generated volume, with a first round in training
-# make test    all tests
-# make lint    style, types, the floors of the house
-# make docs    the documentation as a site in site/, strictly and without the network
-# make clean   removes the environment and what the tools left behind (never data/ or checkpoints/)
+# make demo      the app on a generated volume, with a first round in training
+# make test      all tests
+# make coverage  all tests, and the lines that none of them runs
+# make lint      style, types, the floors of the house
+# make docs      the documentation as a site in site/, strictly and without the network
+# make clean     removes the environment and what the tools left behind (never data/ or checkpoints/)
 #
 # Needs Python 3.11 or newer with pip and venv; makes its own environment in .venv.
 #   make demo PYTHON=python3.12                                          another Python
@@ -21,16 +22,20 @@ TESTS_AT_ONCE ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PYTEST = $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test coverage lint docs clean
 
 demo: $(READY)
 	$(BIN)/underpaint demo $(DEMO_ARGS)
 
 test: $(READY_DEV)
-	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(PYTEST)
+
+coverage: $(READY_DEV)
+	$(PYTEST) --cov
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .
@@ -43,7 +48,7 @@ docs: $(READY_DEV)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis
 	find app core tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
