@@ -1,4 +1,4 @@
-"""Making what was written survive a power cut."""
+"""Write files so that they survive a power cut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, have reached the disk (Windows cannot do it for a folder)."""
+    """Flush a file, or the names in a folder, to disk; Windows cannot flush a folder."""
     if os.name == "nt" and path.is_dir():
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -18,7 +18,7 @@ def sync(path: Path) -> None:
 
 
 def replace_whole(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all; one that was there is replaced."""
+    """Write a small file whole or not at all, replacing any earlier one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

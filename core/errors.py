@@ -1,4 +1,4 @@
-"""What a user can cause, and what they are told.
+"""The errors a user can cause.
 
     UnderpaintError
     ├── ProjectError       a name, a setting or a record of a project
@@ -6,13 +6,13 @@
     ├── LabelError         a label: wrong shape, unknown class, role conflict
     ├── TrainingError      nothing to learn from, or training cannot go on
     ├── CheckpointError    a checkpoint is missing, damaged or does not fit the project
-    ├── NetworkError       a network that cannot be built here: a package is missing, or a size is out of range
+    ├── NetworkError       a network cannot be built here: a package is missing, or a size is out of range
     ├── JobError           another job has the project, or a job has died
     ├── StorageError       the disk is full or may not be written
-    └── Cancelled          the user asked a job to stop; what it had stored is kept
+    └── Cancelled          the user asked a job to stop; its stored results are kept
 
-Every message says what was found, what is allowed and what to do, in one sentence that the page shows with
-``st.error`` and the command line prints on stderr. A programmer's misuse raises the built-in ``ValueError`` or
+Every message is one sentence: the value found, the allowed values and the remedy. The page shows it with
+``st.error``; the command line prints it on stderr. A programmer's misuse raises the built-in ``ValueError`` or
 ``TypeError`` instead.
 """
 
@@ -25,35 +25,35 @@ from pathlib import Path
 
 
 class UnderpaintError(Exception):
-    """Base of everything a user can cause."""
+    """Base class of all errors a user can cause."""
 
 
 class ProjectError(UnderpaintError):
-    """A project's name, settings or records."""
+    """A project's name, settings or records are invalid."""
 
 
 class VolumeError(UnderpaintError):
-    """An image volume that cannot be used as it is."""
+    """An image volume is unusable in its present form."""
 
 
 class LabelError(UnderpaintError):
-    """A label that does not fit its volume, its classes or its role."""
+    """A label does not fit its volume, its classes or its role."""
 
 
 class TrainingError(UnderpaintError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class CheckpointError(UnderpaintError):
-    """A checkpoint that is missing, damaged or of another project."""
+    """A checkpoint is missing, damaged or of another project."""
 
 
 class NetworkError(UnderpaintError):
-    """A network that cannot be built here."""
+    """A network cannot be built here."""
 
 
 class JobError(UnderpaintError):
-    """A job that is in the way, has died or cannot be resumed."""
+    """A job blocks another, has died or cannot be resumed."""
 
 
 class StorageError(UnderpaintError):
@@ -61,7 +61,7 @@ class StorageError(UnderpaintError):
 
 
 class Cancelled(UnderpaintError):
-    """The user asked the work to stop; what it had stored is kept."""
+    """The user asked a job to stop; its stored results are kept."""
 
 
 _DISK_CAUSES = {
@@ -75,12 +75,12 @@ _DISK_CAUSES = {
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` about the disk into one sentence; anything else passes through.
+    """Convert an ``OSError`` about the disk to a ``StorageError``; let any other error through.
 
     Parameters
     ----------
     path
-        The file or folder being written, named in the message.
+        The file or folder being written; the message names it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Other processes of this machine: whether one is still there, and children that end with their parent."""
+"""Check whether a process lives, and start children that end with their parent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NICE = 10
 
 
 def process_lives(pid: int) -> bool:
-    """Whether a process is running; True where the system has no harmless way to ask (Windows)."""
+    """Return whether a process is running; True on Windows, which has no harmless way to ask."""
     if os.name == "nt":
         return True
     try:
@@ -31,7 +31,7 @@ def process_lives(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Whether a process has ended and only waits for its parent to notice (told by Linux; elsewhere False)."""
+    """Return whether a process is a zombie, ended but not yet reaped by its parent; always False outside Linux."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -39,7 +39,7 @@ def _is_zombie(pid: int) -> bool:
 
 
 def engine_environment() -> dict[str, str]:
-    """The environment for a child that runs a module of the engine, wherever it is started."""
+    """Return the environment for a child running a module of ``core`` from any working directory."""
     root = Path(__file__).resolve().parent.parent
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
 
@@ -47,28 +47,28 @@ def engine_environment() -> dict[str, str]:
 def start_tied(
     command: Sequence[str], environment: Mapping[str, str], *, errors: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a process that ends when this one does, even if this one is killed; it must call :func:`end_with_parent`.
+    """Start a child; it ends with this process, even a killed one, if it calls :func:`end_with_parent`.
 
-    The two hold the ends of a pipe, the child's as its standard input: the system closes the parent's end with it. Where
-    its ``errors`` go to a file, the child has no terminal: it prints nothing, and Ctrl-C is not for it.
+    A pipe connects the two and is the child's standard input. The system closes the parent's end when the parent ends.
+    With ``errors`` redirected to a file, the child has no terminal: it prints nothing and does not receive Ctrl-C.
     """
-    apart = errors is not None
+    detached = errors is not None
     return subprocess.Popen(
         command,
         env={**environment, _TIED: "1"},
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL if apart else None,
+        stdout=subprocess.DEVNULL if detached else None,
         stderr=errors,
-        start_new_session=apart,
+        start_new_session=detached,
     )
 
 
 def end_with_parent() -> None:
-    """From now on, end this process when the one that started it by :func:`start_tied` is gone; else do nothing.
+    """End this process once its parent is gone; do nothing unless :func:`start_tied` started this process.
 
-    It is asked to end in good order, and made to if it has not within ten seconds.
+    The process receives SIGTERM first, and is forced to exit ten seconds later.
     """
-    if os.environ.pop(_TIED, None):  # its own children are not tied
+    if os.environ.pop(_TIED, None):  # do not pass it on to children
         threading.Thread(target=_end_with_input, daemon=True).start()
 
 
@@ -81,13 +81,13 @@ def _end_with_input() -> None:
 
 
 def give_way() -> None:
-    """Let every other process of this machine go first from now on: what a person waits for, before what works by itself."""
+    """Lower this process's priority, so that background work does not slow down interactive work."""
     if os.name == "posix":
         os.nice(_NICE)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a child in good order, or after ten seconds without asking; returns when it is gone."""
+    """Terminate a child, kill it after ten seconds if necessary, and wait until it is gone."""
     process.terminate()
     try:
         process.wait(timeout=_PATIENCE_S)

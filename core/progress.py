@@ -1,4 +1,4 @@
-"""How far a training is: what the trainer tells the page and the command line."""
+"""Report the progress of a training to the page and the command line."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from core.config import StopRule
 from core.errors import Cancelled
 
 Report = Callable[[float, str], bool]
-"""Called with the share done (0 to 1) and a sentence; returns True to ask the work to stop."""
+"""Receives the share done (0 to 1) and a sentence; returns True to request a stop."""
 
 
 def silent(share: float, message: str) -> bool:
-    """Report to nobody, and never ask to stop."""
+    """Discard the report and never request a stop."""
     return False
 
 
 def advance(report: Report, share: float, message: str, *, cancelled: str = "It was cancelled; nothing was written.") -> None:
-    """Report the share done and a sentence.
+    """Report the share done (0 to 1) and a sentence.
 
     Parameters
     ----------
     cancelled
-        What to say where the work is asked to stop.
+        Error message on a stop.
 
     Raises
     ------
     Cancelled
-        If ``report`` asked to stop.
+        If ``report`` requested a stop.
     """
     if report(share, message):
         raise Cancelled(cancelled)
@@ -46,26 +46,26 @@ ENDS = {
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is.
+    """The progress of a training.
 
     Attributes
     ----------
     seconds, budget
-        Seconds of training used, and allowed.
+        Seconds of training used and allowed.
     step
-        Training steps done, those before a resume included.
+        Training steps done, including those before a resume.
     train_loss
         Mean since the last report.
     validation_loss, validation_dice
-        Newest, None before the first validation or without validation pixels.
+        Newest values; None before the first validation or without validation pixels.
     learning_rate
-        Of the last step.
+        Learning rate of the last step.
     share
-        How far the training is by time or by epochs, whichever is further, 0 to 1; another rule may end it before.
+        Share done by time or by epochs, the larger of the two, 0 to 1; another rule may end the training earlier.
     epochs
         Epochs done.
     batch
-        Patches in a step of each device: fewer than were asked for where memory was too small.
+        Patches per step and device; fewer than requested if memory was too small.
     """
 
     seconds: float
@@ -82,24 +82,25 @@ class Progress:
 
 @dataclass(frozen=True)
 class FitResult:
-    """What came of a training.
+    """The result of a training.
 
     Attributes
     ----------
     checkpoint
         Folder of the new checkpoint.
     seconds
-        Seconds of training used, those before a resume included.
+        Seconds of training used, including those before a resume.
     validation_loss, validation_dice, validation_pixels, validation_counts
-        Of the checkpoint on all validation pixels, see :class:`core.evaluation.validation.Scores`; None where not measured.
+        Scores of the checkpoint on all validation pixels, see :class:`core.evaluation.validation.Scores`; None if not
+        measured.
     steps
-        Training steps, those before a resume included.
+        Training steps, including those before a resume.
     resumed
-        Whether an interrupted training was carried on.
+        Whether this training resumed an interrupted one.
     ended_by
-        The rule that ended it.
+        The stop rule met first.
     fresh_because
-        Why it began with random weights though it was to begin with an earlier checkpoint; empty where it did not.
+        Reason to begin with random weights in place of the requested earlier checkpoint; empty otherwise.
     """
 
     checkpoint: Path

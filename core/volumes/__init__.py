@@ -1,4 +1,4 @@
-"""Image volumes on disk, one slice at a time: ``open_volume``, and whether it is still the one it was."""
+"""Open image volumes on disk, read them slice by slice and detect later changes to their files."""
 
 from __future__ import annotations
 

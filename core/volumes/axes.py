@@ -1,4 +1,4 @@
-"""Which axis of a stored array is Z, C, Y or X: taken from metadata, or given where there is none."""
+"""Assign Z, C, Y and X to the axes of a stored array, from metadata or from the user."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from numpy.typing import NDArray
 from core.errors import VolumeError
 
 DROPPED = "."
-"""Stands for an axis of length 1 that means nothing here, such as one time point."""
+"""Marks an axis of length 1 to drop, such as a single time point."""
 
 _MOST_CHANNELS = 8  # no microscope has more detectors
 
 
 def name_axes(found: str, shape: tuple[int, ...], given: str | None, path: Path) -> str:
-    """Give every axis of an array one of the letters Z, C, Y, X, or ``.`` where it is to be dropped.
+    """Name every axis of an array Z, C, Y or X, or ``.`` for an axis to drop.
 
-    Given axes win over metadata. A lone axis that is neither Z nor C (time, or of no name) is taken as Z: many programs
-    write an image sequence as a time series. So is a lone C of more than eight: some libraries write a stack for ImageJ
-    like that.
+    Axes from the user override the metadata. A single time axis or unnamed axis counts as Z, because many programs
+    write an image sequence as a time series. So does a single C axis longer than eight, as some libraries write for
+    ImageJ.
 
     Parameters
     ----------
     found
-        One letter per axis from the metadata; T is time, S the samples of a colour, anything else unknown.
+        One letter per axis from the metadata; T is time, S colour samples, any other letter unknown.
     shape
         Length of every axis.
     given
-        Axes as the person gave them, such as ``"ZCYX"``, or None.
+        Axes from the user, such as ``"ZCYX"``, or None.
     path
-        Named in messages.
+        Path to name in error messages.
 
     Raises
     ------
     VolumeError
-        If the axes do not fit, or do not tell which is Z.
+        If the axes do not fit the array or leave Z undetermined.
     """
     if given is not None:
         return _given_axes(given, shape, path)
@@ -65,7 +65,7 @@ def name_axes(found: str, shape: tuple[int, ...], given: str | None, path: Path)
 
 
 def flat_image(path: Path, shape: tuple[int, ...], *, channels: bool = False) -> str:
-    """What a person is told who gives a single image where a volume is needed."""
+    """Return the error message for a single image in place of a volume."""
     what = f"one 2-D image with channels, shape {shape}" if channels else f"one 2-D image, shape {shape}"
     hint = ' or, if its pages are slices, give axes "ZYX"' if channels else ""
     return (
@@ -97,7 +97,7 @@ def _refuse_colour(letters: list[str], shape: tuple[int, ...], path: Path) -> No
 
 
 def colour_image(where: str, samples: int) -> str:
-    """What a person is told whose image is in colour."""
+    """Return the error message for a colour image."""
     kind = {2: "grey with transparency", 3: "RGB colour", 4: "RGB colour with transparency"}.get(samples, "colour")
     return (
         f"{where} is {kind} ({samples} values per pixel) where grey values are expected; convert it to 8-bit or "
@@ -107,13 +107,13 @@ def colour_image(where: str, samples: int) -> str:
 
 
 def to_zcyx(shape: tuple[int, ...], letters: str) -> tuple[int, int, int, int]:
-    """Lengths in the order ``(Z, C, Y, X)``, 1 for an axis that is not there."""
+    """Return the lengths as ``(Z, C, Y, X)``, with 1 for a missing axis."""
     length = dict(zip(letters, shape, strict=True))
     return length["Z"], length.get("C", 1), length["Y"], length["X"]
 
 
 def to_cyx(array: NDArray[Any], letters: str) -> NDArray[Any]:
-    """Turn an array whose axes are ``letters`` (Y, X, perhaps C and ``.``) into ``(C, Y, X)``."""
+    """Transpose an array to ``(C, Y, X)``; ``letters`` names its axes: Y, X, optionally C and ``.``."""
     kept = letters.replace(DROPPED, "")
     array = array.reshape([n for n, letter in zip(array.shape, letters, strict=True) if letter != DROPPED])
     if "C" not in kept:

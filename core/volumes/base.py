@@ -1,4 +1,4 @@
-"""What every volume is: a shape, a dtype, a voxel size and slices that are read one at a time."""
+"""The base class of volumes: shape, dtype, voxel size and one method to read a slice."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from numpy.typing import NDArray
 from core.errors import VolumeError
 
 _KEPT = {"uint8": "uint8", "uint16": "uint16", "float32": "float32"}
-# Read as another type without losing anything a microscope measured: a mask, a scanner's signed values, wide floats.
+# Conversions that keep every measured value: masks, signed scanner values, wide floats.
 _READ_AS = _KEPT | {"bool": "uint8", "int8": "float32", "int16": "float32", "float16": "float32", "float64": "float32"}
 
 
 def readable_dtype(stored: np.dtype[Any], where: str, *, as_stored: bool = False) -> np.dtype[Any]:
-    """The dtype in which slices of a stored dtype are handed out.
+    """Return the dtype of the slices read from a stored dtype.
 
-    ``uint8``, ``uint16`` and ``float32`` stay as they are, ``bool`` becomes ``uint8`` (0 and 1), and ``int8``,
-    ``int16``, ``float16`` and ``float64`` become ``float32``. With ``as_stored``, whole numbers and floats of any width
-    stay as they are.
+    ``uint8``, ``uint16`` and ``float32`` stay unchanged. ``bool`` becomes ``uint8`` (0 and 1). ``int8``, ``int16``,
+    ``float16`` and ``float64`` become ``float32``. With ``as_stored``, integers and floats of any width stay unchanged.
 
     Raises
     ------
     VolumeError
-        For any other dtype; ``where`` (a file or a folder) is named.
+        For any other dtype; the message names ``where``, a file or a folder.
     """
     if as_stored and np.dtype(stored).kind in "iuf":
         return np.dtype(stored).newbyteorder("=")
@@ -44,16 +43,16 @@ def readable_dtype(stored: np.dtype[Any], where: str, *, as_stored: bool = False
 
 @dataclass(frozen=True)
 class VolumeInfo:
-    """What is known about a volume before any slice is read.
+    """The description of a volume, available before any slice is read.
 
     Attributes
     ----------
     shape
         ``(Z, C, Y, X)`` in pixels.
     dtype
-        The dtype of the slices handed out: uint8, uint16 or float32, unless opened ``as_stored``.
+        The dtype of the slices read: uint8, uint16 or float32, unless opened ``as_stored``.
     voxel_nm
-        Voxel size ``(z, y, x)`` in nanometres, None where it is not known.
+        Voxel size ``(z, y, x)`` in nanometres, None if unknown.
     channel_names
         One name per channel.
     """
@@ -65,9 +64,9 @@ class VolumeInfo:
 
 
 class Volume(ABC):
-    """A stack of slices on disk, read one slice at a time, from any thread.
+    """A stack of slices on disk, read one slice at a time from any thread.
 
-    A file format is one subclass with one method, ``_read``.
+    To add a file format, write a subclass with one method, ``_read``.
     """
 
     def __init__(self, path: Path, info: VolumeInfo) -> None:
@@ -96,12 +95,12 @@ class Volume(ABC):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the slices handed out."""
+        """The dtype of the slices read."""
         return self.info.dtype
 
     @property
     def voxel_nm(self) -> tuple[float, float, float] | None:
-        """Voxel size ``(z, y, x)`` in nanometres, None where it is not known."""
+        """Voxel size ``(z, y, x)`` in nanometres, None if unknown."""
         return self.info.voxel_nm
 
     def read(self, z: int) -> NDArray[Any]:
@@ -115,12 +114,12 @@ class Volume(ABC):
         Returns
         -------
         ndarray
-            ``(C, H, W)`` of the volume's dtype, a new array.
+            A new array ``(C, H, W)`` of the volume's dtype.
 
         Raises
         ------
         IndexError
-            If there is no such slice.
+            If ``z`` is out of range.
         VolumeError
             If the slice cannot be read or holds NaN or infinite values.
         """
@@ -139,10 +138,10 @@ class Volume(ABC):
 
     @abstractmethod
     def _read(self, z: int) -> NDArray[Any]:
-        """Slice ``z`` as ``(C, H, W)``, in the stored dtype or the volume's."""
+        """Read slice ``z`` as ``(C, H, W)``, in the stored dtype or the volume's."""
 
     def close(self) -> None:  # noqa: B027 - most formats keep no file open
-        """Let go of open files."""
+        """Close open files."""
 
     def __enter__(self) -> Volume:
         return self
@@ -152,7 +151,7 @@ class Volume(ABC):
 
 
 def _refuse_not_finite(image: NDArray[Any], z: int, path: Path) -> None:
-    # The sum is not finite as soon as one value is not, and needs no array of its own; only then is it worth counting.
+    # One value that is not finite makes the sum so too. The sum allocates no array, so count only if it fails.
     with np.errstate(all="ignore"):
         if np.isfinite(image.sum(dtype=np.float64)):
             return

@@ -1,4 +1,4 @@
-"""Slices made ready for the screen: a window of grey values, 8-bit greys, a blend of two channels, thumbnails."""
+"""Prepare slices for display: grey-value windows, 8-bit conversion, channel blends and thumbnails."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_SAMPLES = 512  # per axis: 262,144 pixels fix a percentile to within a grey level, however large the slice
-_BAND_PIXELS = 200_000  # rows are worked on in bands that stay in the processor's cache
-_SMOOTHING_SIGMA = 1.0  # pixels: takes away the grain of a detector, leaves an edge of two pixels an edge
-_SMOOTHING_REACH = 3  # rows that a smoothed pixel depends on, up and down
+_SAMPLES = 512  # per axis: 262,144 pixels give a percentile to within a grey level for a slice of any size
+_BAND_PIXELS = 200_000  # a band of rows of this size fits into the processor's cache
+_SMOOTHING_SIGMA = 1.0  # pixels: removes detector grain, keeps an edge two pixels wide
+_SMOOTHING_REACH = 3  # rows above and below that a smoothed pixel depends on
 
 
 def sampled(image: NDArray[Any]) -> NDArray[np.float64]:
-    """Finite grey values of a regular subsample, at most 512 per axis.
+    """Return the finite grey values of a regular subsample, at most 512 per axis.
 
     Parameters
     ----------
@@ -28,26 +28,26 @@ def sampled(image: NDArray[Any]) -> NDArray[np.float64]:
     ndarray
         float64 ``(N,)``; empty if no sampled value is finite.
     """
-    # Rounded up, so that the sample never exceeds its side and a coarse stripe pattern is not met in step.
+    # Rounded up, to keep the sample within 512 and out of step with coarse stripes.
     step = [-(-n // _SAMPLES) for n in image.shape]
     values = image[:: step[0], :: step[1]].astype(np.float64).ravel()
     return np.asarray(values[np.isfinite(values)])
 
 
 def display_window(image: NDArray[Any], low: float = 0.5, high: float = 99.5) -> tuple[float, float]:
-    """Grey values that are to be shown black and white, from percentiles of a regular subsample.
+    """Return the grey values to show as black and white, from percentiles of a regular subsample.
 
     Parameters
     ----------
     image
-        ``(H, W)``, one channel of a slice, any real dtype; NaN and infinite values do not count.
+        ``(H, W)``, one channel of a slice, any real dtype; NaN and infinite values are ignored.
     low, high
-        Percentiles, 0 to 100. 0 and 100 are the least and the largest of all values, not of the subsample.
+        Percentiles, 0 to 100. 0 and 100 are the minimum and maximum of all values, not of the subsample.
 
     Returns
     -------
     tuple of float
-        Black and white, black < white also for a constant image; 0 and 1 if no value is finite.
+        Black and white, with black < white even for a constant image; 0 and 1 if no value is finite.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def display_window(image: NDArray[Any], low: float = 0.5, high: float = 99.5) ->
 
 
 def value_range(image: NDArray[Any]) -> tuple[float, float]:
-    """The least and the largest finite value of an image ``(H, W)``; 0 and 0 if no value is finite."""
+    """Return the minimum and maximum finite value of an image ``(H, W)``; 0 and 0 if no value is finite."""
     least, largest = np.inf, -np.inf
     for rows in bands(image.shape):
         part = image[rows]
@@ -82,17 +82,16 @@ def value_range(image: NDArray[Any]) -> tuple[float, float]:
 
 
 def to_grey(image: NDArray[Any], window: tuple[float, float], *, smooth: bool = False) -> NDArray[np.uint8]:
-    """Stretch one channel to 8 bit.
+    """Stretch one channel to 8 bits.
 
     Parameters
     ----------
     image
         ``(H, W)``, any real dtype.
     window
-        The values shown as 0 and 255; what lies outside is clipped, and what is NaN or infinite is 0.
+        The values shown as 0 and 255; values outside are clipped, NaN and infinite values become 0.
     smooth
-        Take away the grain first, with a Gaussian of 1 px. For the eye only: nothing that is measured or learned
-        is ever smoothed.
+        Remove grain first with a Gaussian of 1 px. For display only: never smooth data for measuring or training.
 
     Returns
     -------
@@ -115,13 +114,13 @@ def to_grey(image: NDArray[Any], window: tuple[float, float], *, smooth: bool = 
 
 
 def bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    """The rows of an image of ``shape`` ``(H, W)`` in bands of an even number of rows, small enough for the cache."""
+    """Return the rows of an image of ``shape`` ``(H, W)`` in cache-sized bands, each an even number of rows."""
     rows = max(2, _BAND_PIXELS // max(1, shape[1]) // 2 * 2)
     return (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
 
 
 def _smoothed(image: NDArray[Any], rows: slice, instead: float) -> NDArray[np.float32]:
-    """A band of rows, smoothed as if the whole image had been; ``instead`` stands for values that are not finite."""
+    """Smooth a band of rows, with the same result as in the whole image; ``instead`` replaces NaN and infinity."""
     top, bottom = max(0, rows.start - _SMOOTHING_REACH), rows.stop + _SMOOTHING_REACH
     part = image[top:bottom].astype(np.float32)
     lost = ~np.isfinite(part)
@@ -147,14 +146,14 @@ def _stretched(values: NDArray[Any], black: float, white: float) -> NDArray[np.u
 
 
 def blended(first: NDArray[np.uint8], second: NDArray[np.uint8], share: int) -> NDArray[np.uint8]:
-    """Two channels in one picture.
+    """Blend two channels into one image.
 
     Parameters
     ----------
     first, second
         uint8, of the same shape ``(H, W)``.
     share
-        Per cent of the second, 0 to 100.
+        Percentage of the second, 0 to 100.
 
     Returns
     -------
@@ -164,7 +163,7 @@ def blended(first: NDArray[np.uint8], second: NDArray[np.uint8], share: int) -> 
     Raises
     ------
     ValueError
-        If the shapes differ or the share is none.
+        If the shapes differ or the share is out of range.
     """
     if first.shape != second.shape or not 0 <= share <= 100:
         raise ValueError(f"a blend needs two alike and 0 to 100 per cent, got {first.shape}, {second.shape} and {share}")
@@ -175,14 +174,14 @@ def blended(first: NDArray[np.uint8], second: NDArray[np.uint8], share: int) -> 
 
 
 def thumbnail(image: NDArray[Any], side: int) -> NDArray[np.uint8]:
-    """A small 8-bit picture of one channel, each pixel the mean of the area it stands for.
+    """Return a small 8-bit image of one channel; each pixel is the mean of the area it covers.
 
     Parameters
     ----------
     image
-        ``(H, W)``; uint8 is taken as it is, anything else is stretched by its ``display_window``.
+        ``(H, W)``; uint8 is used unchanged, any other dtype is stretched by its ``display_window``.
     side
-        Longest side of the result in pixels; an image that is smaller stays as it is.
+        Longest side of the result in pixels; a smaller image keeps its size.
 
     Returns
     -------
@@ -201,7 +200,7 @@ def thumbnail(image: NDArray[Any], side: int) -> NDArray[np.uint8]:
 
 
 def _area_mean(image: NDArray[Any], rows: int) -> NDArray[np.float32]:
-    """Shrink the first axis; rows that straddle a border count in the area they begin in."""
+    """Shrink the first axis; a row across a border counts towards the area of its start."""
     starts = np.arange(rows) * image.shape[0] // rows
     counts = np.diff(np.append(starts, image.shape[0]))
     sums = np.add.reduceat(image, starts, axis=0, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Whether a volume on disk is still the one it was: by its files, at a glance, and by its values."""
+"""Detect a changed or replaced volume on disk: from its files, from file times alone, or from its values."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from core.volumes.base import Volume
 
 _SAMPLED_SLICES = 5
 _BLOCK = 65536
-_MOST_FILES = 20_000  # a zarr may hold millions of chunks; past this the times of its folders must do
+_MOST_FILES = 20_000  # a zarr may hold millions of chunks; beyond this limit, rely on the times of its folders
 
 
 def fingerprint(path: Path) -> str:
-    """A short text that changes when the file, or any file of the folder, changes.
+    """Return a short text; it changes with the file, or with any file of the folder.
 
-    Made from names below ``path``, sizes, times of change, and some bytes; the same however large the volume is.
-    Moving or renaming the volume as a whole does not change it.
+    The text is a hash of the names below ``path``, sizes, modification times and some bytes. Its length and cost do
+    not depend on the size of a file. Moving or renaming the volume as a whole does not change it.
 
     Raises
     ------
     VolumeError
-        If there is nothing at ``path``.
+        If ``path`` does not exist.
     """
     path = Path(path)
     digest = hashlib.sha256()
@@ -43,14 +43,14 @@ def fingerprint(path: Path) -> str:
 
 
 def glance(path: Path) -> str:
-    """A short text that changes when the file is written to or replaced, or any file of the folder is; reads no content.
+    """Return a short text without reading content; it changes when a file is written to or replaced.
 
-    Good as long as the volume is in use; from one day to the next :func:`fingerprint` looks more closely.
+    Use it while a volume is open. To compare a volume from one day to the next, use the stricter :func:`fingerprint`.
 
     Raises
     ------
     VolumeError
-        If there is nothing at ``path``.
+        If ``path`` does not exist.
     """
     try:
         stat = path.stat()
@@ -60,10 +60,10 @@ def glance(path: Path) -> str:
 
 
 def content_digest(volume: Volume) -> str:
-    """A short text made from shape, dtype and the values of five slices, wherever and whenever the files were written.
+    """Return a hash of shape, dtype and the values of five slices, independent of file paths and times.
 
-    The slices lie in the middles of five equal parts, for the ends of a volume are often blank. A copy has the same
-    digest, another volume of the same size has not; a change of other slices alone is not seen.
+    The slices are the middles of five equal parts, because the ends of a volume are often blank. A copy has the same
+    digest; another volume of the same size has a different one. A change to other slices alone goes unnoticed.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _gone(path: Path, error: OSError) -> str:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Folders before files at every level, so that a cut list still holds the times of the upper folders."""
+    """Yield a folder, its files, then its subfolders: a truncated list keeps the times of the upper folders."""
     found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     yield folder
     yield from (Path(entry.path) for entry in found if entry.is_file())

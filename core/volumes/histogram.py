@@ -1,4 +1,4 @@
-"""How often each grey value occurs in a slice, and the windows that this suggests."""
+"""Count the grey values of a slice and derive display windows from them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from core.volumes.display import display_window, sampled
 
 BINS = 256
-"""Bins at most."""
+"""Maximum number of bins."""
 
 CUTS = (0.0, 0.5, 1.0)
-"""Per cent of the pixels that a window cuts off at either end."""
+"""Percentages of the pixels to clip at either end of a window."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Histogram:
     Attributes
     ----------
     low, high
-        Grey values at the left edge of the first bin and at the right edge of the last.
+        Grey values at the left edge of the first bin and the right edge of the last.
     counts
-        int64 ``(N,)``, N <= 256, sampled pixels per bin; what lies outside is counted in the first and the last bin.
+        int64 ``(N,)``, N <= 256, sampled pixels per bin; values outside count in the first or the last bin.
     windows
         Black and white of the slice for each of ``CUTS``.
     """
@@ -39,7 +39,7 @@ class Histogram:
 
 
 def histogram(image: NDArray[Any]) -> Histogram:
-    """The histogram of a regular subsample; NaN and infinite values do not count.
+    """Return the histogram of a regular subsample; ignore NaN and infinite values.
 
     Parameters
     ----------
@@ -49,19 +49,19 @@ def histogram(image: NDArray[Any]) -> Histogram:
     Returns
     -------
     Histogram
-        uint8 has one bin per value. Wider types have bins where nearly all values lie: the window that cuts 0.5 % off,
-        half as much again on both sides, so that a few hot pixels do not press everything else into one bin. A bin of
-        whole numbers holds the same number of them as any other.
+        uint8 has one bin per value. The bins of wider types span the 0.5 % window, extended by half its width on both
+        sides. A few hot pixels therefore cannot press all others into one bin. For integers, every bin covers the same
+        number of values.
     """
     windows = {cut: display_window(image, cut, 100 - cut) for cut in CUTS}
     low, high, count = _bins(image.dtype, windows[0.0], windows[0.5])
-    # places are divided in float64: np.histogram refuses ranges that hold fewer than 256 different numbers
+    # Divide in float64: np.histogram rejects ranges of fewer than 256 distinct numbers.
     places = np.clip((sampled(image) - low) * (count / (high - low)), 0, count - 1).astype(np.intp)
     return Histogram(low, high, np.bincount(places, minlength=count), windows)
 
 
 def _bins(dtype: np.dtype[Any], full: tuple[float, float], window: tuple[float, float]) -> tuple[float, float, int]:
-    """The left edge of the first bin, the right edge of the last, and how many there are."""
+    """Return the left edge of the first bin, the right edge of the last and the number of bins."""
     if dtype == np.uint8:
         return 0.0, 256.0, BINS
     margin = (window[1] - window[0]) / 2

@@ -1,4 +1,4 @@
-"""Labels as files: what people bring from other tools and take to them."""
+"""Read label files from other tools."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from core.volumes import Volume, open_volume
 
 
 class LabelFile:
-    """The pages of a label file: a TIFF, a folder of images or a zarr of class ids, whole numbers in any numeric type.
+    """A label file: a TIFF, a folder of images or a zarr of class ids, integral values of any numeric dtype.
 
-    One page is in memory at a time.
+    Only one page is in memory at a time.
 
     Parameters
     ----------
     path
         The file.
     shape
-        ``(H, W)`` that every page must have.
+        Required ``(H, W)`` of every page.
     classes
         Number of classes; ids are 0 to ``classes - 1``, and 255 for unlabelled.
 
@@ -52,15 +52,15 @@ class LabelFile:
         self.pages = pages
 
     def read(self, page: int) -> NDArray[np.uint8]:
-        """One page of class ids, uint8 ``(H, W)``.
+        """Read one page of class ids, uint8 ``(H, W)``.
 
         Raises
         ------
         LabelError
-            If it holds an id that is no class of the project.
+            If a value is no class id of the project.
         """
         raw = self._single if self._single is not None else self._volume.read(page)[0]  # type: ignore[union-attr]
-        with np.errstate(invalid="ignore"):  # what no uint8 can hold is not equal to it either
+        with np.errstate(invalid="ignore"):  # a value out of uint8 range differs from its cast and is found below
             ids = raw.astype(np.uint8)
         wrong = raw[(ids != raw) | ((ids >= self._classes) & (ids != UNLABELLED))]
         if wrong.size:
@@ -71,13 +71,13 @@ class LabelFile:
         return ids
 
     def pages_for(self, slices: Sequence[int] | None, depth: int) -> list[tuple[int, int]]:
-        """Which page belongs to which slice, ``(page, z)`` in order of z.
+        """Match pages to slices: return ``(page, z)`` pairs in order of z.
 
         Raises
         ------
         LabelError
-            If there is neither one page per slice of the volume nor one per slice listed, or a slice is out of range
-            or listed twice.
+            If the pages match neither the slices of the volume nor the slices listed. Also if a listed slice is out of
+            range or listed twice.
         """
         listed = list(range(depth)) if slices is None else list(slices)
         outside = [z for z in listed if not 0 <= z < depth]
@@ -95,7 +95,7 @@ class LabelFile:
 
 
 def _open_pages(path: Path) -> Volume:
-    """The file as a volume; a few pages that a writer called channels are pages all the same."""
+    """Open the file as a volume; treat a few pages mislabelled as channels as pages."""
     try:
         return open_volume(path, as_stored=True)
     except VolumeError:
@@ -105,7 +105,7 @@ def _open_pages(path: Path) -> Volume:
 
 
 def _single_page(path: Path) -> NDArray[np.generic] | None:
-    """The one 2-D page of a TIFF, which is no volume but a fine label; None for everything else."""
+    """Return the page of a single-page 2-D TIFF, a valid label but no volume; None for any other file."""
     if path.suffix.lower() not in (".tif", ".tiff") or not path.is_file():
         return None
     try:
@@ -114,5 +114,5 @@ def _single_page(path: Path) -> NDArray[np.generic] | None:
             if len(tiff.pages) == 1 and first.ndim == 2 and first.dtype is not None and first.dtype.kind in "buif":
                 return np.asarray(tiff.asarray())
     except (OSError, ValueError, IndexError, struct.error, tifffile.TiffFileError):
-        return None  # opening it as a volume says what is wrong with it
+        return None  # opening it as a volume reports the fault
     return None

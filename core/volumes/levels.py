@@ -1,4 +1,4 @@
-"""A grey slice in ever coarser levels, so that a large one is seen before all of it has travelled."""
+"""Build a resolution pyramid of a grey slice, to show a large slice before all of it is transferred."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COARSEST_SIDE = 256
 
 
 def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
-    """``(H, W)`` of every level of a slice; each halves the one before, rounded up, until the longer side is 256 or less."""
+    """Return ``(H, W)`` of every level, each half of the last, rounded up, until the longer side is at most 256."""
     shapes = [(height, width)]
     while max(shapes[-1]) > _COARSEST_SIDE:
         shapes.append((-(-shapes[-1][0] // 2), -(-shapes[-1][1] // 2)))
@@ -19,7 +19,7 @@ def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def halved(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Means of 2 x 2 pixels, rounded half up, as the browser makes them; a last odd row or column counts twice.
+    """Average blocks of 2 x 2 pixels, rounded half up as in the browser; a last odd row or column counts twice.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def halved(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def build_levels(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """All levels of a slice uint8 ``(H, W)``, the finest first, row after row in one array ``(N,)``: one thing to keep."""
+    """Return all levels of a slice uint8 ``(H, W)`` in one array ``(N,)``, finest level first, row by row."""
     levels = [grey]
     for _ in level_shapes(*grey.shape)[1:]:
         levels.append(halved(levels[-1]))
@@ -49,16 +49,16 @@ def build_levels(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def take_level(levels: NDArray[np.uint8], shape: tuple[int, int], level: int) -> NDArray[np.uint8]:
-    """One level out of :func:`build_levels`.
+    """Return one level from the result of :func:`build_levels`.
 
     Parameters
     ----------
     levels
         uint8 ``(N,)``.
     shape
-        ``(H, W)`` of the slice they were built from.
+        ``(H, W)`` of the original slice.
     level
-        0 is the slice itself.
+        Level number; 0 is the slice itself.
 
     Returns
     -------

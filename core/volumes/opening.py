@@ -1,4 +1,4 @@
-"""One way in: a path becomes a volume."""
+"""Open a path as a volume, whatever its format."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
 def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | None = None, as_stored: bool = False) -> Volume:
-    """Open a TIFF file, a folder of images or a zarr as a volume; no slice is read yet.
+    """Open a TIFF file, a folder of images or a zarr as a volume, without reading a slice.
 
     Parameters
     ----------
     path
-        A ``.tif``/``.tiff`` file (classic, BigTIFF, OME, ImageJ), a folder with one image per slice in the natural
-        order of their names, or a zarr v2 or v3 array or OME-Zarr (its highest resolution is used).
+        A ``.tif``/``.tiff`` file (classic, BigTIFF, OME, ImageJ); a folder of one image per slice, in natural order of
+        names; a zarr v2 or v3 array; or an OME-Zarr, opened at its highest resolution.
     axes
-        One letter per axis, such as ``"ZCYX"``; needed only where metadata do not say it, and wins over them.
+        One letter per axis, such as ``"ZCYX"``; overrides the metadata, and is needed only if they name no axes.
     voxel_nm
-        Voxel size ``(z, y, x)`` in nanometres; wins over the file's own.
+        Voxel size ``(z, y, x)`` in nanometres; overrides the file's own.
     as_stored
-        Hand out whole numbers and floats of any width as they are, which is right for class ids; grey values are uint8,
-        uint16 or float32 by default.
+        Read integers and floats of any width unchanged, as class ids need it. By default values become uint8, uint16 or
+        float32.
 
     Returns
     -------
     Volume
-        To be read slice by slice, from any thread; close it when done.
+        The volume, readable slice by slice from any thread; close it when done.
 
     Raises
     ------
     VolumeError
-        If there is nothing at ``path`` or it cannot be used as a grey volume as it is.
+        If ``path`` does not exist or is no grey volume.
     """
     path = Path(path)
     if voxel_nm is not None:
@@ -54,9 +54,7 @@ def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | No
 
 def _open_folder(path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> Volume:
     if any((path / name).exists() for name in _ZARR_FILES):
-        from core.volumes.formats.ome_zarr import (
-            ZarrVolume,
-        )  # zarr takes half a second to import, which most starts need not pay
+        from core.volumes.formats.ome_zarr import ZarrVolume  # importing zarr takes half a second; most starts need none
 
         return ZarrVolume(path, axes, voxel_nm, as_stored=as_stored)
     if path.suffix.lower() == ".zarr":

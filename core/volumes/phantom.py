@@ -1,12 +1,12 @@
-"""A generated FIB-SEM volume of concrete with known truth, slice by slice, for the demo and for tests.
+"""Generate a FIB-SEM volume of concrete with known truth, slice by slice, for the demo and for tests.
 
-Shapes are continuous in three dimensions and depend on the seed and the place only, so any slice can be made by itself,
-a longer phantom begins with the shorter one, and memory does not grow with depth:
+Shapes are continuous in three dimensions and depend on seed and position only. Any slice can therefore be made by
+itself, a longer phantom begins with the shorter one, and memory does not grow with depth:
 
     objects (round pores, angular grains)  ┐
     noise fields (thin pores, rough walls) ┴─> truth ─> grey values ─> milling artefacts ─> detector noise
 
-Nothing here is shared with the augmentation of training, on purpose: else the robustness would prove itself.
+The phantom deliberately shares no code with the training augmentation; a test of robustness would otherwise be circular.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ CLASS_NAMES = ("matrix", "pore", "phase")
 MATRIX, PORE, PHASE = 0, 1, 2
 
 _MATRIX_GREY, _PORE_GREY, _PHASE_GREY = 128.0, 38.0, 186.0
-_SLAB = 16  # slices that share one draw of objects
-_FACES = 10  # of a grain
+_SLAB = 16  # slices per draw of objects
+_FACES = 10  # per grain
 
 Float = NDArray[np.float32]
 
@@ -39,9 +39,9 @@ def _option(default: Any, text: str, low: float = 0.0, high: float = np.inf) -> 
 
 @dataclass(frozen=True)
 class PhantomConfig:
-    """What the phantom holds and what the microscope does to it.
+    """The contents of a phantom and its imaging artefacts.
 
-    Lengths are in pixels, greys go from 0 to 255, and 0 turns an artefact off.
+    Lengths are in pixels and grey values range from 0 to 255; 0 turns an artefact off.
     """
 
     depth: int = _option(64, "Number of slices.", 1)
@@ -69,7 +69,7 @@ class PhantomConfig:
 
 
 def make_phantom(config: PhantomConfig = PhantomConfig()) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The whole phantom in memory.
+    """Make the whole phantom in memory.
 
     Returns
     -------
@@ -86,14 +86,14 @@ def make_phantom(config: PhantomConfig = PhantomConfig()) -> tuple[NDArray[np.ui
 
 
 def phantom_slices(config: PhantomConfig = PhantomConfig()) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """The phantom slice by slice, ``(image, truth)`` each uint8 ``(Y, X)``; memory does not grow with depth."""
+    """Yield ``(image, truth)`` slice by slice, each uint8 ``(Y, X)``; memory does not grow with depth."""
     phantom = Phantom(config)
     for z in range(config.depth):
         yield phantom.image(z), phantom.truth(z)
 
 
 class Phantom:
-    """Makes any slice of a phantom; neighbouring slices are quickest in order."""
+    """A phantom with access to any slice; consecutive slices in order are the fastest."""
 
     def __init__(self, config: PhantomConfig = PhantomConfig()) -> None:
         self.config = config
@@ -102,11 +102,11 @@ class Phantom:
         self._layer = lru_cache(maxsize=64)(self._draw_layer)
 
     def truth(self, z: int) -> NDArray[np.uint8]:
-        """uint8 ``(Y, X)``: 0 matrix, 1 pore, 2 phase."""
+        """Return the true classes of a slice, uint8 ``(Y, X)``: 0 matrix, 1 pore, 2 phase."""
         return self._structure(z)[0].copy()
 
     def image(self, z: int) -> NDArray[np.uint8]:
-        """uint8 ``(Y, X)`` as the microscope would show it."""
+        """Return the simulated micrograph of a slice, uint8 ``(Y, X)``."""
         truth, grain_grey = self._structure(z)
         grey = self._grey_values(z, truth, grain_grey)
         grey = grey * self.light(z) * self._curtain(z, truth == PORE)
@@ -115,13 +115,13 @@ class Phantom:
     # --- structure -------------------------------------------------------------------------------------------------
 
     def _make_structure(self, z: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Truth of slice ``z`` and the grey value of the grain at every pixel."""
+        """Return the truth of slice ``z`` and the grain's grey value at every pixel."""
         config = self.config
         rough = self._noise("wall", z, 9.0) + 0.5 * self._noise("wall fine", z, 4.0)  # (Y, X)
         pore = np.full(rough.shape, np.inf, np.float32)  # distance to the nearest wall in pixels, negative inside
         grain = np.full(rough.shape, np.inf, np.float32)
         grain_grey = np.full(rough.shape, _PHASE_GREY, np.float32)
-        for item in self._near(z):
+        for item in self._objects_near(z):
             item.draw(z, pore if item.faces is None else grain, grain_grey)
         phase = grain + 0.4 * rough < 0
         gap = (grain > -0.5) & (grain < 1.2) & (self._noise("gap", z, 30.0) > 1.3) & (config.thin_fraction > 0)
@@ -131,14 +131,14 @@ class Phantom:
         return truth, np.clip(grain_grey, 0, 255).astype(np.uint8)
 
     def _thin_pores(self, z: int) -> NDArray[np.bool_]:
-        """Winding sheets: where one field crosses zero, in the places that another one chooses."""
+        """Return winding sheets: the zero crossings of one noise field, masked by a second one."""
         fraction = self.config.thin_fraction
         if fraction == 0:
             return np.zeros((self.config.height, self.config.width), bool)
         place = self._noise("place", z, 40.0) > ndtri(1 - min(1.0, fraction / 0.12))
         return place & (np.abs(self._noise("sheet", z, 12.0)) < ndtri(0.5 + 0.06))
 
-    def _near(self, z: int) -> Iterator[_Object]:
+    def _objects_near(self, z: int) -> Iterator[_Object]:
         reach = int(np.ceil(5.0 * max(self.config.pore_radius, self.config.phase_radius) / _SLAB))
         for slab in range(z // _SLAB - reach, z // _SLAB + reach + 1):
             yield from self._objects(slab)
@@ -151,7 +151,7 @@ class Phantom:
         )
         return (*pores, *grains)
 
-    # --- what the microscope shows ------------------------------------------------------------------------------------
+    # --- imaging ---------------------------------------------------------------------------------------------------
 
     def _grey_values(self, z: int, truth: NDArray[np.uint8], grain_grey: NDArray[np.uint8]) -> Float:
         texture = self._noise("grit", z, 3.0) + 0.8 * self._noise("cloud", z, 14.0) + 0.5 * self._noise("bank", z, 70.0)
@@ -166,7 +166,7 @@ class Phantom:
         return np.where(pore, inside + 0.2 * self.config.texture * texture, grey).astype(np.float32)
 
     def light(self, z: int) -> Float:
-        """Shadow across the slice and brightness from slice to slice, float32 ``(Y, X)``; factors around 1."""
+        """Return shadow across the slice times its brightness, float32 ``(Y, X)``; factors around 1."""
         config = self.config
         y = np.linspace(0, 1, config.height, dtype=np.float32)[:, None]
         x = np.linspace(0, 1, config.width, dtype=np.float32)[None, :]
@@ -177,7 +177,7 @@ class Phantom:
         return (shadow * max(0.2, 1 + config.jumps * (level + flicker))).astype(np.float32)
 
     def _curtain(self, z: int, pore: NDArray[np.bool_]) -> Float:
-        """Stripes along y, the direction of milling, that drift slowly in z and grow below pores; factors around 1."""
+        """Return stripes along y, the milling direction; they drift in z and grow below pores; factors around 1."""
         if self.config.curtain == 0:
             return np.ones(pore.shape, np.float32)
         stripes = sum(
@@ -200,7 +200,7 @@ class Phantom:
     # --- smooth noise ----------------------------------------------------------------------------------------------
 
     def _noise(self, name: str, z: int, length: float, *, lines: bool = False) -> Float:
-        """Smooth noise of mean 0 and deviation 1 over ``length`` pixels; ``lines`` are the same for all y."""
+        """Return smooth noise of mean 0, deviation 1 and scale ``length`` pixels; ``lines`` do not vary in y."""
         height, width = (1 if lines else self.config.height), self.config.width
         along_z = length if not lines else max(12.0, 2 * length)
         first, weights = _spline_weights(np.array([z / along_z]))
@@ -215,7 +215,7 @@ class Phantom:
 
 
 def _spline_weights(at: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """First knot and weights ``(N, 4)`` of a cubic B-spline at N places; white knots give unit deviation."""
+    """Return first knot and weights ``(N, 4)`` of a cubic B-spline at N positions; white knots give deviation 1."""
     first = np.floor(at).astype(np.int64)
     t = at - first
     weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1)
@@ -224,7 +224,7 @@ def _spline_weights(at: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray
 
 @lru_cache(maxsize=64)
 def _spline(count: int, length: float) -> csr_array:
-    """Matrix ``(count, knots)`` that turns knots ``length`` pixels apart into pixels; four entries a row."""
+    """Return a matrix ``(count, knots)`` from knots ``length`` pixels apart to pixels; four entries per row."""
     first, weights = _spline_weights(np.arange(count) / length)
     rows = np.repeat(np.arange(count), 4)
     columns = (first[:, None] + np.arange(4)).ravel()
@@ -241,7 +241,7 @@ class _Object:
     grey: float
 
     def draw(self, z: int, distance: Float, grey: Float) -> None:
-        """Lower ``distance`` to this object's, in place; a grain also leaves its grey value where it is the nearest."""
+        """Lower ``distance`` to this object's, in place; a grain also writes its grey value where it is nearest."""
         dz = z - self.centre[0]
         reach = max(self.radii) + 4
         if abs(dz) > reach:
@@ -264,7 +264,7 @@ class _Object:
         if self.faces is None:
             rz, ry, rx = self.radii
             return np.asarray((np.sqrt((dz / rz) ** 2 + (dy / ry) ** 2 + (dx / rx) ** 2) - 1) * min(self.radii), np.float32)
-        # The ball keeps a grain finite whose faces leave it open to one side.
+        # The ball bounds a grain with faces open to one side.
         own: Float = np.sqrt(np.float32(dz**2) + dy**2 + dx**2) - np.float32(self.radii[0])
         for nz, ny, nx, offset in self.faces:
             np.maximum(own, nz * dz + ny * dy + nx * dx - offset, out=own)
@@ -284,7 +284,7 @@ def _draw(
     spread: float,
     faces: int | None,
 ) -> list[_Object]:
-    """Objects whose centres lie in one slab of slices, as many as fill ``fraction`` of it (Boolean model)."""
+    """Draw objects with centres in one slab of slices, enough to fill ``fraction`` of it (Boolean model)."""
 
     def radii(number: int) -> NDArray[np.float64]:
         return np.clip(radius * np.exp(spread * random.standard_normal(number)), radius / 3, 3.0 * radius)
@@ -294,10 +294,12 @@ def _draw(
     mean_volume = shape_factor * float((radii(4096) ** 3).mean())
     space = _SLAB * (config.height + 2 * pad) * (config.width + 2 * pad)
     number = random.poisson(-np.log(1 - fraction) * space / mean_volume)
-    return [_one(random, config, slab, r, pad, faces) for r in radii(number)]
+    return [_make_object(random, config, slab, r, pad, faces) for r in radii(number)]
 
 
-def _one(random: np.random.Generator, config: PhantomConfig, slab: int, radius: float, pad: float, faces: int | None) -> _Object:
+def _make_object(
+    random: np.random.Generator, config: PhantomConfig, slab: int, radius: float, pad: float, faces: int | None
+) -> _Object:
     z = (slab + random.random()) * _SLAB
     y, x = (float(random.uniform(-pad, n + pad)) for n in (config.height, config.width))
     if faces is None:

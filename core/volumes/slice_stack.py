@@ -1,4 +1,4 @@
-"""A slice with its neighbours as channels, for a model that looks at more than one slice."""
+"""Stack a slice and its neighbours as channels, for models with more than one input slice."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from core.volumes.base import Volume
 
 
 class SliceStack:
-    """What a model is given of each slice of a volume; from one thread at a time.
+    """The model input for each slice of a volume; use it from one thread at a time.
 
-    Called for one slice after the other in order, it reads every slice once: what the next one shares with the last is
-    kept, and nothing else. Beyond the first and the last slice the volume is mirrored.
+    Called for consecutive slices in order, it reads every slice once: it keeps only the slices shared with the last
+    call. Beyond its first and last slice the volume is mirrored.
 
     Parameters
     ----------
     volume
-        Where slices are read.
+        The volume to read from.
     neighbours
         Slices on each side.
     """
@@ -30,14 +30,15 @@ class SliceStack:
         self._held: dict[int, NDArray[Any]] = {}
 
     def __call__(self, z: int) -> NDArray[Any]:
-        """Slices ``z - neighbours`` to ``z + neighbours`` as ``(C * (2 * neighbours + 1), H, W)`` in the volume's dtype.
+        """Return slices ``z - neighbours`` to ``z + neighbours`` as channels, in the volume's dtype.
 
-        All channels of the lowest slice come first; the slice itself is in the middle. Not to be written to.
+        The shape is ``(C * (2 * neighbours + 1), H, W)``. All channels of the lowest slice come first; slice ``z`` is
+        in the middle. Do not write to the array.
 
         Raises
         ------
         IndexError
-            If there is no slice ``z``.
+            If ``z`` is out of range.
         VolumeError
             If a slice cannot be read.
         """

@@ -1,4 +1,4 @@
-"""Voxel sizes: units of length to nanometres."""
+"""Convert voxel sizes to nanometres."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NANOMETRES = {
 
 
 def nanometres_per(unit: str | None) -> float | None:
-    """Nanometres in one unit of length, None where the unit is not a length (``pixel``, nothing, unknown)."""
+    """Return the nanometres in one unit of length, None for other units (``pixel``, empty, unknown)."""
     if not unit:
         return None
     text = unit.strip().replace("\\u00B5", "µ").lower()
@@ -32,7 +32,7 @@ def nanometres_per(unit: str | None) -> float | None:
 
 
 def voxel_size(sizes: Sequence[float | None], units: Sequence[str | None]) -> VoxelSize | None:
-    """Sizes ``(z, y, x)`` with a unit each, in nanometres; None unless all three are known and positive."""
+    """Convert sizes ``(z, y, x)``, each with its unit, to nanometres; None unless all are known and positive."""
     found = []
     for size, unit in zip(sizes, units, strict=True):
         factor = nanometres_per(unit)
@@ -44,12 +44,12 @@ def voxel_size(sizes: Sequence[float | None], units: Sequence[str | None]) -> Vo
 
 
 def checked_voxel_size(voxel_nm: VoxelSize, path: Path) -> VoxelSize:
-    """The voxel size a person gave, as floats.
+    """Return a voxel size from the user as floats.
 
     Raises
     ------
     VolumeError
-        Unless it is three positive lengths.
+        Unless it consists of three positive lengths.
     """
     if len(voxel_nm) != 3 or not all(math.isfinite(v) and v > 0 for v in voxel_nm):
         raise VolumeError(

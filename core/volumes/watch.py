@@ -1,4 +1,4 @@
-"""A volume in use, whose files are looked at now and then."""
+"""Check the files of an open volume for changes."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from core.volumes.base import Volume
 from core.volumes.fingerprint import glance
 
 _EVERY_SECONDS = 1.0
-_SHARE = 0.01  # of the time, at most, where a folder holds many files or lies far away
+_SHARE = 0.01  # maximum share of time spent on checks, for large folders and slow network disks
 
 
 class WatchedVolume:
-    """An opened volume, and how its files looked before it was opened.
+    """An open volume and the state of its files at opening.
 
     Parameters
     ----------
     volume
         The volume.
-    looks
-        The ``glance`` at its files, taken before anything else was found out about them.
+    state
+        The ``glance`` of its files, taken before opening.
     """
 
-    def __init__(self, volume: Volume, looks: str) -> None:
+    def __init__(self, volume: Volume, state: str) -> None:
         self.volume = volume
-        self._looks = looks
+        self._glance = state
         self._next = time.monotonic() + _EVERY_SECONDS
 
     def is_current(self) -> bool:
-        """Whether the files look the same; answered from memory for about a second after each look."""
+        """Return whether the files are unchanged, from a check at most about a second old (more on slow disks)."""
         started = time.monotonic()
         if started < self._next:
             return True
         try:
-            return glance(self.volume.path) == self._looks
+            return glance(self.volume.path) == self._glance
         except VolumeError:
             return False
         finally:

@@ -1,4 +1,4 @@
-"""Results on their way out: TIFF and OME-Zarr stacks, written page by page, whole or not at all."""
+"""Write results as TIFF and OME-Zarr stacks, page by page, whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from core.errors import ProjectError, storage_errors
 from core.processes import process_lives
 
 WRITER = "Underpaint"
-"""The name that our files carry, so that they may be replaced without asking."""
+"""Creator name in files by Underpaint, which may be replaced without asking."""
 
 _TIFF = {".tif", ".tiff"}
 _OME_TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float"}
-_CLASSIC_LIMIT = 2**32 - 2**25  # bytes of pixels that a classic TIFF holds besides its page table
+_CLASSIC_LIMIT = 2**32 - 2**25  # bytes of pixels in a classic TIFF, with room for its page table
 _CHUNK = 1024
 
 
@@ -64,7 +64,7 @@ class _Layout:
 
 
 class StackWriter(ABC):
-    """Takes the pages of one stack; made by ``open_stack``, which writes to ``partial`` what will be called ``path``."""
+    """A writer of the pages of one stack, made by ``open_stack``; it writes to ``partial``, renamed to ``path`` later."""
 
     def __init__(self, path: Path, partial: Path, layout: _Layout) -> None:
         self._path, self._layout = path, layout
@@ -76,14 +76,14 @@ class StackWriter(ABC):
         Parameters
         ----------
         index
-            Page, counted from 0. A TIFF takes its pages in order, a zarr in any order and from any thread.
+            Page, counted from 0. A TIFF takes pages in order, a zarr in any order and from any thread.
         page
             Array of the stack's ``page_shape`` and dtype.
 
         Raises
         ------
         ValueError
-            If the page does not fit the stack or its turn.
+            If the page does not fit the stack, was written before or, for a TIFF, is out of order.
         StorageError
             If the disk is full.
         """
@@ -118,31 +118,31 @@ def open_stack(
     channel_names: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Iterator[StackWriter]:
-    """Write a stack page by page; it appears under its name only when it is whole.
+    """Write a stack page by page; it appears under its name only when complete.
 
     Parameters
     ----------
     path
-        ``.tif`` or ``.tiff`` for an OME-TIFF (zlib; BigTIFF where it is needed), ``.zarr`` for an OME-Zarr 0.4.
+        ``.tif`` or ``.tiff`` for an OME-TIFF (zlib; BigTIFF where needed), ``.zarr`` for an OME-Zarr 0.4.
     pages
-        Number of pages, all of which must be written.
+        Number of pages; all must be written.
     page_shape
         ``(H, W)``, or ``(K, H, W)`` for K channels.
     dtype
         uint8, uint16 or float32.
     voxel_nm
-        Voxel size ``(z, y, x)`` in nanometres, kept in the file.
+        Voxel size ``(z, y, x)`` in nanometres, stored in the file.
     channel_names
         K names, or none.
     overwrite
-        Replace a file that something else wrote; one that Underpaint wrote is always replaced.
+        Replace a file by another program; a file by Underpaint is always replaced.
 
     Raises
     ------
     ProjectError
-        If the suffix is none of these, the folder is not there, or a file from elsewhere is in the way.
+        If the suffix is unknown, the folder is missing or another program's file exists.
     StorageError
-        If the disk is full or not writable; what was at ``path`` before is still there.
+        If the disk is full or not writable; the earlier file at ``path`` is kept.
     """
     path = Path(path)
     layout = _Layout(pages, tuple(page_shape), np.dtype(dtype), voxel_nm, tuple(channel_names))
@@ -165,7 +165,7 @@ def open_stack(
 
 
 def _sweep(path: Path) -> None:
-    """Remove what writers of this file left behind when they were killed; those of other machines are let be."""
+    """Remove partial files of killed writers of this file, except those of other machines."""
     own = re.compile(rf"\.{re.escape(path.stem)}\.{re.escape(platform.node())}-(\d+)-\w+\.partial{re.escape(path.suffix)}")
     for found in path.parent.glob(".*.partial*"):
         match = own.fullmatch(found.name)
@@ -199,7 +199,7 @@ def _is_ours(path: Path) -> bool:
             return found.get("creator") == WRITER
         with TiffFile(path) as tif:
             return str(tif.pages.first.software).startswith(WRITER)
-    except Exception:  # whatever cannot be read is not ours
+    except Exception:  # an unreadable file is not ours
         return False
 
 
@@ -227,7 +227,7 @@ class _TiffStack(StackWriter):
 
 
 def _resolution(voxel_nm: tuple[float, float, float] | None) -> dict[str, Any]:
-    """Pixels per centimetre, for programs that read TIFF but not OME."""
+    """Return the resolution tags in pixels per centimetre, for programs without OME support."""
     if voxel_nm is None:
         return {}
     _, y, x = voxel_nm
@@ -251,7 +251,7 @@ def _ome_xml(layout: _Layout) -> bytes:
         f'SizeC="{layout.channels}" SizeZ="{layout.pages}" '
         f'SizeT="1"{physical}>{channels}<TiffData/></Pixels></Image></OME>'
     ).encode()
-    ElementTree.fromstring(xml)  # a name that XML cannot hold must fail here and not in the reader
+    ElementTree.fromstring(xml)  # fail here, not in the reader, for a name invalid in XML
     return xml
 
 
@@ -305,7 +305,7 @@ def _put_in_place(partial: Path, path: Path) -> None:
     if partial.is_file():
         sync(partial)
     old = partial.with_name(partial.name + ".old")
-    if path.is_dir():  # a folder cannot be renamed onto another that is not empty
+    if path.is_dir():  # a folder cannot be renamed onto a non-empty folder
         os.rename(path, old)
     os.replace(partial, path)
     sync(path.parent)

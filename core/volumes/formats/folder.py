@@ -1,4 +1,4 @@
-"""A folder with one image per slice."""
+"""Read a folder of images, one per slice."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _UNREADABLE = (*DAMAGE, UnidentifiedImageError, SyntaxError)  # Pillow raises Sy
 
 
 class FolderVolume(Volume):
-    """A folder of grey images of one size and type, in the natural order of their names (2 before 10).
+    """A folder of grey images of one size and type, in natural order of names (2 before 10).
 
-    Other files are passed over. Every image's header is read at opening, its pixels only when its slice is.
+    Other files are ignored. Opening reads the header of every image; pixels are read slice by slice.
 
     Parameters
     ----------
     path
         The folder.
     axes
-        None or ``"ZYX"``: nothing else fits a folder of images.
+        None or ``"ZYX"``, the only order of a folder of images.
     voxel_nm
-        Voxel size ``(z, y, x)`` in nanometres, None where it is not known; single images do not tell their distance.
+        Voxel size ``(z, y, x)`` in nanometres, None if unknown; single images do not store their distance.
     as_stored
-        Hand values out in their own type; see ``open_volume``.
+        Return values in the stored type; see ``open_volume``.
 
     Raises
     ------
     VolumeError
-        If there are no images, or one of them (named) cannot be read or differs from the first.
+        If there are no images, or an image, named in the message, is unreadable or differs from the first.
     """
 
     def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, *, as_stored: bool = False) -> None:
@@ -79,17 +79,17 @@ class _Header(NamedTuple):
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sorts ``slice2`` before ``slice10``, whatever the case of the letters."""
+    """Return a sort key for natural order: ``slice2`` before ``slice10``, ignoring case."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name.lower())]
 
 
 def image_shape(file: Path) -> tuple[int, ...]:
-    """``(H, W)`` of a single image.
+    """Return ``(H, W)`` of a single image.
 
     Raises
     ------
     VolumeError
-        If it cannot be read or is not grey.
+        If the image cannot be read or is not grey.
     """
     return _header(file).shape
 

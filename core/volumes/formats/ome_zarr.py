@@ -1,4 +1,4 @@
-"""zarr v2 and v3 arrays and OME-Zarr images."""
+"""Read zarr v2 and v3 arrays and OME-Zarr images."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from core.volumes.base import Volume, VolumeInfo, readable_dtype
 from core.volumes.formats.tiff_metadata import numbered_names
 from core.volumes.voxel_size import VoxelSize, voxel_size
 
-_UNNAMED = {2: "YX", 3: "ZYX"}  # the only orders that are safe to suppose
+_UNNAMED = {2: "YX", 3: "ZYX"}  # the only unambiguous orders
 
 
 class ZarrVolume(Volume):
     """A zarr array, or the highest resolution of an OME-Zarr image, as a volume.
 
-    A chunk that was never written reads as the array's fill value, as the zarr standard has it. A chunk that spans
-    several slices is decoded again for each of them.
+    A chunk never written reads as the array's fill value, as the zarr standard prescribes. A chunk of several slices
+    is decoded again for each of them.
 
     Parameters
     ----------
     path
         The folder of the array or of the image.
     axes
-        One letter of Z, C, Y, X per axis, or None to go by the metadata.
+        One letter of Z, C, Y, X per axis, or None to use the metadata.
     voxel_nm
-        Voxel size ``(z, y, x)`` in nanometres, or None to go by the metadata.
+        Voxel size ``(z, y, x)`` in nanometres, or None to use the metadata.
     as_stored
-        Hand values out in their own type; see ``open_volume``.
+        Return values in the stored type; see ``open_volume``.
 
     Raises
     ------
     VolumeError
-        If the zarr is damaged or does not hold one grey volume.
+        If the zarr is damaged or not a single grey volume.
     """
 
     def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, *, as_stored: bool = False) -> None:
@@ -47,7 +47,7 @@ class ZarrVolume(Volume):
             image = _find_image(path)
         except VolumeError:
             raise
-        except Exception as error:  # zarr raises a different kind for every way in which metadata can be wrong
+        except Exception as error:  # zarr raises a different class for every fault in metadata
             raise VolumeError(_damaged(path, error)) from error
         self._array = image.array
         self._letters = name_axes(image.axes, self._array.shape, axes, path)
@@ -63,7 +63,7 @@ class ZarrVolume(Volume):
         at = tuple(slice(z, z + 1) if letter == "Z" else slice(None) for letter in self._letters)
         try:
             block = np.asarray(self._array[at])
-        except Exception as error:  # every codec raises its own kind for a damaged chunk
+        except Exception as error:  # every codec raises its own class for a damaged chunk
             raise VolumeError(f"Slice {z} cannot be read: {_damaged(self.path, error)}") from error
         return to_cyx(block, self._letters.replace("Z", "."))
 
@@ -81,7 +81,7 @@ def _find_image(path: Path) -> _Image:
     if isinstance(found, zarr.Array):
         return _plain(found)
     attributes: dict[str, Any] = dict(found.attrs)
-    described = attributes.get("ome", attributes)  # OME-Zarr 0.5 has its metadata one level down
+    described = attributes.get("ome", attributes)  # OME-Zarr 0.5 nests its metadata one level deeper
     multiscales = described.get("multiscales")
     if multiscales:
         return _multiscale(found, multiscales[0], described.get("omero", {}))
@@ -112,14 +112,14 @@ def _plain(array: zarr.Array[Any]) -> _Image:
 
 
 def _letter(name: str) -> str:
-    """``z`` from ``z`` or ``depth`` and so on; ``Q`` for a name that says nothing."""
+    """Return the letter of an axis name, such as Z for ``z`` or ``depth``; ``Q`` for an unknown name."""
     first = name.strip().upper()
     known = {"CHANNEL": "C", "TIME": "T", "DEPTH": "Z", "HEIGHT": "Y", "WIDTH": "X"}
     return known.get(first, first if len(first) == 1 and first in "TCZYX" else "Q")
 
 
 def _multiscale(group: zarr.Group, described: Mapping[str, Any], omero: Mapping[str, Any]) -> _Image:
-    # The standard puts the highest resolution first; the largest is taken, in case a writer did not.
+    # The standard puts the highest resolution first, but not every writer does; take the largest array.
     levels = [(level, _array(group, level["path"])) for level in described["datasets"]]
     level, array = max(levels, key=lambda pair: pair[1].size)
     axes = described.get("axes") or list("tczyx")[-array.ndim :]

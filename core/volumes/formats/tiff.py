@@ -1,4 +1,4 @@
-"""Multi-page TIFF, BigTIFF, OME-TIFF and ImageJ TIFF, read page by page."""
+"""Read multi-page TIFF, BigTIFF, OME-TIFF and ImageJ TIFF, page by page."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ from core.volumes.voxel_size import VoxelSize
 
 Page = TiffPage | TiffFrame
 
-# What tifffile only logs is an error here, told once and in our words.
+# This module raises an error for the faults that tifffile only logs.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
-# tifffile, zlib and the codecs each raise their own kinds for a damaged file; none of them is a subclass of another.
+# tifffile, zlib and the codecs raise unrelated classes for a damaged file.
 DAMAGE = (TiffFileError, ValueError, RuntimeError, OSError, IndexError, KeyError, TypeError, struct.error, EOFError)
 
 
 class TiffVolume(Volume):
     """A TIFF file as a volume.
 
-    Values are handed out as stored: an inverted or coloured look-up table is not applied. Several images in one file
-    are taken as slices when they are alike and two-dimensional, and refused otherwise.
+    Values are returned as stored: no inverted or coloured look-up table is applied. Several images in one file count
+    as slices if they are alike and two-dimensional; other combinations are rejected.
 
     Parameters
     ----------
     path
         The file.
     axes
-        One letter of Z, C, Y, X per axis, or None to go by the metadata.
+        One letter of Z, C, Y, X per axis, or None to use the metadata.
     voxel_nm
-        Voxel size ``(z, y, x)`` in nanometres, or None to go by the metadata.
+        Voxel size ``(z, y, x)`` in nanometres, or None to use the metadata.
     as_stored
-        Hand values out in their own type; see ``open_volume``.
+        Return values in the stored type; see ``open_volume``.
 
     Raises
     ------
     VolumeError
-        If the file is damaged or cut short, or does not hold one grey volume.
+        If the file is damaged, truncated or not a single grey volume.
     """
 
     def __init__(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, *, as_stored: bool = False) -> None:
@@ -100,7 +100,7 @@ class TiffVolume(Volume):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _page_numbers(self, z: int) -> list[int]:
-        """Pages that make up slice ``z``, one per channel or one for all channels."""
+        """Return the pages of slice ``z``, one per channel or one for all channels."""
         ranges = [[z] if letter == "Z" else range(length) for letter, length in zip(self._outer, self._outer_shape, strict=True)]
         return [int(np.ravel_multi_index(at, self._outer_shape)) if at else 0 for at in itertools.product(*ranges)]
 
@@ -115,7 +115,7 @@ class TiffVolume(Volume):
             return np.asarray(page.asarray()).reshape(-1, *self._page_shape)[plane]
 
     def _read_bytes(self, number: int) -> NDArray[Any]:
-        """Uncompressed pages that lie one after another need no lock and no page table."""
+        """Read a page of a contiguous uncompressed stack, without its page table."""
         stored = self._stack.dtype.newbyteorder(self._tif.byteorder)
         size = math.prod(self._page_shape) * stored.itemsize
         start = (self._stack.offset or 0) + number * size
@@ -133,7 +133,7 @@ class TiffVolume(Volume):
 
 
 class _Stack:
-    """The pages of a TIFF that make up the volume: ``shape`` and ``axes`` of all, ``page_shape`` of one."""
+    """The pages of a volume in a TIFF: ``shape`` and ``axes`` of all pages, ``page_shape`` of one."""
 
     def __init__(self, pages: Sequence[Page | None], outer: tuple[tuple[int, str], ...], keyframe: TiffPage) -> None:
         self.pages = pages
@@ -141,7 +141,7 @@ class _Stack:
         self.page_shape: tuple[int, ...] = keyframe.shape
         self.shape = tuple(length for length, _ in outer) + self.page_shape
         self.axes = "".join(letter for _, letter in outer) + keyframe.axes
-        if keyframe.axes == "SYX":  # planes stored apart in one page are read as if each were a page
+        if keyframe.axes == "SYX":  # read each separate plane of a page as a page
             self.planes, self.page_shape = keyframe.shape[0], keyframe.shape[1:]
             if not outer and keyframe.is_shaped:  # tifffile writes a stack of three or four slices like this
                 self.axes = "IYX"
@@ -185,9 +185,9 @@ def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
 
 
 def _page_table_is_whole(tif: TiffFile) -> bool:
-    """Whether the last page says that it is the last, and the description of the first is all there.
+    """Return whether the last page is marked as last and the first page's description is complete.
 
-    A file that was cut short loses its later pages, or what its metadata say, without a word from the reader.
+    In a truncated file, later pages or metadata are missing; tifffile does not report it.
     """
     if len(tif.pages) == 0:
         return False
@@ -197,9 +197,10 @@ def _page_table_is_whole(tif: TiffFile) -> bool:
 
 
 def _page_entries(tif: TiffFile, offset: int) -> tuple[list[tuple[int, int, int]], int]:
-    """Code, number of values and place of every tag of a page that lies at ``offset``, and where the next page lies.
+    """Return ``(code, number of values, position)`` of every tag of a page, and the offset of the next page.
 
-    The place holds for texts; one so short that it lies in the page table itself ends at 0.
+    ``offset`` is the file offset of the page. Positions are valid for text tags; a text stored in the page table itself
+    ends at 0.
     """
     form, data = tif.tiff, tif.filehandle
     data.seek(offset)

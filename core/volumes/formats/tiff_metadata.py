@@ -1,4 +1,4 @@
-"""Voxel size and channel names as OME-TIFF and ImageJ write them."""
+"""Read voxel size and channel names from OME-TIFF and ImageJ metadata."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from core.volumes.voxel_size import VoxelSize, nanometres_per, voxel_size
 
 
 def stored_voxel_size(tif: TiffFile) -> VoxelSize | None:
-    """Voxel size ``(z, y, x)`` in nanometres; None where the file does not say all three.
+    """Return the voxel size ``(z, y, x)`` in nanometres; None unless the file stores all three.
 
-    The resolution of a TIFF that is neither OME nor ImageJ is not believed: it is nearly always a print resolution.
+    Outside OME and ImageJ files, the TIFF resolution is ignored: it is nearly always a print resolution.
     """
     if tif.is_ome:
         return _ome_voxel_size(tif)
@@ -22,14 +22,14 @@ def stored_voxel_size(tif: TiffFile) -> VoxelSize | None:
 
 
 def channel_names(tif: TiffFile, channels: int) -> tuple[str, ...]:
-    """Names from OME metadata, else ``channel 1``, ``channel 2`` ..."""
+    """Return the channel names from OME metadata, else ``channel 1``, ``channel 2`` ..."""
     pixels = _ome_pixels(tif) if tif.is_ome else None
     named = [] if pixels is None else [child.get("Name") for child in pixels if _local(child) == "Channel"]
     return numbered_names(named, channels)
 
 
 def numbered_names(names: list[str | None], channels: int) -> tuple[str, ...]:
-    """Exactly ``channels`` names; those missing are numbered from 1."""
+    """Return exactly ``channels`` names; missing names are numbered from 1."""
     padded = [*names, *[None] * channels][:channels]
     return tuple(name or f"channel {number}" for number, name in enumerate(padded, start=1))
 
@@ -61,7 +61,7 @@ def _imagej_voxel_size(tif: TiffFile) -> VoxelSize | None:
     if nanometres_per(unit) is None:
         return None
     y, x = (_length_per_pixel(tif, tag) for tag in ("YResolution", "XResolution"))
-    # ImageJ leaves out a spacing of 1; a file from elsewhere may leave it out because nobody knew it.
+    # ImageJ omits a spacing of 1; other programs may omit an unknown spacing.
     z = _number(metadata.get("spacing", 1.0 if x == 1.0 else None))
     units = [metadata.get("zunit", unit), metadata.get("yunit", unit), unit]
     return voxel_size([z, y, x], units)
