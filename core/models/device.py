@@ -1,4 +1,4 @@
-"""What this machine can do, found out and not assumed."""
+"""Detect the devices of this machine, their precision and their memory errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.errors import TrainingError
 
 @lru_cache(maxsize=1)
 def choose_device() -> torch.device:
-    """The fastest device there is: CUDA, Apple's MPS, or the processor."""
+    """Return the fastest device available: CUDA, Apple's MPS or the processor."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -26,17 +26,17 @@ def choose_device() -> torch.device:
 
 
 def gpus() -> int:
-    """How many GPUs can train together: those of CUDA."""
+    """Return the number of GPUs able to train together: CUDA devices only."""
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def check_devices(config: TrainConfig) -> None:
-    """Refuse to train on more devices than there are.
+    """Raise an error unless this machine has the devices requested.
 
     Raises
     ------
     TrainingError
-        If there are fewer GPUs, or a network of the user's own would have to go to other processes.
+        If there are fewer GPUs, or several devices are requested for a user-supplied network.
     """
     if config.devices == 1:
         return
@@ -55,7 +55,7 @@ def check_devices(config: TrainConfig) -> None:
 
 @lru_cache
 def has_bfloat16(kind: str) -> bool:
-    """Whether a device of this kind computes bfloat16 in hardware, so that autocast saves time."""
+    """Return whether autocast to bfloat16 saves time on a kind of device: it needs hardware support."""
     if kind == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if kind != "cpu":
@@ -65,13 +65,13 @@ def has_bfloat16(kind: str) -> bool:
 
 
 def _made_by_intel() -> bool:
-    """Whether it is an Intel processor, on which bf16 without AMX is slower than float32: ``benchmarks/log/2026-11-28.md``."""
+    """Detect an Intel processor, where bf16 without AMX is slower than float32: ``benchmarks/log/2026-11-28.md``."""
     cpuinfo = Path("/proc/cpuinfo")
     return "GenuineIntel" in (cpuinfo.read_text() if cpuinfo.exists() else platform.processor())
 
 
 def _cpu_flags() -> set[str]:
-    """Instruction sets of the processor by the names of Linux; empty where nobody tells."""
+    """Return the processor's instruction sets by their Linux names; empty if unknown."""
     try:
         capabilities = torch.cpu.get_capabilities()  # since PyTorch 2.9
     except (AttributeError, RuntimeError):
@@ -83,12 +83,12 @@ def _cpu_flags() -> set[str]:
 
 
 def precision(device: torch.device) -> Literal["bf16-mixed", "32-true"]:
-    """The precision for Lightning's Trainer and for the card: ``bf16-mixed`` or ``32-true``."""
+    """Return the precision for Lightning's Trainer and the checkpoint's card: ``bf16-mixed`` or ``32-true``."""
     return "bf16-mixed" if has_bfloat16(device.type) else "32-true"
 
 
 def channels_last(network: nn.Module) -> nn.Module:
-    """Lay the weights of 2D convolutions out as processors and GPUs like them best; others stay. Returns the network."""
+    """Convert the weights of 2D convolutions to the faster channels-last layout in place; return the network."""
     for weight in network.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -96,7 +96,7 @@ def channels_last(network: nn.Module) -> nn.Module:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """Autocast to bfloat16 where the hardware has it, otherwise a context that does nothing."""
+    """Return an autocast to bfloat16, disabled without hardware support."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device.type))
 
 
@@ -105,16 +105,16 @@ _OUT_OF_MEMORY = (
     "not enough memory",
     "can't allocate memory",
     "ALLOC_FAILED",  # cuBLAS and cuDNN
-    "unable to find an engine",  # cuDNN, where there is no memory for any of its ways to convolve
+    "unable to find an engine",  # cuDNN, without memory for any convolution algorithm
     "could not create a memory",  # oneDNN
     "bad_alloc",
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device, or the processor's memory, does not hold what is to be computed.
+    """Return whether an error reports too little memory, on a device or in main memory.
 
-    Only PyTorch's own allocator for GPUs has a class of error for that; who asks for memory beside it says so in words.
+    Only PyTorch's own GPU allocator raises a class of its own; other libraries are recognised by their messages.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
@@ -122,7 +122,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back what PyTorch keeps of a device's memory for later; what errors hold must have been let go before."""
+    """Free the device memory in PyTorch's cache; drop references held by exceptions first."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

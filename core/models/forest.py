@@ -1,8 +1,8 @@
-"""The instant first model: a forest of randomised trees that learns from the first strokes in a second.
+"""The instant first model: a forest of randomised trees, fitted to the first strokes within a second.
 
-After Geurts, Ernst and Wehenkel, "Extremely randomized trees" (Machine Learning 63, 2006), as scikit-learn has it; used on
-multiscale features in the manner of ilastik (Berg et al., Nature Methods 16, 2019). A forest lives in memory only: it is
-fitted again in a second, so nothing that runs code when loaded is ever written.
+After Geurts, Ernst and Wehenkel, "Extremely randomized trees" (Machine Learning 63, 2006), in scikit-learn's
+implementation. It uses multiscale features like ilastik (Berg et al., Nature Methods 16, 2019). A forest stays in memory
+only: refitting takes a second, and a pickle file would run code when loaded.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesClassifier
 
 SAMPLE = 6_000
-"""Pixels of one slice that a forest may learn from."""
+"""Maximum training pixels from one slice."""
 
 MOST = 20_000
-"""Pixels of all slices that a forest learns from; chosen in ``benchmarks/log/2026-11-24.md``, like trees and features tried."""
+"""Maximum training pixels from all slices; chosen in ``benchmarks/log/2026-11-24.md``, like trees and features tried."""
 
 TREES, DEPTH, FEATURES_TRIED, LEAF = 24, 20, 0.5, 2
 
 TILES_LEARNT = 12
-"""Tiles of one slice that a forest learns from: in a slice of 6000 x 6000, every further one costs 50 ms."""
+"""Maximum tiles of one slice to draw training pixels from: in a slice of 6000 x 6000, a further tile costs 50 ms."""
 
-_PART = 256  # pixels: side of the parts that threads predict
+_PART = 256  # side in pixels of the part predicted by one thread at a time
 _SURE = 0.5
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a forest may learn from one slice.
+    """The training pixels of a forest from one slice.
 
-    ``rows``, ``columns`` and ``classes`` (uint8) are ``(n,)``, ``features`` float32 ``(n, F)``; ``counts``, int64
-    ``(256,)``, says how many labelled pixels of each class the sample stands for; ``weight`` is that of its volume.
+    ``rows``, ``columns`` and ``classes`` (uint8) are ``(n,)``, ``features`` float32 ``(n, F)``. ``counts``, int64
+    ``(256,)``, is the number of labelled pixels per class before sampling; ``weight`` is that of the volume.
     """
 
     rows: NDArray[np.intp]
@@ -53,7 +53,7 @@ class Sample:
     weight: float = 1.0
 
     def without(self, gone: NDArray[np.bool_]) -> Sample:
-        """The sample less the pixels of a mask ``(H, W)``."""
+        """Return the sample without the pixels of a mask ``(H, W)``."""
         kept = ~gone[self.rows, self.columns]
         if kept.all():
             return self
@@ -63,14 +63,14 @@ class Sample:
 
 
 def take_sample(features: SliceFeatures, label: NDArray[np.uint8], *, seed: int = 0, most: int = SAMPLE) -> Sample:
-    """Draw pixels of a labelled slice, rare classes more often than their share, and compute their features.
+    """Draw pixels of a labelled slice, favouring rare classes, and compute their features.
 
     Parameters
     ----------
     label
-        uint8 ``(H, W)``, 255 where nothing may be learnt.
+        uint8 ``(H, W)``, 255 for pixels to leave out.
     most
-        Bound of the pixels drawn; all of them where there are fewer.
+        Maximum number of pixels to draw; a slice with fewer gives all of them.
     """
     rows, columns = np.nonzero(label != UNLABELLED)
     classes = label[rows, columns]
@@ -83,7 +83,7 @@ def take_sample(features: SliceFeatures, label: NDArray[np.uint8], *, seed: int 
 
 
 def _within_tiles(rows: NDArray[np.intp], columns: NDArray[np.intp], classes: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
-    """Pixels in the tiles that are learnt from: all if they are few, else for each class in turn its richest one."""
+    """Return the pixels of the training tiles: all tiles if few, else the richest tile of each class in turn."""
     tiles = rows // TILE * (width // TILE + 1) + columns // TILE
     if len(np.unique(tiles)) <= TILES_LEARNT:
         return np.arange(len(rows))
@@ -101,7 +101,7 @@ def _within_tiles(rows: NDArray[np.intp], columns: NDArray[np.intp], classes: ND
 
 
 def _draw(classes: NDArray[np.uint8], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Indices of at most ``most`` pixels, each class in proportion to the square root of its size, in order."""
+    """Draw about ``most`` indices, in order, from each class in proportion to the square root of its size."""
     if len(classes) <= most:
         return np.arange(len(classes))
     roots = np.sqrt(np.bincount(classes))
@@ -123,24 +123,24 @@ class Forest:
 
     @classmethod
     def fit(cls, samples: Sequence[Sample], classes: int, *, seed: int = 0) -> Forest:
-        """Learn from samples of some slices; about a second for the most that is learnt from, a tenth for a few strokes.
+        """Fit a forest to samples; it takes a tenth of a second for a few strokes, and at most about a second.
 
-        In every sample a class weighs as much as the square root of its labelled pixels, so that a rare class counts,
-        and a few strokes count beside a whole slice; times the weight of the volume.
+        In every sample, the weight of a class is the square root of its labelled pixels, times the weight of the volume.
+        Rare classes therefore count, and a few strokes count beside a whole slice.
 
         Parameters
         ----------
         classes
-            Number of classes ``K`` of the project; those that nobody painted are given no probability.
+            Number of classes ``K`` of the project; unlabelled classes get probability 0.
         seed
-            The same seed and samples make the same forest.
+            Equal seeds and samples give equal forests.
 
         Raises
         ------
         TrainingError
             If fewer than two classes are labelled.
         """
-        from sklearn.ensemble import ExtraTreesClassifier  # takes a second to import, and most of the app needs none of it
+        from sklearn.ensemble import ExtraTreesClassifier  # takes a second to import; most of the app does not need it
 
         found = sorted({int(c) for sample in samples for c in np.unique(sample.classes)})
         if len(found) < 2:
@@ -157,17 +157,17 @@ class Forest:
         return cls(trees, classes)
 
     def at(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class probabilities of pixels by their features ``(n, F)``: float32 ``(n, K)``, rows sum to 1."""
+        """Return class probabilities, float32 ``(n, K)`` with rows of sum 1, for features ``(n, F)``."""
         result = np.zeros((len(features), self.classes), np.float32)
         if len(features):
-            # Tree by tree: the whole forest's predict_proba sets and resets the process's warning filters in every thread.
+            # Tree by tree, because the forest's predict_proba changes the process's warning filters in every thread.
             contiguous = np.ascontiguousarray(features, np.float32)
             each = (tree.predict_proba(contiguous, check_input=False) for tree in self._trees.estimators_)
             result[:, list(self.known)] = sum(each) / len(self._trees)
         return result
 
     def probabilities(self, features: SliceFeatures, box: Box) -> NDArray[np.float32]:
-        """Class probabilities of a box of a slice, float32 ``(K, h, w)``; the same however a slice is cut into boxes."""
+        """Return class probabilities of a box, float32 ``(K, h, w)``, independent of the division into boxes."""
         result = np.empty((self.classes, *box.shape), np.float32)
 
         def one(part: Box) -> None:
@@ -178,7 +178,7 @@ class Forest:
         return result
 
     def labels(self, features: SliceFeatures, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The likeliest class of every pixel of a box and its probability times 255, both uint8 ``(h, w)``."""
+        """Return the likeliest class of every pixel of a box and its probability times 255, both uint8 ``(h, w)``."""
         mask, confidence = (np.empty(box.shape, np.uint8) for _ in range(2))
 
         def one(part: Box) -> None:
@@ -191,45 +191,47 @@ class Forest:
         return mask, confidence
 
     def _part(self, features: SliceFeatures, box: Box) -> NDArray[np.float32]:
-        """Probabilities ``(h, w, K)``: every second row and column first, all others only where these do not agree."""
+        """Predict ``(h, w, K)`` at every second row and column, then between them only if these disagree."""
         y0, x0 = box.y0 // 2 * 2, box.x0 // 2 * 2
         rows, columns = (
             np.minimum(np.arange(first, last + 2, 2), length - 1)
             for first, last, length in zip((y0, x0), (box.y1, box.x1), features.shape, strict=True)
         )
         grid = self.at(features.at(*(a.ravel() for a in np.meshgrid(rows, columns, indexing="ij"))))
-        result, open_ = _filled(grid.reshape(len(rows), len(columns), self.classes))
+        result, unclear = _interpolated(grid.reshape(len(rows), len(columns), self.classes))
         inner = (slice(box.y0 - y0, box.y1 - y0), slice(box.x0 - x0, box.x1 - x0))
-        result, open_ = result[inner], open_[inner]
-        missing = np.nonzero(open_)
+        result, unclear = result[inner], unclear[inner]
+        missing = np.nonzero(unclear)
         result[missing] = self.at(features.at(missing[0] + box.y0, missing[1] + box.x0))
         return result
 
 
-def _filled(grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Pixels between those of a grid ``(h, w, K)``, and where its four corners do not agree on a class.
+def _interpolated(grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Interpolate a grid ``(h, w, K)`` and mark the pixels between four corners of different or unsure classes.
 
     Returns
     -------
-    ndarray, ndarray
-        Bilinear probabilities float32 ``(2 h - 2, 2 w - 2, K)``, and bool ``(2 h - 2, 2 w - 2)``, False on the grid.
+    probabilities
+        Bilinear, float32 ``(2 h - 2, 2 w - 2, K)``.
+    unclear
+        The marked pixels, bool ``(2 h - 2, 2 w - 2)``; False on the grid.
     """
     best, sure = grid.argmax(axis=-1), grid.max(axis=-1) >= _SURE
     corners = [(slice(None, -1), slice(None, -1)), (slice(None, -1), slice(1, None)),
                (slice(1, None), slice(None, -1)), (slice(1, None), slice(1, None))]  # fmt: skip
     agreed = np.logical_and.reduce([(best[c] == best[corners[0]]) & sure[c] for c in corners])
-    here, right, below, across = (grid[c] for c in corners)
+    here, right, below, diagonal = (grid[c] for c in corners)
     height, width = agreed.shape
     full = np.empty((2 * height, 2 * width, grid.shape[-1]), np.float32)
     full[::2, ::2], full[::2, 1::2], full[1::2, ::2] = here, (here + right) / 2, (here + below) / 2
-    full[1::2, 1::2] = (here + right + below + across) / 4
-    open_ = np.repeat(np.repeat(~agreed, 2, axis=0), 2, axis=1)
-    open_[::2, ::2] = False
-    return full, open_
+    full[1::2, 1::2] = (here + right + below + diagonal) / 4
+    unclear = np.repeat(np.repeat(~agreed, 2, axis=0), 2, axis=1)
+    unclear[::2, ::2] = False
+    return full, unclear
 
 
 def _weights(classes: NDArray[np.uint8], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each drawn pixel weighs, so that a class weighs the square root of the labelled pixels it stands for."""
+    """Return a weight per drawn pixel, such that a class weighs the square root of its labelled pixels."""
     drawn = np.maximum(np.bincount(classes, minlength=256), 1)
     return np.asarray((np.sqrt(counts) / drawn)[classes])
 

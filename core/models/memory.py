@@ -1,4 +1,4 @@
-"""Memory of this process: how much it has taken at its peak, and whether freed memory goes back at once."""
+"""Measure the peak memory of this process and delay the return of freed memory to the system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ except ImportError:  # Windows has no resource module
 
 
 def peak_memory_mb() -> float | None:
-    """Peak resident memory of this process in MiB; None where the system does not tell."""
+    """Return the peak resident memory of this process in MiB; None on systems without a measure."""
     if resource is None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -26,18 +26,18 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 _MIB = 1 << 20
 _KEPT, _USUAL = 1024 * _MIB, 32 * _MIB
 _asked = 0
-"""How many are inside :func:`freed_memory_kept`, in all threads, since glibc has one setting for the process."""
+"""Number of active :func:`freed_memory_kept` contexts in all threads; glibc has one setting per process."""
 _asking = threading.Lock()
 
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Inside, freed memory stays with the process and is used again; after the last that asked, what is free goes back.
+    """Keep freed memory in the process for reuse; return it when the last such context ends.
 
-    By default glibc returns large blocks to the system as soon as they are free and gets them back as pages of zeros: on a
-    processor a fifteenth of a training step, and a quarter to two fifths of the prediction of a volume
-    (``benchmarks/log/2026-11-27-evening.md``). In other threads than the first, blocks of 64 MiB and more still go. Without
-    glibc nothing happens.
+    By default, glibc returns large blocks to the system when freed, and must get them again as zeroed pages. On a
+    processor this costs a fifteenth of a training step and a quarter to two fifths of a volume's prediction
+    (``benchmarks/log/2026-11-27-evening.md``). Outside the first thread, blocks of 64 MiB and more are still returned.
+    Without glibc, the context does nothing.
     """
     libc = _glibc()
     if libc is None:
@@ -55,7 +55,7 @@ def _enter(libc: ctypes.CDLL) -> None:
     with _asking:
         _asked += 1
         if _asked == 1:
-            if not libc.mallopt(_MMAP_THRESHOLD, _KEPT):  # old ones allow no more than they come to by themselves
+            if not libc.mallopt(_MMAP_THRESHOLD, _KEPT):  # old versions reject a value above their own maximum
                 libc.mallopt(_MMAP_THRESHOLD, _USUAL)
             libc.mallopt(_TRIM_THRESHOLD, _KEPT)
 

@@ -1,8 +1,9 @@
-"""From a slice to class probabilities, tile by tile; memory is set by the tile, not by the slice.
+"""Predict class probabilities of a slice, tile by tile; memory depends on the tile, not on the slice.
 
-A tile is seen with context around it, as far as the slice goes, and tiles start on the network's grid, so the result does
-not depend on how the slice was cut (but for what lies further away than the context). Beyond the border there is what training
-shows there (``benchmarks/log/2026-11-27-later.md``): patches end with the slice, and one smaller than a patch is mirrored.
+The network's input is a tile with context, up to the border of the slice, aligned to the network's grid. The result
+therefore does not depend on the division into tiles, except for influences from beyond the context. The border is treated
+as in training (``benchmarks/log/2026-11-27-later.md``): patches end with the slice, and a slice smaller than a patch is
+mirrored.
 """
 
 from __future__ import annotations
@@ -32,32 +33,32 @@ from core.models.tiling import Window, Windows
 from core.storage.checkpoints import Card, load
 
 TILES_AT_ONCE = {"cuda": 8}
-"""Tiles per pass; more than one only pays where there are many cores to feed."""
+"""Tiles per pass by device; more than one pays only on a device of many cores."""
 
 STRIDE = 32
-"""Of a network that does not say: five halvings, which nearly all keep to."""
+"""Default stride of a network without its own, in pixels: five halvings, enough for nearly all networks."""
 
 SMALLEST_PART = 64
-"""Pixels on a side: what is no larger is not cut in parts where memory does not hold it."""
+"""Side in pixels of the smallest box: never divided further if memory is short."""
 
 VIEWS_ALONE = 2
-"""Of slices that are not averaged with others; see ``benchmarks/log/2026-11-27.md``, few views of a slice."""
+"""Views per slice without z-averaging; see ``benchmarks/log/2026-11-27.md``, few views of a slice."""
 
 IN_TURN = (0, 3, 5, 6, 1, 2, 4, 7)
-"""The eight views of a slice, ordered so that any few in a row differ much; 0 is the slice as it is."""
+"""The eight views of a slice, ordered for large differences between consecutive ones; 0 is the unchanged slice."""
 
 
 class Predictor:
-    """A network ready to be applied to raw slices.
+    """A network ready for prediction on raw slices.
 
     Parameters
     ----------
     network
-        In evaluation mode, on its device.
+        The network, in evaluation mode and on its device.
     card
-        What was trained: class names, channels, neighbours, normalisation.
+        The checkpoint's card: class names, channels, neighbours, normalisation.
     config
-        How slices are cut.
+        Settings of tiles, context and views.
     """
 
     def __init__(self, network: nn.Module, card: Card, config: PredictConfig = PredictConfig()) -> None:
@@ -65,43 +66,43 @@ class Predictor:
         self.classes = len(card.class_names)
         self.device = next(network.parameters()).device
         self._network = network
-        self._room = _Room(TILES_AT_ONCE.get(self.device.type, 1))
-        stride, reach = _says(network, "stride", STRIDE), _says(network, "reach", LEAST_REACH)
+        self._limits = _MemoryLimits(TILES_AT_ONCE.get(self.device.type, 1))
+        stride, reach = _attribute(network, "stride", STRIDE), _attribute(network, "reach", LEAST_REACH)
         self._windows = Windows(
             stride=stride,
             grid=network.grid if isinstance(network, Decoded) else stride,
             context=reach if config.context is None else config.context,
-            least=max(int(card.config.get("patch", 0)), 2 * stride),  # one cell alone cannot be normalised
+            least=max(int(card.config.get("patch", 0)), 2 * stride),  # a single cell cannot be normalised
         )
         self._views: Sequence[int] = range(config.views or 1)
 
     @property
     def views(self) -> int:
-        """How many views of every tile are averaged."""
+        """Number of views averaged per tile."""
         return len(self._views)
 
     def with_views(self, views: int | None) -> Predictor:
-        """The same network, averaging so many views of every tile; see ``core.config.PredictConfig``."""
+        """Return a predictor of the same network with another number of views; see ``core.config.PredictConfig``."""
         return self.with_config(replace(self.config, views=views))
 
     def with_config(self, config: PredictConfig) -> Predictor:
-        """The same network with other settings."""
+        """Return a predictor of the same network with other settings."""
         return Predictor(self._network, self.card, config)
 
     def alone(self) -> Predictor:
-        """The same for slices that are not averaged with others: two views of each; as it is in the cases of :meth:`in_turn`."""
-        return self._seeing(range(VIEWS_ALONE))
+        """Return a predictor for slices without z-averaging: two views of each, with the exceptions of :meth:`in_turn`."""
+        return self._in_views(range(VIEWS_ALONE))
 
     def in_turn(self, number: int) -> Predictor:
-        """The same for the slice of a number, where many are averaged: each slice is seen in another view.
+        """Return a predictor for slice ``number`` of a z-average; each slice gets a different view from its neighbours.
 
-        So that their mean is one over views as well, in the time of one. As it is where a number of views is asked for, or the
-        network was trained on patches that were neither mirrored nor turned.
+        The z-average is then a mean over views too, in the time of a single view. The predictor stays unchanged if the
+        configuration sets a number of views. It also does if training neither mirrored nor turned its patches.
         """
-        return self._seeing((IN_TURN[number % len(IN_TURN)],))
+        return self._in_views((IN_TURN[number % len(IN_TURN)],))
 
-    def _seeing(self, views: Sequence[int]) -> Predictor:
-        """The same in other views, if these may be chosen."""
+    def _in_views(self, views: Sequence[int]) -> Predictor:
+        """Return a predictor with other views, or this one if its views are fixed."""
         if self.config.views is not None or not self.card.config.get("augment", {}).get("flips", 1):
             return self
         other = copy(self)
@@ -116,19 +117,19 @@ class Predictor:
         device: torch.device | None = None,
         own: Mapping[str, nn.Module] | None = None,
     ) -> Predictor:
-        """Read a checkpoint; on the best device unless told which.
+        """Load a checkpoint, by default on the fastest device.
 
         Parameters
         ----------
         own
-            The user's own networks, by what :func:`core.models.networks.own.name_of` calls them.
+            User-supplied networks by their :func:`core.models.networks.own.name_of`.
 
         Raises
         ------
         CheckpointError
-            If it is missing, damaged, or of an architecture or normalisation that this version does not know.
+            If the checkpoint is missing or damaged, or its architecture or normalisation is unknown to this version.
         NetworkError
-            If its network needs a package that is not installed, or is the user's own and not given, or another.
+            If the network needs a package not installed here, or a user-supplied network is missing or does not fit.
         """
         card, state = load(folder)
         if card.normalisation != normalisation.NAME:
@@ -148,30 +149,30 @@ class Predictor:
         Parameters
         ----------
         image
-            Raw ``(C, H, W)``, any real dtype; for a model with neighbours, these too, as
-            :class:`core.volumes.slice_stack.SliceStack` stacks them.
+            Raw ``(C, H, W)``, any real dtype; for a model with neighbours, a stack from
+            :class:`core.volumes.slice_stack.SliceStack`.
 
         Yields
         ------
         Box, NDArray
-            Disjoint boxes that cover the slice, those with windows alike together, each with probabilities float32 ``(K, h, w)``
-            that sum to 1.
+            A box and its probabilities, float32 ``(K, h, w)`` of sum 1. The boxes are disjoint, cover the slice and
+            are grouped by window shape.
 
         Raises
         ------
         VolumeError
-            If the image has another number of channels than the network takes.
+            If the number of channels does not fit the network.
         """
-        return self.boxes(*self._whole(image))
+        return self.boxes(*self._whole_slice(image))
 
-    def _whole(self, image: NDArray) -> tuple[NDArray, list[Box], normalisation.GreyRange]:
-        """What ``boxes`` takes to predict all of a slice."""
+    def _whole_slice(self, image: NDArray) -> tuple[NDArray, list[Box], normalisation.GreyRange]:
+        """Return the arguments of ``boxes`` for a whole slice."""
         self._check(image)
         tiles = tile_boxes(image.shape[1:], self.config.tile)
-        return image, self._alike_together(tiles, image), normalisation.measure(image)
+        return image, self._sorted_by_window(tiles, image), normalisation.measure(image)
 
-    def _alike_together(self, boxes: Sequence[Box], image: NDArray) -> list[Box]:
-        """Those with windows of one shape after each other."""
+    def _sorted_by_window(self, boxes: Sequence[Box], image: NDArray) -> list[Box]:
+        """Sort boxes by window shape."""
         return sorted(boxes, key=lambda box: self._windows.around(box, image.shape[1:]).shape)
 
     def _check(self, image: NDArray) -> None:
@@ -184,60 +185,60 @@ class Predictor:
     def boxes(
         self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange
     ) -> Iterator[tuple[Box, NDArray[np.float32]]]:
-        """Predict only some boxes of a raw slice whose grey range is known; otherwise as ``tiles``."""
+        """Predict some boxes of a raw slice of known grey range; otherwise as ``tiles``."""
         for box, found in self._predicted(image, boxes, grey):
             yield box, found.cpu().numpy()
 
     def winners(
         self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange
     ) -> Iterator[tuple[Box, NDArray[np.uint8], NDArray[np.uint8]]]:
-        """As ``boxes``, but the likeliest class of every pixel and 255 times its probability, rounded: uint8 ``(h, w)``."""
+        """Yield boxes with the likeliest class of every pixel and its probability times 255, rounded: uint8 ``(h, w)``."""
         for box, found in self._predicted(image, boxes, grey):
             mask, confidence = winners(found)
             yield box, mask.cpu().numpy(), confidence.cpu().numpy()
 
     def _predicted(self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange) -> Iterator[tuple[Box, Tensor]]:
-        """As ``boxes``, left on the device."""
+        """Predict as ``boxes``, but leave the result on the device."""
         size = image.shape[1:]
         for _, alike in groupby(boxes, key=lambda box: self._windows.around(box, size).shape):
             group = list(alike)
             while group:
-                together = group[: self._room.tiles]
+                together = group[: self._limits.tiles]
                 yield from self._pass(image, together, grey)
                 del group[: len(together)]
 
     def _pass(self, image: NDArray, boxes: Sequence[Box], grey: normalisation.GreyRange) -> Iterator[tuple[Box, Tensor]]:
-        """Boxes with windows alike, together; part by part where memory does not hold the window of one."""
+        """Predict boxes of equal window shape in one pass, or part by part if memory is short for a single window."""
         windows = [self._windows.around(box, image.shape[1:]) for box in boxes]
         scores = None
-        if windows[0].area < self._room.too_large:
-            scores = self._scores(_seen(image, windows, grey))
+        if windows[0].area < self._limits.too_large:
+            scores = self._scores(_network_input(image, windows, grey))
         if scores is not None:
             with torch.inference_mode():
                 for box, window, score in zip(boxes, windows, scores, strict=True):
                     kept = score[:, box.y0 - window.y0 : box.y1 - window.y0, box.x0 - window.x0 : box.x1 - window.x0]
                     yield box, kept.float().softmax(dim=0)
         elif len(boxes) == 1:
-            yield boxes[0], self._joined(image, boxes[0], grey)
+            yield boxes[0], self._predicted_in_parts(image, boxes[0], grey)
         else:
             for box in boxes:
                 yield from self._pass(image, [box], grey)
 
-    def _joined(self, image: NDArray, box: Box, grey: normalisation.GreyRange) -> Tensor:
-        """One box from smaller ones, each with its own context, so that it comes out as from its own window."""
+    def _predicted_in_parts(self, image: NDArray, box: Box, grey: normalisation.GreyRange) -> Tensor:
+        """Predict a box from smaller ones, each with its own context; the result equals that of one window."""
         joined = torch.empty((self.classes, *box.shape), device=self.device)
         for part, found in self._predicted(image, self._parts(box, image), grey):
             joined[:, *part.shifted(-box.y0, -box.x0).slices] = found
         return joined
 
     def _parts(self, box: Box, image: NDArray) -> list[Box]:
-        """The halves or quarters of a box; an error where they are seen with no smaller a window than it is."""
+        """Divide a box into halves or quarters; raise VolumeError unless their windows are smaller."""
         size, side = image.shape[1:], max(box.shape)
         window = self._windows.around(box, size)
         parts = [part.shifted(box.y0, box.x0) for part in tile_boxes(box.shape, -(-side // 2))]
         if side > SMALLEST_PART and max(self._windows.around(part, size).area for part in parts) < window.area:
-            return self._alike_together(parts, image)
-        self._room.too_large = math.inf  # there may be more memory when it is tried again
+            return self._sorted_by_window(parts, image)
+        self._limits.too_large = math.inf  # a later attempt may have more memory
         height, width = window.shape
         raise VolumeError(
             f"There is not enough free memory to predict {height} x {width} pixels; close other programs that use it, then try "
@@ -245,33 +246,33 @@ class Predictor:
         )
 
     def _scores(self, batch: Tensor) -> Tensor | None:
-        """Class scores of some windows, half as many at once from now on where memory is short; None where one is too many."""
+        """Compute class scores of windows; halve the number per pass if memory is short, return None if one is too many."""
         while True:
             try:
                 with torch.inference_mode(), autocast(self.device):
-                    parts = [self._averaged(part.to(self.device)) for part in batch.split(self._room.tiles)]
+                    parts = [self._mean_scores(part.to(self.device)) for part in batch.split(self._limits.tiles)]
                     return parts[0] if len(parts) == 1 else torch.cat(parts)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                tried = min(self._room.tiles, len(batch))
+                tried = min(self._limits.tiles, len(batch))
             release_memory(self.device)
             if tried == 1:
                 if len(batch) == 1:
-                    self._room.too_large = batch.shape[-2] * batch.shape[-1]
+                    self._limits.too_large = batch.shape[-2] * batch.shape[-1]
                 return None
-            self._room.tiles = -(-tried // 2)
+            self._limits.tiles = -(-tried // 2)
 
-    def _averaged(self, windows: Tensor) -> Tensor:
-        """Class scores, the mean over the views."""
+    def _mean_scores(self, windows: Tensor) -> Tensor:
+        """Compute class scores, the mean over the views."""
         first, *others = self._views
-        total = self._viewed(windows, first)
+        total = self._scores_in_view(windows, first)
         for view in others:
-            total = total + self._viewed(windows, view)
+            total = total + self._scores_in_view(windows, view)
         return total / len(self._views) if others else total
 
-    def _viewed(self, windows: Tensor, view: int) -> Tensor:
-        """Class scores of windows that are mirrored in x (1), mirrored in y (2) and transposed (4), turned back."""
+    def _scores_in_view(self, windows: Tensor, view: int) -> Tensor:
+        """Compute class scores in a view: mirrored in x (1), mirrored in y (2), transposed (4); then undo the view."""
         mirrored_axes = [axis for bit, axis in enumerate((-1, -2)) if view >> bit & 1]
         seen = windows.flip(mirrored_axes) if mirrored_axes else windows
         if view & 4:
@@ -282,7 +283,7 @@ class Predictor:
 
     @freed_memory_kept()
     def probabilities(self, image: NDArray) -> NDArray[np.float32]:
-        """Class probabilities of a whole slice, float32 ``(K, H, W)``, from raw ``(C, H, W)``."""
+        """Return class probabilities of a whole slice, float32 ``(K, H, W)``, from raw ``(C, H, W)``."""
         result = np.empty((self.classes, *image.shape[1:]), np.float32)
         for box, tile in self.tiles(image):
             result[:, *box.slices] = tile
@@ -290,33 +291,33 @@ class Predictor:
 
     @freed_memory_kept()
     def labels(self, image: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The likeliest class of every pixel and its probability, from raw ``(C, H, W)``.
+        """Return the likeliest class of every pixel and its probability, from raw ``(C, H, W)``.
 
         Returns
         -------
         mask, confidence
             Both uint8 ``(H, W)``: class ids, and the probability of that class times 255, rounded.
         """
-        whole = self._whole(image)
+        whole = self._whole_slice(image)
         mask, confidence = (np.empty(image.shape[1:], np.uint8) for _ in range(2))
         for box, *found in self.winners(*whole):
             mask[box.slices], confidence[box.slices] = found
         return mask, confidence
 
 
-def _says(network: nn.Module, name: str, usual: int) -> int:
-    """A number of pixels that a network may have as an attribute."""
+def _attribute(network: nn.Module, name: str, usual: int) -> int:
+    """Return an optional attribute of a network, in pixels, or its default."""
     return int(getattr(network, name, usual))
 
 
-def _seen(image: NDArray, windows: Sequence[Window], grey: normalisation.GreyRange) -> Tensor:
-    """What a network is shown of a raw slice: normalised, float32 ``(windows, C, h, w)``, of windows that are alike."""
+def _network_input(image: NDArray, windows: Sequence[Window], grey: normalisation.GreyRange) -> Tensor:
+    """Cut windows of equal shape from a raw slice and normalise them: float32 ``(windows, C, h, w)``."""
     cut = [torch.from_numpy(grey.apply(window.cut(image))) for window in windows]
     return cut[0][None] if len(cut) == 1 else torch.stack(cut)
 
 
 def _network(folder: Path, card: Card, state: dict[str, Tensor], own: Mapping[str, nn.Module]) -> nn.Module:
-    """Built by the closed list, or given by the user; with its weights."""
+    """Return a built-in or user-supplied network with the weights of the checkpoint."""
     if card.architecture != Architecture.OWN:
         try:
             network = build(card.architecture, card.network)
@@ -334,30 +335,30 @@ def _network(folder: Path, card: Card, state: dict[str, Tensor], own: Mapping[st
 
 
 def winners(probabilities: Tensor) -> tuple[Tensor, Tensor]:
-    """The likeliest class of every pixel and 255 times its probability, uint8 ``(h, w)``, from float32 ``(K, h, w)``.
+    """Return the likeliest class and its probability times 255, uint8 ``(h, w)``, from float32 ``(K, h, w)``.
 
-    The first of several that are equally likely. Class by class, which takes half the time of PyTorch's own ``max``.
+    Of equally likely classes, the first wins. The loop over classes takes half the time of PyTorch's own ``max``.
     """
     highest = probabilities[0].clone()
     best = torch.zeros(highest.shape, dtype=torch.uint8, device=highest.device)
     for class_id in range(1, len(probabilities)):
         better = (probabilities[class_id] > highest).to(torch.uint8)
-        torch.maximum(best, better.mul_(class_id), out=best)  # what is better later has the higher number
+        torch.maximum(best, better.mul_(class_id), out=best)  # a later winner has the higher id
         torch.maximum(highest, probabilities[class_id], out=highest)
     return best, highest.mul_(255).round_().to(torch.uint8)
 
 
 @dataclass
-class _Room:
-    """What the device holds at once; one for all views of a network."""
+class _MemoryLimits:
+    """The memory limits of the device, shared by all views of a network."""
 
     tiles: int
     too_large: float = math.inf
-    """Area in pixels of the smallest window that it did not hold by itself."""
+    """Area in pixels of the smallest single window too large for the device."""
 
 
 def ready(network: nn.Module, device: torch.device) -> nn.Module:
-    """Prepare a network for prediction: evaluation mode, on the device, normalisation folded in."""
+    """Prepare a network for prediction: evaluation mode, on the device, batch normalisation folded in."""
     channels_last(network.to(device))
     network.eval().requires_grad_(False)
     fuse = getattr(network, "fuse", None)

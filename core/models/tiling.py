@@ -1,4 +1,4 @@
-"""What a network is shown for a box of a slice: context on every side within the slice, on the network's grid."""
+"""Compute the input window of a network for a box: the box plus context, aligned to the network's grid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.geometry import Box, mirrored
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle that may reach beyond the end of the slice, half-open, in pixels."""
+    """A half-open rectangle in pixels; it may extend beyond the end of the slice."""
 
     y0: int
     x0: int
@@ -26,12 +26,12 @@ class Window:
 
     @property
     def area(self) -> int:
-        """In pixels."""
+        """Area in pixels."""
         height, width = self.shape
         return height * width
 
     def cut(self, image: NDArray) -> NDArray:
-        """The part of ``(C, H, W)`` inside, mirrored beyond the end."""
+        """Cut the window from ``(C, H, W)``, mirrored beyond the end of the slice."""
         if self.y1 <= image.shape[1] and self.x1 <= image.shape[2]:
             return image[:, self.y0 : self.y1, self.x0 : self.x1]
         rows = mirrored(np.arange(self.y0, self.y1), image.shape[1])
@@ -41,18 +41,18 @@ class Window:
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of a network.
+    """The rules for the input windows of a network.
 
     Attributes
     ----------
     stride
-        Their sides are multiples of this, in pixels.
+        Divisor of every window's height and width, in pixels.
     grid
-        They begin on multiples of this, itself a multiple of the stride.
+        Divisor of every window's start, in pixels; a multiple of the stride.
     context
-        Pixels beside a box, as far as the slice goes.
+        Pixels around a box, within the slice.
     least
-        No side is shorter than this, in pixels.
+        Minimum height and width, in pixels.
     """
 
     stride: int
@@ -61,13 +61,16 @@ class Windows:
     least: int
 
     def around(self, box: Box, size: tuple[int, ...]) -> Window:
-        """The window of a box of a slice of a size ``(H, W)``."""
+        """Return the window of a box in a slice of size ``(H, W)``."""
         y0, y1 = self._span(box.y0, box.y1, size[0])
         x0, x1 = self._span(box.x0, box.x1, size[1])
         return Window(y0, x0, y1, x1)
 
     def _span(self, start: int, end: int, length: int) -> tuple[int, int]:
-        """One side; beyond the end only of a slice that is shorter than the least, or what makes up a multiple of the stride."""
+        """Return start and end along one axis.
+
+        The end exceeds a slice only to reach the minimum length or a multiple of the stride.
+        """
         least, whole = self._rounded(self.least), self._rounded(length)
         first = max(start - self.context, 0) // self.grid * self.grid
         last = min(max(self._rounded(end + self.context), first + least), max(whole, least))

@@ -1,4 +1,4 @@
-"""The closed list of architectures that a card may name, each with the whole numbers it takes."""
+"""Build a network from the closed list of architectures and its integer arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.models.networks.unet import UNet
 from core.models.networks.unet3d import FLAT, UNet3D
 
 Limits = Mapping[str, tuple[int, int]]
-"""Lowest and highest value of every argument: a card is a file, and must not make the machine reserve all its memory."""
+"""Lowest and highest value of every argument: a card is a file and must not make the machine allocate all its memory."""
 
 _SIZES: Limits = {"in_channels": (1, 64), "classes": (2, 255), "channels": (4, 256)}
 
@@ -33,23 +33,25 @@ LIMITS: Mapping[str, Limits] = {
     Architecture.MONAI_ATTENTION_UNET: {**_SIZES, "depth": (1, 6)},
     Architecture.MONAI_UNETR: {**_SIZES, "channels": (4, 64), "window": (64, 1024)},
 }
-"""The arguments of each architecture; see :func:`arguments` for what they mean."""
+"""The arguments of each architecture; :func:`arguments` explains them."""
 
 _BUILT_IN: Mapping[str, Callable[..., nn.Module]] = {Architecture.UNET: UNet, Architecture.UNET_3D: UNet3D}
 
 _OWN = ("in_channels", "classes")
-"""What is told of a user's own network, which is built by the user."""
+"""The arguments recorded for a user-supplied network."""
 
 
 def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, int]:
-    """What the chosen architecture is built with.
+    """Return the arguments for building the configured architecture.
+
+    They are ``channels`` of the first level, ``depth`` levels below it, and the number of ``slices`` stacked. ``flat``
+    levels process each slice separately. ``local`` is the standard deviation of the surroundings in pixels. ``window`` is
+    the side of a patch, for networks with images of one size only.
 
     Parameters
     ----------
     config
-        Channels of the first level, ``depth`` levels below it, ``slices`` that are stacked, ``flat`` levels that look at each of
-        them by itself, the deviation ``local`` of the surroundings, and the side of a patch, which is the ``window`` of a
-        network that takes images of one size only.
+        Settings of the training.
     in_channels
         Channels of one slice.
     classes
@@ -69,12 +71,12 @@ def arguments(config: TrainConfig, in_channels: int, classes: int) -> dict[str, 
 
 
 def chosen(config: TrainConfig, given: Mapping[str, int], own: nn.Module | None) -> nn.Module:
-    """The network to be trained: built with random weights, or a copy of the user's own with those that it has.
+    """Return the network to train: built with random weights, or a copy of a user-supplied network with its weights.
 
     Raises
     ------
     NetworkError
-        If it cannot be built with these arguments, cannot be trained, or the user's own is missing or not asked for.
+        If the network cannot be built or trained. Also if a user-supplied network is missing or unexpected.
     """
     if (config.architecture == Architecture.OWN) != (own is not None):
         raise NetworkError(
@@ -91,22 +93,23 @@ def chosen(config: TrainConfig, given: Mapping[str, int], own: nn.Module | None)
 
 
 def completed(architecture: str, given: Mapping[str, int]) -> dict[str, int]:
-    """The arguments in a card, with those that cards of earlier versions lack."""
+    """Return the arguments of a card, with defaults for those missing from cards of earlier versions."""
     earlier = {**EARLIER, "flat": FLAT}
     return {**{name: earlier[name] for name in LIMITS.get(architecture, ()) if name in earlier}, **given}
 
 
 def build(architecture: str, given: Mapping[str, int]) -> nn.Module:
-    """Make a network with random weights: class scores ``(B, classes, H, W)`` of images ``(B, in_channels, H, W)``.
+    """Build a network with random weights.
 
-    ``H`` and ``W`` are multiples of its attribute ``stride``.
+    It maps images ``(B, in_channels, H, W)`` to class scores ``(B, classes, H, W)``; ``H`` and ``W`` are multiples of
+    its attribute ``stride``.
 
     Raises
     ------
     ValueError
-        If the architecture is not in the list, does not take the arguments, or one is out of range.
+        If the architecture is unknown, or an argument is missing, unknown or out of range.
     NetworkError
-        If it is of a package that is not installed.
+        If the network needs a package not installed here.
     """
     if architecture not in LIMITS:
         raise ValueError(f"architecture is {architecture!r}; allowed is one of {', '.join(LIMITS)}")
@@ -124,7 +127,7 @@ def _maker(architecture: str) -> Callable[..., nn.Module]:
     if architecture in _BUILT_IN:
         return _BUILT_IN[architecture]
     try:
-        from core.models.networks import monai_nets  # takes seconds, and is needed by few
+        from core.models.networks import monai_nets  # takes seconds to import; few users need it
     except ImportError as error:
         raise NetworkError(
             f"The network {architecture} needs {error.name}, which is not installed; install it with "

@@ -1,9 +1,9 @@
-"""Grey values as their surroundings make them appear, so that a network sees through shadow as the eye does.
+"""Normalise local contrast inside a network, to make it robust to shadows.
 
-Local contrast normalisation (Jarrett et al. 2009, "What is the best multi-stage architecture for object recognition?"), computed
-inside the network from what it is given: nothing has to travel with a tile, and augmentation comes first.
+After Jarrett et al. 2009, "What is the best multi-stage architecture for object recognition?". Computed from the network's
+input, it needs no extra data for a tile, and applies after augmentation.
 
-The constants here are part of every network trained with them: a change needs another argument in the cards.
+The constants here are part of every trained network: to change one, add an argument to the cards.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from torch.nn import functional
 from core.models.normalisation import LIMIT
 
 CELLS = 4
-"""The surroundings are measured in cells, so many to their deviation."""
+"""Cells per standard deviation of the surroundings, which are measured in cells."""
 
 FLOOR = 0.3
-"""Added to the local deviation, in deviations of the slice: where there is nothing but noise, noise is not blown up."""
+"""Added to the local deviation, in deviations of the slice, to avoid amplifying pure noise."""
 
 REACH = 4.0
-"""Deviations at which the surroundings end: weights further away are so small that processors take ages over them."""
+"""Radius of the surroundings in deviations: weights beyond it are so small that they slow down processors."""
 
 
 class Surroundings(nn.Module):
-    """Beside the grey values, the same less their local mean and divided by their local deviation.
+    """Append locally normalised grey values: minus their local mean, divided by their local standard deviation.
 
-    Beside them and not in their place: how bright a large region is stays visible.
+    The original values stay, so that the brightness of a large region remains visible to the network.
 
     Parameters
     ----------
     sigma
-        Deviation of the Gaussian that weighs the surroundings, in pixels of what is given; a multiple of 4.
+        Standard deviation of the Gaussian weights, in pixels of the input; a multiple of 4.
     """
 
     def __init__(self, sigma: int) -> None:
@@ -40,7 +40,7 @@ class Surroundings(nn.Module):
         self.cell = sigma // CELLS
 
     def forward(self, folded: Tensor) -> Tensor:
-        """Float32 ``(B, 2 * F, h, w)`` of ``(B, F, h, w)``: the ``F`` pixels folded into one place share their surroundings."""
+        """Map ``(B, F, h, w)`` to float32 ``(B, 2 * F, h, w)``; the ``F`` pixels folded together share surroundings."""
         with torch.autocast(folded.device.type, enabled=False):
             x = folded.float()
             cells = functional.avg_pool2d(torch.stack([x.mean(1), x.square().mean(1)], 1), self.cell, ceil_mode=True)
@@ -55,7 +55,7 @@ class Surroundings(nn.Module):
 
 
 def _gaussian(length: int, device: torch.device) -> Tensor:
-    """``(length, length)``: what each cell of a line takes of the others; at the ends, of those that there are."""
+    """Return normalised Gaussian weights ``(length, length)`` of each cell of a line, truncated at its ends."""
     at = torch.arange(length, device=device, dtype=torch.float32) / CELLS
     distance = at[:, None] - at
     weights = torch.exp(-0.5 * distance**2) * (distance.abs() <= REACH)

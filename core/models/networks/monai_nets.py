@@ -1,7 +1,7 @@
-"""Networks of MONAI, in 2D, with batch normalisation throughout.
+"""MONAI's networks in 2D, with batch normalisation throughout.
 
-Instance and group normalisation, MONAI's own choice, measure each tile by itself, so that a pixel's class would depend on
-how the slice was cut. Batch normalisation is frozen in prediction.
+MONAI's default, instance or group normalisation, measures each tile separately. A pixel's class would then depend on the
+division into tiles. Batch normalisation is frozen in prediction.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from core.config import Architecture
 from core.models.networks.unet import LEAST_REACH
 
 BASIC_LEVELS = 4
-"""Levels of ``BasicUNet`` below the first, which cannot be chosen."""
+"""Fixed number of levels of ``BasicUNet`` below the first."""
 TOKEN = 16
-"""Side in pixels of what UNETR's transformer takes as one token."""
+"""Side in pixels of one token of UNETR's transformer."""
 HEAD_CHANNELS = 64
 OVERLAP = 0.5
-"""Share by which the windows of a transformer overlap in prediction."""
+"""Overlap of a transformer's windows in prediction, as a share of the window."""
 
 
 class OnGrid(nn.Module):
-    """A network whose images must be multiples of ``stride`` pixels, and which looks ``strides`` of these far around a place."""
+    """A network for images with sides in multiples of ``stride`` pixels and a reach of ``strides`` strides."""
 
     def __init__(self, network: nn.Module, stride: int, strides: int = 0) -> None:
         super().__init__()
@@ -35,14 +35,14 @@ class OnGrid(nn.Module):
         self.reach = max(LEAST_REACH, strides * stride)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``."""
+        """Map an image ``(B, in_channels, H, W)`` to class scores before softmax, ``(B, classes, H, W)``."""
         return torch.as_tensor(self.network(image))
 
 
 class InWindows(OnGrid):
-    """A network that takes images of one size: others are put together from windows that overlap and fade into each other.
+    """A network for images of one size; larger images are blended from overlapping windows.
 
-    What lies in another window is not seen, so a pixel depends a little on where the tile began.
+    A window has no information from the next, so a pixel depends slightly on the start of its tile.
     """
 
     def __init__(self, network: nn.Module, stride: int, window: int) -> None:
@@ -50,7 +50,7 @@ class InWindows(OnGrid):
         self.window = window
 
     def forward(self, image: Tensor) -> Tensor:
-        """As of :class:`OnGrid`."""
+        """Return class scores as :class:`OnGrid` does."""
         if image.shape[-2:] == (self.window, self.window):
             return super().forward(image)
         whole = sliding_window_inference(image, (self.window,) * 2, 1, super().forward, overlap=OVERLAP, mode="gaussian")
@@ -58,19 +58,19 @@ class InWindows(OnGrid):
 
 
 def basic_unet(in_channels: int, classes: int, channels: int) -> nn.Module:
-    """``BasicUNet`` in its usual proportions; the first two levels are equally wide."""
+    """Build ``BasicUNet`` in its usual proportions; the first two levels are equally wide."""
     widths = (channels, *_widths(channels, BASIC_LEVELS - 1), channels)
     return OnGrid(BasicUNet(2, in_channels, classes, widths, norm="batch", bias=False), 2**BASIC_LEVELS, 6)
 
 
 def unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
-    """``UNet`` with residual units; its first convolution halves the image already."""
+    """Build ``UNet`` with residual units; its first convolution already halves the image."""
     network = MonaiUNet(2, in_channels, classes, _widths(channels, depth), [2] * depth, num_res_units=2, norm="batch")
     return OnGrid(network, 2**depth, 6)
 
 
 def dyn_unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
-    """``DynUNet``, the network of nnU-Net, without deep supervision."""
+    """Build ``DynUNet``, the network of nnU-Net, without deep supervision."""
     made = DynUNet(
         2,
         in_channels,
@@ -81,11 +81,11 @@ def dyn_unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Mo
         filters=_widths(channels, depth),
         norm_name="batch",
     )
-    return OnGrid(nn.Sequential(made.skip_layers, made.output_block), 2**depth, 5)  # the rest of it names these weights again
+    return OnGrid(nn.Sequential(made.skip_layers, made.output_block), 2**depth, 5)  # its other modules only repeat these weights
 
 
 def seg_res_net(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
-    """``SegResNet``, two residual blocks at each level below the first and four at the lowest."""
+    """Build ``SegResNet`` with two residual blocks at each level below the first and four at the lowest."""
     network = SegResNet(
         2,
         channels,
@@ -99,18 +99,18 @@ def seg_res_net(in_channels: int, classes: int, channels: int, depth: int) -> nn
 
 
 def attention_unet(in_channels: int, classes: int, channels: int, depth: int) -> nn.Module:
-    """``AttentionUnet``, whose skips are gated by what comes from below."""
+    """Build ``AttentionUnet``; deeper levels gate its skip connections."""
     network = AttentionUnet(2, in_channels, classes, _widths(channels, depth), [2] * depth)
     return OnGrid(_batch_normalised(network), 2**depth, 4)
 
 
 def unetr(in_channels: int, classes: int, channels: int, window: int) -> nn.Module:
-    """``UNETR``, a transformer over the whole of one window, with a decoder of convolutions.
+    """Build ``UNETR``, a transformer over a whole window with a convolutional decoder.
 
     Raises
     ------
     ValueError
-        If the window is no multiple of the tokens.
+        If the window is no multiple of ``TOKEN``.
     """
     if window % TOKEN:
         raise ValueError(f"window is {window}; allowed are multiples of {TOKEN}")
@@ -131,7 +131,7 @@ def unetr(in_channels: int, classes: int, channels: int, window: int) -> nn.Modu
 
 
 def _batch_normalised(network: nn.Module) -> nn.Module:
-    """Where a network of MONAI's does not let its normalisation be chosen."""
+    """Replace instance by batch normalisation in a network without that option."""
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.InstanceNorm2d):

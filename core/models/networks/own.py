@@ -1,4 +1,4 @@
-"""A network of the user's own: given as an object from Python, never imported from a card."""
+"""Check and load a user-supplied network, passed as an object from Python, never imported from a card."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from core.errors import NetworkError
 
 
 def name_of(network: nn.Module) -> str:
-    """What a card calls it, for people to read and to know it again: module and class."""
+    """Return the name of a network in a card: module and class, readable and used to match the network later."""
     return f"{type(network).__module__}.{type(network).__qualname__}"
 
 
 def prepared(network: nn.Module, in_channels: int, classes: int, side: int) -> nn.Module:
-    """A copy to be trained, after a look at whether it can be.
+    """Check a network and return a copy to train.
 
     Parameters
     ----------
     network
-        Scores ``(B, classes, H, W)`` from images ``(B, in_channels, H, W)``, ``H`` and ``W`` multiples of its attribute
-        ``stride`` (32 if it has none); in ``reach`` it may say how many pixels around a place it looks at. It is left as it
-        is; its weights are where training begins.
+        Maps images ``(B, in_channels, H, W)`` to scores ``(B, classes, H, W)``. ``H`` and ``W`` are multiples of its
+        attribute ``stride`` (default 32). Its optional attribute ``reach`` is the number of pixels around a pixel with an
+        influence on it. Training begins with its weights; the network itself stays unchanged.
     side
-        Of a training patch in pixels.
+        Side of a training patch in pixels.
 
     Raises
     ------
     NetworkError
-        If it cannot be copied, has nothing to train, fails on a patch, or gives something else.
+        If it cannot be copied, has no weights to train, fails on a patch or returns another shape.
     """
     name = name_of(network)
     stride = getattr(network, "stride", 1)
@@ -49,7 +49,7 @@ def prepared(network: nn.Module, in_channels: int, classes: int, side: int) -> n
         made, tried = copy.deepcopy(network), copy.deepcopy(network)
         with torch.no_grad():
             answers = [tried.train(mode)(torch.zeros(2, in_channels, side, side)) for mode in (True, False)]
-    except Exception as error:  # whatever a stranger's code raises
+    except Exception as error:  # user code may raise anything
         reason = (str(error).splitlines() or [""])[0]
         raise NetworkError(
             f"{name} failed on two patches, a tensor of shape (2, {in_channels}, {side}, {side}) ({type(error).__name__}: "
@@ -66,12 +66,12 @@ def prepared(network: nn.Module, in_channels: int, classes: int, side: int) -> n
 
 
 def loaded(network: nn.Module, name: str, state: dict[str, Tensor]) -> nn.Module:
-    """A copy of a network given again, with the weights of a round.
+    """Return a copy of a user-supplied network with the weights of a round.
 
     Raises
     ------
     NetworkError
-        If the weights are those of another network.
+        If the weights do not fit the network.
     """
     made = copy.deepcopy(network)
     try:

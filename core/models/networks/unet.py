@@ -1,7 +1,7 @@
-"""A U-Net that works at half resolution: fast enough for two CPU cores.
+"""A U-Net at half resolution, fast enough for two CPU cores.
 
-A pixel-unshuffle stem folds every 2 x 2 pixels into channels and the head unfolds them again, so no convolution runs at
-full resolution. After Ronneberger et al. 2015 (U-Net), He et al. 2016 (residual blocks) and Shi et al. 2016 (pixel shuffle).
+A pixel-unshuffle stem folds every 2 x 2 pixels into channels; the head unfolds them. No convolution runs at full
+resolution. After Ronneberger et al. 2015 (U-Net), He et al. 2016 (residual blocks) and Shi et al. 2016 (pixel shuffle).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from core.models.networks.local import CELLS, Surroundings
 
 FOLD = 2
-"""Pixels of the image along each side of a pixel of the first level."""
+"""Image pixels per pixel of the first level, along each axis."""
 
 LEAST_REACH = 96
-"""Pixels that a network looks at around a place at least, and so does one that does not say how many; see
+"""Minimum reach of a network around a pixel, in pixels, and the default for a network without its own; see
 ``benchmarks/log/2026-11-27-later.md``. The convolutions of the U-Nets here reach five times their stride."""
 
 DROPPED = 2
-"""Deepest levels of which channels may be dropped while training."""
+"""Number of deepest levels with channel dropout in training."""
 
 
 class ConvNorm(nn.Module):
-    """3 x 3 convolution and batch normalisation.
+    """A 3 x 3 convolution and batch normalisation.
 
-    Batch normalisation is frozen in prediction, so a pixel's result does not depend on how the slice was cut into tiles.
+    Batch normalisation is frozen in prediction, so a pixel's result does not depend on the division into tiles.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -42,7 +42,7 @@ class ConvNorm(nn.Module):
         return torch.as_tensor(self.norm(self.conv(x)))
 
     def fuse(self) -> None:
-        """Fold the frozen normalisation into the convolution; only in evaluation mode."""
+        """Fold the frozen normalisation into the convolution; use in evaluation mode only."""
         if isinstance(self.norm, nn.BatchNorm2d):
             self.conv = fuse_conv_bn_eval(self.conv, self.norm)
             self.norm = nn.Identity()
@@ -51,7 +51,7 @@ class ConvNorm(nn.Module):
 class Block(nn.Module):
     """Two convolutions; the second adds to the first.
 
-    Here and in :class:`Merge` what a normalisation gives is changed in place: to go back, it needs only what it was given.
+    Here and in :class:`Merge`, the output of a normalisation is modified in place: its backward pass needs only its input.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -65,16 +65,16 @@ class Block(nn.Module):
 
 
 class ChannelDropout(nn.Dropout2d):
-    """Dropout of whole channels (Tompson et al. 2015), off until a training switches it on."""
+    """Dropout of whole channels (Tompson et al. 2015), off until enabled in training."""
 
     def __init__(self) -> None:
         super().__init__(0.0)
 
 
 class Stem(Block):
-    """A block on an image folded, 2 x 2 pixels into channels, perhaps with what :class:`Surroundings` puts beside it.
+    """A block on an image folded 2 x 2 into channels, optionally with its :class:`Surroundings`.
 
-    ``(B, C, H, W)`` to ``(B, channels, H / 2, W / 2)``.
+    Maps ``(B, C, H, W)`` to ``(B, channels, H / 2, W / 2)``.
     """
 
     def __init__(self, in_channels: int, channels: int, local: int) -> None:
@@ -86,13 +86,13 @@ class Stem(Block):
     def forward(self, image: Tensor) -> Tensor:
         x = functional.pixel_unshuffle(image, FOLD)  # (B, C * 4, H / 2, W / 2)
         if self.surroundings is not None:
-            each = x.reshape(-1, FOLD**2, *x.shape[2:])  # every channel has surroundings of its own
+            each = x.reshape(-1, FOLD**2, *x.shape[2:])  # separate surroundings for every channel
             x = self.surroundings(each).reshape(len(x), -1, *x.shape[2:])
         return super().forward(x.contiguous(memory_format=torch.channels_last))
 
 
 class Merge(nn.Module):
-    """What comes from below, lifted to twice the size, added to what was kept above; then one convolution.
+    """Upsample the level below to twice the size, add the skip connection above and apply one convolution.
 
     Adding instead of stacking, and one convolution instead of two, halve the time of a step.
     """
@@ -108,16 +108,16 @@ class Merge(nn.Module):
 
 
 class Decoded(nn.Module):
-    """What the U-Nets here share: a decoder whose levels can be looked at, and a head that unfolds the finest of them.
+    """Base class of the U-Nets here: a decoder with accessible levels and a head to unfold the finest level.
 
-    A subclass has the modules ``up``, the merges from the finest level on, and ``head``.
+    A subclass sets the modules ``up``, the merges with the finest level first, and ``head``.
 
     Parameters
     ----------
     depth
         Levels below the first.
     local
-        Deviation of the surroundings in pixels; 0 without them.
+        Standard deviation of the surroundings in pixels; 0 disables them.
     """
 
     up: nn.ModuleList
@@ -128,29 +128,29 @@ class Decoded(nn.Module):
     def __init__(self, depth: int, local: int) -> None:
         super().__init__()
         self.stride = FOLD * 2**depth
-        """Height and width of an image are multiples of this."""
+        """Divisor of an image's height and width, in pixels."""
         self.grid = math.lcm(self.stride, max(1, local // CELLS))
-        """Where an image that is cut out of a larger one may begin, in pixels: at the cells of levels and of the surroundings."""
+        """Divisor of a window's start within a slice, in pixels; aligns the cells of all levels and of the surroundings."""
         self.reach = max(LEAST_REACH, 5 * self.stride, 3 * local)
-        """Pixels around a place beyond which next to nothing changes it."""
+        """Radius in pixels of noticeable influence on a pixel."""
 
     def decoded(self, image: Tensor) -> list[Tensor]:
-        """The levels of the decoder, the finest first: ``(B, channels, H / 2, W / 2)``, then half as large each.
+        """Return the decoder's levels, finest first: ``(B, channels, H / 2, W / 2)``, each next half as large.
 
         ``H`` and ``W`` of the image ``(B, in_channels, H, W)`` are multiples of ``stride``.
         """
         raise NotImplementedError
 
     def scores(self, finest: Tensor) -> Tensor:
-        """Class scores before softmax, ``(B, classes, H, W)``, of the finest level."""
+        """Map the finest level to class scores before softmax, ``(B, classes, H, W)``."""
         return functional.pixel_shuffle(self.head(finest), FOLD)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Class scores before softmax, ``(B, classes, H, W)``, of an image ``(B, in_channels, H, W)``."""
+        """Map an image ``(B, in_channels, H, W)`` to class scores before softmax, ``(B, classes, H, W)``."""
         return self.scores(self.decoded(image)[0])
 
     def merged(self, x: Tensor, skips: list[Tensor]) -> list[Tensor]:
-        """Go up from the deepest level, using up what was kept of each level on the way down; see :meth:`decoded`."""
+        """Decode from the deepest level upwards, consuming the skip connections; return levels as :meth:`decoded`."""
         levels = []
         for merge in reversed(self.up):
             x = merge(x, skips.pop())
@@ -158,7 +158,7 @@ class Decoded(nn.Module):
         return levels[::-1]
 
     def fuse(self) -> None:
-        """Fold every frozen normalisation into its convolution, for prediction; sets evaluation mode."""
+        """Set evaluation mode and fold every frozen normalisation into its convolution, for prediction."""
         self.eval()
         for module in self.modules():
             if isinstance(module, ConvNorm):
@@ -166,7 +166,7 @@ class Decoded(nn.Module):
 
 
 class UNet(Decoded):
-    """Class scores for every pixel.
+    """A U-Net with class scores for every pixel.
 
     Parameters
     ----------
@@ -179,8 +179,8 @@ class UNet(Decoded):
     depth
         Levels below the first.
     local
-        Deviation, in pixels, of the surroundings whose mean and contrast are taken off in a second copy of the image, a
-        multiple of 8; 0 for no such copy.
+        Standard deviation of the surroundings in pixels, a multiple of 8. The input gets a second copy of the image, with
+        local mean and contrast removed; 0 for no such copy.
     """
 
     def __init__(self, in_channels: int, classes: int, channels: int = 32, depth: int = 3, local: int = 0) -> None:
@@ -194,7 +194,7 @@ class UNet(Decoded):
         self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
 
     def decoded(self, image: Tensor) -> list[Tensor]:
-        """As :class:`Decoded` says."""
+        """Return the decoder's levels; see :class:`Decoded`."""
         x = self.stem(image)
         skips = []
         for level, block in enumerate(self.down, start=1):

@@ -1,8 +1,8 @@
-"""The U-Net of ``core.models.networks.unet`` over a stack of slices, for volumes whose slices are thicker than their pixels.
+"""The U-Net of ``core.models.networks.unet`` over a stack of slices, for volumes with slices thicker than their pixels.
 
-Fine levels look at every slice by itself. Coarse ones, whose pixels are as wide as the slices are apart, join three
-slices with 3 x 3 x 3 convolutions, each of which takes one slice from both ends of the stack, until the middle one is
-left; it alone is decoded. After Lee et al. 2017, who begin in 2D for the same reason.
+Fine levels process every slice separately. In coarse levels, pixels are as wide as the distance of slices; there
+3 x 3 x 3 convolutions join three slices. Each shortens the stack by one slice at both ends, down to the middle slice,
+the only one decoded. After Lee et al. 2017, who begin in 2D for the same reason.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from torch.nn import functional
 from core.models.networks.unet import DROPPED, FOLD, Block, ChannelDropout, Decoded, Merge, Stem
 
 FLAT = 2
-"""Levels that look at each slice by itself, where nobody knows how thick slices are."""
+"""Default number of levels for separate slices, if the slice thickness is unknown."""
 
 
 class UNet3D(Decoded):
-    """Class scores for every pixel of the middle slice.
+    """A U-Net over a stack of slices, with class scores for every pixel of the middle one.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ class UNet3D(Decoded):
     local
         As for :class:`core.models.networks.unet.UNet`.
     flat
-        Levels that look at each slice by itself, the first one included; those below join slices.
+        Levels for separate slices, including the first; levels below join slices.
 
     Raises
     ------
     ValueError
-        If the slices are not odd, do not divide the channels, or are too many for the levels.
+        If the number of slices is even, does not divide the channels or is too large for the levels.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class UNet3D(Decoded):
         self.widths = widths[:-1]
         self.slices = slices
         self.joining = range(flat, flat + slices // 2)
-        """Levels that join three slices."""
+        """Numbers of the levels joining three slices."""
         self.stem = Stem(in_channels // slices, widths[0], local)
         self.down = nn.ModuleList(
             Block(3 * above if level in self.joining else above, below)
@@ -69,7 +69,7 @@ class UNet3D(Decoded):
         self.head = nn.Conv2d(widths[0], classes * FOLD**2, 1)
 
     def decoded(self, image: Tensor) -> list[Tensor]:
-        """As :class:`core.models.networks.unet.Decoded` says, of the middle slice."""
+        """Return the decoder's levels of the middle slice; see :class:`core.models.networks.unet.Decoded`."""
         slices = self.slices
         x = image.reshape(len(image) * slices, -1, *image.shape[2:])  # (B * slices, C, H, W)
         x = self.stem(x)
@@ -87,9 +87,9 @@ class UNet3D(Decoded):
 
 
 def joined(x: Tensor, slices: int) -> Tensor:
-    """Every three neighbouring slices as channels, so that a 2D convolution of them is one in 3D.
+    """Stack every three neighbouring slices as channels, to make a 2D convolution act as a 3D one.
 
-    ``(B * slices, C, h, w)`` to ``(B * (slices - 2), 3 * C, h, w)``.
+    Maps ``(B * slices, C, h, w)`` to ``(B * (slices - 2), 3 * C, h, w)``.
     """
     stack = x.unflatten(0, (-1, slices))  # (B, slices, C, h, w)
     threes = torch.cat([stack[:, :-2], stack[:, 1:-1], stack[:, 2:]], dim=2)
