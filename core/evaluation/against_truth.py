@@ -1,4 +1,4 @@
-"""Score a round of a project against a truth that a label file holds."""
+"""Score a round of a project against ground truth from a label file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from core.volumes.label_files import LabelFile
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores against a truth, on the slices named, which have no label of any role.
+    """Scores against ground truth, on slices without a label of any role.
 
     Attributes
     ----------
@@ -33,15 +33,15 @@ class Evaluation:
     slices, round
         What was scored.
     classes
-        Every score, per class name; boundaries only where they were asked for.
+        Every score, per class name; boundary scores only on request.
     confusion
         Pixels, rows the true classes in the order of their ids, columns the predicted ones.
     tolerance_px
-        Pixels that two boundaries might lie apart and still agree; None where boundaries were not measured.
+        Largest distance in pixels between two boundaries in agreement; None where boundaries were not measured.
     across
-        The slices that were averaged with each, as a segmentation does it.
+        Slices averaged with each, as for a segmentation.
     views
-        Of each slice that were averaged.
+        Views averaged of each slice.
     """
 
     dice: dict[str, float | None]
@@ -61,12 +61,12 @@ class Evaluation:
 
 
 def check_truth(store: Store, truth: Path, volume: int) -> None:
-    """Refuse a truth that cannot be scored against.
+    """Raise unless a file can serve as ground truth for a volume.
 
     Raises
     ------
     LabelError
-        If it is no label file with one page per slice of the volume.
+        If it is not a label file with one page per slice of the volume.
     """
     row = store.catalog.row(volume)
     list(LabelFile(truth.expanduser(), row.slice_shape, len(store.catalog.classes)).pages_for(None, row.depth))
@@ -84,7 +84,14 @@ def evaluate_against(
     tolerance: float | None,
     report: Report,
 ) -> Evaluation:
-    """Score a round, as it would segment, against a truth with one page per slice, on slices without a label of any role.
+    """Score a round against ground truth, on slices without a label of any role.
+
+    The round predicts as for a segmentation: with the same views and z-averaging.
+
+    Parameters
+    ----------
+    truth
+        Label file with one page per slice of the volume.
 
     Raises
     ------
@@ -126,12 +133,14 @@ def evaluate_against(
 
 
 def write_scores(out: Path, found: Evaluation) -> None:
-    """Write every score as a table for a spreadsheet (``.csv``): a line for each class, then what its pixels were taken for.
+    """Write every score as a table for a spreadsheet (``.csv``).
+
+    Each class has one line: its scores, then its pixels by predicted class.
 
     Raises
     ------
     StorageError
-        If the disk is full or may not be written.
+        If the disk is full or not writable.
     """
     text = io.StringIO()
     writer = csv.writer(text)

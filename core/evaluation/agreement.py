@@ -1,7 +1,6 @@
-"""Score a model against the truth, slice by slice, every pixel weighing the same.
+"""Score a model against ground truth, slice by slice, with the same weight for every pixel.
 
-Which slices may be scored (none with a label of any role) is for the caller to say; here only counting is done, and one
-slice at a time is in memory.
+The caller chooses the slices to score (none with a label of any role). One slice at a time is in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from core.evaluation.metrics import confusion, dice, iou, mean_dice, precision, 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How prediction and truth agree over all scored slices together.
+    """Agreement of prediction and truth over all scored slices together.
 
     Attributes
     ----------
@@ -29,7 +28,7 @@ class Agreement:
     slices
         The slices scored, in the order given.
     boundaries
-        Per class; None where they were not asked for.
+        Per class; None unless requested.
     """
 
     counts: NDArray[np.int64]
@@ -54,19 +53,19 @@ class Agreement:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class agrees with the truth; None where not measured.
+    """Agreement of one class with the truth; None where not measured.
 
     Attributes
     ----------
     dice, iou, precision, recall
         0 to 1, see :mod:`core.evaluation.metrics`.
     truth_pixels, predicted_pixels
-        Scored pixels that are of the class, and that are predicted to be.
+        Scored pixels of the class in the truth, and in the prediction.
     boundary_f, hd95_px
-        0 to 1, and pixels, infinite where the class is missed on too many slices; see
+        0 to 1, and pixels: infinite where the class is missed on too many slices. See
         :class:`core.evaluation.boundary_metrics.BoundaryScore`.
     hd95_nm
-        The same in nanometres, where pixels are square and their size is known.
+        ``hd95_px`` in nanometres, for square pixels of known size.
     """
 
     dice: float | None
@@ -85,14 +84,14 @@ def class_scores(
     boundaries: Sequence[BoundaryScore] | None = None,
     voxel_nm: Sequence[float] | None = None,
 ) -> tuple[ClassScore, ...]:
-    """Every score of every class.
+    """Compute every score of every class.
 
     Parameters
     ----------
     counts
         Pixels, int64 ``(K, K)``, rows the truth, columns the prediction.
     boundaries
-        Per class, where they were measured.
+        Per class, if measured.
     voxel_nm
         Voxel size ``(z, y, x)`` in nanometres, if known.
     """
@@ -118,14 +117,14 @@ def evaluate(
     tolerance: float | None = None,
     report: Callable[[int], object] | None = None,
 ) -> Agreement:
-    """Count how a model agrees with the truth on some slices.
+    """Measure the agreement of a model with the truth on some slices.
 
     Parameters
     ----------
     mask
-        z -> class ids that the model gives, uint8 ``(H, W)``.
+        z -> predicted class ids, uint8 ``(H, W)``.
     truth
-        z -> class ids, uint8 ``(H, W)``; 255 is not scored.
+        z -> true class ids, uint8 ``(H, W)``; 255 is not scored.
     slices
         The z to score.
     classes
@@ -133,14 +132,14 @@ def evaluate(
     inside
         The working region, bool ``(H, W)``; pixels outside are not scored. None is the whole slice.
     tolerance
-        Pixels that two boundaries may lie apart and still agree; None where boundaries are not measured.
+        Largest distance in pixels between two boundaries in agreement; None to leave boundaries out.
     report
-        Called after each slice with how many are done.
+        Called after each slice with the number of slices done.
 
     Raises
     ------
     LabelError
-        If a slice of the truth has another shape than its mask or a class the project does not have.
+        If a slice of the truth differs in shape from its mask or holds an unknown class.
     """
     counts = np.zeros((classes, classes), dtype=np.int64)
     edges = None if tolerance is None else Boundaries(classes, tolerance)

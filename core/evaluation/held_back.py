@@ -1,4 +1,4 @@
-"""What is held back for validation, in numbers and in one sentence."""
+"""Summarise the held-back pixels in numbers and in one sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.storage.store import Store
 
 @dataclass(frozen=True)
 class ValidationSummary:
-    """What is held back for validation: pixels, slices, pixels per class name, and all of it in one sentence."""
+    """Held-back pixels, their slices, pixels per class name, and one sentence about them."""
 
     pixels: int
     slices: int
@@ -20,7 +20,7 @@ class ValidationSummary:
 
 
 def validation_summary(store: Store) -> ValidationSummary:
-    """What is held back for validation, now."""
+    """Summarise the pixels held back for validation now."""
     classes = store.catalog.classes
     held = [store.validation_counts(head) for head in store.labels.heads() if head.validation_pixels]
     counts = np.sum(held, axis=0)[: len(classes)] if held else [0] * len(classes)
@@ -28,8 +28,8 @@ def validation_summary(store: Store) -> ValidationSummary:
     by_name = {c.name: int(n) for c, n in zip(classes, counts, strict=True)}
     if not pixels:
         sentence = (
-            "Nothing is held back for validation yet: save a slice or a large box as right that no model proposed, and part of "
-            "it will be."
+            "Nothing is held back for validation yet: save as right a slice or a large box of your own choice, not a proposal; "
+            "part of it will be held back."
         )
     else:
         places = "1 slice" if slices == 1 else f"{slices} slices"

@@ -1,7 +1,7 @@
-"""How well a mask agrees with the truth: counts first, scores from the counts.
+"""Score a mask against the truth: count pixels first, then compute scores from the counts.
 
-Counts of many slices are added before a score is taken, so that every scored pixel weighs the same. A class that is
-neither in the truth nor in the prediction is *not measured* (``None``), never 1 or 0.
+Counts of many slices are added before scoring, so every scored pixel weighs the same. A class absent from both truth and
+prediction is *not measured* (``None``), never 1 or 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.config import UNLABELLED
 
-_CHUNK = 1 << 20  # pixels counted at a time: the counting needs 16 bytes for each
+_CHUNK = 1 << 20  # pixels counted at a time: counting needs 16 bytes per pixel
 
 
 def confusion(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
@@ -31,7 +31,7 @@ def confusion(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], classes: 
     Returns
     -------
     NDArray[np.int64]
-        ``(K, K)``, rows the truth, columns the prediction. Sums over slices are the confusion of them all.
+        ``(K, K)``, rows the truth, columns the prediction. Add the results of several slices to pool them.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def _count(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int
 
 
 def dice(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
-    """Dice of every class, ``2 TP / (2 TP + FP + FN)``, from a ``(K, K)`` confusion.
+    """Compute the Dice of every class, ``2 TP / (2 TP + FP + FN)``, from a ``(K, K)`` confusion.
 
     Returns
     -------
@@ -70,18 +70,18 @@ def dice(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
 
 
 def iou(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
-    """Intersection over union of every class, ``TP / (TP + FP + FN)``; shape and absent classes as in :func:`dice`."""
+    """Compute the intersection over union of every class, ``TP / (TP + FP + FN)``; arguments and results as in :func:`dice`."""
     hits = np.diag(counts)
     return _shares(hits, counts.sum(axis=0) + counts.sum(axis=1) - hits)
 
 
 def precision(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
-    """Share of the pixels predicted as a class that are of it, ``TP / (TP + FP)``; None where none is predicted."""
+    """Compute the precision of every class, ``TP / (TP + FP)``; None for a class without predicted pixels."""
     return _shares(np.diag(counts), counts.sum(axis=0))
 
 
 def recall(counts: NDArray[np.int64]) -> tuple[float | None, ...]:
-    """Share of the pixels of a class that are predicted as it, ``TP / (TP + FN)``; None where the truth has none."""
+    """Compute the recall of every class, ``TP / (TP + FN)``; None for a class without true pixels."""
     return _shares(np.diag(counts), counts.sum(axis=1))
 
 
@@ -90,6 +90,6 @@ def _shares(hits: NDArray[np.int64], of: NDArray[np.int64]) -> tuple[float | Non
 
 
 def mean_dice(scores: Sequence[float | None]) -> float | None:
-    """Mean over the measured classes other than the first (the background); ``None`` where none is measured."""
+    """Average over the measured classes except the first (the background); ``None`` if none is measured."""
     measured = [score for score in scores[1:] if score is not None]
     return sum(measured) / len(measured) if measured else None

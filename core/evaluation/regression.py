@@ -1,4 +1,4 @@
-"""Why the newest round is to be trusted less than one before it: worse scores on the same pixels, or few training steps."""
+"""Warn of a regression: worse scores than an earlier round on the same pixels, or few training steps."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from core.storage.rounds import Standing
 
 WORSE_BY = 0.02
-"""Mean Dice that a round must lose to be called less accurate; held-back pixels are few, and smaller losses say little."""
+"""Smallest loss of mean Dice for a warning; held-back pixels are few, so smaller losses mean little."""
 
 FEW_STEPS = 1 / 3
-"""Share of an earlier round's training steps in the same time below which a round had few."""
+"""Smallest share of an earlier round's steps in the same time without a warning."""
 
 
 def regression_warning(rounds: Sequence[Standing]) -> str | None:
-    """What speaks against the newest round.
+    """Return the reasons to distrust the newest round.
 
     Parameters
     ----------
@@ -24,15 +24,15 @@ def regression_warning(rounds: Sequence[Standing]) -> str | None:
     Returns
     -------
     str or None
-        A clause such as ``it is less accurate than round 1 (...)``, to follow "Round 2 is trained, but"; None where nothing
-        speaks against it, or nothing is measured for it and an earlier one.
+        A clause such as ``it is less accurate than round 1 (...)``, to follow "Round 2 is trained, but". None without a
+        reason, or without a class measured for both it and an earlier round.
     """
     reasons = [reason for reason in (_less_accurate(rounds), _few_steps(rounds)) if reason is not None]
     return "; ".join(reasons) or None
 
 
 def _less_accurate(rounds: Sequence[Standing]) -> str | None:
-    """Against the earlier round to which it loses most, by mean Dice over the classes measured for both."""
+    """Compare mean Dice, over the classes measured for both, with the earlier round of the largest lead."""
     compared = [(pair, earlier) for earlier in rounds[:-1] if (pair := _mean_dice(earlier, rounds[-1])) is not None]
     if not compared:
         return None
@@ -44,7 +44,7 @@ def _less_accurate(rounds: Sequence[Standing]) -> str | None:
 
 
 def _mean_dice(earlier: Standing, newest: Standing) -> tuple[float, float] | None:
-    """Of both rounds, background left out; None where no class is measured for both."""
+    """Return the mean Dice of both rounds without the background; None if no class is measured for both."""
     pairs = list(zip(earlier.dice, newest.dice, strict=False))[1:]  # a class may have been added since
     both = [(was, now) for was, now in pairs if was is not None and now is not None]
     if not both:
@@ -53,7 +53,7 @@ def _mean_dice(earlier: Standing, newest: Standing) -> tuple[float, float] | Non
 
 
 def _few_steps(rounds: Sequence[Standing]) -> str | None:
-    """Against the fastest earlier round that was trained with the same settings."""
+    """Compare training speed with the fastest earlier round of the same settings."""
     newest = rounds[-1] if rounds else None
     alike = [r for r in rounds[:-1] if newest is not None and r.settings == newest.settings and r.steps and r.seconds > 0]
     if newest is None or not newest.steps or not alike:

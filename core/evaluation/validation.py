@@ -1,4 +1,4 @@
-"""How good a model is on labelled pixels: loss and Dice, predicting no more than it takes."""
+"""Measure loss and Dice of a model on labelled pixels; predict only around these."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from core.models.predictor import Predictor
 from core.storage.labelled_slice import LabelledSlice
 
 SCORED_TILE = 512
-"""Held-back pixels lie scattered: boxes around them are cut no larger than this."""
+"""Largest side in pixels of a box around held-back pixels, which lie scattered."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores over all scored pixels together.
+    """Scores of a model over all scored pixels together.
 
     Attributes
     ----------
     loss
-        Mean cross-entropy in nats, or None without labelled pixels.
+        Mean cross-entropy in nats; None without labelled pixels.
     dice
         Per class; None where the class is in neither truth nor prediction.
     pixels
         Labelled pixels scored.
     counts
-        The same by true class (rows) and predicted class; None where they are not known.
+        Scored pixels by true class (rows) and predicted class (columns); None if unknown.
     """
 
     loss: float | None
@@ -44,7 +44,7 @@ class Scores:
 
 @freed_memory_kept()
 def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | None = None) -> Scores:
-    """Score a model on the labelled pixels of some slices, predicting no more than it takes.
+    """Score a model on the labelled pixels of some slices; predict only around these.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | 
     slices
         Labels with 255 where a pixel is not scored.
     classes
-        Classes of the labels, where there are more than the model knows: it is simply wrong about the others.
+        Number of classes in the labels, if larger than the model's: every pixel of the other classes counts as wrong.
     """
     table = np.zeros((classes or predictor.classes,) * 2, np.int64)
     total = 0.0
@@ -72,17 +72,25 @@ def score(predictor: Predictor, slices: Sequence[LabelledSlice], classes: int | 
 
 
 def cross_entropy(probabilities: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
-    """Sum in nats over the labelled pixels, of probabilities ``(K, H, W)`` against class ids ``(H, W)``."""
+    """Sum the cross-entropy in nats over the labelled pixels.
+
+    Parameters
+    ----------
+    probabilities
+        Of each class, ``(K, H, W)``.
+    truth
+        Class ids, ``(H, W)``; 255 where unlabelled.
+    """
     rows, columns = np.nonzero(truth != UNLABELLED)
     ids = truth[rows, columns]
     known = ids < len(probabilities)
-    right = np.zeros(len(ids), np.float32)  # a class that the model does not have is given no probability
+    right = np.zeros(len(ids), np.float32)  # 0 for a class unknown to the model
     right[known] = probabilities[ids[known], rows[known], columns[known]]
     return float(-np.log(np.maximum(right, 1e-7), dtype=np.float64).sum())
 
 
 def labelled_boxes(label: NDArray[np.uint8], size: int) -> list[Box]:
-    """Boxes of at most ``size`` pixels, shrunk to the labelled pixels, that hold all of them."""
+    """Cover all labelled pixels with boxes of at most ``size`` pixels on a side, each shrunk to its labelled pixels."""
     boxes = []
     for tile in tile_boxes(label.shape, size):
         inside = bounds(label[tile.slices] != UNLABELLED)

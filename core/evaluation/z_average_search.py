@@ -1,9 +1,8 @@
-"""How many slices to average with a slice, measured on the labels.
+"""Measure on the labels how many neighbouring slices to average (z-averaging).
 
-Where slices lie as close as pixels do, as in FIB-SEM and tomography, objects go on from slice to slice and many of a
-model's errors do not, so that the mean over some slices is better than each (Casser et al. 2018, "Fast mitochondria
-segmentation for connectomics", filter masks across slices). Sections that lie far apart have little in common, and stay as
-they are.
+In FIB-SEM and tomography slices lie as close together as pixels: objects continue from slice to slice, many errors of a
+model do not. The mean prediction over some slices is then better than each alone (Casser et al. 2018, "Fast mitochondria
+segmentation for connectomics", filter masks across slices). Sections far apart have little in common and are not averaged.
 """
 
 from __future__ import annotations
@@ -32,42 +31,42 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import
     from core.models.z_average import SliceInput
 
 TRIED = (1, 2, 3, 4, 6)
-"""Slices on each side that are tried; see ``benchmarks/log/2026-11-26-late.md``."""
+"""Numbers of slices on each side to try; see ``benchmarks/log/2026-11-26-late.md``."""
 
 MAY_LOSE = 0.004
-"""Dice that a class may lose on painted pixels; see ``benchmarks/log/2026-11-27.md``."""
+"""Largest loss of Dice of a class on painted pixels; see ``benchmarks/log/2026-11-27.md``."""
 
 MAY_CHANGE = 8
-"""Pixels of a class that may become wrong, whatever its Dice: of a few hundred, one would decide."""
+"""Pixels of a class that may become wrong at any loss of Dice: among a few hundred, one pixel would decide."""
 
 MOST_BOXES = 8
-"""Looked at of painted pixels, and as many of held-back ones, each of 512 x 512 at most: some 120 megapixels to predict."""
+"""Boxes of painted pixels, and as many of held-back ones, each at most 512 x 512: about 120 megapixels to predict."""
 
 FEW_BOXES = 2
-"""Of these, looked at before the others."""
+"""Boxes predicted first, to skip a hopeless search."""
 
 HOPELESS = 0.01
-"""Dice that a few boxes may take from a class of all of them before the others are not looked at."""
+"""Loss of Dice of a class, from the first boxes alone, at which the search ends."""
 
 MOST_PIXELS = 6.0
-"""Pixels of a slice that the slices averaged may lie away, where the size of a voxel is known; the next slice always may."""
+"""Largest distance of an averaged slice, in pixels of a slice, for a known voxel size; the next slice is always allowed."""
 
 MOST_SLICES = 8
-"""No more slices with painted pixels than this are asked whether to average across slices, nor with held-back ones."""
+"""Slices with painted pixels, and slices with held-back ones, to measure on at most."""
 
 
 @dataclass(frozen=True)
 class ZAverageChoice:
-    """How many slices are averaged, and why.
+    """Number of slices to average, and the reason.
 
     Attributes
     ----------
     slices
         On each side of a slice; 0 for none.
     dice, alone
-        Mean Dice on held-back pixels with these and without; None where nothing is held back, or it was not measured.
+        Mean Dice on held-back pixels with and without averaging; None without held-back pixels or measurement.
     pixels
-        Held-back pixels that it was measured on.
+        Held-back pixels measured.
     """
 
     slices: int
@@ -77,7 +76,7 @@ class ZAverageChoice:
 
     @property
     def sentence(self) -> str:
-        """What was done, for the user; "" where slices are as they were predicted."""
+        """Description of the averaging for the user; "" without averaging."""
         if not self.slices:
             return ""
         sides = "one slice" if self.slices == 1 else f"{self.slices} slices"
@@ -86,13 +85,13 @@ class ZAverageChoice:
             return f"{said}."
         measured = f"On {self.pixels:,} held-back pixels the mean Dice is {self.dice:.3f} with them and {self.alone:.3f} without"
         return (
-            f"{said}. {measured}. They lie on slices that it was trained on, where averaging gains little or costs some; what it "
-            "is for are slices without a label."
+            f"{said}. {measured}. The model was trained on slices with these pixels, so averaging gains little there or costs "
+            "some; it helps on slices without a label."
         )
 
 
 def choose_z_average(models: LoadedModels, round_: int, volume: int, config: PredictConfig, report: Report) -> ZAverageChoice:
-    """How many slices of a volume to average for a round: as many as asked for, else as its labels say.
+    """Choose the number of slices of a volume to average for a round: as configured, else measured on the labels.
 
     Raises
     ------
@@ -120,14 +119,20 @@ def choose_z_average(models: LoadedModels, round_: int, volume: int, config: Pre
 def _some(
     store: Store, revisions: Iterable[Revision], volume: int, role: Role, go_on: Callable[[], None]
 ) -> dict[int, NDArray[np.uint8]]:
-    """Class ids of a role's pixels by slice, 255 elsewhere: of some slices of a volume, drawn from all, always the same."""
-    there = [revision for revision in revisions if revision.volume == volume]
+    """Read the labels of a role on some slices of a volume, drawn at random with a fixed seed.
+
+    Returns
+    -------
+    dict
+        z -> class ids, uint8 ``(H, W)``, 255 outside the role.
+    """
+    of_volume = [revision for revision in revisions if revision.volume == volume]
     found: dict[int, NDArray[np.uint8]] = {}
-    for number in np.random.default_rng(0).permutation(len(there)):
+    for number in np.random.default_rng(0).permutation(len(of_volume)):
         go_on()
-        label = store.frozen(there[number], role).label()
+        label = store.frozen(of_volume[number], role).label()
         if (label != UNLABELLED).any():
-            found[there[number].z] = label
+            found[of_volume[number].z] = label
         if len(found) == MOST_SLICES:
             break
     return found
@@ -135,7 +140,7 @@ def _some(
 
 def best(
     predictor: Predictor,
-    seen: SliceInput,
+    slice_input: SliceInput,
     depth: int,
     held: Mapping[int, NDArray[np.uint8]],
     painted: Mapping[int, NDArray[np.uint8]],
@@ -143,80 +148,87 @@ def best(
     voxel_nm: tuple[float, float, float] | None = None,
     go_on: Callable[[], object] = lambda: None,
 ) -> ZAverageChoice:
-    """Try :data:`TRIED` in turn, until a class loses on painted pixels or has none that tell; the last before that.
+    """Return the largest number in :data:`TRIED`, tried in turn, without a loss on painted pixels.
 
-    A model knows the slices that it was trained on, so that there averaging can gain little, and what it loses is what it costs:
-    objects that end, or move, from slice to slice. What it gains is on slices without labels, and cannot be measured. Pixels held
-    back only tell what came of it: they are few, and one object more or less would decide.
+    The search ends when a class loses too much, or has no painted pixel to measure on.
+
+    A model knows its training slices, so averaging gains little there; a loss there shows the cost, from objects ending or
+    moving between slices. The gain lies on slices without labels and cannot be measured. Held-back pixels only report the
+    effect: they are too few to decide, because one object more or less would change the result.
 
     Parameters
     ----------
     predictor
         The model.
-    seen
-        What it is given of a slice.
+    slice_input
+        z -> the model's input for a slice.
     depth
         Slices of the volume.
     held, painted
-        Class ids of held-back pixels, and of those trained on, by slice: uint8 ``(H, W)``, 255 elsewhere.
+        z -> class ids of held-back pixels, and of those trained on: uint8 ``(H, W)``, 255 elsewhere.
     classes
-        Classes of the labels, where there are more than the model knows.
+        Number of classes in the labels, if larger than the model's.
     voxel_nm
-        Size of a voxel ``(z, y, x)``, if known. Where slices lie far apart, a few strokes do not show how much objects move.
+        Voxel size ``(z, y, x)`` in nanometres, if known. With slices far apart, a few strokes do not show how far objects move.
     go_on
-        Called again and again meanwhile; may raise to stop.
+        Called between predictions; may raise to stop the search.
     """
-    asked = _places(painted, predictor.config.tile, depth)
+    asked = _draw_boxes(painted, predictor.config.tile, depth)
     few, others = asked[:FEW_BOXES], asked[FEW_BOXES:]
-    _begin(predictor, seen, few, classes, go_on)
+    _predict_with_next(predictor, slice_input, few, classes, go_on)
     if _hopeless(few, asked, classes):
         return ZAverageChoice(0)
-    _begin(predictor, seen, others, classes, go_on)
-    known, most = _painted(_added(place.alone for place in asked)), 0
+    _predict_with_next(predictor, slice_input, others, classes, go_on)
+    known, most = _painted(_added(box.alone for box in asked)), 0
     for before, across in pairwise((0, *TRIED)):
-        reached = [place for place in asked if place.reach >= across]
-        by_itself = _added(place.alone for place in reached)
+        reached = [box for box in asked if box.reach >= across]
+        by_itself = _added(box.alone for box in reached)
         if not known or _painted(by_itself) != known:
-            break  # no pixel tells whether a class goes on so far
+            break  # no pixel of a class to measure on at this distance
         if voxel_nm and across > max(1.0, 1.01 * MOST_PIXELS * voxel_nm[1] / voxel_nm[0]):
             break
-        # The next slices were looked at to begin with.
+        # The next slice on each side is in the totals already.
         for distance in (sign * far for far in range(max(before, 1) + 1, across + 1) for sign in (1, -1)):
             go_on()
-            _look(predictor, seen, asked, distance, in_turn=True)
-        if not _kept(by_itself, _added(place.counts(classes) for place in reached)):
-            break  # what lies further away is less alike still
+            _predict(predictor, slice_input, asked, distance, in_turn=True)
+        if not _kept(by_itself, _added(box.counts(classes) for box in reached)):
+            break  # slices farther away differ even more
         most = across
-    return (
-        _told(predictor, seen, _places(held, predictor.config.tile, depth), most, classes, go_on) if most else ZAverageChoice(0)
-    )
+    if not most:
+        return ZAverageChoice(0)
+    return _measured(predictor, slice_input, _draw_boxes(held, predictor.config.tile, depth), most, classes, go_on)
 
 
-def _begin(
-    predictor: Predictor, seen: SliceInput, places: Sequence[_LabelledBox], classes: int, go_on: Callable[[], object]
+def _predict_with_next(
+    predictor: Predictor, slice_input: SliceInput, boxes: Sequence[_LabelledBox], classes: int, go_on: Callable[[], object]
 ) -> None:
-    """Look at places by themselves, and then with the next slice on each side, as all will be that are averaged."""
-    _look(predictor, seen, places, 0)
-    for place in places:  # from here on each slice is seen in its own view
-        place.alone, place.total = place.counts(classes), 0
+    """Predict boxes without averaging, then with the next slice on each side."""
+    _predict(predictor, slice_input, boxes, 0)
+    for box in boxes:  # z-averaging predicts each slice in a view of its own
+        box.alone, box.total = box.counts(classes), 0
     for distance in (0, 1, -1):
         go_on()
-        _look(predictor, seen, places, distance, in_turn=True)
+        _predict(predictor, slice_input, boxes, distance, in_turn=True)
 
 
-def _told(
-    predictor: Predictor, seen: SliceInput, places: Sequence[_LabelledBox], slices: int, classes: int, go_on: Callable[[], object]
+def _measured(
+    predictor: Predictor,
+    slice_input: SliceInput,
+    boxes: Sequence[_LabelledBox],
+    slices: int,
+    classes: int,
+    go_on: Callable[[], object],
 ) -> ZAverageChoice:
-    """What came of it on held-back pixels, against slices as they would be segmented that are not averaged."""
-    _look(predictor.alone(), seen, places, 0)
-    alone = mean_dice(dice(_added(place.counts(classes) for place in places)))
-    for place in places:
-        place.total = 0
+    """Measure mean Dice on held-back pixels with averaging, and with a segmentation without it."""
+    _predict(predictor.alone(), slice_input, boxes, 0)
+    alone = mean_dice(dice(_added(box.counts(classes) for box in boxes)))
+    for box in boxes:
+        box.total = 0
     for distance in range(-slices, slices + 1):
         go_on()
-        _look(predictor, seen, places, distance, in_turn=True)
-    with_them = mean_dice(dice(_added(place.counts(classes) for place in places)))
-    return ZAverageChoice(slices, with_them, alone, sum(place.pixels for place in places))
+        _predict(predictor, slice_input, boxes, distance, in_turn=True)
+    with_them = mean_dice(dice(_added(box.counts(classes) for box in boxes)))
+    return ZAverageChoice(slices, with_them, alone, sum(box.pixels for box in boxes))
 
 
 def _added(tables: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -224,47 +236,50 @@ def _added(tables: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _kept(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
-    """Whether no class lost more than it may, by two confusions of the same pixels."""
+    """Return whether every class stays within the allowed loss, from two confusions of the same pixels."""
     more_wrong = _wrong(after) - _wrong(before)
-    pairs = zip(dice(before), dice(after), more_wrong, strict=True)  # a class that is gone had no pixel of the truth
+    pairs = zip(dice(before), dice(after), more_wrong, strict=True)  # a Dice of None after means no true pixel of the class
     return all(old is None or new is None or new >= old - MAY_LOSE or more <= MAY_CHANGE for old, new, more in pairs)
 
 
 def _hopeless(few: Sequence[_LabelledBox], asked: Sequence[_LabelledBox], classes: int) -> bool:
-    """Whether the next slices cost a class more in a few places than is likely to be made up for in the others asked."""
-    more_wrong = _wrong(_added(place.counts(classes) for place in few)) - _wrong(_added(place.alone for place in few))
-    pixels = sum(np.bincount(place.label[place.label != UNLABELLED], minlength=classes) for place in asked)
-    lost = more_wrong / (2 * np.maximum(pixels, 1))  # of a Dice, if as many pixels are found as there are
+    """Return whether a class loses too much in the first boxes for the others to make up."""
+    more_wrong = _wrong(_added(box.counts(classes) for box in few)) - _wrong(_added(box.alone for box in few))
+    pixels = sum(np.bincount(box.label[box.label != UNLABELLED], minlength=classes) for box in asked)
+    lost = more_wrong / (2 * np.maximum(pixels, 1))  # loss of Dice, if predicted and true pixels are equally many
     return bool(((pixels > 0) & (more_wrong > MAY_CHANGE) & (lost > HOPELESS)).any())
 
 
 def _wrong(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pixels of each class that were missed, and those wrongly taken for it."""
+    """Count false negatives plus false positives of each class."""
     return counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diag(counts)
 
 
 def _painted(counts: NDArray[np.int64]) -> set[int]:
-    """The classes other than the background that have a pixel."""
+    """Return the classes with a true pixel, without the background."""
     return {class_id for class_id, pixels in enumerate(counts.sum(axis=1)) if class_id and pixels}
 
 
 class _LabelledBox:
-    """A box of labelled pixels: what is found there in its own slice, and ``total`` in some slices, float32 ``(K, h, w)``."""
+    """A box of labelled pixels with its predictions.
+
+    ``alone`` is the confusion without averaging; ``total`` is the sum of probabilities over slices, float32 ``(K, h, w)``.
+    """
 
     def __init__(self, z: int, box: Box, label: NDArray[np.uint8], depth: int) -> None:
-        self.z, self.box, self.label = z, box, label
-        self.reach = min(z, depth - 1 - z)  # as core.models.z_average does near the ends
+        self.z, self.bounds, self.label = z, box, label
+        self.reach = min(z, depth - 1 - z)  # the same limit near the ends as in core.models.z_average
         self.pixels = int((label != UNLABELLED).sum())
         self.total: NDArray[np.float32] | int = 0
         self.alone = np.zeros((1, 1), np.int64)
 
     def counts(self, classes: int) -> NDArray[np.int64]:
-        """Pixels by true class (rows) and likeliest class."""
+        """Count pixels by true class (rows) and likeliest class (columns)."""
         return confusion(np.argmax(self.total, axis=0).astype(np.uint8), self.label, classes)
 
 
-def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> list[_LabelledBox]:
-    """Some boxes of labelled pixels, drawn from all of them, always the same; none at the ends, which are not averaged."""
+def _draw_boxes(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> list[_LabelledBox]:
+    """Draw boxes of labelled pixels at random with a fixed seed; leave out the first and last slice."""
     from core.evaluation.validation import SCORED_TILE, labelled_boxes
 
     inner = {z: label for z, label in labels.items() if 0 < z < depth - 1}
@@ -273,14 +288,14 @@ def _places(labels: Mapping[int, NDArray[np.uint8]], tile: int, depth: int) -> l
     return [_LabelledBox(z, box, inner[z][box.slices].copy(), depth) for z, box in (found[number] for number in drawn)]
 
 
-def _look(
-    predictor: Predictor, seen: SliceInput, places: Sequence[_LabelledBox], distance: int, *, in_turn: bool = False
+def _predict(
+    predictor: Predictor, slice_input: SliceInput, boxes: Sequence[_LabelledBox], distance: int, *, in_turn: bool = False
 ) -> None:
-    """Add to every place what is found so many slices away."""
-    for z in sorted({place.z for place in places if abs(distance) <= place.reach}):
-        here = [place for place in places if place.z == z]
-        image = seen(z + distance)
+    """Add the prediction of the slice ``distance`` away to the total of every box within reach."""
+    for z in sorted({box.z for box in boxes if abs(distance) <= box.reach}):
+        of_slice = [box for box in boxes if box.z == z]
+        image = slice_input(z + distance)
         model = predictor.in_turn(z + distance) if in_turn else predictor
-        boxes = model.boxes(image, [place.box for place in here], normalisation.measure(image))  # in the order given
-        for place, (_, found) in zip(here, boxes, strict=True):
-            place.total = place.total + found
+        predicted = model.boxes(image, [box.bounds for box in of_slice], normalisation.measure(image))  # in the order given
+        for box, (_, found) in zip(of_slice, predicted, strict=True):
+            box.total = box.total + found

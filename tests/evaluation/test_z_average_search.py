@@ -79,8 +79,8 @@ def test_noise_that_differs_from_slice_to_slice_is_averaged_away(predictor: Pred
     assert found.pixels == SIDE * SIDE
     assert found.sentence == (
         "Each slice is the mean over itself and 6 slices on each side, fewer near the ends. On 9,216 held-back pixels "
-        f"the mean Dice is {found.dice:.3f} with them and {found.alone:.3f} without. They lie on slices that "
-        "it was trained on, where averaging gains little or costs some; what it is for are slices without a label."
+        f"the mean Dice is {found.dice:.3f} with them and {found.alone:.3f} without. The model was trained on "
+        "slices with these pixels, so averaging gains little there or costs some; it helps on slices without a label."
     )
 
 
