@@ -99,11 +99,6 @@ def _confidence(models: LoadedModels, handle: Handle, arguments: Arguments) -> N
 
 
 def _evaluate(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
-    def report(share: float, message: str) -> bool:
-        if handle.report(share, message):
-            raise Cancelled("The evaluation was cancelled; nothing was written.")
-        return False
-
     round_, volume, truth = arguments["round"], arguments["volume"], Path(arguments["truth"])
     found = evaluate_against(
         models,
@@ -113,7 +108,7 @@ def _evaluate(models: LoadedModels, handle: Handle, arguments: Arguments) -> Non
         volume=volume,
         slices=None,
         tolerance=arguments["tolerance"],
-        report=report,
+        report=handle.report,
     )
     out = models.store.results.path("scores", round_, volume, ".csv")
     write_scores(out, found)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from core.config import TrainConfig
 from core.volumes.phantom import CLASS_NAMES, PhantomConfig, make_phantom
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from core.project import Project
 
 pytest_plugins = ["pytester"]
+
+# An example takes as long as a busy machine lets it.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # Help and errors are compared as plain text, whatever terminal or CI the tests run in.
 os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"

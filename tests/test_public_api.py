@@ -41,7 +41,8 @@ def python(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytes
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     made = environment / "bin" / "python"
     folder = sysconfig.get_path("purelib", vars={"base": str(environment)})
-    Path(folder, "libraries.pth").write_text(sysconfig.get_path("purelib"))  # a path only: its own .pth files are not read
+    libraries = [path for path in sys.path if Path(path).name == "site-packages"]
+    Path(folder, "libraries.pth").write_text("\n".join(libraries))  # paths only: .pth files in these are not read
     kind = ["--editable"] if request.param == "editable" else []
     pip = [sys.executable, "-m", "pip", "--python", str(made), "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "install", "--no-deps", "--no-index", "--no-build-isolation", *kind, source], check=True)

@@ -6,7 +6,7 @@ A row is a dictionary with one value per column, as JSON and Vega have it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -46,11 +46,13 @@ def _measured(column: str, at: float, values: Mapping[str, float | None]) -> lis
     return [{column: at, "measure": name, "value": v} for name, v in values.items() if v is not None]
 
 
+X_TITLES = {"seconds": "seconds of training", "round": "round"}
+
+
 def lines(
     rows: Sequence[Row],
     *,
-    x: str,
-    x_title: str,
+    x: Literal["seconds", "round"],
     y_title: str,
     colors: Mapping[str, str],
     height: int = 280,
@@ -67,11 +69,11 @@ def lines(
         alt.Chart(_data(rows))
         .mark_line(point=points or len(rows) < _FEW, strokeWidth=2)
         .encode(
-            x=alt.X(f"{x}:Q", title=x_title, axis=x_axis, scale=x_scale),
+            x=alt.X(f"{x}:Q", title=X_TITLES[x], axis=x_axis, scale=x_scale),
             y=alt.Y("value:Q", title=y_title, scale=scale, axis=alt.Axis(labelExpr="format(datum.value, '.3~g')", tickCount=5)),
             color=alt.Color("measure:N", title=None, scale=_scale(colors), legend=legend),
             tooltip=[
-                alt.Tooltip(f"{x}:Q", title=x_title),
+                alt.Tooltip(f"{x}:Q", title=X_TITLES[x]),
                 alt.Tooltip("measure:N", title="what"),
                 alt.Tooltip("value:Q", title=y_title, format=".3f"),
             ],

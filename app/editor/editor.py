@@ -68,6 +68,20 @@ class EditorResult:
     step: int | None = None
 
 
+@dataclass(frozen=True)
+class Callbacks:
+    """What a page does about the editor's events: a save, a skip, a step to a neighbouring slice."""
+
+    saved: Callable[[Saved], None] | None = None
+    put_off: Callable[[PutOff], None] | None = None
+    stepped: Callable[[int], None] | None = None
+
+
+NO_CALLBACKS = Callbacks()
+HEIGHT = "calc(100vh - 72px)"
+"""CSS height of the editor: the window less what the page shows above it."""
+
+
 def editor(
     project: Project,
     slice_id: SliceId,
@@ -77,10 +91,7 @@ def editor(
     boxes: Sequence[Box] = (),
     proposal: str | None = None,
     answered: int = 0,
-    height: str = "calc(100vh - 190px)",
-    on_saved: Callable[[Saved], None] | None = None,
-    on_put_off: Callable[[PutOff], None] | None = None,
-    on_step: Callable[[int], None] | None = None,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> EditorResult:
     """Show the editor on a slice; never call it inside ``st.fragment``, which loses triggers.
 
@@ -98,9 +109,7 @@ def editor(
         The reason to look at this slice, as a sentence.
     answered
         Number of saves and skips in this session; a new number tells the editor to go on to the next box.
-    height
-        CSS height of the editor.
-    on_saved, on_put_off, on_step
+    callbacks
         Called before the page runs again, in time to choose another slice.
 
     Returns
@@ -111,18 +120,18 @@ def editor(
 
     def saved() -> None:
         found = _saved(st.session_state[key])
-        if on_saved is not None and found is not None:
-            on_saved(found)
+        if callbacks.saved is not None and found is not None:
+            callbacks.saved(found)
 
     def put_off() -> None:
         found = _put_off(st.session_state[key])
-        if on_put_off is not None and found is not None:
-            on_put_off(found)
+        if callbacks.put_off is not None and found is not None:
+            callbacks.put_off(found)
 
     def stepped() -> None:
         found = _step(st.session_state[key])
-        if on_step is not None and found is not None:
-            on_step(found)
+        if callbacks.stepped is not None and found is not None:
+            callbacks.stepped(found)
 
     data = {
         "module": module_url(),
@@ -134,7 +143,7 @@ def editor(
         "boxes": [[b.y0, b.x0, b.y1, b.x1] for b in boxes],
         "proposal": proposal,
         "answered": answered,
-        "height": height,
+        "height": HEIGHT,
     }
     state = _component(key=key, data=data, on_saved_change=saved, on_put_off_change=put_off, on_step_change=stepped)
     return EditorResult(_saved(state), _put_off(state), _step(state))

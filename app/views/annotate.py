@@ -14,7 +14,7 @@ from app.components import clicks, snapshots, training_form
 from app.components.messages import duration, empty_page, plural, slice_name, spoken
 from app.components.start_buttons import start_button
 from app.components.status import POLL_SECONDS, held_back, scan_button, trained_but
-from app.editor.editor import PutOff, Saved, editor
+from app.editor.editor import Callbacks, PutOff, Saved, editor
 from app.routes import picture_url
 from core.config import ProposeConfig
 from core.geometry import SliceId
@@ -26,7 +26,6 @@ _CLAIM_WORDS = {"strokes": "Strokes", "region": "Box", "slice": "Whole slice"}
 _FIRST = "Paint two or three of these first, some of every class"
 _UNSAVED_SHOWN = 6
 Emphasis = Literal["primary", "secondary"]
-_EDITOR_HEIGHT = "calc(100vh - 72px)"
 _CSS = """
 <style>
   [data-testid="stMainBlockContainer"] { padding: 0.5rem 0.8rem 0; }
@@ -129,10 +128,7 @@ def _editor(project: Project, slice_id: SliceId) -> None:
         boxes=chosen.boxes if chosen else (),
         proposal=chosen.reason if chosen else "",
         answered=session.count("answered"),
-        height=_EDITOR_HEIGHT,
-        on_saved=saved,
-        on_put_off=put_off,
-        on_step=step,
+        callbacks=Callbacks(saved, put_off, step),
     )
 
 

@@ -113,13 +113,13 @@ def _curve(project: Project, number: int, job: Job | None) -> None:
     st.subheader(f"Learning curve of round {number}")
     end = max(losses[-1]["seconds"], _budget(job))
     left, right = st.columns(2)
-    left.altair_chart(charts.lines(losses, x="seconds", x_title="seconds of training", y_title="loss",
+    left.altair_chart(charts.lines(losses, x="seconds", y_title="loss",
                                    colors=charts.LOSS_COLORS, until=end))  # fmt: skip
     if not dice:
         right.caption("Dice per class appears at the first validation; it needs validation pixels, which are held back "
                       "when you save a whole slice or a checked region.")  # fmt: skip
         return
-    right.altair_chart(charts.lines(dice, x="seconds", x_title="seconds of training", y_title="validation Dice",
+    right.altair_chart(charts.lines(dice, x="seconds", y_title="validation Dice",
                                     colors=_colors(project), bounded=True, until=end))  # fmt: skip
 
 
@@ -138,10 +138,10 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)
     if dice:
-        one.altair_chart(charts.lines(dice, x="round", x_title="round", bounded=True,
+        one.altair_chart(charts.lines(dice, x="round", bounded=True,
                                       y_title="validation Dice", colors=_colors(project), points=True))  # fmt: skip
     if losses:
-        two.altair_chart(charts.lines(losses, x="round", x_title="round", points=True,
+        two.altair_chart(charts.lines(losses, x="round", points=True,
                                       y_title="validation loss", colors={"validation": charts.ACCENT}))  # fmt: skip
     three.altair_chart(charts.bars(work, x="round", x_title="round", y="minutes", y_title="minutes of painting so far"))
     st.dataframe(_table(rows), hide_index=True)

@@ -228,19 +228,13 @@ def evaluate(
 
     project = Project.open(workspace_folder(workspace), name)
     with working("Evaluating") as report:
-
-        def go_on(share: float, words: str) -> bool:
-            if report(share, words):
-                raise Cancelled("The evaluation was stopped.")
-            return False
-
         done = project.results.evaluate(
             truth,
             round_=round_number,
             volume=volume_index,
             tolerance=tolerance if boundaries else None,
             config=config,
-            report=go_on,
+            report=report,
         )
     result = {
         "dice": done.dice,

@@ -57,8 +57,7 @@ def _import_page(store: Store, file: LabelFile, page: int, slice_id: SliceId, ro
         mask != UNLABELLED,
         Claim.slice(),
         role=role,
-        validates=not store.proposals.settle_model_selected(slice_id),
-        inside=store.catalog.region_mask(slice_id.volume),
+        hold_back=store.validation_area(slice_id),
         work=Work(author="import"),
     )
 

@@ -223,8 +223,7 @@ def submit(
         now.mask,
         claimed,
         claim,
-        validates=not store.proposals.settle_model_selected(slice_id),
-        inside=store.catalog.region_mask(slice_id.volume),
+        hold_back=store.validation_area(slice_id),
         work=Work(seconds, changed, now.round),
         also=end,
     )
@@ -239,6 +238,5 @@ def submit_mask(store: Store, slice_id: SliceId, mask: NDArray[np.uint8], claim:
     if wrong:
         raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
     claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
-    validates = not store.proposals.settle_model_selected(slice_id)
-    inside = store.catalog.region_mask(slice_id.volume)
-    return store.labels.claim(slice_id, mask, claimed, claim, role=role, validates=validates, inside=inside, work=work)
+    hold_back = store.validation_area(slice_id)
+    return store.labels.claim(slice_id, mask, claimed, claim, role=role, hold_back=hold_back, work=work)

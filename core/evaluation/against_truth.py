@@ -15,7 +15,7 @@ from core.evaluation.agreement import ClassScore, class_scores, evaluate
 from core.evaluation.z_average_search import ZAverageChoice, choose_z_average
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept
-from core.progress import Report
+from core.progress import Report, advance
 from core.storage.store import Store
 from core.volumes.label_files import LabelFile
 
@@ -115,7 +115,12 @@ def evaluate_against(
             classes=len(classes),
             inside=store.catalog.region_mask(volume),
             tolerance=tolerance,
-            report=lambda done: report(done / len(scored), f"scoring: {done} of {len(scored)} slices"),
+            report=lambda done: advance(
+                report,
+                done / len(scored),
+                f"scoring: {done} of {len(scored)} slices",
+                cancelled="The evaluation was cancelled; nothing was written.",
+            ),
         )
     scores = class_scores(agreement.counts, agreement.boundaries, row.voxel_nm)
     by_name = {c.name: of_class for c, of_class in zip(classes, scores, strict=True)}

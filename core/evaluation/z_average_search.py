@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import UNLABELLED, PredictConfig
-from core.errors import Cancelled
 from core.evaluation.metrics import confusion, dice, mean_dice
 from core.geometry import Box
 from core.models import normalisation
 from core.models.loaded import LoadedModels
-from core.progress import Report
+from core.progress import Report, advance
 from core.storage.catalog import weight_of
 from core.storage.labels import Revision, Role
 from core.storage.store import Store
@@ -101,10 +101,7 @@ def choose_z_average(models: LoadedModels, round_: int, volume: int, config: Pre
     if config.across is not None:
         return ZAverageChoice(config.across)
 
-    def go_on() -> None:
-        if report(0.0, "finding out how many slices to average"):
-            raise Cancelled("It was cancelled; nothing was written.")
-
+    go_on = partial(advance, report, 0.0, "finding out how many slices to average")
     go_on()
     store = models.store
     row, classes = store.catalog.row(volume), len(store.catalog.classes)

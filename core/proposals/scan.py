@@ -7,11 +7,10 @@ from collections.abc import Collection
 from itertools import zip_longest
 
 from core.config import ProposeConfig
-from core.errors import Cancelled
 from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept
-from core.progress import Report
+from core.progress import Report, advance
 from core.proposals.queries import query_named
 from core.proposals.ranking import labelled_slices, propose
 from core.proposals.slice_scan import scan_slice
@@ -59,8 +58,9 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
         if time.monotonic() - told > _REFRESH_SECONDS:
             told = time.monotonic()
             _refresh(store, round_, config, fresh, exclude, settled=False)
-            if report((number + 1) / len(todo), f"looking through the volume: {number + 1} of {len(todo)} slices"):
-                raise Cancelled("Scanning was cancelled; the slices looked at so far are kept.")
+            message = f"looking through the volume: {number + 1} of {len(todo)} slices"
+            kept = "Scanning was cancelled; the slices looked at so far are kept."
+            advance(report, (number + 1) / len(todo), message, cancelled=kept)
     _refresh(store, round_, config, fresh, exclude, settled=True)
 
 

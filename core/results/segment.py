@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from core.config import PredictConfig
-from core.errors import Cancelled, ProjectError
+from core.errors import ProjectError
 from core.evaluation.z_average_search import ZAverageChoice, choose_z_average
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept, peak_memory_mb
-from core.progress import Report
+from core.progress import Report, advance
 from core.results.amounts import Amount, Counter
 from core.volumes.writers import open_stack
 
@@ -64,8 +64,8 @@ def predict(
                 written = model.probabilities(z) if probabilities else model.labels(z)[0]
                 counter.add(np.asarray(written.argmax(axis=0) if probabilities else written, dtype=np.uint8))
                 stack.write(number, written)
-                if report((number + 1) / len(wanted), f"segmenting: {number + 1} of {len(wanted)} slices"):
-                    raise Cancelled("Segmenting was cancelled; nothing was written.")
+                told = f"segmenting: {number + 1} of {len(wanted)} slices"
+                advance(report, (number + 1) / len(wanted), told, cancelled="Segmenting was cancelled; nothing was written.")
     seconds = time.monotonic() - started
     speed = len(wanted) * row.shape[2] * row.shape[3] / 1e6 / max(seconds, 1e-9)
     amounts = dict(zip((c.name for c in classes), counter.amounts(row.voxel_nm), strict=True))
@@ -87,5 +87,5 @@ def export_confidence(
     ):
         for z in range(row.depth):
             stack.write(z, model.labels(z)[1])
-            if report((z + 1) / row.depth, f"writing confidence: {z + 1} of {row.depth} slices"):
-                raise Cancelled("The export was cancelled; nothing was written.")
+            told = f"writing confidence: {z + 1} of {row.depth} slices"
+            advance(report, (z + 1) / row.depth, told, cancelled="The export was cancelled; nothing was written.")

@@ -247,8 +247,7 @@ class LabelStore:
         claim: Claim,
         *,
         role: Role = Role.TRAIN,
-        validates: bool = True,
-        inside: NDArray[np.bool_] | None = None,
+        hold_back: bool | NDArray[np.bool_] = True,
         work: Work = Work(),
         also: Callable[[sqlite3.Connection, Revision], None] | None = None,
     ) -> Revision:
@@ -261,11 +260,9 @@ class LabelStore:
         role
             ``TRAIN`` also makes validation, by itself; ``VALIDATION`` and ``AUDIT`` give the role to every claimed
             pixel.
-        validates
-            False for a slice that a model's uncertainty has chosen: such slices are harder than most, so what they hold back
-            is neither trained on nor scored.
-        inside
-            The working region, bool ``(H, W)``, where validation tiles are placed; None is the whole slice.
+        hold_back
+            Where validation tiles may lie: True anywhere, an array, bool ``(H, W)``, inside the working region. False for a
+            model-selected slice: such slices are harder than most, so their held-back pixels are neither trained on nor scored.
         also
             Called with the revision within the same transaction, for what must happen together with it.
 
@@ -282,7 +279,8 @@ class LabelStore:
             np.copyto(stored, np.where(mask == UNLABELLED, np.uint8(STORED_UNSURE), mask), where=claimed)
             roles = self.roles(slice_id, shape)
             if role == Role.TRAIN:
-                validates = validates and claim.kind != "strokes"
+                validates = hold_back is not False and claim.kind != "strokes"
+                inside = None if isinstance(hold_back, bool) else hold_back
                 if validates and not self._has_tile(slice_id.volume, inside):
                     within = claimed if inside is None else claimed & inside
                     self._make_tile(db, slice_id.volume, _shown(np.where(within, stored, np.uint8(UNLABELLED))))

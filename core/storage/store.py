@@ -108,6 +108,13 @@ class Store:
             raise CheckpointError(f"There is no round {round_}; {known}.")
         return self.workspace / place
 
+    def validation_area(self, slice_id: SliceId) -> bool | NDArray[np.bool_]:
+        """Return where a slice being labelled may hold pixels back; see :meth:`core.storage.labels.LabelStore.claim`."""
+        if self.proposals.settle_model_selected(slice_id):
+            return False
+        region = self.catalog.region_mask(slice_id.volume)
+        return True if region is None else region
+
     def validation_counts(self, revision: Revision) -> NDArray[np.int64]:
         """Pixels of each class id that validate in a revision, int64 ``(256,)`` but for 255; counted once."""
         key = (revision.id, self.catalog.row(revision.volume).region)

@@ -28,7 +28,7 @@ def test_rounds_leave_out_what_was_not_measured():
 def test_lines_keep_the_classes_colours():
     """The legend's colours are the ones the editor paints with."""
     losses, _ = round_rows([ROUND])
-    spec = lines(losses, x="round", x_title="round", y_title="loss", colors={"validation": "#0072b2", "b": "#000000"})
+    spec = lines(losses, x="round", y_title="loss", colors={"validation": "#0072b2", "b": "#000000"})
     scale = spec.to_dict()["encoding"]["color"]["scale"]
     assert scale == {"domain": ["validation", "b"], "range": ["#0072b2", "#000000"]}
 

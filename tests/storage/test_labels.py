@@ -128,7 +128,7 @@ def test_strokes_never_validate_but_a_later_slice_claim_may(store):
 def test_a_model_selected_slice_never_validates(store):
     """What the model sought out is harder than most: its tile is held back, but not scored."""
     store.claim(SliceId(0, 5), *everything(), Claim.slice())
-    store.claim(SliceId(0, 9), *everything(), Claim.slice(), validates=False)
+    store.claim(SliceId(0, 9), *everything(), Claim.slice(), hold_back=False)
     (tile,) = store.tiles(0)
     assert set(np.unique(store.roles(SliceId(0, 9), SHAPE)[tile.slices])) == {Role.HELD}
 

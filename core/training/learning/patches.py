@@ -212,8 +212,6 @@ class Patches(IterableDataset):
         Of the whole stream.
     neighbours
         Slices on each side that are stacked with each slice as channels.
-    start
-        Number of the first batch.
     devices
         How many draw at once, each with a seed of its own; they share the memory of the cache.
 
@@ -233,7 +231,6 @@ class Patches(IterableDataset):
         batch: int,
         seed: int,
         neighbours: int = 0,
-        start: int = 0,
         devices: int = 1,
     ) -> None:
         super().__init__()
@@ -241,7 +238,8 @@ class Patches(IterableDataset):
         self.counts = sum((one.counts for one in self.index), np.zeros(classes, np.int64))
         if not self.counts.any():
             raise TrainingError("There are no labelled pixels to train on; label a slice or part of one, then train again.")
-        self.start = start
+        self.start = 0
+        """Number of the first batch; set it before the stream is read."""
         self._side, self._inner, self.seed = side, inner, seed
         self._devices = devices
         self.batch = batch
