@@ -23,16 +23,17 @@ TOLERANCE = 2.0
 class Shown(TypedDict, total=False):
     """How a setting is asked for, beside its limits and help; what is left out is as for most settings.
 
-    Of the page's form, which leaves out a setting without a label: ``label``, ``step``, ``format``, and in ``on_page`` limits
-    narrower than the setting's own. Of the command line: ``typed`` False for no option, ``short`` for a name of one letter,
-    ``metavar`` for the value in words, ``default_words`` for the default; ``parts`` names the settings of a nested configuration
-    that are options of their own, with their defaults there.
+    Of the page's form, which leaves out a setting without a label: ``label``, ``step``, ``format``, in ``on_page`` limits
+    narrower than the setting's own, ``page_help`` where the page asks in another way. Of the command line: ``typed`` False for no
+    option, ``short`` for a name of one letter, ``metavar`` for the value in words, ``default_words`` for the default; ``parts``
+    names the settings of a nested configuration that are options of their own, with their defaults there.
     """
 
     label: str
     step: float
     format: str
     on_page: tuple[float, float]
+    page_help: str
     typed: bool
     short: str
     metavar: str
@@ -374,12 +375,16 @@ class PredictConfig(Checked):
     views: int | None = option(
         None, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long. "
         "Left out, 2 where slices stand alone; one, another for each slice, where they are averaged with others.",
-        choices=(1, 2, 4, 8),
+        choices=(1, 2, 4, 8), label="Carefully",
+        page_help="Averages 8 mirrored and turned views of every slice, instead of one or two: a little more accurate, and four "
+        "to eight times slower.",
     )  # fmt: skip
     across: int | None = option(
         None, "Slices on each side whose probabilities are averaged with each slice's own, 0 for none; left out, as many as "
         "painted pixels allow.",
-        at_least=0, at_most=16,
+        at_least=0, at_most=16, label="Average neighbouring slices",
+        page_help="Where slices lie as close as pixels do, each is averaged with some on each side, as many as your painted "
+        "pixels allow. Without, every slice is the mean over two views of it.",
     )  # fmt: skip
 
 

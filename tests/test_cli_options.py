@@ -152,8 +152,10 @@ def test_helps_and_labels_of_settings_are_written_once() -> None:
     every: list[Any] = [f for config in {*CONFIGS.values(), AugmentConfig} for f in fields(config)]
     helps = {f.metadata["help"] for f in every if "help" in f.metadata}
     labels = {f.metadata["label"] for f in every if "label" in f.metadata}
-    forms = ("training_form", "network_form", "form_fields", "augmentation")
+    labels |= {f.metadata["page_help"] for f in every if "page_help" in f.metadata}
+    modules = ("training_form", "network_form", "form_fields", "augmentation")
+    forms = [*(ROOT / "app" / "components" / f"{name}.py" for name in modules), ROOT / "app" / "views" / "results.py"]
     for path in [*(ROOT / "core" / "cli").glob("*.py"), *(ROOT / "app").rglob("*.py")]:
         assert not helps.intersection(constants(path)), path
     for form in forms:
-        assert not labels.intersection(constants(ROOT / "app" / "components" / f"{form}.py")), form
+        assert not labels.intersection(constants(form)), form

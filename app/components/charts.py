@@ -18,6 +18,7 @@ LOSS_COLORS = {"training": "#7f7f7f", "validation": "#0072b2"}
 ACCENT = "#0072b2"
 WARM = "#d55e00"
 _FEW = 40
+_HEIGHT = 280
 _PADDING = {"left": 5, "top": 5, "right": 18, "bottom": 5}
 
 
@@ -55,7 +56,6 @@ def lines(
     x: Literal["seconds", "round"],
     y_title: str,
     colors: Mapping[str, str],
-    height: int = 280,
     bounded: bool = False,
     points: bool = False,
     until: float | None = None,
@@ -78,11 +78,11 @@ def lines(
                 alt.Tooltip("value:Q", title=y_title, format=".3f"),
             ],
         )
-        .properties(height=height, padding=_PADDING)
+        .properties(height=_HEIGHT, padding=_PADDING)
     )
 
 
-def bars(rows: Sequence[Row], *, x: str, x_title: str, y: str, y_title: str, height: int = 280) -> alt.Chart:
+def bars(rows: Sequence[Row], *, x: str, x_title: str, y: str, y_title: str) -> alt.Chart:
     """Bars of ``y`` over the whole numbers ``x``."""
     return (
         alt.Chart(_data(rows))
@@ -97,7 +97,7 @@ def bars(rows: Sequence[Row], *, x: str, x_title: str, y: str, y_title: str, hei
             ),
             tooltip=[alt.Tooltip(f"{x}:O", title=x_title), alt.Tooltip(f"{y}:Q", title=y_title, format=",.0f")],
         )
-        .properties(height=height, padding=_PADDING)
+        .properties(height=_HEIGHT, padding=_PADDING)
     )
 
 

@@ -21,6 +21,11 @@ def label(config: type, name: str) -> str:
     return str(setting(config, name, "label"))
 
 
+def page_help(config: type, name: str) -> str:
+    """What is told of a setting beside its field."""
+    return setting(config, name, "page_help") or help_text(config, name)
+
+
 def limits(config: type, name: str) -> tuple[Any, Any]:
     """The least and the most that a form allows; None where there is no most."""
     own = setting(config, name, "at_least"), setting(config, name, "at_most")
@@ -40,7 +45,7 @@ class Form:
     def setting(self, name: str, before: Any, place: DeltaGenerator | None = None, **own: Any) -> Any:
         """Ask for a setting of the configuration ``before``: its label, value, limits and help, or the field's ``own``."""
         config, value = type(before), getattr(before, name)
-        usual = {"key": key(name), "help": help_text(config, name)}
+        usual = {"key": key(name), "help": page_help(config, name)}
         if isinstance(value, bool):
             return (place or st).checkbox(label(config, name), value, **{**usual, **own})
         choices = setting(config, name, "choices")
@@ -62,7 +67,7 @@ class Form:
             index=values.index(getattr(before, name)),
             format_func=names.__getitem__,
             key=key(name),
-            help=help_text(config, name),
+            help=page_help(config, name),
         )
         return str(chosen) if isinstance(chosen, str) else chosen
 

@@ -139,10 +139,8 @@ def _facts(project: Project, snapshot: Snapshot) -> None:
 
 
 def _way_back(project: Project, snapshot: Snapshot, active: bool) -> None:
-    newest = project.models.rounds()[-1:]
-    if any(
-        snapshot.end if row.round == snapshot.round else row.origin == Origin(snapshot.round, snapshot.seconds) for row in newest
-    ):
+    newest, origin = project.models.rounds()[-1:], Origin(snapshot.round, snapshot.seconds)
+    if any(snapshot.end if row.round == snapshot.round else row.origin == origin for row in newest):
         st.caption("This is the newest model. Click another snapshot below to look at it and go back to it.")
         return
     _confirm(project, snapshot.round, snapshot.seconds, "Go back to this snapshot", active)

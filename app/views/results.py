@@ -10,18 +10,18 @@ import numpy as np
 import streamlit as st
 
 from app import session
-from app.components import charts, clicks
+from app.components import charts, clicks, form_fields
 from app.components.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.components.score_tables import confusion_table, from_facts, scores_table
 from app.components.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
-from core.config import TOLERANCE
+from core.config import TOLERANCE, PredictConfig, setting
 from core.evaluation.agreement import class_scores
 from core.evaluation.z_average_search import ZAverageChoice
 from core.geometry import Polygon
 from core.project import Project, Result
 from core.storage.rounds import RoundRow
 
-VIEWS = 8
+VIEWS = max(setting(PredictConfig, "views", "choices"))
 """Mirrored and turned views that are averaged where somebody asks to segment carefully."""
 
 
@@ -75,15 +75,17 @@ def _segment(project: Project, newest: RoundRow) -> None:
             names = [f"Volume {v.index}: {v.path.name}" for v in volumes]
             index = st.selectbox("Volume", range(len(volumes)), format_func=names.__getitem__, width=280)
         careful = st.checkbox(
-            "Carefully", value=False, disabled=active,
-            help=f"Averages {VIEWS} mirrored and turned views of every slice, instead of one or two: a little more accurate, and "
-            "four to eight times slower.",
-        )  # fmt: skip
+            form_fields.label(PredictConfig, "views"),
+            value=False,
+            disabled=active,
+            help=form_fields.page_help(PredictConfig, "views"),
+        )
         averaged = volumes[index].depth > 1 and st.checkbox(
-            "Average neighbouring slices", value=True, disabled=active,
-            help="Where slices lie as close as pixels do, each is averaged with some on each side, as many as your painted "
-            "pixels allow. Without, every slice is the mean over two views of it.",
-        )  # fmt: skip
+            form_fields.label(PredictConfig, "across"),
+            value=True,
+            disabled=active,
+            help=form_fields.page_help(PredictConfig, "across"),
+        )
         label = f"Segment all {plural(volumes[index].depth, 'slice')} with round {newest.round}"
         if clicks.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
             project.jobs.start_segment(index, VIEWS if careful else None, None if averaged else 0)
