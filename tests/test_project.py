@@ -649,7 +649,7 @@ def test_one_configuration_says_how_slices_are_predicted(trained, tmp_path):
     config = PredictConfig(tile=64, context=0, views=1, across=0)
     done = trained.predict(tmp_path / "asked.tif", slices=range(3, 4), probabilities=True, config=config)
     assert (done.views, done.across) == (1, ZAverageChoice(0))
-    small = trained._loaded.predictor(1).with_config(config).probabilities(trained.store.image(0, 3))
+    small = trained._loaded.predictor(1).with_config(config).probabilities(trained.store.image(SliceId(0, 3)))
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "asked.tif"), small)
     assert trained.predict(tmp_path / "two.tif", slices=range(3, 4), config=config, views=2).views == 2
     trained.export_confidence(tmp_path / "confidence.tif", config=config)
