@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,28 @@ def phantom_project(tmp_path: Path, phantom_files: Files) -> Project:
     project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
     project.import_labels(phantom_files.truth, slices=[2, 8])
     return project
+
+
+@pytest.fixture(scope="session")
+def trained_workspace(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> Path:
+    """A workspace with the project ``toy``: two whole slices labelled, and a tiny round. Copy it to change it."""
+    from core.project import Project
+
+    workspace = tmp_path_factory.mktemp("trained")
+    project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
+    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.train(TINY)
+    project.store.records.close()
+    return workspace
+
+
+@pytest.fixture
+def trained_project(tmp_path: Path, trained_workspace: Path) -> Project:
+    """A copy of that project, to be changed at will."""
+    from core.project import Project
+
+    shutil.copytree(trained_workspace, tmp_path, dirs_exist_ok=True)
+    return Project.open(tmp_path, "toy")
 
 
 @pytest.fixture(autouse=True)

@@ -20,10 +20,9 @@ from tests.conftest import TINY, Files
 
 
 @pytest.fixture
-def project(phantom_project: Project) -> Project:
+def project(trained_project: Project) -> Project:
     """Two slices labelled, and a first round that looks at one slice at a time."""
-    phantom_project.train(TINY)
-    return phantom_project
+    return trained_project
 
 
 def test_a_round_with_neighbours_goes_all_the_way_round(project: Project, phantom_files: Files, tmp_path: Path) -> None:

@@ -15,18 +15,9 @@ from core.errors import VolumeError
 from core.evaluation.agreement import class_scores
 from core.evaluation.boundary_metrics import BoundaryScore
 from core.project import Project
-from tests.conftest import TINY, Files
+from tests.conftest import Files
 
 COUNTS = np.array([[8, 2, 0], [1, 4, 0], [0, 0, 0]])
-
-
-@pytest.fixture
-def trained(tmp_path: Path, phantom_files: Files) -> Project:
-    """A project with one short round."""
-    project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
-    project.train(TINY)
-    return project
 
 
 def test_every_score_of_a_class_by_hand() -> None:
@@ -46,22 +37,22 @@ def test_nanometres_need_square_pixels_of_a_known_size(voxel: tuple[float, ...] 
     assert class_scores(COUNTS, [BoundaryScore(1.0, 3.0, 9)] * 3, voxel)[0].hd95_nm is None
 
 
-def test_held_back_pixels_are_kept_by_class(trained: Project) -> None:
+def test_held_back_pixels_are_kept_by_class(trained_project: Project) -> None:
     """They give the Dice of the round, and count its validation pixels."""
-    (row,) = trained.rounds()
+    (row,) = trained_project.rounds()
     assert row.counts is not None
     assert sum(map(sum, row.counts)) == row.validation_pixels
     assert [score.dice for score in class_scores(np.array(row.counts))] == list(row.validation_dice.values())
 
 
-def test_a_job_scores_against_a_truth_into_the_results(trained: Project, phantom_files: Files) -> None:
+def test_a_job_scores_against_a_truth_into_the_results(trained_project: Project, phantom_files: Files) -> None:
     """In a process of its own; the file and the page have what `evaluate` gives."""
-    trained.start_evaluate(phantom_files.truth)
+    trained_project.start_evaluate(phantom_files.truth)
     deadline = time.monotonic() + 120
-    while trained.job().active and time.monotonic() < deadline:  # type: ignore[union-attr]
+    while trained_project.job().active and time.monotonic() < deadline:  # type: ignore[union-attr]
         time.sleep(0.2)
-    (result,) = trained.results()
-    found = trained.evaluate(phantom_files.truth, tolerance=2)
+    (result,) = trained_project.results()
+    found = trained_project.evaluate(phantom_files.truth, tolerance=2)
     assert (result.kind, result.facts["pixels"], result.facts["tolerance_px"]) == ("scores", found.pixels, 2)
     assert from_facts(result.facts["classes"]) == (list(found.classes), list(found.classes.values()))
     with result.path.open(newline="") as file:
@@ -71,12 +62,12 @@ def test_a_job_scores_against_a_truth_into_the_results(trained: Project, phantom
     assert [int(line["predicted as pore"]) for line in lines] == [row[1] for row in found.confusion]
 
 
-def test_a_truth_that_does_not_fit_starts_no_job(trained: Project, tmp_path: Path) -> None:
+def test_a_truth_that_does_not_fit_starts_no_job(trained_project: Project, tmp_path: Path) -> None:
     """One sentence at once, not a job that fails."""
-    before = trained.job()
+    before = trained_project.job()
     with pytest.raises(VolumeError, match="no file or folder"):
-        trained.start_evaluate(tmp_path / "nowhere.tif")
-    assert trained.job() == before
+        trained_project.start_evaluate(tmp_path / "nowhere.tif")
+    assert trained_project.job() == before
 
 
 def test_a_confusion_says_per_cent_of_the_true_class_and_counts() -> None:
