@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 SKIPS = """
 import pytest
 
@@ -38,3 +40,9 @@ def test_a_skipped_file_is_a_failure_in_ci(pytester: pytest.Pytester, monkeypatc
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text().replace('pytest_plugins = ["pytester"]', ""))
     pytester.makepyfile('import pytest\npytest.skip("no volumes", allow_module_level=True)')
     assert pytester.runpytest("-p", "no:cacheprovider").ret != 0
+
+
+def test_the_longest_files_are_there() -> None:
+    """A file that has moved would run in its place, and perhaps alone at the end."""
+    tests = Path(__file__).parent
+    assert [name for name in LONGEST if not (tests / name).is_file()] == []
