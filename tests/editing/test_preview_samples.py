@@ -9,6 +9,7 @@ import pytest
 
 from core.editing import preview_samples
 from core.editing.preview_samples import PreviewSamples
+from core.geometry import SliceId
 from core.project import Project
 from core.storage.drafts import Patch
 from core.storage.labels import Claim
@@ -45,7 +46,7 @@ def test_strokes_come_first_and_take_the_place_of_labels_below_them(project: Pro
     """A pixel is learnt from once, as it is seen; both count as one slice."""
     save(project, 1, 0, 1)
     stroke(project, 1, 1)
-    ground = samples.ground(0, 1, most_new=9)
+    ground = samples.ground(SliceId(0, 1), most_new=9)
     assert [sample.counts.sum() for sample in ground.samples] == [8, 8]
     assert (ground.classes, ground.pixels, ground.slices, ground.waiting) == ((0, 1), 16, 1, 0)
 
@@ -54,8 +55,10 @@ def test_few_new_slices_are_read_at_a_time(project: Project, samples: PreviewSam
     """The open one in any case; the others wait, and are known from then on."""
     for z in range(3):
         save(project, z, 0)
-    assert [(g.slices, g.waiting) for g in (samples.ground(0, 0, most_new=1), samples.ground(0, 0, most_new=0))] == [(2, 1)] * 2
-    assert samples.ground(0, 0, most_new=1).waiting == 0
+    for most_new in (1, 0):
+        ground = samples.ground(SliceId(0, 0), most_new=most_new)
+        assert (ground.slices, ground.waiting) == (2, 1)
+    assert samples.ground(SliceId(0, 0), most_new=1).waiting == 0
 
 
 def test_the_key_changes_with_all_that_is_learnt_from(project: Project, samples: PreviewSamples) -> None:
@@ -63,7 +66,7 @@ def test_the_key_changes_with_all_that_is_learnt_from(project: Project, samples:
     save(project, 0, 0)
 
     def key() -> object:
-        return samples.ground(0, 1, most_new=9).key
+        return samples.ground(SliceId(0, 1), most_new=9).key
 
     keys = [key(), key()]
     stroke(project, 1, 2)
@@ -82,7 +85,7 @@ def test_the_working_region_limits_labels_and_strokes(project: Project, samples:
     save(project, 0, 0)
     stroke(project, 1, 2)
     project.set_region(0, [((0, 0), (0, 3.5), (6, 3.5), (6, 0))])
-    assert samples.ground(0, 1, most_new=9).pixels == 8
+    assert samples.ground(SliceId(0, 1), most_new=9).pixels == 8
 
 
 def test_a_volume_of_weight_0_teaches_nothing_but_what_is_painted_now(project: Project, samples: PreviewSamples) -> None:
@@ -90,7 +93,7 @@ def test_a_volume_of_weight_0_teaches_nothing_but_what_is_painted_now(project: P
     save(project, 0, 0)
     stroke(project, 1, 2)
     project.set_weight(0, 0)
-    (painted,) = samples.ground(0, 1, most_new=9).samples
+    (painted,) = samples.ground(SliceId(0, 1), most_new=9).samples
     assert (painted.weight, painted.counts.sum()) == (1.0, 8)
     assert samples.sample(project.labelled_slices()[0]) is None
     project.set_weight(0, 3)
@@ -101,10 +104,10 @@ def test_features_of_the_slices_painted_last_are_kept(
     project: Project, samples: PreviewSamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As far as there is room, and always those of one slice; a slice that is only learnt from takes none of it."""
-    first, second = samples.features(0, 0), samples.features(0, 1)
-    assert samples.features(0, 0) is samples.passed(0, 0) is first
-    assert samples.passed(0, 2) is not samples.passed(0, 2)
+    first, second = samples.features(SliceId(0, 0)), samples.features(SliceId(0, 1))
+    assert samples.features(SliceId(0, 0)) is samples.passed(SliceId(0, 0)) is first
+    assert samples.passed(SliceId(0, 2)) is not samples.passed(SliceId(0, 2))
     monkeypatch.setattr(preview_samples, "FEATURE_BYTES", 0)
-    assert samples.features(0, 1) is second
-    assert samples.features(0, 1) is second
-    assert samples.passed(0, 0) is not first
+    assert samples.features(SliceId(0, 1)) is second
+    assert samples.features(SliceId(0, 1)) is second
+    assert samples.passed(SliceId(0, 0)) is not first

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import CheckpointError, ProjectError
-from core.geometry import Box
+from core.geometry import Box, SliceId
 from core.project import Project
 from core.storage.labels import Claim, Role
 from tests.predicted import add_round
@@ -30,10 +30,10 @@ def strokes(project: Project, box: Box, class_id: int = 1) -> int:
 
 def test_a_slice_that_is_not_there_is_told_with_those_there_are(project: Project) -> None:
     """Counted from 0, and never from the end."""
-    assert project.store.slice_shape(0, 2) == (6, 8)
+    assert project.store.slice_shape(SliceId(0, 2)) == (6, 8)
     for z in (3, -1):
         with pytest.raises(ProjectError, match=f"There is no slice {z}; volume 0 has slices 0 to 2"):
-            project.store.slice_shape(0, z)
+            project.store.slice_shape(SliceId(0, z))
 
 
 def test_nothing_is_written_over_raw_data(project: Project, tmp_path: Path) -> None:
