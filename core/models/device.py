@@ -42,14 +42,14 @@ def check_devices(config: TrainConfig) -> None:
         return
     if config.architecture == Architecture.OWN:
         raise TrainingError(
-            f"The training is to use {config.devices} devices, but a network of your own cannot go to the processes of other "
-            "devices; leave devices at 1."
+            f"Training is set to {config.devices} devices, but a network of your own cannot go to the processes of other "
+            "devices; set devices to 1."
         )
     there = gpus()
     if config.devices > there:
         raise TrainingError(
-            f"The training is to use {config.devices} devices, but the number of GPUs (CUDA) that PyTorch finds here is "
-            f"{there}, and only these can train together; choose no more than there are, or 1, for which the processor will do."
+            f"Training is set to {config.devices} devices, but PyTorch finds {there} CUDA GPU(s) here and no other device can "
+            "train with others; choose at most that number, or 1, which works on every machine."
         )
 
 

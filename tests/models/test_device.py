@@ -1,4 +1,4 @@
-"""What a machine can do is found out: the device, bfloat16 in hardware, and what running out of memory looks like."""
+"""Detection of the device, of bfloat16 in hardware and of out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.models import device
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    """What was found out on this machine is asked again, before and after."""
+    """Clear the cached findings about this machine before and after a test."""
     for found_once in (device.choose_device, device.has_bfloat16):
         found_once.cache_clear()
     yield
@@ -22,7 +22,7 @@ def forgotten() -> Iterator[None]:
 
 @pytest.mark.parametrize(("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
 def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str) -> None:
-    """CUDA before MPS before the processor."""
+    """CUDA is preferred to MPS, and MPS to the processor."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert device.choose_device().type == expected
@@ -37,7 +37,7 @@ def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch, cuda: boo
     ],
 )
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], expected: str) -> None:
-    """By its instruction sets; training, autocast and card agree."""
+    """The processor's instruction sets decide about bfloat16; training, autocast and card agree."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
     monkeypatch.setattr(device, "_made_by_intel", lambda: False)
     cpu = torch.device("cpu")
@@ -59,7 +59,7 @@ def test_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatc
 def test_an_intel_processor_needs_amx(
     monkeypatch: pytest.MonkeyPatch, maker: str, flags: dict[str, bool], expected: bool, linux: bool
 ) -> None:
-    """Its AVX-512 alone is slower in bf16 than in float32; who made it is asked of Linux, or of the system."""
+    """An Intel processor with AVX-512 alone uses float32; Linux or the system names the manufacturer."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
     monkeypatch.setattr(device.Path, "exists", lambda path: linux)
     monkeypatch.setattr(device.Path, "read_text", lambda path: f"vendor_id : {maker}\nflags : fpu")
@@ -68,7 +68,7 @@ def test_an_intel_processor_needs_amx(
 
 
 def test_an_older_pytorch_reads_the_instruction_sets_from_linux(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where PyTorch does not tell, and nobody does, float32 is safe."""
+    """Without capabilities from PyTorch, Linux names the instruction sets; without either, float32 is used."""
 
     def untold() -> dict[str, bool]:
         raise AttributeError("get_capabilities")
@@ -83,7 +83,7 @@ def test_an_older_pytorch_reads_the_instruction_sets_from_linux(monkeypatch: pyt
 
 
 def test_no_bfloat16_on_apples_gpus_nor_where_a_gpu_only_emulates_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU is asked for hardware, not for an emulation."""
+    """Only bfloat16 in hardware counts, not an emulation."""
     asked = []
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda *, including_emulation: asked.append(including_emulation) or False
@@ -110,5 +110,5 @@ def test_no_bfloat16_on_apples_gpus_nor_where_a_gpu_only_emulates_it(monkeypatch
     ],
 )
 def test_what_running_out_of_memory_looks_like(error: Exception, expected: bool) -> None:
-    """Each device has words of its own; other errors are not answered by a smaller batch."""
+    """Out-of-memory messages of every device are recognised; other errors are not."""
     assert device.is_out_of_memory(error) is expected

@@ -1,4 +1,4 @@
-"""Features of a slice: the same however they are asked for, finite whatever the slice holds."""
+"""Features of a slice are independent of the request and finite for any slice."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def everything(features):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 37), (2, 3), (65, 17), (128, 130)])
 @pytest.mark.parametrize("kind", ["flat", "noise", "volts"])
 def test_slices_of_any_shape_have_finite_features(shape, kind):
-    """The thinnest slice, the emptiest one, and floats around 1e-4."""
+    """One-pixel, thin and constant slices and floats around 1e-4 have finite features."""
     noise = np.random.default_rng(0).normal(1e-4, 1e-6, (2, *shape)).astype(np.float32)
     image = {"flat": np.full((2, *shape), 900, np.uint16), "noise": (noise * 1e8).astype(np.uint16), "volts": noise}[kind]
     features = SliceFeatures(image)
@@ -28,14 +28,14 @@ def test_slices_of_any_shape_have_finite_features(shape, kind):
 
 
 def test_the_unit_of_the_grey_values_does_not_matter():
-    """8 bit, and the same as floats around 1e-4, look alike."""
+    """8-bit values and the same values as floats around 1e-4 have the same features."""
     grey = np.random.default_rng(1).integers(0, 256, (1, 64, 64), dtype=np.uint8)
     volts = grey.astype(np.float64) * 1e-6 + 1e-4
     assert np.allclose(everything(SliceFeatures(grey)), everything(SliceFeatures(volts)), atol=1e-3)
 
 
 def test_an_order_or_a_tile_border_changes_nothing():
-    """Pixels asked for alone, in any order and across tiles have the features they have together."""
+    """Features are the same for pixels alone, in any order and across tiles."""
     image = np.random.default_rng(2).integers(0, 256, (1, TILE + 61, TILE + 35), dtype=np.uint8)
     features = SliceFeatures(image, tile_bytes=1)  # one tile is kept at a time
     rows, columns = np.array([TILE - 1, TILE, 3, TILE + 60, TILE]), np.array([TILE, TILE - 1, 5, TILE + 34, TILE])
@@ -56,7 +56,7 @@ def test_a_tile_sees_across_its_border():
 
 
 def test_a_level_lies_where_the_slice_does():
-    """A bright spot is brightest at its own place on every level, not shifted by half a block."""
+    """A bright spot is brightest at its own pixel on every level, not shifted by half a block."""
     image = np.zeros((1, 129, 129), np.float32)
     image[0, 64, 64] = 1
     grey = everything(SliceFeatures(image))
@@ -66,7 +66,7 @@ def test_a_level_lies_where_the_slice_does():
 
 
 def test_edges_ridges_and_flat_places_differ():
-    """The slope answers to an edge, the larger curvature to a dark line, neither to a flat place."""
+    """The gradient responds to an edge, the larger curvature to a dark line, neither to a flat region."""
     image = np.zeros((1, 64, 96), np.float32)
     image[0, :, 48:] = 1
     image[0, :, 20] = -1
@@ -79,7 +79,7 @@ def test_edges_ridges_and_flat_places_differ():
 
 
 def test_memory_is_bounded():
-    """Fine tiles that do not fit are let go, and the features stay the same."""
+    """Fine tiles beyond the limit are dropped, and the features stay the same."""
     image = np.random.default_rng(4).integers(0, 256, (1, 2 * TILE, 2 * TILE), dtype=np.uint8)
     tight, wide = SliceFeatures(image, tile_bytes=20 << 20), SliceFeatures(image)
     for features in (tight, wide):
@@ -92,5 +92,5 @@ def test_memory_is_bounded():
 
 
 def test_halving_repeats_an_odd_edge():
-    """Three pixels become two, the last one standing for itself."""
+    """Three pixels become two; the second is the last pixel alone."""
     assert halved(np.array([[[0, 2, 4], [4, 6, 8]]], np.float32)).tolist() == [[[3, 6]]]

@@ -1,4 +1,4 @@
-"""The instant first model: learns a drawn slice from a few pixels, the same way each time, whatever the box."""
+"""The instant first model learns a slice from a few strokes, reproducibly and for any box."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def strokes(truth, rows=(20, 60, 100, 140)):
 
 
 def test_a_few_strokes_give_back_the_slice(drawn):
-    """Where nothing was painted too, and far better than the commonest class everywhere."""
+    """A few strokes predict the unlabelled rest of the slice, with a Dice score above 0.75 for the rarer classes."""
     features, truth, label = drawn
     forest = Forest.fit([take_sample(features, label)], 3)
     mask, confidence = forest.labels(features, BOX)
@@ -47,7 +47,7 @@ def test_a_few_strokes_give_back_the_slice(drawn):
 
 
 def test_the_same_seed_makes_the_same_forest(drawn):
-    """And another seed another one."""
+    """The same seed gives the same forest, another seed a different one."""
     features, _, label = drawn
     one, same, other = (
         Forest.fit([take_sample(features, label, seed=seed)], 3, seed=seed).probabilities(features, BOX) for seed in (0, 0, 1)
@@ -57,7 +57,7 @@ def test_the_same_seed_makes_the_same_forest(drawn):
 
 
 def test_the_box_does_not_matter(drawn):
-    """Odd corners and single rows of the slice are those of the whole."""
+    """Boxes at odd corners and single rows agree with the whole slice."""
     features, _, label = drawn
     forest = Forest.fit([take_sample(features, label)], 3)
     whole = forest.probabilities(features, BOX)
@@ -69,7 +69,7 @@ def test_the_box_does_not_matter(drawn):
 
 
 def test_skipping_pixels_between_agreeing_ones_changes_few(drawn):
-    """Almost every pixel has the class that the trees give it when they are asked about each."""
+    """Almost every pixel has the same class as in a prediction of each pixel."""
     features, _, label = drawn
     forest = Forest.fit([take_sample(features, label)], 3)
     rows, columns = np.indices((160, 160)).reshape(2, -1)
@@ -78,7 +78,7 @@ def test_skipping_pixels_between_agreeing_ones_changes_few(drawn):
 
 
 def test_predicting_leaves_the_warning_filters_of_the_process_alone(drawn):
-    """They belong to every thread: scikit-learn's own loop over trees warns where another thread has reset them."""
+    """Prediction leaves the process-wide warning filters alone, unlike scikit-learn's own loop over trees."""
     features, _, label = drawn
     forest = Forest.fit([take_sample(features, label)], 3)
     with warnings.catch_warnings(record=True) as said:
@@ -88,7 +88,7 @@ def test_predicting_leaves_the_warning_filters_of_the_process_alone(drawn):
 
 
 def test_a_stroke_of_a_new_class_counts_beside_many_slices(drawn):
-    """Fifteen pixels, beside more slices than a forest has pixels for; they would be none of them by their share."""
+    """Fifteen pixels of a new class count beside many slices, though their share would round to none."""
     features, truth, label = drawn
     many = take_sample(features, np.where(truth < 2, truth, UNLABELLED).astype(np.uint8))
     few = take_sample(features, np.where(label == 2, label, UNLABELLED).astype(np.uint8), most=15)
@@ -97,7 +97,7 @@ def test_a_stroke_of_a_new_class_counts_beside_many_slices(drawn):
 
 
 def test_a_class_that_nobody_painted_has_no_probability(drawn):
-    """Its row is there and empty, so that ids stay ids."""
+    """An unlabelled class keeps its row, with probability 0."""
     features, truth, _ = drawn
     label = np.where(strokes(truth) == 1, UNLABELLED, strokes(truth)).astype(np.uint8)
     forest = Forest.fit([take_sample(features, label)], 5)
@@ -108,7 +108,7 @@ def test_a_class_that_nobody_painted_has_no_probability(drawn):
 
 
 def test_one_class_is_too_few(drawn):
-    """There is nothing to tell apart yet."""
+    """A forest needs two labelled classes."""
     features, _, label = drawn
     with pytest.raises(TrainingError, match="needs two painted classes, there are 1"):
         Forest.fit([take_sample(features, np.where(label == 0, label, UNLABELLED).astype(np.uint8))], 3)
@@ -117,7 +117,7 @@ def test_one_class_is_too_few(drawn):
 
 
 def test_a_constant_slice_can_be_painted():
-    """Nothing tells its pixels apart; the class that weighs most is said everywhere, with finite probabilities."""
+    """In a constant slice the class of largest weight wins everywhere, with finite probabilities."""
     features = SliceFeatures(np.full((1, 33, 35), 7, np.uint8))
     label = np.full((33, 35), UNLABELLED, np.uint8)
     label[:4], label[20] = 0, 1
@@ -127,7 +127,7 @@ def test_a_constant_slice_can_be_painted():
 
 
 def test_a_rare_class_is_drawn_more_often_than_its_share():
-    """100 pixels among 60,000 are all learnt from, and the sample keeps its bound."""
+    """All 100 pixels of a rare class among 60,000 are drawn, and the sample keeps its limit."""
     features = SliceFeatures(np.random.default_rng(0).integers(0, 256, (1, 250, 240), dtype=np.uint8))
     label = np.zeros((250, 240), np.uint8)
     label[0, :100] = 1
@@ -138,7 +138,7 @@ def test_a_rare_class_is_drawn_more_often_than_its_share():
 
 
 def test_what_weighs_is_the_root_of_what_is_painted():
-    """Two slices that contradict each other: the one with four times the pixels wins at two to one."""
+    """Of two contradictory slices, the one with four times the pixels has twice the weight."""
     features = SliceFeatures(np.zeros((1, 40, 50), np.uint8))
     large, small = (np.full((40, 50), UNLABELLED, np.uint8) for _ in range(2))
     large[:16], large[39, 49] = 0, 1
@@ -150,7 +150,7 @@ def test_what_weighs_is_the_root_of_what_is_painted():
 
 
 def test_a_volume_weighs_as_much_as_it_is_given():
-    """Two slices that contradict each other: the one whose volume has three times the weight wins at three to one."""
+    """Of two contradictory slices, the one of the volume with three times the weight has three times the say."""
     features = SliceFeatures(np.zeros((1, 40, 50), np.uint8))
     samples = []
     for first, weight in ((0, 3.0), (1, 1.0)):
@@ -164,7 +164,7 @@ def test_a_volume_weighs_as_much_as_it_is_given():
 
 
 def test_more_slices_do_not_make_it_slower_without_end(drawn):
-    """Samples are thinned together, and each still holds its rare class."""
+    """Many samples are thinned to the limit, and each keeps its rare class."""
     features, truth, _ = drawn
     samples = [take_sample(features, truth, seed=seed) for seed in range(5)]
     assert sum(len(s.classes) for s in samples) > MOST
@@ -173,7 +173,7 @@ def test_more_slices_do_not_make_it_slower_without_end(drawn):
 
 
 def test_strokes_all_over_a_large_slice_are_learnt_from_a_few_tiles():
-    """The rarest class has its tiles among them."""
+    """Strokes in many tiles are drawn from a few, including those of the rarest class."""
     image = np.zeros((1, 4 * TILE, 4 * TILE), np.uint8)
     label = np.full(image.shape[1:], UNLABELLED, np.uint8)
     label[::64, ::64] = 0
@@ -186,7 +186,7 @@ def test_strokes_all_over_a_large_slice_are_learnt_from_a_few_tiles():
 
 
 def test_a_sample_can_give_way_to_new_strokes(drawn):
-    """What was painted over is no longer learnt from, and counts less."""
+    """Pixels painted over leave the sample and lower the counts."""
     features, _, label = drawn
     sample = take_sample(features, label)
     gone = np.zeros(label.shape, bool)
@@ -198,6 +198,6 @@ def test_a_sample_can_give_way_to_new_strokes(drawn):
 
 
 def test_neither_pytorch_nor_scikit_learn_is_imported_before_it_is_needed():
-    """Both take a second or more, and a project is opened without them."""
+    """Opening a project imports neither PyTorch nor scikit-learn, which take a second or more."""
     code = "import sys, core.project; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

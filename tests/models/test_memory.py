@@ -1,4 +1,4 @@
-"""Freed memory is kept while asked for, and goes back afterwards."""
+"""Freed memory stays with the process inside the context and is returned afterwards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(faults())
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc can be told")
 def test_freed_memory_is_used_again_inside_only() -> None:
-    """Allocating 48 MiB ten times asks the system for next to no page, also when another thread has left; then for many."""
+    """Inside, ten allocations of 48 MiB need almost no new pages, even after another thread has left; outside, many."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     before, inside, outside = map(int, done.stdout.split())
     assert before < 200

@@ -1,4 +1,4 @@
-"""The closed list of architectures, what every network of it promises, and what the U-Nets of our own do beyond that."""
+"""The list of architectures, the guarantees of every network, and those of the U-Nets."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def small(architecture: str) -> nn.Module:
 
 
 def test_scores_have_the_size_of_the_image() -> None:
-    """One score per class and pixel, whatever multiple of the stride the image is."""
+    """An image of any multiple of the stride gets one score per class and pixel."""
     network = build("unet", SMALL)
     assert network(torch.zeros(2, 2, 24, 40)).shape == (2, 3, 24, 40)
 
 
 @pytest.mark.parametrize("architecture", list(LIMITS))
 def test_every_network_keeps_the_size_on_its_grid(architecture: str) -> None:
-    """One score per class and pixel, in training and in prediction, and a gradient for every weight of any use."""
+    """Every network gives one score per class and pixel, in training and prediction, and a gradient for every used weight."""
     network = small(architecture)
     channels = 6 if architecture == Architecture.UNET_3D else 2
     scores = network(torch.randn(2, channels, 64, 64))
@@ -51,14 +51,14 @@ def test_every_network_keeps_the_size_on_its_grid(architecture: str) -> None:
 
 @pytest.mark.parametrize("architecture", list(LIMITS))
 def test_no_network_measures_a_tile_by_itself(architecture: str) -> None:
-    """Nothing but batch normalisation, which is frozen in prediction; transformers normalise each token."""
+    """Networks use batch normalisation only, frozen in prediction; transformers also normalise each token."""
     kinds = {type(m).__name__ for m in small(architecture).modules() if "Norm" in type(m).__name__} - {"ConvNorm"}
     assert kinds == {"BatchNorm2d"} | ({"LayerNorm"} if architecture == Architecture.MONAI_UNETR else set())
 
 
 @pytest.mark.parametrize("architecture", list(LIMITS))
 def test_most_of_a_network_is_in_muons_hands(architecture: str) -> None:
-    """Its weights take orthogonal steps, the one that gives the scores too; the one that sees the image does not."""
+    """Muon updates most weights, including those of the head, but not those of the first convolution."""
     network = small(architecture)
     matrices, transposed, rest, _ = split(network)
     share = sum(p.numel() for p in matrices + transposed) / sum(p.numel() for p in network.parameters())
@@ -70,7 +70,7 @@ def test_most_of_a_network_is_in_muons_hands(architecture: str) -> None:
 
 
 def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence names it and how to install it."""
+    """The error names the missing package and its installation."""
     monkeypatch.setitem(sys.modules, "core.models.networks.monai_nets", None)
     monkeypatch.delattr("core.models.networks.monai_nets", raising=False)
     with pytest.raises(NetworkError, match=r"monai-unet needs .* not installed; install it with .*underpaint\[monai\]"):
@@ -78,13 +78,13 @@ def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_window_of_a_transformer_is_whole_tokens() -> None:
-    """Otherwise the last token would hang over."""
+    """The window of a transformer must be a multiple of its token."""
     with pytest.raises(ValueError, match="window is 100; allowed are multiples of 16"):
         build("monai-unetr", {"in_channels": 1, "classes": 2, "channels": 4, "window": 100})
 
 
 def test_settings_become_arguments() -> None:
-    """Neighbours multiply the channels; an architecture is given only what it takes."""
+    """Neighbours multiply the channels, and an architecture gets only its own arguments."""
     config = TrainConfig(architecture="monai-dynunet", neighbours=2, channels=8, depth=3)
     assert arguments(config, 2, 5) == {"in_channels": 10, "classes": 5, "channels": 8, "depth": 3}
     basic = TrainConfig(architecture="monai-basicunet", channels=8)
@@ -92,24 +92,24 @@ def test_settings_become_arguments() -> None:
 
 
 def test_the_list_is_that_of_the_settings() -> None:
-    """What may be chosen is what a card may name, and a network of one's own."""
+    """The settings offer every architecture of the list and a user-supplied network."""
     assert [*LIMITS, Architecture.OWN] == list(Architecture)
 
 
 def test_the_stride_is_the_grid_of_the_lowest_level() -> None:
-    """Depth 2 below a stem of 2 pixels sees the image in steps of 8."""
+    """Depth 2 below a stem of 2 pixels gives a stride of 8."""
     assert UNet(**SMALL).stride == 8
 
 
 @pytest.mark.parametrize(("local", "grid", "reach"), [(0, 8, 96), (32, 8, 96), (40, 40, 120), (256, 64, 768)])
 def test_where_a_network_may_be_cut_and_how_far_it_looks(local: int, grid: int, reach: int) -> None:
-    """At the cells of its levels and of its surroundings, and as far as these go, but 96 pixels at least."""
+    """Grid and reach follow the levels and the surroundings; the reach is at least 96 pixels."""
     network = UNet(**SMALL, local=local)
     assert (network.grid, network.reach) == (grid, reach)
 
 
 def test_folding_the_normalisation_changes_nothing() -> None:
-    """The fused network gives what the plain one gives."""
+    """The fused network gives the same scores as the plain one."""
     torch.manual_seed(0)
     network = UNet(**SMALL)
     for module in network.modules():
@@ -137,7 +137,7 @@ STACK = {"in_channels": 14, "classes": 3, "channels": 4, "depth": 4, "slices": 7
 
 @pytest.mark.parametrize("slices", [3, 5, 7])
 def test_the_whole_stack_is_seen_and_the_middle_slice_labelled(slices: int) -> None:
-    """Every slice has a say; far from a pixel of the middle slice, none has."""
+    """Every slice of the stack influences a pixel of the middle slice."""
     network = build("unet-3d", {**STACK, "in_channels": 2 * slices, "slices": slices}).eval()
     image = torch.randn(1, 2 * slices, 64, 64, requires_grad=True)
     network(image)[0, :, 32, 32].sum().backward()
@@ -147,7 +147,7 @@ def test_the_whole_stack_is_seen_and_the_middle_slice_labelled(slices: int) -> N
 
 @pytest.mark.parametrize("flat", [1, 2, 3])
 def test_slices_are_joined_below_the_flat_levels(flat: int) -> None:
-    """One by one there, however many look at each slice by itself; an earlier card, which does not say, has two."""
+    """Three slices are joined right below the flat levels; a card without their number has two."""
     network = build("unet-3d", {"in_channels": 3, "classes": 3, "channels": 4, "depth": 4, "slices": 3, "flat": flat})
     blocks = enumerate(network.down)  # type: ignore[arg-type]
     taken = [block.first.conv.in_channels // (4 * 2**level) for level, block in blocks]
@@ -156,7 +156,7 @@ def test_slices_are_joined_below_the_flat_levels(flat: int) -> None:
 
 
 def test_joining_three_slices_is_a_convolution_in_3d() -> None:
-    """The same numbers as of PyTorch's own."""
+    """Joining three slices gives the same numbers as PyTorch's 3D convolution."""
     x, weight = torch.randn(2 * 5, 4, 9, 9), torch.randn(6, 4, 3, 3, 3)
     expected = functional.conv3d(x.unflatten(0, (2, 5)).transpose(1, 2), weight, padding=(0, 1, 1))
     flat = weight.transpose(1, 2).reshape(6, 12, 3, 3)
@@ -174,14 +174,14 @@ def test_joining_three_slices_is_a_convolution_in_3d() -> None:
     ],
 )
 def test_stacks_that_do_not_fit_are_refused(changes: dict[str, int], message: str) -> None:
-    """Also in a card."""
+    """Stacks of an impossible size are refused, in a card too."""
     with pytest.raises(ValueError, match=message):
         build("unet-3d", STACK | changes)
 
 
 @pytest.mark.parametrize("architecture", ["", "UNet", "os.system", "torch.nn.Linear"])
 def test_other_names_are_refused(architecture: str) -> None:
-    """Only names of the list build anything."""
+    """Only the names in the list build a network."""
     with pytest.raises(ValueError, match="allowed is one of unet, unet-3d, monai-basicunet"):
         build(architecture, SMALL)
 
@@ -195,6 +195,6 @@ def test_other_arguments_are_refused(arguments: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("channels", 10**9), ("depth", 60), ("classes", 1), ("in_channels", 0)])
 def test_sizes_out_of_range_are_refused(name: str, value: int) -> None:
-    """A card cannot make the machine reserve all its memory."""
+    """Sizes out of range are refused, so a card cannot exhaust the machine's memory."""
     with pytest.raises(ValueError, match=f"{name} is {value}; allowed is"):
         build("unet", {**SMALL, name: value})

@@ -55,7 +55,7 @@ def test_every_pixel_lands_in_its_place() -> None:
 
 
 def test_the_result_does_not_depend_on_the_tile() -> None:
-    """Tiles of 64 and of 96 pixels give what one tile gives, once the context holds all that the network sees."""
+    """With enough context, tiles of 64 and 96 pixels give the same result as a single tile."""
     image = noise((200, 230))
     whole, *others = (random_unet(tile=tile, context=48).probabilities(image) for tile in (256, 64, 96))
     for other in others:
@@ -78,7 +78,7 @@ class Eye(Decoded):
 
 @pytest.mark.parametrize("local", [40, 96])
 def test_nor_where_surroundings_are_wide(local: int) -> None:
-    """Their cells lie where they do in the whole slice, and the context is as wide as they are."""
+    """With wide surroundings, too, the result does not depend on the tile."""
     light = (300 * (np.arange(590) // 7 % 32 > 16)).astype(int)  # steps that a wide context has to hold
     image = noise((5 * local + 7, 590)).astype(int) // 2 + light
     whole, tiled = (
@@ -88,7 +88,7 @@ def test_nor_where_surroundings_are_wide(local: int) -> None:
 
 
 class Watched(nn.Sequential):
-    """A network that keeps what it was shown, ``(B, C, H, W)``."""
+    """A network that records its inputs, ``(B, C, H, W)``."""
 
     stride = 32
 
@@ -112,7 +112,7 @@ class Watched(nn.Sequential):
     ],
 )
 def test_nothing_is_made_up_beyond_the_border(shape: tuple[int, int], windows: list[tuple[int, int]]) -> None:
-    """The network sees a slice end where it ends, as patches do in training; what fills its grid is mirrored."""
+    """A window ends with its slice, as patches do in training; only the rest of the grid is mirrored."""
     image = noise(shape)
     network = Watched().eval()
     Predictor(network, CARD_OF_2, PredictConfig(tile=256, context=48)).probabilities(image)
@@ -132,7 +132,7 @@ def test_nothing_is_made_up_beyond_the_border(shape: tuple[int, int], windows: l
     ],
 )
 def test_no_window_is_smaller_than_a_patch(shape: tuple[int, int], box: Box, window: tuple[int, int]) -> None:
-    """Neither a small slice nor a few pixels show a network less than its training did."""
+    """A window is never smaller than a training patch, even for a small slice or a few pixels."""
     image = noise(shape)
     network, card = Watched().eval(), replace(CARD_OF_2, config=asdict(TrainConfig(patch=256)))
     grey = normalisation.measure(image)
@@ -147,7 +147,7 @@ def test_no_window_is_smaller_than_a_patch(shape: tuple[int, int], box: Box, win
 
 @pytest.mark.parametrize(("reach", "window"), [(40, (96, 96)), (None, (224, 224))])
 def test_a_network_says_how_far_it_looks(reach: int | None, window: tuple[int, int]) -> None:
-    """So much context it is shown; one that does not say so the usual 96."""
+    """The context equals the network's reach, or 96 pixels without one."""
     network, image = Watched().eval(), noise((600, 600))
     if reach is not None:
         network.reach = reach  # type: ignore[assignment]
@@ -164,7 +164,7 @@ def test_tiles_in_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class Leaning(nn.Module):
-    """A network that says of every pixel what lies at its left, as far as the window goes."""
+    """A network that returns the value left of every pixel, within the window."""
 
     stride = 8
 
@@ -178,7 +178,7 @@ class Leaning(nn.Module):
 
 
 def test_the_likeliest_class_and_its_probability() -> None:
-    """As NumPy finds them; of several that are equally likely the first."""
+    """The likeliest class and its probability agree with NumPy; of equally likely classes the first wins."""
     rng = np.random.default_rng(0)
     probabilities = rng.integers(0, 4, (7, 30, 40)).astype(np.float32) / 8  # with many ties
     mask, confidence = winners(torch.from_numpy(probabilities))
@@ -188,7 +188,7 @@ def test_the_likeliest_class_and_its_probability() -> None:
 
 @pytest.mark.parametrize("views", [2, 4, 8])
 def test_views_are_turned_back_before_they_are_averaged(views: int) -> None:
-    """A point seen one pixel to its right by one view is spread evenly by all of them, and stays where it was."""
+    """A network that shifts a point by a pixel spreads it evenly over all views, without a net shift."""
     image = np.zeros((1, 64, 96), np.uint8)
     image[0, 20, 40] = 255
     found = Predictor(ready(Leaning(), CPU), CARD_OF_2, PredictConfig(tile=64, context=16, views=views)).probabilities(image)[1]
@@ -204,7 +204,7 @@ def test_an_even_network_sees_the_same_in_every_view() -> None:
 
 
 def test_in_turn_each_slice_is_seen_in_another_view() -> None:
-    """Eight of them have the mean of eight views; whoever averages views already keeps to these."""
+    """Eight slices in turn have the mean of eight views; a configured number of views takes precedence."""
     image = noise((70, 131))
     one = random_unet(tile=64, context=64)
     scores = [np.log(one.in_turn(number).probabilities(image)) for number in range(8)]
@@ -216,7 +216,7 @@ def test_in_turn_each_slice_is_seen_in_another_view() -> None:
 
 
 def test_a_slice_that_stands_alone_is_seen_twice() -> None:
-    """Unless another number is asked for, one included."""
+    """A slice alone is predicted in two views, unless another number is configured, including one."""
     image = noise((70, 131))
     one = random_unet(tile=64, context=16)
     np.testing.assert_array_equal(one.alone().probabilities(image), one.with_views(2).probabilities(image))
@@ -229,7 +229,7 @@ def test_a_slice_that_stands_alone_is_seen_twice() -> None:
 
 
 def test_what_was_trained_upright_is_not_mirrored_in_turn() -> None:
-    """A network trained without flips has never seen such a view."""
+    """A network trained without flips is never applied to mirrored or transposed views."""
     upright = replace(CARD_OF_3, config=asdict(TrainConfig(augment=AugmentConfig(flips=0))))
     torch.manual_seed(0)
     one = Predictor(ready(build("unet", NETWORK), CPU), upright)
@@ -238,20 +238,20 @@ def test_what_was_trained_upright_is_not_mirrored_in_turn() -> None:
 
 
 def test_three_views_are_refused() -> None:
-    """The message says what there is."""
+    """The error lists the allowed numbers of views."""
     with pytest.raises(ValueError, match="views is 3; allowed is 1, 2, 4, 8"):
         PredictConfig(views=3)
 
 
 class Small(nn.Module):
-    """A device with memory for so many tiles at once."""
+    """A device with memory for a limited number of tiles."""
 
     def __init__(self, network: nn.Module, tiles: int) -> None:
         super().__init__()
         self.network, self.tiles, self.asked = network, tiles, list[int]()
 
     def forward(self, image: Tensor) -> Tensor:
-        """What the network says, of no more tiles than fit."""
+        """Return the network's scores, or raise an out-of-memory error for too many tiles."""
         self.asked.append(len(image))
         if len(image) > self.tiles:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -259,7 +259,7 @@ class Small(nn.Module):
 
 
 def test_a_full_gpu_is_given_fewer_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer is the same, and what did not fit is not tried again."""
+    """With fewer tiles per pass the result is the same, and a failed number is not tried again."""
     monkeypatch.setattr("core.models.predictor.TILES_AT_ONCE", {"cpu": 8})
     image, config = noise((256, 320)), PredictConfig(tile=64, context=16)  # 6 of 20 tiles do not touch the border
     network = nn.Sequential(nn.Conv2d(1, 2, 1)).eval()
@@ -271,7 +271,7 @@ def test_a_full_gpu_is_given_fewer_tiles(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_memory_holds_is_known_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What did not fit for one slice is not tried again for the next, which is seen in another view."""
+    """A number of tiles too large for one slice is not tried again for the next, in another view."""
     monkeypatch.setattr("core.models.predictor.TILES_AT_ONCE", {"cpu": 8})
     small = Small(nn.Sequential(nn.Conv2d(1, 2, 1)).eval(), 2)
     one = Predictor(small, CARD_OF_2, PredictConfig(tile=64, context=16))
@@ -283,7 +283,7 @@ def test_what_memory_holds_is_known_in_every_view(monkeypatch: pytest.MonkeyPatc
 
 
 class Narrow(nn.Module):
-    """A device with memory for windows of so many pixels."""
+    """A device with memory for windows of a limited area."""
 
     stride, reach = 8, 48
 
@@ -292,7 +292,7 @@ class Narrow(nn.Module):
         self.network, self.pixels, self.asked = network, pixels, list[int]()
 
     def forward(self, image: Tensor) -> Tensor:
-        """What the network says of a window that fits."""
+        """Return the network's scores, or raise an out-of-memory error for a large window."""
         self.asked.append(image.shape[2] * image.shape[3])
         if self.asked[-1] > self.pixels:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -300,7 +300,7 @@ class Narrow(nn.Module):
 
 
 def test_a_tile_that_memory_does_not_hold_is_predicted_in_parts() -> None:
-    """The answer is the same, whole boxes come back, and a window as large is not tried again."""
+    """Prediction in parts gives the same result in whole boxes, and does not try such a large window again."""
     torch.manual_seed(0)
     image, network = noise((200, 230)), build("unet", NETWORK).eval()
     narrow = Narrow(network, 160 * 160)
@@ -316,7 +316,7 @@ def test_a_tile_that_memory_does_not_hold_is_predicted_in_parts() -> None:
 
 
 def test_memory_that_was_full_is_tried_again() -> None:
-    """Where even the smallest window did not fit, and other programs have been closed since."""
+    """After a failure of the smallest window, a later prediction tries again."""
     narrow = Narrow(build("unet", NETWORK).eval(), 0)
     one = Predictor(narrow, CARD_OF_3)
     with pytest.raises(VolumeError, match="not enough free memory"):
@@ -326,7 +326,7 @@ def test_memory_that_was_full_is_tried_again() -> None:
 
 
 def test_a_gpu_too_small_for_the_smallest_window_is_said() -> None:
-    """There is nothing left to halve."""
+    """A device too small for the smallest window raises one clear error."""
     with pytest.raises(VolumeError, match="memory to predict 64 x 64 pixels"):
         Predictor(Small(nn.Conv2d(1, 2, 1), 0), CARD_OF_2).probabilities(noise((40, 40)))
 
@@ -338,7 +338,7 @@ def test_a_constant_slice_gives_finite_probabilities(value: int) -> None:
 
 
 def test_other_channels_are_refused() -> None:
-    """Two channels for a network of one are named."""
+    """Two channels for a network of one channel are refused, and the error names both."""
     with pytest.raises(VolumeError, match="takes \\(C, H, W\\) with 1 channels"):
         list(random_unet().tiles(np.zeros((2, 40, 40), np.uint8)))
 

@@ -1,4 +1,4 @@
-"""The second copy of the image, less its surroundings: what it takes away, what it keeps, and that tiles do not show."""
+"""The locally normalised copy of the image: it removes shadows, keeps structure and hides tile borders."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def ramp() -> Tensor:
 
 
 def test_the_image_itself_is_kept() -> None:
-    """Nothing is lost: how bright a region is stays to be seen."""
+    """The original image is kept, and with it the brightness of a region."""
     image = texture()
     assert torch.equal(Surroundings(16)(image)[:, :1], image)
 
 
 def test_a_shadow_goes() -> None:
-    """Grain under light that falls to a third, and with it the contrast, looks nearly as without."""
+    """Texture under light falling to a third looks almost the same as under even light."""
     image = texture()
     dark = image * torch.exp(ramp() * 0.55) + 2 * ramp()
     assert (dark - image).abs().mean() > 0.8
@@ -54,7 +54,7 @@ def test_a_shadow_goes() -> None:
 
 
 def test_every_pixel_is_measured_against_its_neighbourhood() -> None:
-    """The value is that of the definition, computed by a blur of every pixel."""
+    """The values agree with the definition, computed by a blur at every pixel."""
     image, sigma = functional.avg_pool2d(texture(3), 5, stride=1, padding=2) * 3, 16
     at = torch.arange(-64, 65).float()
     kernel = torch.exp(-0.5 * (at / sigma) ** 2)
@@ -71,25 +71,25 @@ def test_every_pixel_is_measured_against_its_neighbourhood() -> None:
 
 
 def test_noise_of_an_even_region_is_not_blown_up() -> None:
-    """Where the contrast is a twentieth of the slice's, it stays below a fifth."""
+    """In a region with a twentieth of the slice's contrast, the result stays below a fifth."""
     assert local(texture() * 0.05).std() < 0.2
 
 
 def test_a_constant_image_is_finite() -> None:
-    """No contrast at all gives 0."""
+    """A constant image gives 0."""
     assert local(torch.full((1, 1, SIDE, SIDE), 3.0)).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 200), (36, 44)])
 def test_any_size_is_taken(shape: tuple[int, int]) -> None:
-    """Also images smaller than their surroundings, and those that the cells do not divide."""
+    """Any size works, including images smaller than their surroundings and sizes not divisible into cells."""
     out = Surroundings(16)(torch.randn(2, 4, *shape))
     assert out.shape == (2, 8, *shape)
     assert out.isfinite().all()
 
 
 def test_channels_have_surroundings_of_their_own() -> None:
-    """A bright channel does not change what is seen of another."""
+    """A bright channel does not change the normalised copy of another."""
     torch.manual_seed(0)
     stem = Stem(2, 4, 16)
     seen: list[Tensor] = []
@@ -102,7 +102,7 @@ def test_channels_have_surroundings_of_their_own() -> None:
 
 
 def test_slices_of_a_stack_have_surroundings_of_their_own() -> None:
-    """The 3D network takes the stack as it is: each slice is given its second copy inside."""
+    """The 3D network normalises each slice of a stack separately."""
     network = UNet3D(3, 2, channels=4, depth=2, slices=3, local=16)
     assert network.stem.first.conv.in_channels == 8
     assert network(torch.randn(1, 3, 64, 64)).shape == (1, 2, 64, 64)
@@ -110,7 +110,7 @@ def test_slices_of_a_stack_have_surroundings_of_their_own() -> None:
 
 @pytest.mark.parametrize("wrong", [4, 12, 300])
 def test_other_deviations_are_refused(wrong: int) -> None:
-    """One sentence says which there are."""
+    """Other deviations are refused; the error lists the allowed ones."""
     with pytest.raises(ValueError, match=r"local is \d+; allowed"):
         TrainConfig(local=wrong)
     with pytest.raises(ValueError, match=r"local is \d+; allowed"):
@@ -118,7 +118,7 @@ def test_other_deviations_are_refused(wrong: int) -> None:
 
 
 def test_a_card_of_an_earlier_version_has_none() -> None:
-    """Networks trained before there was a second copy are built as they were."""
+    """A card from before this option builds a network without the second copy."""
     given = arguments(TrainConfig(local=0), 1, 2)
     older = {name: value for name, value in given.items() if name != "local"}
     assert build("unet", older).state_dict().keys() == build("unet", given).state_dict().keys()
@@ -126,7 +126,7 @@ def test_a_card_of_an_earlier_version_has_none() -> None:
 
 
 def test_tiles_hardly_show() -> None:
-    """With the defaults, what lies beyond the context changes little; with less context it changes several times as much."""
+    """Pixels beyond the default context have little effect; with less context, several times as much."""
     torch.manual_seed(0)
     network = build("unet", {"in_channels": 1, "classes": 2, "channels": 4, "depth": 1, "local": TrainConfig.local})
     card = Card("unet", {}, ("a", "b"), 1, normalisation.NAME, {}, 0)
@@ -142,5 +142,5 @@ def test_tiles_hardly_show() -> None:
 
 
 def test_the_step_of_the_deviation_is_that_of_the_network() -> None:
-    """What the settings allow, the network takes."""
+    """The network accepts every deviation allowed by the settings."""
     assert LOCAL_STEP == FOLD * CELLS

@@ -1,4 +1,4 @@
-"""A window has its box in it, context as far as the slice goes, and lies on the grid."""
+"""A window contains its box and its context within the slice, and lies on the grid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.models.tiling import Window, Windows
     ],
 )
 def test_a_window_is_on_the_grid_with_context(box: Box, size: tuple[int, int], window: Window) -> None:
-    """And never smaller than the least."""
+    """A window lies on the grid, has its context and is never smaller than the minimum."""
     assert Windows(stride=32, grid=32, context=20, least=64).around(box, size) == window
 
 
@@ -33,12 +33,12 @@ def test_a_window_is_on_the_grid_with_context(box: Box, size: tuple[int, int], w
     ],
 )
 def test_only_the_start_of_a_window_is_on_the_grid(box: Box, size: tuple[int, int], window: Window) -> None:
-    """Nothing is made up beyond a slice for a wide grid."""
+    """A wide grid does not extend a window beyond the slice."""
     assert Windows(stride=16, grid=80, context=40, least=64).around(box, size) == window
 
 
 def test_what_lies_beyond_the_slice_is_mirrored() -> None:
-    """Without the last pixel twice."""
+    """Beyond the slice the window is mirrored, without repeating the last pixel."""
     image = np.arange(6).reshape(1, 2, 3)
     assert Window(0, 0, 2, 5).cut(image).tolist() == [[[0, 1, 2, 1, 0], [3, 4, 5, 4, 3]]]
     assert Window(0, 1, 1, 3).cut(image).tolist() == [[[1, 2]]]

@@ -1,4 +1,4 @@
-"""Averaging across slices gives the mean of what is found in each, whatever the order, and predicts no slice twice."""
+"""Z-averaging gives the mean over neighbouring slices in any order, and predicts no slice twice."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def expected(single: NDArray[np.float32], z: int, across: int) -> NDArray[np.flo
 def test_a_slice_is_the_mean_over_its_neighbours(
     predictor: Predictor, single: NDArray[np.float32], tmp_path: Path, across: int, order: Any
 ) -> None:
-    """As many on each side, so fewer near the ends; in order, with gaps, backwards and twice; within what is rounded."""
+    """A slice is the mean over equally many slices on both sides, in any order of requests, within rounding."""
     with ZAveraged(predictor, SliceInput(), SHAPE, across, tmp_path) as model:
         for z in order:
             wanted = expected(single, z, across)
@@ -73,7 +73,7 @@ def test_a_slice_is_the_mean_over_its_neighbours(
 
 
 def test_every_slice_is_predicted_once(predictor: Predictor, tmp_path: Path) -> None:
-    """From the first to the last, both as probabilities and as labels."""
+    """Probabilities and labels of all slices in order need one prediction per slice."""
     seen = SliceInput()
     with ZAveraged(predictor, seen, SHAPE, 2, tmp_path) as model:
         for z in range(9):
@@ -84,7 +84,7 @@ def test_every_slice_is_predicted_once(predictor: Predictor, tmp_path: Path) -> 
 
 
 def test_part_of_a_volume_is_as_in_all_of_it(predictor: Predictor, tmp_path: Path) -> None:
-    """Slices outside the part that was asked for count as well."""
+    """Slices outside the requested part contribute to the mean."""
     with ZAveraged(predictor, SliceInput(), SHAPE, 2, tmp_path) as model:
         whole = [model.labels(z)[1] for z in range(9)]
     with ZAveraged(predictor, SliceInput(), SHAPE, 2, tmp_path) as model:
@@ -93,7 +93,7 @@ def test_part_of_a_volume_is_as_in_all_of_it(predictor: Predictor, tmp_path: Pat
 
 @pytest.mark.parametrize(("asked", "views"), [(None, 2), (1, 1), (8, 8)])
 def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: Path, asked: int | None, views: int) -> None:
-    """To the last digit, and without a file; in two views, if no number is asked for."""
+    """Without neighbours the result is the slice's own, exactly and without a file; two views by default."""
     expected = predictor.with_views(views)
     with ZAveraged(predictor.with_views(asked), SliceInput(), SHAPE, 0, tmp_path / "nowhere") as model:
         assert model.views == views
@@ -102,7 +102,7 @@ def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: P
 
 
 def test_nothing_is_left_behind(predictor: Predictor, tmp_path: Path) -> None:
-    """Not even where it ends in the middle: the file is closed, and had no name."""
+    """No file remains, even after an interruption."""
     with pytest.raises(KeyboardInterrupt), ZAveraged(predictor, SliceInput(), SHAPE, 2, tmp_path) as model:
         model.labels(0)
         raise KeyboardInterrupt
@@ -114,7 +114,7 @@ def test_nothing_is_left_behind(predictor: Predictor, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [9, 70])
 def test_a_full_disk_is_told(predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int) -> None:
-    """In one sentence, also where the tiles are so small that they are written later."""
+    """A full disk raises one error, even if small tiles are buffered and written later."""
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: open("/dev/full", "r+b"))  # noqa: SIM115
     seen = SliceInput()
     told = pytest.raises(StorageError, match="the disk is full")

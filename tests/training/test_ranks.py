@@ -250,7 +250,7 @@ def test_a_project_trains_on_two_devices_stops_and_goes_on(phantom_project: Proj
         phantom_project.train(replace(PAIR, epochs=20), report=cancel)
     assert len(heard) >= 2
     assert set(heard) == {"0100007F"}
-    with monkeypatch.context() as missing, pytest.raises(TrainingError, match="that PyTorch finds here is 1"):
+    with monkeypatch.context() as missing, pytest.raises(TrainingError, match="PyTorch finds 1 CUDA GPU"):
         missing.setattr(device, "gpus", lambda: 1)
         phantom_project.train(resume=True)
     done = phantom_project.train(resume=True)
@@ -279,13 +279,13 @@ def test_a_signal_to_all_processes_stops_in_good_order(tmp_path: Path) -> None:
 
 def test_more_devices_than_there_are_are_refused(phantom_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before there is a job; and so is a network that only this process has."""
-    with pytest.raises(TrainingError, match="is to use 3 devices, but the number of GPUs"):
+    with pytest.raises(TrainingError, match="is set to 3 devices, but PyTorch finds"):
         phantom_project.train(replace(PAIR, devices=3))
     with pytest.raises(TrainingError, match="a network of your own cannot go to the processes of other devices"):
         phantom_project.train(PAIR, network=torch.nn.Conv2d(1, 3, 1))
     monkeypatch.undo()
     monkeypatch.setattr(device, "gpus", lambda: 0)
-    with pytest.raises(TrainingError, match="that PyTorch finds here is 0, and only these can train together"):
+    with pytest.raises(TrainingError, match=r"PyTorch finds 0 CUDA GPU.* no other device can train with others"):
         phantom_project.train(PAIR)
     assert phantom_project.store.jobs.last() is None
     with pytest.raises(ValueError, match="devices is 2, so worker_command must say"):

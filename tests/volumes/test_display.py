@@ -1,4 +1,4 @@
-"""Slices made ready for the screen."""
+"""Slices prepared for display."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_constant_slice_can_be_shown(dtype: str, value: float) -> None:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64", "int32"])
 def test_large_slices_are_stretched_like_small_ones(dtype: str) -> None:
-    """A slice of several bands is the plain formula, whatever its type; float32 may round a tie the other way."""
+    """A slice of several bands follows the plain formula for every type; float32 may round a tie differently."""
     image = np.random.default_rng(3).uniform(0, 250, (900, 1111)).astype(dtype)
     expected = np.floor((image.astype(float) - 20.5) * (255 / 190) + 0.5).clip(0, 255)
     assert len(list(bands(image.shape))) > 4
@@ -80,7 +80,7 @@ def test_what_is_no_number_is_black(smooth: bool) -> None:
 
 
 def test_a_slice_without_a_number_is_black() -> None:
-    """Nothing but NaN is shown all the same."""
+    """A slice of NaN only is black."""
     image = np.full((4, 4), np.nan, np.float32)
     assert display_window(image) == (0, 1)
     assert value_range(image) == (0, 0)
@@ -95,7 +95,7 @@ def test_extreme_windows_are_stretched_without_a_warning() -> None:
 
 
 def test_the_full_window_misses_no_pixel() -> None:
-    """The least and the largest value of a large slice are its own, though the subsample does not meet them."""
+    """The full window uses the minimum and maximum of all pixels, even if the subsample misses them."""
     image = np.full((2000, 2000), 500, np.uint16)
     image[1, 1], image[3, 3] = 7, 60000
     assert display_window(image, 0, 100) == (7, 60000)
@@ -113,7 +113,7 @@ def test_smoothing_in_bands_is_smoothing_at_once(dtype: str) -> None:
 
 @given(st.integers(1, 500), st.integers(1, 300_000))
 def test_bands_cover_a_slice_once(height: int, width: int) -> None:
-    """They follow one another, and each but the last has an even number of rows."""
+    """Bands are contiguous, and each but the last has an even number of rows."""
     found = list(bands((height, width)))
     assert [b.start for b in found] == [0, *(b.stop for b in found[:-1])]
     assert found[-1].stop == height
@@ -122,7 +122,7 @@ def test_bands_cover_a_slice_once(height: int, width: int) -> None:
 
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 100))
 def test_a_blend_is_the_weighted_mean(first: int, second: int, share: int) -> None:
-    """Rounded half up; 0 and 100 per cent are the channels themselves."""
+    """A blend rounds half up; 0 and 100 % are the channels themselves."""
     mixed = blended(np.full((2, 3), first, np.uint8), np.full((2, 3), second, np.uint8), share)
     assert mixed.tolist() == np.full((2, 3), (first * (100 - share) + second * share + 50) // 100).tolist()
 
@@ -143,7 +143,7 @@ def test_thumbnail_keeps_proportions(shape: tuple[int, int], small: tuple[int, i
 
 
 def test_misuse_is_refused() -> None:
-    """Three axes, a window that is upside down and percentiles out of order are the program's mistake."""
+    """Wrong shapes, an inverted window and numbers out of range raise ValueError."""
     with pytest.raises(ValueError, match="one channel"):
         display_window(np.zeros((1, 4, 4)))
     with pytest.raises(ValueError, match="low < high"):

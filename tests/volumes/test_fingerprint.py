@@ -1,4 +1,4 @@
-"""Whether a volume has changed since it was last seen."""
+"""Detection of changed volumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.volumes import content_digest, fingerprint, glance, open_volume
 
 
 def test_a_file_that_moves_keeps_its_fingerprint(tmp_path: Path) -> None:
-    """The name does not count, the content and the time of change do."""
+    """A fingerprint depends on content and modification time, not on the name."""
     first, second = tmp_path / "a.tif", tmp_path / "b.tif"
     first.write_bytes(bytes(200_000))
     before = fingerprint(first)
@@ -26,7 +26,7 @@ def test_a_file_that_moves_keeps_its_fingerprint(tmp_path: Path) -> None:
 
 
 def test_bytes_changed_at_the_same_size_and_time(tmp_path: Path) -> None:
-    """A file rewritten with its old size and time is found out by its first, middle or last bytes."""
+    """A file rewritten with its old size and time is detected by its first, middle or last bytes."""
     path = tmp_path / "a.tif"
     path.write_bytes(bytes(1_000_000))
     stat, before = path.stat(), fingerprint(path)
@@ -39,7 +39,7 @@ def test_bytes_changed_at_the_same_size_and_time(tmp_path: Path) -> None:
 
 
 def test_a_folder_whose_image_changes(tmp_path: Path) -> None:
-    """One more byte in any image, one image more or another name changes the folder's fingerprint."""
+    """A longer image, an additional image or another name changes the folder's fingerprint."""
     for name in ("1.png", "2.png"):
         (tmp_path / name).write_bytes(b"x")
     seen = {fingerprint(tmp_path)}
@@ -60,13 +60,13 @@ def test_a_zarr_whose_chunk_changes(tmp_path: Path) -> None:
 
 
 def test_a_path_with_nothing_there(tmp_path: Path) -> None:
-    """A volume that has gone is named."""
+    """The error names a missing volume."""
     with pytest.raises(VolumeError, match=r"gone\.tif cannot be read .*put it back"):
         fingerprint(tmp_path / "gone.tif")
 
 
 def test_a_glance_sees_what_a_person_may_do_meanwhile(tmp_path: Path) -> None:
-    """A file written to, or replaced by a copy with its size and time, and an image of a folder written to."""
+    """A glance detects a file written to, a file replaced by a copy of its size and time, and a changed image in a folder."""
     path, copy = tmp_path / "a.tif", tmp_path / "b.tif"
     path.write_bytes(b"one")
     seen = {glance(path)}
@@ -108,12 +108,12 @@ def digest(path: Path) -> str:
 
 
 def test_a_content_is_known_again_in_any_file(tmp_path: Path) -> None:
-    """The same values have one digest, whatever format, byte order, name and time they have."""
+    """Equal values have the same digest for any format, byte order, name and time."""
     assert len({digest(written(tmp_path, kind, STACK)) for kind in ("<", ">", "zarr", "folder")}) == 1
 
 
 def test_other_values_type_or_shape_are_another_content(tmp_path: Path) -> None:
-    """One grey value more in the middle slice, the same values as float, or the same bytes in other slices."""
+    """Another grey value in the middle slice, another dtype or another arrangement changes the digest."""
     brighter = STACK.copy()
     brighter[10, 0, 0] += 1
     others = [STACK, brighter, STACK.astype(np.float32), STACK.reshape(20, 7, 6), STACK[:19]]
@@ -121,7 +121,7 @@ def test_other_values_type_or_shape_are_another_content(tmp_path: Path) -> None:
 
 
 def test_the_cost_of_a_content_is_five_slices(tmp_path: Path) -> None:
-    """However deep the volume is; a shallow one is read whole, each slice once."""
+    """A digest reads five slices at any depth; it reads every slice of a shallow volume once."""
     for depth, expected in ((20, [2, 6, 10, 14, 18]), (3, [0, 1, 2]), (1, [0])):
         with open_volume(written(tmp_path, "folder", STACK[:depth])) as volume:
             read: list[int] = []

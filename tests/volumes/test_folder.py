@@ -45,7 +45,7 @@ def test_images_become_slices_in_natural_order(tmp_path: Path, suffix: str, dtyp
 
 
 def test_grey_jpegs_are_read(tmp_path: Path) -> None:
-    """JPEG images of one grey value come back with it."""
+    """JPEG images of one grey value keep it."""
     for number in range(2):
         save(tmp_path / f"{number}.jpg", np.full((16, 16), 40 * (number + 1), np.uint8))
     with open_volume(tmp_path) as volume:
@@ -89,7 +89,7 @@ def test_a_broken_file_is_named(tmp_path: Path, suffix: str, content: bytes) -> 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png"])
 def test_a_truncated_image_is_named_on_reading(tmp_path: Path, suffix: str) -> None:
-    """Pixels that are missing are found when the slice is read, and the file is named."""
+    """Reading a slice with missing pixels raises an error with the file's name."""
     noise = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
     save(tmp_path / f"a{suffix}", noise)
     content = (tmp_path / f"a{suffix}").read_bytes()
@@ -99,14 +99,14 @@ def test_a_truncated_image_is_named_on_reading(tmp_path: Path, suffix: str) -> N
 
 
 def test_a_folder_without_images(tmp_path: Path) -> None:
-    """A folder with other files only says what is needed."""
+    """A folder without images is refused; the error says what is needed."""
     (tmp_path / "notes.txt").write_text("nothing here")
     with pytest.raises(VolumeError, match="holds no images; a volume needs one TIFF, PNG or JPEG image per slice"):
         open_volume(tmp_path)
 
 
 def test_other_axes_do_not_fit_a_folder(tmp_path: Path) -> None:
-    """A folder of images is ZYX."""
+    """A folder of images accepts the axes ZYX only."""
     save(tmp_path / "a.tif", PAGE)
     assert open_volume(tmp_path, axes="zyx").shape == (1, 1, 5, 6)
     with pytest.raises(VolumeError, match='a folder of images is "ZYX"'):
@@ -114,7 +114,7 @@ def test_other_axes_do_not_fit_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_single_picture_is_no_volume(tmp_path: Path) -> None:
-    """Who gives one PNG is sent to the folder."""
+    """For a single PNG, the error suggests its folder."""
     save(tmp_path / "a.png", PAGE)
     with pytest.raises(VolumeError, match=r"one 2-D image, shape .5, 6.*folder"):
         open_volume(tmp_path / "a.png")

@@ -1,4 +1,4 @@
-"""How often each grey value occurs."""
+"""Histograms of grey values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from core.volumes.histogram import BINS, histogram
 
 
 def test_eight_bits_have_a_bin_per_value() -> None:
-    """Each value of a byte is counted where it belongs, also where its window is narrow."""
+    """Each 8-bit value is counted in its own bin, even if the window is narrow."""
     found = histogram(np.array([[3, 3, 3, 200], [255, 255, 0, 3]], np.uint8))
     assert (found.low, found.high) == (0, 256)
     assert {value: int(n) for value, n in enumerate(found.counts) if n} == {0: 1, 3: 4, 200: 1, 255: 2}
 
 
 def test_hot_pixels_do_not_squeeze_the_rest() -> None:
-    """Bins lie where nearly all values are; what lies outside is counted at the ends, and the full window tells of it."""
+    """Bins span nearly all values; outliers count in the end bins and widen only the full window."""
     image = np.random.default_rng(0).normal(1000, 20, (512, 512)).astype(np.uint16)
     image[5, 5], image[7, 7] = 65535, 1
     found = histogram(image)
@@ -32,7 +32,7 @@ def test_hot_pixels_do_not_squeeze_the_rest() -> None:
 
 @given(st.integers(0, 3000), st.integers(1, 60), st.integers(2, 60))
 def test_whole_numbers_share_the_bins_evenly(least: int, rows: int, columns: int) -> None:
-    """A ramp of whole numbers is flat: no bin holds one number more than another, but for the last; none is empty."""
+    """For a ramp of integers, all bins but the last are equally full, and none is empty."""
     found = histogram(np.arange(least, least + rows * columns, dtype=np.uint16).reshape(rows, columns))
     assert len(found.counts) <= BINS
     assert len({*found.counts[:-1].tolist()}) <= 1
@@ -52,7 +52,7 @@ def test_whole_numbers_share_the_bins_evenly(least: int, rows: int, columns: int
     ids=["zero", "constant", "no number", "one number", "extremes"],
 )
 def test_odd_slices_have_a_histogram_too(image: np.ndarray) -> None:
-    """Every finite value is counted once, and all numbers can be told."""
+    """Every finite value is counted once, and all results are finite."""
     found = histogram(image)
     assert 0 < len(found.counts) <= BINS
     assert found.counts.sum() == np.isfinite(image).sum()

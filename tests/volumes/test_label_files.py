@@ -1,4 +1,4 @@
-"""Label files that people bring."""
+"""Label files from other tools."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def written(path, array):
 
 @pytest.fixture
 def path(tmp_path):
-    """Where the label file goes."""
+    """The path of the label file."""
     return tmp_path / "labels.tif"
 
 
@@ -37,7 +37,7 @@ def test_one_page_per_slice_listed(path):
 
 
 def test_any_other_number_of_pages_is_refused(path):
-    """The message counts what is there and what is allowed."""
+    """The error states the number of pages and the allowed numbers."""
     file = LabelFile(written(path, np.zeros((3, *SHAPE), np.uint8)), SHAPE, 2)
     with pytest.raises(LabelError, match=r"has 3 pages; allowed are 5 .* or 2 "):
         file.pages_for([4, 1], 5)
@@ -45,27 +45,27 @@ def test_any_other_number_of_pages_is_refused(path):
 
 @pytest.mark.parametrize(("slices", "words"), [([5], "slice 5 is out of range"), ([-1], "out of range"), ([1, 1], "twice")])
 def test_slices_that_are_not_there_are_refused(path, slices, words):
-    """Slices count from 0 and are listed once."""
+    """Slices out of range or listed twice are refused."""
     file = LabelFile(written(path, np.zeros((5, *SHAPE), np.uint8)), SHAPE, 2)
     with pytest.raises(LabelError, match=words):
         file.pages_for(slices, 5)
 
 
 def test_a_single_page_is_a_label(path):
-    """Though a 2-D image is no volume, it is the label of one slice."""
+    """A 2-D image is no volume, but a valid label of one slice."""
     file = LabelFile(written(path, np.ones(SHAPE, np.uint8)), SHAPE, 2)
     assert file.pages_for([3], 5) == [(0, 3)]
     assert (file.read(0) == 1).all()
 
 
 def test_pages_called_channels_are_pages(path):
-    """A writer that takes three pages for three channels does not stand in the way."""
+    """Three pages stored as three channels are read as pages."""
     tifffile.imwrite(path, np.ones((3, *SHAPE), np.uint8), imagej=True)
     assert LabelFile(path, SHAPE, 2).pages_for([0, 2, 4], 5) == [(0, 0), (1, 2), (2, 4)]
 
 
 def test_wider_types_are_fine_when_the_values_are(path):
-    """ImageJ likes to save class ids as 16 bit."""
+    """16-bit class ids, as from ImageJ, are accepted."""
     page = np.zeros((2, *SHAPE), np.uint16)
     page[0, 0, 0] = 255
     assert LabelFile(written(path, page), SHAPE, 2).read(0)[0, 0] == 255
@@ -74,7 +74,7 @@ def test_wider_types_are_fine_when_the_values_are(path):
 @pytest.mark.parametrize("dtype", ["int8", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"])
 @pytest.mark.parametrize("kind", ["pages", "one page", "folder", "zarr"])
 def test_any_numeric_type_is_fine_when_the_values_are(tmp_path, kind, dtype):
-    """Napari saves int64, ilastik uint32, Fiji floats: what counts is that each value is a class id or 255."""
+    """int64 (napari), uint32 (ilastik) and floats (Fiji) are accepted if every value is a class id or 255."""
     pages = np.zeros((5, *SHAPE), dtype)
     pages[3, 2, 4:] = 1
     if dtype != "int8":
@@ -95,7 +95,7 @@ def test_any_numeric_type_is_fine_when_the_values_are(tmp_path, kind, dtype):
 
 @pytest.mark.parametrize("value", [-1, 2, 256, 2**31 - 1, -(2**31)])
 def test_whole_numbers_that_are_no_class_are_refused(path, value):
-    """Also those that a conversion to 8 bit would turn into a class, such as 256 into 0."""
+    """Integers outside the class ids are refused, even if a cast to 8 bits would make them one, such as 256."""
     pages = np.zeros((5, *SHAPE), np.int64)
     pages[3, 2, 4] = value
     with pytest.raises(LabelError, match=rf"Page 3 .* holds the value {value:g}".replace("+", r"\+")):
@@ -103,7 +103,7 @@ def test_whole_numbers_that_are_no_class_are_refused(path, value):
 
 
 def test_only_the_page_asked_for_is_read(path):
-    """A page that is no label does not stand in the way of the others, and is not looked at."""
+    """Only the requested pages are read, so an invalid page does not block the others."""
     pages = np.zeros((5, *SHAPE), np.int32)
     pages[4] = 77
     file = LabelFile(written(path, pages), SHAPE, 2)
@@ -113,7 +113,7 @@ def test_only_the_page_asked_for_is_read(path):
 
 
 def test_numbers_that_are_no_numbers_of_classes_are_refused(path):
-    """A complex image is not taken for a label, be it a page or a stack."""
+    """A complex image is refused as a label, as a page and as a stack."""
     for pages in (np.zeros(SHAPE, np.complex64), np.zeros((5, *SHAPE), np.complex64)):
         with pytest.raises(UnderpaintError):
             LabelFile(written(path, pages), SHAPE, 2)
@@ -135,7 +135,7 @@ def test_fractions_are_no_ids(path):
 
 
 def test_nan_is_no_id(path):
-    """A hole in a float label is told like any other value."""
+    """NaN in a float label is refused like any other invalid value."""
     page = np.zeros(SHAPE, np.float32)
     page[0, 0] = np.nan
     with pytest.raises(LabelError, match="holds the value nan"):
@@ -143,13 +143,13 @@ def test_nan_is_no_id(path):
 
 
 def test_another_size_is_refused(path):
-    """Both sizes are in the message."""
+    """The error states both sizes."""
     with pytest.raises(LabelError, match=r"pages of 8 x 9 pixels .*slices have 8 x 10"):
         LabelFile(written(path, np.zeros((5, 8, 9), np.uint8)), SHAPE, 2)
 
 
 def test_rubbish_is_told_in_a_sentence(path):
-    """A file that is no TIFF, or cut off, is the user's to mend."""
+    """A truncated file or another format raises one clear error."""
     path.write_bytes(b"II*\0" + b"\0" * 3)
     with pytest.raises(UnderpaintError):
         LabelFile(path, SHAPE, 2)

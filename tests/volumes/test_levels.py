@@ -18,7 +18,7 @@ def test_levels_halve_until_they_are_small() -> None:
 
 
 def test_a_coarser_pixel_is_the_mean_of_four() -> None:
-    """Rounded half up; the last row and column of an odd slice count twice."""
+    """A coarser pixel is the mean of four, rounded half up; the last row and column of an odd slice count twice."""
     grey = np.array([[0, 1, 9], [0, 1, 10], [200, 100, 255]], np.uint8)
     assert halved(grey).tolist() == [[1, 10], [150, 255]]
 
@@ -26,7 +26,7 @@ def test_a_coarser_pixel_is_the_mean_of_four() -> None:
 @settings(deadline=None)
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(0, 2**32 - 1))
 def test_halving_in_bands_is_halving_at_once(height: int, width: int, seed: int) -> None:
-    """Every pixel is the mean of the four that it stands for, whatever the size."""
+    """Halving in bands gives every pixel the mean of its four, for any size."""
     grey = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     y, x = np.ix_(np.arange(0, height, 2), np.arange(0, width, 2))
     lower, right = np.minimum(y + 1, height - 1), np.minimum(x + 1, width - 1)
@@ -36,7 +36,7 @@ def test_halving_in_bands_is_halving_at_once(height: int, width: int, seed: int)
 
 @pytest.mark.parametrize("shape", [(1, 1), (256, 256), (301, 517), (1030, 2)])
 def test_levels_are_kept_in_one_array(shape: tuple[int, int]) -> None:
-    """Each is taken out again as it was put in, each is the one before halved, and nothing else is kept."""
+    """The array holds every level unchanged, each half of the last, and nothing else."""
     grey = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     kept = build_levels(grey)
     expected = grey

@@ -78,14 +78,14 @@ def test_dimension_names_are_axes(tmp_path: Path) -> None:
 
 
 def test_a_unit_that_is_no_length_gives_no_voxel_size(tmp_path: Path) -> None:
-    """A scale without a unit of length is not taken for nanometres."""
+    """A scale without a unit of length gives no voxel size."""
     ome_zarr(tmp_path / "a.zarr", 2, "zyx", STACK, [1.0, 1.0, 1.0], unit="pixel")
     with open_volume(tmp_path / "a.zarr") as volume:
         assert volume.voxel_nm is None
 
 
 def test_a_group_with_one_array_is_that_array(tmp_path: Path) -> None:
-    """A lone array in a group is meant; of two, one must be chosen."""
+    """A group with one array opens as that array; of two arrays, one must be chosen."""
     group = zarr.create_group(tmp_path / "a.zarr")
     group.create_array("raw", data=STACK)
     assert open_volume(tmp_path / "a.zarr").shape == (5, 1, 6, 7)
@@ -96,7 +96,7 @@ def test_a_group_with_one_array_is_that_array(tmp_path: Path) -> None:
 
 
 def test_flat_and_unsupported_arrays(tmp_path: Path) -> None:
-    """A 2-D array, int64 values and NaN are refused in a sentence."""
+    """A 2-D array, int64 values and NaN are each refused with one clear error."""
     zarr.create_array(tmp_path / "flat.zarr", data=STACK[0])
     with pytest.raises(VolumeError, match="one 2-D image"):
         open_volume(tmp_path / "flat.zarr")
@@ -112,7 +112,7 @@ def test_flat_and_unsupported_arrays(tmp_path: Path) -> None:
 
 
 def test_damaged_zarr(tmp_path: Path) -> None:
-    """Broken metadata, a missing level and a broken chunk are each found, none with a traceback of the library."""
+    """Broken metadata, a missing level and a broken chunk each raise VolumeError."""
     (tmp_path / "none.zarr").mkdir()
     with pytest.raises(VolumeError, match="no zarr metadata"):
         open_volume(tmp_path / "none.zarr")

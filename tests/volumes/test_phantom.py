@@ -1,4 +1,4 @@
-"""The generated concrete: truth that is known, artefacts that are asked for."""
+"""The generated concrete with known truth and configured artefacts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLEAN = {"shine_through": 0, "curtain": 0, "shadow": 0, "jumps": 0, "poisson": 0
 
 
 def test_the_default_has_all_classes_in_the_fractions_asked_for() -> None:
-    """Pores and grains fill about what the configuration says."""
+    """Pores and grains fill about the configured fractions."""
     truth = np.stack([Phantom().truth(z) for z in range(0, 64, 8)])
     fraction = np.bincount(truth.ravel(), minlength=3) / truth.size
     assert CLASS_NAMES == ("matrix", "pore", "phase")
@@ -36,7 +36,7 @@ def test_the_seed_fixes_everything() -> None:
 
 
 def test_any_slice_can_be_made_by_itself() -> None:
-    """A slice out of order, or of a deeper phantom, is the slice of the stream."""
+    """A slice out of order, or of a deeper phantom, equals that of the stream."""
     streamed = list(phantom_slices(SMALL))
     deeper = Phantom(PhantomConfig(depth=2000, height=128, width=160))
     for z in (9, 2):
@@ -107,7 +107,7 @@ def test_jumps_change_brightness_between_slices() -> None:
 
 
 def test_memory_does_not_grow_with_depth() -> None:
-    """After the first slices a longer stream needs no more memory."""
+    """After the first slices, a longer stream takes no more memory."""
     stream = phantom_slices(PhantomConfig(depth=40, height=48, width=48, pore_radius=6, phase_radius=12))
     tracemalloc.start()
     for _ in range(20):
@@ -123,6 +123,6 @@ def test_memory_does_not_grow_with_depth() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("depth", 0), ("shadow", 1.5), ("pore_radius", 0.5), ("seed", -1)])
 def test_settings_out_of_range(name: str, value: float) -> None:
-    """A setting that makes no sense names itself and what is allowed."""
+    """The error for a setting out of range names the setting and its limits."""
     with pytest.raises(ValueError, match=rf"{name} is {value}; allowed is"):
         PhantomConfig(**{name: value})

@@ -35,7 +35,7 @@ def values(image: NDArray[Any]) -> list[int]:
     ("z", "expected"), [(0, [20, 10, 0, 10, 20]), (1, [10, 0, 10, 20, 30]), (2, [0, 10, 20, 30, 40]), (4, [20, 30, 40, 30, 20])]
 )
 def test_the_volume_is_mirrored_beyond_its_ends(z: int, expected: list[int]) -> None:
-    """The slice is in the middle; no end is repeated."""
+    """Neighbours beyond the ends are mirrored, without repeating the end slice; the slice is in the middle."""
     image = SliceStack(Numbered(5), 2)(z)
     assert image.shape == (5, 2, 3)
     assert image.dtype == np.uint8
@@ -49,13 +49,13 @@ def test_all_channels_of_a_slice_stay_together() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_volumes_thinner_than_the_neighbourhood(depth: int) -> None:
-    """Three neighbours of a volume of one, two or three slices."""
+    """Volumes of one, two and three slices have three neighbours on each side."""
     assert len(SliceStack(Numbered(depth), 3)(0)) == 7
 
 
 @pytest.mark.parametrize("neighbours", [0, 1, 3])
 def test_a_walk_reads_every_slice_once(neighbours: int) -> None:
-    """And no more slices are held than the next one needs."""
+    """Requests in order read every slice once and hold only the slices needed next."""
     volume = Numbered(9)
     seen = SliceStack(volume, neighbours)
     for z in range(9):
@@ -67,6 +67,6 @@ def test_a_walk_reads_every_slice_once(neighbours: int) -> None:
 @pytest.mark.parametrize("neighbours", [0, 1])
 @pytest.mark.parametrize("z", [-1, 3])
 def test_no_slice_outside_the_volume(neighbours: int, z: int) -> None:
-    """Mirroring is for neighbours only."""
+    """A requested slice outside the volume raises IndexError; only neighbours are mirrored."""
     with pytest.raises(IndexError, match=f"slice {z} of a volume of 3 slices"):
         SliceStack(Numbered(3), neighbours)(z)

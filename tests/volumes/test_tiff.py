@@ -1,4 +1,4 @@
-"""TIFF files of every kind as volumes, and what is said about those that are not."""
+"""TIFF files of every kind as volumes, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_other_types_are_converted(tmp_path: Path, stored: str, handed_out: str)
 
 
 def test_class_ids_are_read_as_stored(tmp_path: Path) -> None:
-    """Wide whole numbers are no grey values, but are handed out as they are where that is asked for."""
+    """Wide integers are refused as grey values, but returned unchanged with ``as_stored``."""
     stack = STACK.astype(">i8") + 2**40
     path = write(tmp_path / "a.tif", stack, byteorder=">")
     with pytest.raises(VolumeError, match="holds int64 values; allowed are"):
@@ -103,7 +103,7 @@ def test_imagej_hyperstack_in_one_page_table(tmp_path: Path) -> None:
 
 
 def test_imagej_without_spacing_has_no_voxel_size(tmp_path: Path) -> None:
-    """Where the distance of slices is not stored, no voxel size is made up."""
+    """Without a stored slice distance there is no voxel size."""
     path = write(tmp_path / "a.tif", STACK, imagej=True, resolution=(200.0, 200.0), metadata={"axes": "ZYX", "unit": "um"})
     with open_volume(path) as volume:
         assert volume.voxel_nm is None
@@ -111,12 +111,12 @@ def test_imagej_without_spacing_has_no_voxel_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("axes", ["TYX", "ZYX"])
 def test_a_time_series_is_taken_as_slices(tmp_path: Path, axes: str) -> None:
-    """Programs that write a stack as a time series are understood."""
+    """A stack written as a time series is read as slices."""
     assert np.array_equal(slices(write(tmp_path / "a.tif", STACK, imagej=True, metadata={"axes": axes})), STACK[:, None])
 
 
 def test_a_long_row_of_channels_is_taken_as_slices(tmp_path: Path) -> None:
-    """tifffile's ``imagej=True`` writes a plain stack as channels; nobody has nine detectors."""
+    """Nine channels, as tifffile's ``imagej=True`` writes a plain stack, are read as slices."""
     stack = np.zeros((9, 6, 7), np.uint8)
     with open_volume(write(tmp_path / "a.tif", stack, imagej=True)) as volume:
         assert volume.shape == (9, 1, 6, 7)
@@ -131,7 +131,7 @@ def test_pages_written_one_at_a_time(tmp_path: Path) -> None:
 
 
 def test_axes_may_be_given_where_there_are_none(tmp_path: Path) -> None:
-    """Four axes without names need to be told; the same file opens once they are."""
+    """A file of four unnamed axes opens only with axes from the user."""
     path = write(tmp_path / "a.tif", TWO_CHANNELS)
     with pytest.raises(VolumeError, match=r'shape .4, 2, 6, 7. .* give the axes, for example axes "ZCYX"'):
         open_volume(path)
@@ -139,7 +139,7 @@ def test_axes_may_be_given_where_there_are_none(tmp_path: Path) -> None:
 
 
 def test_given_voxel_size_wins(tmp_path: Path) -> None:
-    """A voxel size that is given replaces the stored one, and must be three positive lengths."""
+    """A voxel size from the user replaces the stored one and must be three positive lengths."""
     path = write(tmp_path / "a.tif", STACK)
     with open_volume(path, voxel_nm=(8, 4, 4)) as volume:
         assert volume.voxel_nm == (8.0, 4.0, 4.0)
@@ -157,14 +157,14 @@ def test_given_voxel_size_wins(tmp_path: Path) -> None:
     ],
 )
 def test_axes_that_do_not_fit(tmp_path: Path, axes: str, message: str) -> None:
-    """Axes with other letters, or for another number of axes, are refused in one sentence."""
+    """Axes with other letters or of another number are refused with one clear error."""
     path = write(tmp_path / "a.tif", STACK)
     with pytest.raises(VolumeError, match=message):
         open_volume(path, axes=axes)
 
 
 def test_axes_that_cut_through_pages(tmp_path: Path) -> None:
-    """Slices must be made of whole pages."""
+    """Axes that divide pages among slices are refused."""
     path = write(tmp_path / "a.tif", STACK, metadata=None)
     with pytest.raises(VolumeError, match="one slice per page"):
         open_volume(path, axes="YZX")
@@ -190,7 +190,7 @@ def test_images_that_are_no_grey_volume(tmp_path: Path, image: np.ndarray, optio
 
 
 def test_rgb_may_be_taken_as_channels_when_asked(tmp_path: Path) -> None:
-    """Whoever says that the last axis is C gets three channels."""
+    """With axes from the user, the last axis of an RGB image is read as three channels."""
     image = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     path = write(tmp_path / "a.tif", image, photometric="rgb")
     assert np.array_equal(slices(path, axes="ZYXC"), image.transpose(0, 3, 1, 2))
@@ -208,7 +208,7 @@ def test_three_slices_that_were_stored_as_colours(tmp_path: Path, number: int, c
 
 
 def test_several_different_images_in_one_file(tmp_path: Path) -> None:
-    """A file with images of several sizes is not guessed at."""
+    """A file with images of several sizes is refused."""
     with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
         tif.write(STACK)
         tif.write(STACK[:, :3])
@@ -219,7 +219,7 @@ def test_several_different_images_in_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["plain", "pages", "zlib", "imagej", "ome"])
 @pytest.mark.parametrize("kept", [0.05, 0.3, 0.6, 0.9, 0.99])
 def test_a_truncated_file_is_found_at_opening(tmp_path: Path, kind: str, kept: float) -> None:
-    """Wherever the copy stopped, opening says so instead of showing fewer or black slices."""
+    """Opening detects truncation at any position, instead of returning fewer or black slices."""
     path = tmp_path / ("a.ome.tif" if kind == "ome" else "a.tif")
     stack = np.random.default_rng(0).integers(0, 255, (8, 64, 64), dtype=np.uint8)
     options = {"zlib": {"compression": "zlib"}, "imagej": {"imagej": True, "metadata": {"axes": "ZYX"}}}.get(kind, {})
@@ -232,7 +232,7 @@ def test_a_truncated_file_is_found_at_opening(tmp_path: Path, kind: str, kept: f
 
 
 def test_a_damaged_page_is_found_on_reading(tmp_path: Path) -> None:
-    """Bytes that do not decode name the slice; other slices still read."""
+    """The error for undecodable bytes names the slice; other slices stay readable."""
     stack = np.random.default_rng(0).integers(0, 9, (3, 64, 64), dtype=np.uint8)
     path = write(tmp_path / "a.tif", stack, compression="zlib", metadata=None)
     with tifffile.TiffFile(path) as tif:
@@ -265,7 +265,7 @@ def test_large_finite_floats_are_not_called_infinite(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is no image at all", b"II*\0", b"II*\0\xff\xff\xff\x7f"])
 def test_files_that_are_no_tiff(tmp_path: Path, content: bytes) -> None:
-    """An empty file, a text and a bare header each get one sentence."""
+    """An empty file, a text file and a bare header each raise one clear error."""
     path = tmp_path / "a.tif"
     path.write_bytes(content)
     with pytest.raises(VolumeError, match=r"empty|not an image that can be read|damaged|cut short|no image"):
@@ -273,14 +273,14 @@ def test_files_that_are_no_tiff(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_path_with_nothing_there(tmp_path: Path) -> None:
-    """A missing path is named."""
+    """The error names a missing path."""
     with pytest.raises(VolumeError, match=r"no file or folder .*gone\.tif; check the path"):
         open_volume(tmp_path / "gone.tif")
 
 
 @pytest.mark.parametrize("z", [-1, 5])
 def test_a_slice_outside(tmp_path: Path, z: int) -> None:
-    """Asking for a slice that is not there is the program's mistake."""
+    """Reading a slice out of range raises IndexError."""
     with open_volume(write(tmp_path / "a.tif", STACK)) as volume, pytest.raises(IndexError, match=f"slice {z}"):
         volume.read(z)
 

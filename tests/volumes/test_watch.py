@@ -1,4 +1,4 @@
-"""A volume in use is looked at now and then, and no more often than that."""
+"""The files of an open volume are checked at intervals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def opened(path: Path) -> WatchedVolume:
 
 
 def test_a_volume_that_stays_is_current(path: Path) -> None:
-    """However often it is looked at."""
+    """An unchanged volume stays current over many checks."""
     one = opened(path)
     for _ in range(3):
         one._next = 0.0
@@ -51,7 +51,7 @@ def test_a_volume_that_stays_is_current(path: Path) -> None:
 
 @pytest.mark.parametrize("change", ["written to", "replaced", "removed"])
 def test_a_volume_that_changes_is_not_current(path: Path, change: str) -> None:
-    """Other bytes in the same file, another file of the same size under its name, or none at all."""
+    """Changed bytes, a replaced file of the same size and a missing file are detected."""
     one = opened(path)
     other = path.with_name("other.tif")
     other.write_bytes(path.read_bytes())
@@ -67,7 +67,7 @@ def test_a_volume_that_changes_is_not_current(path: Path, change: str) -> None:
 
 
 def test_a_thousand_questions_are_one_look(path: Path, looks: list[Path]) -> None:
-    """Reading slice after slice does not look at the files for each of them."""
+    """A thousand calls at once check the files a single time."""
     one = opened(path)
     one._next = 0.0
     assert all(one.is_current() for _ in range(1000))

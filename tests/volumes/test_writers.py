@@ -52,7 +52,7 @@ def write_pages(path: Path, pages: dict[int, np.ndarray], then: type[BaseExcepti
 
 
 def test_a_tiff_says_its_resolution_twice(tmp_path: Path) -> None:
-    """Programs that do not read OME find pixels per centimetre."""
+    """A TIFF also stores pixels per centimetre, for programs without OME support."""
     write(tmp_path / "a.tif", np.zeros((2, 8, 8), np.uint8), voxel_nm=(10, 5, 4))
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:
         assert tif.pages.first.tags["ResolutionUnit"].value == 3
@@ -68,7 +68,7 @@ def test_without_a_voxel_size_none_is_written(tmp_path: Path) -> None:
 
 
 def test_zarr_takes_pages_in_any_order(tmp_path: Path) -> None:
-    """A zarr may be filled from behind; a TIFF may not."""
+    """A zarr takes its pages in any order; a TIFF does not."""
     with open_stack(tmp_path / "a.zarr", pages=2, page_shape=(4, 4), dtype="uint8") as writer:
         writer.write(1, np.ones((4, 4), np.uint8))
         writer.write(0, np.zeros((4, 4), np.uint8))
@@ -80,7 +80,7 @@ def test_zarr_takes_pages_in_any_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
 @pytest.mark.parametrize("written", [0, 1])
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, name: str, written: int) -> None:
-    """After an error half way the old stack stands and nothing else lies in the folder."""
+    """After an error half way, the old stack remains and the folder holds nothing else."""
     write(tmp_path / name, np.full((2, 8, 8), 7, np.uint8))
     pages = {z: np.zeros((8, 8), np.uint8) for z in range(written)}
     with pytest.raises(KeyboardInterrupt):
@@ -91,7 +91,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, name: str, wri
 
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
 def test_a_stack_with_missing_pages_is_not_kept(tmp_path: Path, name: str) -> None:
-    """Leaving without all pages is the program's mistake and leaves no file."""
+    """Leaving the context without all pages raises ValueError and leaves no file."""
     with pytest.raises(ValueError, match="1 of 2 pages"):
         write_pages(tmp_path / name, {0: np.zeros((8, 8), np.uint8)})
     assert list(tmp_path.iterdir()) == []
@@ -99,7 +99,7 @@ def test_a_stack_with_missing_pages_is_not_kept(tmp_path: Path, name: str) -> No
 
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
 def test_a_full_disk_is_one_sentence(tmp_path: Path, name: str) -> None:
-    """ENOSPC while writing becomes a StorageError that names the file asked for, and nothing half-written stays."""
+    """ENOSPC while writing becomes a StorageError with the file's name, and no partial file remains."""
     with pytest.raises(
         StorageError, match=rf"Could not write {re.escape(str(tmp_path / name))}: the disk is full; free some space"
     ):
@@ -119,7 +119,7 @@ def _no_space(index: int, page: np.ndarray) -> None:
 
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
 def test_only_our_own_files_are_replaced_without_asking(tmp_path: Path, name: str) -> None:
-    """A file from elsewhere stays unless overwriting is asked for; our own is replaced."""
+    """Another program's file is kept unless ``overwrite`` is set; our own is replaced."""
     first, second = np.zeros((2, 8, 8), np.uint8), np.ones((3, 8, 8), np.uint8)
     if name == "a.tif":
         tifffile.imwrite(tmp_path / name, first)
@@ -134,7 +134,7 @@ def test_only_our_own_files_are_replaced_without_asking(tmp_path: Path, name: st
 
 
 def test_names_that_cannot_be_written(tmp_path: Path) -> None:
-    """Another suffix and a folder that is not there are refused before anything is computed."""
+    """Another suffix and a missing folder are refused before any computation."""
     page = np.zeros((1, 8, 8), np.uint8)
     with pytest.raises(ProjectError, match=r'"a\.png" cannot be written; allowed are names that end in \.tif'):
         write(tmp_path / "a.png", page)
@@ -147,7 +147,7 @@ def test_names_that_cannot_be_written(tmp_path: Path) -> None:
     [(0, np.zeros((8, 9), np.uint8)), (0, np.zeros((8, 8), np.uint16)), (2, np.zeros((8, 8), np.uint8))],
 )
 def test_pages_that_do_not_fit(tmp_path: Path, index: int, page: np.ndarray) -> None:
-    """A page of another shape, dtype or number is the program's mistake."""
+    """A page of another shape, dtype or number raises ValueError."""
     with (
         pytest.raises(ValueError, match="page"),
         open_stack(tmp_path / "a.tif", pages=2, page_shape=(8, 8), dtype="uint8") as writer,
@@ -156,7 +156,7 @@ def test_pages_that_do_not_fit(tmp_path: Path, index: int, page: np.ndarray) -> 
 
 
 def test_large_stacks_become_bigtiff(tmp_path: Path) -> None:
-    """A stack that would not fit a classic TIFF is begun as BigTIFF."""
+    """A stack too large for a classic TIFF is written as BigTIFF."""
     with open_stack(tmp_path / "a.tif", pages=1, page_shape=(8, 8), dtype="uint8") as writer:
         writer.write(0, np.zeros((8, 8), np.uint8))
     assert (tmp_path / "a.tif").read_bytes()[:3] == b"II*"
@@ -175,7 +175,7 @@ def _first_bytes(path: Path, started: list[bytes]) -> None:
 
 
 def test_what_a_killed_writer_left_is_swept(tmp_path):
-    """A volume-sized leftover does not stay for ever; what belongs to a living writer does."""
+    """Partial files of killed writers are removed; those of living writers stay."""
     import os
     import platform
     import subprocess

@@ -42,8 +42,8 @@ def prepared(network: nn.Module, in_channels: int, classes: int, side: int) -> n
     reach = getattr(network, "reach", 0)
     if type(reach) is not int or reach < 0:
         raise NetworkError(
-            f"The reach of {name} is {reach!r}; it must be a whole number, 0 or more: how many pixels around a place the network "
-            "looks at."
+            f"The reach of {name} is {reach!r}; it must be a whole number, 0 or more: the pixels around a pixel with an "
+            "influence on it."
         )
     try:
         made, tried = copy.deepcopy(network), copy.deepcopy(network)

@@ -77,9 +77,8 @@ class TiffVolume(Volume):
         self._inner, self._page_shape = letters[len(letters) - inner :], stack.page_shape
         if not set("YX") <= set(self._inner) <= set("YXC."):
             raise VolumeError(
-                f'{path} stores pages of the shape {stack.page_shape}, which the axes "{letters}" do not fit; each '
-                f"page must hold "
-                "Y and X (and perhaps C), so save the volume with one slice per page or give other axes."
+                f'{path} stores pages of the shape {stack.page_shape}, which do not fit the axes "{letters}"; each page must '
+                "hold Y and X (and optionally C), so save the volume with one slice per page or give other axes."
             )
         self._stack = stack
         _refuse_cut_data(self._tif, stack, path)
