@@ -101,8 +101,7 @@ def colour_image(where: str, samples: int) -> str:
     kind = {2: "grey with transparency", 3: "RGB colour", 4: "RGB colour with transparency"}.get(samples, "colour")
     return (
         f"{where} is {kind} ({samples} values per pixel) where grey values are expected; convert it to 8-bit or "
-        f"16-bit grey, "
-        "or save the colours as separate channels."
+        "16-bit grey, or save the colours as separate channels."
     )
 
 

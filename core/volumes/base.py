@@ -35,8 +35,7 @@ def readable_dtype(stored: np.dtype[Any], where: str, *, as_stored: bool = False
     if name is None:
         raise VolumeError(
             f"{where} holds {np.dtype(stored).name} values; allowed are uint8, uint16 and float32 (bool, int8, "
-            f"int16, float16 "
-            "and float64 are converted on reading), so convert it to one of these."
+            "int16, float16 and float64 are converted on reading), so convert it to one of these."
         )
     return np.dtype(name)
 
@@ -129,8 +128,7 @@ class Volume(ABC):
         if image.shape != self.shape[1:]:
             raise VolumeError(
                 f"Slice {z} of {self.path} has the shape {image.shape}, all others {self.shape[1:]} (channels, "
-                f"height, width); "
-                "every slice must have the same size, so cut or remove it."
+                "height, width); every slice must have the same size, so cut or remove it."
             )
         if image.dtype.kind == "f":
             _refuse_not_finite(image, z, self.path)
@@ -159,6 +157,5 @@ def _refuse_not_finite(image: NDArray[Any], z: int, path: Path) -> None:
     if bad:
         raise VolumeError(
             f"Slice {z} of {path} has {bad} pixels that are NaN or infinite; only finite values are allowed, so "
-            f"replace them "
-            "(for example by 0) and open the volume again."
+            "replace them (for example by 0) and open the volume again."
         )

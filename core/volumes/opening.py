@@ -80,6 +80,5 @@ def _open_file(path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stor
         raise VolumeError(flat_image(path, image_shape(path)))
     raise VolumeError(
         f"{path} is not an image that can be read here; allowed are TIFF files, folders of TIFF, PNG or JPEG "
-        f"images, and zarr, "
-        "so convert it to one of these."
+        "images, and zarr, so convert it to one of these."
     )

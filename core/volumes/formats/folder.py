@@ -102,8 +102,7 @@ def _image_files(path: Path) -> list[Path]:
     if not found:
         raise VolumeError(
             f"The folder {path} holds no images; a volume needs one TIFF, PNG or JPEG image per slice, so choose "
-            f"the folder "
-            "they lie in."
+            "the folder they lie in."
         )
     return sorted(found, key=lambda file: natural_key(file.name))
 
@@ -140,8 +139,7 @@ def _refuse_other(file: Path, header: _Header, first_file: Path, first: _Header)
     if header.shape != first.shape:
         raise VolumeError(
             f"{file} is {header.shape[0]} x {header.shape[1]} pixels and {first_file.name} is {first.shape[0]} x "
-            f"{first.shape[1]} "
-            "(height x width); all slices must have one size, so crop or remove those that differ."
+            f"{first.shape[1]} (height x width); all slices must have one size, so crop or remove those that differ."
         )
     if header.dtype != first.dtype:
         raise VolumeError(

@@ -89,8 +89,7 @@ def _find_image(path: Path) -> _Image:
     if len(arrays) != 1:
         raise VolumeError(
             f"{path} is a zarr group of {len(arrays)} arrays ({', '.join(arrays[:5]) or 'none'}) and not an "
-            f"OME-Zarr image; "
-            "give the path of one array."
+            "OME-Zarr image; give the path of one array."
         )
     return _plain(_array(found, arrays[0]))
 
@@ -127,8 +126,7 @@ def _multiscale(group: zarr.Group, described: Mapping[str, Any], omero: Mapping[
     if len(names) != array.ndim:
         raise VolumeError(
             f"{group.store_path} names {len(names)} axes for an array of the shape {array.shape}; the metadata are "
-            f"damaged, "
-            "so save the image again."
+            "damaged, so save the image again."
         )
     units = tuple(None if isinstance(axis, str) else axis.get("unit") for axis in axes)
     scale = _combined_scale([*level.get("coordinateTransformations", ()), *described.get("coordinateTransformations", ())])

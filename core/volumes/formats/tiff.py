@@ -224,8 +224,7 @@ def _refuse_cut_data(tif: TiffFile, stack: _Stack, path: Path) -> None:
     if last is None:
         raise VolumeError(
             f"{path} names {needed} pages in its metadata but not all of them are there; copy the files that belong "
-            f"to it too, "
-            "or save it again as one file."
+            "to it too, or save it again as one file."
         )
     end = max((o + n for o, n in zip(last.dataoffsets, last.databytecounts, strict=True)), default=0)
     if last.parent is tif and end > size:
