@@ -1,4 +1,4 @@
-"""What the network will be shown: a patch of a slice as it is, beside versions of it changed as in training."""
+"""Draw examples of training input: a patch of a slice, unchanged and as augmented in training."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from core.training.learning.patches import LoadedSlice, drawn_side
 
 @dataclass(frozen=True)
 class Examples:
-    """Patches of one place of a slice; the first is unchanged.
+    """Versions of one patch of a slice; the first is unchanged.
 
     Attributes
     ----------
     images
         float32 ``(1 + N, C, S, S)``, in standard deviations of the slice.
     labels
-        uint8 ``(1 + N, S, S)``: class ids; 255 where unlabelled, or moved in from outside the patch.
+        uint8 ``(1 + N, S, S)``: class ids; 255 where unlabelled, or from outside the patch.
     """
 
     images: NDArray[np.float32]
@@ -33,22 +33,22 @@ class Examples:
 def make_examples(
     image: NDArray, label: NDArray[np.uint8], config: AugmentConfig, *, side: int, number: int, seed: int
 ) -> Examples:
-    """Draw a place of a slice, and change it so many times.
+    """Draw a patch of a slice, and augment it ``number`` times.
 
     Parameters
     ----------
     image
         A raw slice ``(C, H, W)``.
     label
-        uint8 ``(H, W)`` class ids, 255 where unlabelled; it may be so everywhere.
+        uint8 ``(H, W)`` class ids, 255 where unlabelled; may be unlabelled everywhere.
     config
-        How patches are changed.
+        Settings of the augmentation.
     side
-        Of the patches, in pixels.
+        Side of the patches, in pixels.
     number
-        How many changed patches.
+        Number of augmented patches.
     seed
-        Of the place and of the changes; the place does not depend on ``config``.
+        Seed of the position and of the changes; the position does not depend on ``config``.
     """
     loaded = LoadedSlice(image, measure(image), label)
     full = drawn_side(side)
@@ -65,12 +65,15 @@ def make_examples(
 
 
 def _corner(loaded: LoadedSlice, side: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Upper left corner of a square around a labelled pixel, each class equally often; anywhere where none is labelled."""
+    """Draw the upper left corner of a square around a labelled pixel, each class equally often.
+
+    Without a labelled pixel, the square may lie anywhere.
+    """
     shape = np.array(loaded.label.shape)
     present = np.setdiff1d(np.unique(loaded.label), [UNLABELLED])
     if present.size:
-        places = np.flatnonzero(loaded.label == rng.choice(present))
-        centre = np.array(np.unravel_index(rng.choice(places), loaded.label.shape))
+        pixels = np.flatnonzero(loaded.label == rng.choice(present))
+        centre = np.array(np.unravel_index(rng.choice(pixels), loaded.label.shape))
     else:
         centre = rng.integers(shape)
     y, x = np.clip(centre - side // 2, 0, np.maximum(0, shape - side))

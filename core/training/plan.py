@@ -1,4 +1,4 @@
-"""What a round will be trained on, fixed before it starts, and the plan of a training that was stopped."""
+"""Plan a round: fix its labels and settings before it starts, or find the plan of a stopped training."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from core.training.watched_region import choose_watched_region
 
 @dataclass(frozen=True)
 class Plan:
-    """What a round will be trained on, fixed before it starts so that a resume does the same work.
+    """Labels and settings of a round, fixed before it starts so that a resume does the same work.
 
-    ``begins_with`` is the round whose weights it is to begin with, None for random ones or those of the user's own network.
+    ``begins_with`` is the round to take the initial weights from; None for random ones or those of the user's own network.
+    ``frame`` is the watched region.
     """
 
     round: int
@@ -36,11 +37,11 @@ class Plan:
     begins_with: int | None = None
 
     def weight(self, volume: int) -> float:
-        """How often a volume's labelled pixels are trained on; 1 where the plan says nothing."""
+        """Return the training weight of a volume's labelled pixels; 1 if the plan holds none."""
         return weight_of(volume, self.weights)
 
     def as_json(self) -> dict[str, Any]:
-        """The plan for the job's record."""
+        """Return the plan for the job's record, in JSON types."""
         return {
             "round": self.round,
             "revisions": list(self.revisions),
@@ -53,7 +54,10 @@ class Plan:
 
     @classmethod
     def from_json(cls, store: Store, stored: Mapping[str, Any]) -> Plan:
-        """The plan from a job's record; what a record of an earlier version lacks is as it was then, and a frame is chosen."""
+        """Read the plan from a job's record.
+
+        Settings absent from a record of an earlier version take that version's values; an absent watched region is chosen now.
+        """
         revisions, config = tuple(stored["revisions"]), TrainConfig(**{**EARLIER, **stored["train"]})
         frame = WatchedRegion.from_json(stored["frame"]) if "frame" in stored else choose_watched_region(store)
         weights, tensorboard = tuple(stored.get("weights", ())), stored.get("tensorboard", False)
@@ -61,12 +65,12 @@ class Plan:
 
 
 def make_plan(store: Store, config: TrainConfig, frame: WatchedRegion | None = None, *, tensorboard: bool = False) -> Plan:
-    """Freeze the labels as they are now, and choose the frame if none is given.
+    """Freeze the current labels, and choose the watched region unless ``frame`` is given.
 
     Raises
     ------
     TrainingError
-        If no pixel is labelled for training, there are not as many devices, or logs are wanted that cannot be written.
+        If no pixel is labelled for training, devices are missing, or ``tensorboard`` is not installed but requested.
     """
     if config.devices > 1:
         from core.models.device import check_devices
@@ -98,7 +102,7 @@ def make_plan(store: Store, config: TrainConfig, frame: WatchedRegion | None = N
 
 
 def _by_voxels(config: TrainConfig, voxels: Sequence[tuple[float, float, float] | None]) -> TrainConfig:
-    """Let ``unet-3d`` join slices where its pixels are about as wide as these are thick, unless the level was chosen."""
+    """Unless the user chose a level, let ``unet-3d`` join slices where its pixels are about as wide as a slice is thick."""
     known = [voxel[0] / voxel[1] for voxel in voxels if voxel is not None]
     if config.architecture != Architecture.UNET_3D or config.flat is not None or not known:
         return config
@@ -107,7 +111,7 @@ def _by_voxels(config: TrainConfig, voxels: Sequence[tuple[float, float, float] 
 
 
 def interrupted_plan(store: Store) -> Plan:
-    """The plan of the training that was killed or cancelled last.
+    """Return the plan of the training killed or cancelled last.
 
     Raises
     ------
@@ -116,17 +120,17 @@ def interrupted_plan(store: Store) -> Plan:
     """
     following, begun = store.rounds.following(), store.rounds.begun_by()
     jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: (job.id != begun, -job.id))
-    for job in jobs:  # first the one whose state is kept: a later one may have been refused before it trained
+    for job in jobs:  # first the one with a resume state: a later one may have been refused before it trained
         plan = job.arguments.get("plan")
         if plan is not None and plan["round"] == following and not job.active:
-            with suppress(ValueError, TypeError):  # settings that an earlier version allowed, and then refused to train
+            with suppress(ValueError, TypeError):  # an earlier version accepted some settings and refused them in training
                 return Plan.from_json(store, plan)
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A training that was stopped and can go on: its round, the seconds it was trained for, and those it was to be."""
+    """A stopped training to resume: its round, the seconds trained so far, and its budget in seconds."""
 
     round: int
     seconds: float
@@ -134,10 +138,10 @@ class Interrupted:
 
 
 def interrupted(store: Store) -> Interrupted | None:
-    """The training of the following round that was stopped and whose state is kept; None where there is none."""
+    """Return the stopped training of the following round if its resume state exists, else None."""
     number, job = store.rounds.following(), store.jobs.last()
-    at_work = job is not None and job.active
-    if at_work or not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
+    running = job is not None and job.active
+    if running or not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
         return None
     try:
         plan, curve = interrupted_plan(store), store.rounds.curve(number)

@@ -1,7 +1,7 @@
-"""Go back: a kept snapshot of a training, or an earlier round, becomes the newest model.
+"""Restore a training snapshot or an earlier round as the newest model.
 
-It is entered as a round of its own. A round's model never changes, so what was made with it (predictions, proposals, drafts
-painted over them, results) stays true, the round gone back from is not lost, and going back can itself be gone back on.
+The restored model becomes a round of its own, because a round's model never changes. Predictions, proposals, drafts and
+results of every round stay valid. No round is lost, and another restore undoes a restore.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.training.round import RoundReport, entered, score_all_rounds, set_asid
 
 
 def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
-    """Enter a snapshot as the newest round; see :meth:`core.project.Project.restore`."""
+    """Enter a training snapshot as the newest round; see :meth:`core.project.Project.restore`."""
     from core.evaluation.validation import score
 
     store = models.store
@@ -71,7 +71,7 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
 
 
 def find(store: Store, round_: int, seconds: float | None) -> Path:
-    """The checkpoint of a kept snapshot, or of a round's end if ``seconds`` is None.
+    """Return the checkpoint of a training snapshot, or of a round's end if ``seconds`` is None.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def find(store: Store, round_: int, seconds: float | None) -> Path:
 
 
 def nearest(snapshots: list[Snapshot], seconds: float) -> Snapshot | None:
-    """The snapshot that is called ``seconds``: the nearest, no further than a second away; None where there is none."""
+    """Return the training snapshot nearest to ``seconds``; None if every one is more than a second away."""
     close = [snapshot for snapshot in snapshots if abs(snapshot.seconds - seconds) <= 1]
     return min(close, key=lambda snapshot: abs(snapshot.seconds - seconds), default=None)
 
@@ -107,7 +107,7 @@ def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:
 
 
 def _give_up_interrupted(store: Store, number: int, source: int) -> None:
-    """A stopped training of the number now taken cannot be resumed; its snapshots stay if one of them was gone back to."""
+    """Delete the resume state of the number now taken; delete its training snapshots too, unless one was restored."""
     folder = store.checkpoint_folder(number)
     shutil.rmtree(partial_of(folder), ignore_errors=True)
     if source != number:

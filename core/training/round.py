@@ -1,4 +1,4 @@
-"""One round: freeze the labels, train on them, enter the checkpoint, score every round on the same held-back pixels."""
+"""Train a round: freeze labels, train, enter the checkpoint, and score every round on the same held-back pixels."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _POINTS_OF_A_CURVE = 400
 
 @dataclass(frozen=True)
 class RoundReport:
-    """What training a round gave; scores are on the held-back pixels, None where nothing could be measured.
+    """Result of a round; scores are on the held-back pixels, None where nothing could be measured.
 
-    ``begins_with`` is the round whose weights training began with, None where they were random, those of the user's own network
-    or nothing was trained; ``fresh_because`` says why they were random though an earlier round's were wanted, else None.
+    ``begins_with`` is the round of the initial weights. It is None for random weights, for those of the user's own network,
+    and for a restored round. ``fresh_because`` is the reason for random weights in place of an earlier round's, else None.
     """
 
     round: int
@@ -60,7 +60,7 @@ class RoundReport:
     fresh_because: str | None = None
 
     def reservations(self, caution: str | None) -> str | None:
-        """What there is to say against the round, ``caution`` included, in clauses; None if nothing."""
+        """Return the reasons to distrust the round, as clauses; ``caution`` is the regression warning. None without a reason."""
         began = f"it began with random weights, because {self.fresh_because}" if self.fresh_because else None
         return "; ".join(clause for clause in (began, caution) if clause is not None) or None
 
@@ -115,19 +115,19 @@ def train_round(
 
 
 def validation_slices(store: Store, revisions: Sequence[Revision]) -> list[FrozenSlice]:
-    """What rounds are scored on."""
+    """Return the slices with held-back pixels, to score rounds on."""
     return [s for s in (store.frozen(r, Role.VALIDATION) for r in revisions) if s.any()]
 
 
 def train_worker_rank(store: Store, plan: Plan) -> None:
-    """Train a planned round along on a further device, in the process that :func:`train_round` has started for it."""
+    """Train a planned round as a worker rank, in a process started by :func:`train_round` for a further device."""
     from core.training.learning.fit import fit_worker_rank
 
     fit_worker_rank(_task(store, plan))
 
 
 def _task(store: Store, plan: Plan) -> TrainingTask:
-    """What every rank has to know of a planned round."""
+    """Build the task of a planned round with the facts common to all ranks."""
     weighed = [(revision, plan.weight(revision.volume)) for revision in store.labels.revisions(plan.revisions)]
     slices = [store.frozen(revision, Role.TRAIN, weight) for revision, weight in weighed if weight]
     return TrainingTask(
@@ -142,7 +142,7 @@ def _task(store: Store, plan: Plan) -> TrainingTask:
 
 
 def _facts(store: Store, plan: Plan) -> dict[str, Any]:
-    """What the card of a planned round says beside the training."""
+    """Return the facts of a planned round for its card."""
     return {
         "project": store.name,
         "round": plan.round,
@@ -161,7 +161,7 @@ def _watched(store: Store, plan: Plan) -> SnapshotSource:
 
 
 def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:
-    """What the records say of a round that was entered just now."""
+    """Return the report of a round just entered, from the records."""
     (row,) = [r for r in store.rounds.rows([c.name for c in store.catalog.classes]) if r.round == round_]
     scores, logs = (row.validation_loss, row.validation_dice, row.validation_pixels), store.logs_folder(round_)
     return RoundReport(round_, row.seconds, *scores, checkpoint, resumed, row.ended_by, logs if logs.exists() else None)
@@ -176,14 +176,14 @@ def _fit(store: Store, handle: Handle, task: TrainingTask, report: Callable[[Pro
 
 
 def set_aside(folder: Path) -> None:
-    """Move a checkpoint out of the way that was written but never entered, as when the process died in between."""
+    """Rename a checkpoint written but never entered, as after a crash between the two."""
     if folder.exists():
         with storage_errors(folder):
             folder.rename(folder.with_name(f".{folder.name}.orphan-{time.time_ns()}"))
 
 
 class _Reporter:
-    """Turns the trainer's progress into the job's record, the curve and the caller's report."""
+    """Pass the trainer's progress on to the job's record, the curve and the caller."""
 
     def __init__(self, store: Store, handle: Handle, plan: Plan, report: Callable[[Progress], bool] | None) -> None:
         self._store, self._handle, self._plan, self._report = store, handle, plan, report
@@ -193,7 +193,7 @@ class _Reporter:
         self._begun = False
 
     def __call__(self, progress: Progress) -> bool:
-        if not self._begun or progress.seconds < self._last:  # where memory was too small, training goes on from a stored state
+        if not self._begun or progress.seconds < self._last:  # out of memory: training went back to its resume state
             self._begun, self._last = True, -self._apart
             self._store.rounds.cut_curve(self._plan.round, progress.seconds)
         validated = progress.validation_loss is not None and progress.validation_loss != self._validated
@@ -225,16 +225,16 @@ def score_all_rounds(
     validation: Sequence[FrozenSlice],
     known: Mapping[int, Scores],
 ) -> None:
-    """Score every round that has none on these held-back pixels, then show these scores; else the curve would lie.
+    """Score every round on the same held-back pixels, then show these scores; others would not be comparable.
 
-    A round that cannot be scored now (its checkpoint is damaged or removed, its network cannot be built here, a volume has
-    moved, a record is damaged) is shown as not measured, and scored when the next round is trained: it does not fail the
-    round just trained.
+    A round cannot be scored if its checkpoint is damaged or removed, its network cannot be built here, a volume has moved, or
+    a record is damaged. It is then shown as not measured and tried again with the next round. The round just trained does
+    not fail.
 
     Parameters
     ----------
     known
-        Scores on these pixels that were measured already, by round.
+        Scores on these pixels already measured, by round.
     """
     from core.evaluation.validation import score
 
@@ -251,7 +251,7 @@ def score_all_rounds(
 
 
 def _pixels_key(store: Store, revisions: Sequence[Revision]) -> str:
-    """Names the held-back pixels: their labels, and the working regions that limit them."""
+    """Return a hash of the held-back pixels: of their labels and of the working regions."""
     held = [r.id for r in revisions if r.validation_pixels]
     regions = [v.region for v in store.catalog.volumes]
     return hashlib.sha256(to_json([held, regions]).encode()).hexdigest()

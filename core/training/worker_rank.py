@@ -1,6 +1,6 @@
-"""A worker rank: ``python -m core.training.worker_rank WORKSPACE PROJECT JOB``, started by a training, not by hand.
+"""Run a worker rank: ``python -m core.training.worker_rank WORKSPACE PROJECT JOB``, started by a training, not by hand.
 
-It reads what the plan of the training names, and writes nothing.
+A worker rank reads the plan of the training from the job, and writes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.training.round import train_worker_rank
 
 
 def main(arguments: list[str]) -> int:
-    """Train along until rank 0 says that all are done; the exit status."""
+    """Train until rank 0 ends the training; return the exit status."""
     workspace, name, job = Path(arguments[0]), arguments[1], int(arguments[2])
 
     def work() -> None:
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 def attempted(work: Callable[[], None]) -> int:
-    """Do what a worker rank does; if that fails, the last line on stderr and the exit status say why."""
+    """Run the work of a rank and return the exit status; on failure print the reason as the last line on stderr."""
     end_with_parent()
     try:
         work()
@@ -45,7 +45,7 @@ def attempted(work: Callable[[], None]) -> int:
 
 
 def leave(status: int) -> None:
-    """End this process at once: what the ranks had begun to exchange is not waited for."""
+    """End this process at once, without waiting for unfinished communication between ranks."""
     sys.stderr.flush()
     os._exit(status)
 

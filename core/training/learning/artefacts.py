@@ -1,13 +1,14 @@
-"""The faults of an electron microscope, put on patches so that a network learns to see through them.
+"""Add the imaging artefacts of electron microscopes to patches, to train a network robust against them.
 
-Everything works on normalised patches, float32 ``(N, C, S, S)`` in standard deviations of their slice, on the device of
-the patches; random numbers come from a generator on the CPU. Each fault returns new patches and leaves those it got.
+All functions take normalised patches, float32 ``(N, C, S, S)`` in standard deviations of their slice, on any device.
+Random numbers come from a generator on the CPU. The functions return new patches and leave the given ones unchanged.
 
-What reaches a network has been normalised slice by slice, which takes a jump in brightness away but for what it does to
-the noise and to saturated greys. A shadow stays, and it scales greys about *black*: the grey value without any light. Where
-black lies in a normalised patch depends on the microscope's settings, so it is drawn at random.
+Input to a network is normalised slice by slice. Normalisation removes a jump in brightness, except for its effect on noise
+and saturated greys. A shadow stays; it scales greys about *black*, the grey value without light. Black in a normalised
+patch depends on the microscope's settings, so it is drawn at random.
 
-Nothing here is shared with ``core.volumes.phantom``, neither code nor the form of a fault: else robustness would prove itself.
+Nothing is shared with ``core.volumes.phantom``, neither code nor the form of an artefact: otherwise a test of robustness
+on the phantom would prove nothing.
 """
 
 from __future__ import annotations
@@ -23,39 +24,39 @@ from core.config import AugmentConfig
 from core.models.normalisation import LIMIT
 
 BLACK = (-4.5, -1.5)
-"""Where the grey value without light is drawn from."""
+"""Range of the grey value without light."""
 SHADOW = 0.6
-"""Light goes from ``exp(-SHADOW)`` to ``exp(SHADOW)`` at most: 0.55 to 1.8, so 30 % of the brightest."""
+"""Light varies from ``exp(-SHADOW)`` to ``exp(SHADOW)`` at most: from 0.55 to 1.8, the darkest 30 % of the brightest."""
 CURTAIN = 0.4
 """Deviation of a streak's height, as a share of the grey value above black."""
 STREAKS = 14
 CHARGING = 1.2
 GRAIN = 0.5
-"""Shot noise of a dark slice, at most, in standard deviations of the slice at its mean grey."""
+"""Largest shot noise of a dark slice, in standard deviations of the slice at its mean grey."""
 WHITE = 3.5
-"""Where a slice that is too bright is cut off at most, in standard deviations of the slice."""
+"""Highest grey value of saturation in an overexposed slice, in standard deviations of the slice."""
 STEP = 0.3
 CELL = 8
-"""Side of the cells in which haloes are computed, in pixels."""
+"""Side of the cells for computing haloes, in pixels."""
 
-_Fault = Callable[[Tensor, Generator], Tensor]
+_Artefact = Callable[[Tensor, Generator], Tensor]
 
 
 def apply(images: Tensor, generator: Generator, config: AugmentConfig) -> Tensor:
-    """Put every fault on a share of the patches, drawn for each fault anew."""
+    """Add every artefact to a share of the patches, drawn separately for each artefact."""
     changed = images
-    for fault in _faults(config):
+    for artefact in _active(config):
         chosen = torch.rand(len(images), generator=generator) < config.share
         if chosen.any():
             if changed is images:
                 changed = images.clone()
             where = chosen.to(images.device)
-            changed[where] = fault(changed[where], generator)
+            changed[where] = artefact(changed[where], generator)
     return changed
 
 
-def _faults(config: AugmentConfig) -> Iterator[_Fault]:
-    """Those that are on, in the order in which they come about: lens, surface, light, charge, detector."""
+def _active(config: AugmentConfig) -> Iterator[_Artefact]:
+    """Yield the active artefacts in the order of image formation: lens, surface, light, charge, detector."""
     if config.blur:
         yield lambda images, generator: blur(images, generator, config.blur)
     if config.curtain:
@@ -69,7 +70,7 @@ def _faults(config: AugmentConfig) -> Iterator[_Fault]:
 
 
 def blur(images: Tensor, generator: Generator, strength: float) -> Tensor:
-    """Out of focus: mixed with a mean over 3 x 3 pixels taken twice for every unit of strength."""
+    """Defocus: mix with a 3 x 3 mean, applied twice for every unit of strength."""
     soft = images
     for _ in range(2 * math.ceil(strength)):
         soft = functional.avg_pool2d(soft, 3, stride=1, padding=1, count_include_pad=False)
@@ -78,13 +79,13 @@ def blur(images: Tensor, generator: Generator, strength: float) -> Tensor:
 
 
 def curtain(images: Tensor, generator: Generator, strength: float, along: str) -> Tensor:
-    """Streaks of Lorentzian profile that set in somewhere along the patch, brighter or darker than what they cross."""
+    """Add bright and dark streaks of Lorentzian profile, each with an onset at random along the patch."""
     number, side = len(images), images.shape[-1]
-    place, width, height, onset = (torch.rand(number, STREAKS, 1, generator=generator) for _ in range(4))
-    across = torch.arange(side, dtype=torch.float32)  # (S,)
-    profile = 1 / (1 + ((across - place * side) / torch.exp(width * math.log(12.0) - 0.7)) ** 2)  # (N, streaks, S)
-    # Half of the streaks come from above the patch.
-    course = torch.sigmoid((across - (2 * onset - 1) * side) / (side / 16))  # (N, streaks, S)
+    centre, width, height, onset = (torch.rand(number, STREAKS, 1, generator=generator) for _ in range(4))
+    pixels = torch.arange(side, dtype=torch.float32)  # (S,)
+    profile = 1 / (1 + ((pixels - centre * side) / torch.exp(width * math.log(12.0) - 0.7)) ** 2)  # (N, streaks, S)
+    # Half of the streaks begin above the patch.
+    course = torch.sigmoid((pixels - (2 * onset - 1) * side) / (side / 16))  # (N, streaks, S)
     # The third power leaves most streaks faint and a few strong.
     signed = (2 * height - 1) ** 3 * (CURTAIN * strength * 2)
     field = (course.transpose(1, 2) @ (signed * profile)).clamp(-0.9, 1.5)  # (N, S, S), streaks run down
@@ -96,23 +97,23 @@ def curtain(images: Tensor, generator: Generator, strength: float, along: str) -
 
 
 def shadow(images: Tensor, generator: Generator, strength: float) -> Tensor:
-    """Light whose logarithm is a long cosine wave in any direction: at some places brighter, at others darker."""
+    """Vary the illumination: its logarithm is a long cosine wave in any direction."""
     number, side = len(images), images.shape[-1]
     angle, length, phase, depth = torch.rand(4, number, 1, generator=generator).unbind(0)  # each (N, 1)
     turn = 2 * math.pi / (1.5 + 3.5 * length)  # radians across the patch
     axis = torch.linspace(-0.5, 0.5, side)
     x = axis * turn * torch.cos(2 * math.pi * angle)  # (N, S)
     y = axis * turn * torch.sin(2 * math.pi * angle) + 2 * math.pi * phase
-    # cos(x + y) as two outer products, which is cheaper than as many cosines as pixels.
+    # cos(x + y) as two outer products, cheaper than one cosine per pixel.
     wave = torch.cos(y)[:, :, None] * torch.cos(x)[:, None] - torch.sin(y)[:, :, None] * torch.sin(x)[:, None]
     light = torch.exp(wave * (SHADOW * strength * depth)[:, :, None])  # (N, S, S)
     return _lit(images, light[:, None].to(images.device), _black(images, generator))
 
 
 def charging(images: Tensor, generator: Generator, strength: float) -> Tensor:
-    """Bright haloes around objects that hold charge, drawn out along the scan line; seldom the dark opposite.
+    """Add haloes around charged objects, drawn out along the scan line; most are bright, few dark.
 
-    Which objects charge is drawn: those brighter than some grey value, or those darker.
+    The charged objects are those above, or those below, a grey value drawn at random.
     """
     number, side = len(images), images.shape[-1]
     sign = torch.randint(2, (number, 1, 1, 1), generator=generator).to(images) * 2 - 1
@@ -131,11 +132,10 @@ def charging(images: Tensor, generator: Generator, strength: float) -> Tensor:
 
 
 def exposure(images: Tensor, generator: Generator, strength: float) -> Tensor:
-    """What is left of a jump in brightness once the slice is normalised, and steps of brightness inside a slice.
+    """Add the effects of wrong exposure left by normalisation, and a step of brightness inside a slice.
 
-    A slice that was too bright has lost its brightest greys, one that was too dark is noisier. From some row or column on
-    the patch may be brighter or darker, as where the scan was begun anew. Every channel has an exposure of its own: it is one
-    slice of a stack, or one detector.
+    An overexposed slice has lost its brightest greys; an underexposed one is noisier. The step begins at a random row or
+    column, as after a restart of the scan. Every channel has an exposure of its own, as a slice of a stack or a detector.
     """
     each, side = images.shape[:2], images.shape[-1]
     bright = torch.randint(2, (*each, 1, 1), generator=generator).to(images)
@@ -150,7 +150,7 @@ def exposure(images: Tensor, generator: Generator, strength: float) -> Tensor:
 
 
 def _step(each: Sequence[int], side: int, generator: Generator, strength: float) -> Tensor:
-    """Float32 ``(N, C, S, S)``: 0, and from some row on a constant; half of them turned to columns."""
+    """Draw steps float32 ``(N, C, S, S)``: 0, then a constant from a random row on; half are transposed to columns."""
     first, height, turned = torch.rand(3, *each, 1, 1, generator=generator).unbind(0)
     rows = torch.arange(side, dtype=torch.float32)[:, None].expand(side, side)
     step = (rows >= (2 * first - 0.5) * side) * ((2 * height - 1) * (STEP * strength))  # a quarter from the first row on
@@ -158,7 +158,7 @@ def _step(each: Sequence[int], side: int, generator: Generator, strength: float)
 
 
 def _lit(images: Tensor, light: Tensor, black: Tensor) -> Tensor:
-    """Patches under other light, a factor for every pixel."""
+    """Multiply the light of patches by a factor for every pixel."""
     return torch.addcmul(black, images - black, light)
 
 
@@ -167,5 +167,5 @@ def _black(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _draw(images: Tensor, generator: Generator, low: float, high: float) -> Tensor:
-    """One number for each patch, ``(N, 1, 1, 1)``."""
+    """Draw one number for each patch, ``(N, 1, 1, 1)``."""
     return (low + (high - low) * torch.rand(len(images), 1, 1, 1, generator=generator)).to(images)

@@ -1,7 +1,7 @@
-"""Patches made to differ as other slices would: turned, stretched, bent, brighter, noisier, with the instrument's faults.
+"""Augment patches with the variation of other slices: geometry, brightness, noise and imaging artefacts.
 
-Everything works on a batch of tensors on the training device. The ranges are the learner's own and are not those of
-``core.volumes.phantom``: otherwise robustness would prove itself.
+All functions take a batch of tensors on the training device. The ranges are not those of ``core.volumes.phantom``:
+otherwise a test of robustness on the phantom would prove nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from core.config import UNLABELLED, AugmentConfig
 from core.models.normalisation import LIMIT
 from core.training.learning import artefacts
 
-# What strength 1 means; grey values in standard deviations of their slice.
+# Ranges at strength 1; grey values in standard deviations of their slice.
 STRETCH = 0.2
-"""Each axis by up to this share, in either direction."""
+"""Largest stretch of each axis, as a share, in either direction."""
 BEND = 3.0
-"""Deviation of the points of a bent patch, in pixels; they lie a fifth of its side apart."""
+"""Standard deviation of the control points' shifts in a bent patch, in pixels; points are a fifth of its side apart."""
 GAIN = 0.15
 OFFSET = 0.2
 GAMMA = 0.2
@@ -32,7 +32,7 @@ SHADING = 0.25
 def augment(
     images: Tensor, labels: Tensor, generator: Generator, side: int, config: AugmentConfig = AugmentConfig()
 ) -> tuple[Tensor, Tensor]:
-    """Change a batch of patches at random.
+    """Augment a batch of patches at random.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def augment(
     labels
         uint8 ``(B, S, S)``, 255 where unlabelled.
     generator
-        On the CPU, whatever the device of the patches.
+        Random generator on the CPU, for patches on any device.
     side
         Side of the patches returned, in pixels.
     config
-        How far to go.
+        Strengths of the changes.
 
     Returns
     -------
@@ -57,28 +57,31 @@ def augment(
 
 
 def change(images: Tensor, generator: Generator, config: AugmentConfig) -> Tensor:
-    """Put faults and tones on patches, which stay where they are: what comes after :func:`warp`."""
+    """Add artefacts to patches and change their tones, without moving pixels; follows :func:`warp`."""
     return tone(artefacts.apply(images, generator, config), generator, config)
 
 
 def warp(
     images: Tensor, labels: Tensor, generator: Generator, side: int, config: AugmentConfig = AugmentConfig()
 ) -> tuple[Tensor, Tensor]:
-    """Flip and turn by right angles; turn a share of the patches by any angle and stretch them, bend a share."""
+    """Flip patches and rotate them by right angles; rotate a share by any angle and stretch them, bend a share.
+
+    Parameters and results are those of :func:`augment`.
+    """
     surplus = images.shape[-1] - side
     matrices = _matrices(len(images), generator, config, surplus=surplus > 0).to(images.device)
     grid = _grid(matrices, side, images.shape[-1])
     if config.elastic:
         _bend(grid, generator, config, images.shape[-1])
     turned = functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    # Classes are moved up by one, so that the zeros from outside the patch come out as unlabelled.
+    # Class ids are shifted by one, so zeros from outside the patch become unlabelled.
     moved = (labels + 1).unsqueeze(1).float()  # uint8: 255 wraps to 0
     chosen = functional.grid_sample(moved, grid, mode="nearest", padding_mode="zeros", align_corners=False)
     return turned, (chosen.squeeze(1).to(torch.uint8) + UNLABELLED)
 
 
 def _matrices(number: int, generator: Generator, config: AugmentConfig, *, surplus: bool) -> Tensor:
-    """Float32 ``(number, 2, 2)``: a flip, a right-angled turn and, for some, an angle with a stretch."""
+    """Draw matrices float32 ``(number, 2, 2)``: a flip, a right-angle rotation and, for some, any angle with a stretch."""
     quarter = torch.randint(4, (number,), generator=generator) * (math.pi / 2)
     flip = torch.randint(2, (number,), generator=generator) * 2.0 - 1.0
     draws = torch.rand(number, 5, generator=generator)
@@ -93,7 +96,7 @@ def _matrices(number: int, generator: Generator, config: AugmentConfig, *, surpl
 
 
 def _grid(matrices: Tensor, side: int, full: int) -> Tensor:
-    """Where each pixel of the result looks in the patch, ``(B, side, side, 2)`` as (x, y) in -1 .. 1."""
+    """Return the sampling grid of the patches, ``(B, side, side, 2)`` as (x, y) in -1 .. 1."""
     axis = (torch.arange(side, device=matrices.device, dtype=torch.float32) - (side - 1) / 2) * (2.0 / full)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     points = torch.stack([x, y], -1).reshape(1, -1, 2)  # (1, side * side, 2)
@@ -101,7 +104,7 @@ def _grid(matrices: Tensor, side: int, full: int) -> Tensor:
 
 
 def _bend(grid: Tensor, generator: Generator, config: AugmentConfig, full: int) -> None:
-    """Move where the pixels of a share of the patches look, smoothly and in place."""
+    """Deform the sampling grid of a share of the patches smoothly, in place."""
     chosen = torch.rand(len(grid), generator=generator) < config.share
     number, side = int(chosen.sum()), grid.shape[1]
     if number == 0:
@@ -120,7 +123,7 @@ def tone(images: Tensor, generator: Generator, config: AugmentConfig = AugmentCo
 
     if config.gamma:
         unit = (images / (2 * LIMIT) + 0.5).clamp(0, 1)  # -LIMIT .. LIMIT to 0 .. 1
-        # Gamma turns about the middle grey, so that it bends the tones without moving them.
+        # Gamma leaves the middle grey fixed, so it does not shift the tones as a whole.
         images = (unit * 2).pow(torch.exp(GAMMA * config.gamma * draw())) * LIMIT - LIMIT
     if config.brightness:
         shading = SHADING * config.brightness

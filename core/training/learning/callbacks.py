@@ -1,7 +1,6 @@
-"""What goes on beside the training steps: the clock, validation, stop rules, the resume state and reports.
+"""Lightning callbacks of a training: clock, validation, stop rules, resume state and reports.
 
-Only training steps and the reading of their data count against the budget; everything here happens while the clock is
-stopped.
+Only training steps and the reading of their data count against the budget; these callbacks run with the clock stopped.
 """
 
 from __future__ import annotations
@@ -26,33 +25,33 @@ from core.progress import Progress
 from core.training.learning.lightning_module import FINEST
 
 VALIDATION_SHARE = 0.1
-"""Validations during training take at most this share of the training seconds; the one at the end comes on top."""
+"""Largest share of training seconds for validations during training; the last one is extra."""
 
 
 FIRST_VALIDATION, BETWEEN_VALIDATIONS = 0.1, 0.05
 """Shares of the training before the first validation, and between two."""
 
 LONGEST_BETWEEN = 60.0
-"""Seconds of training after which there is a validation in any case, however long the training may take."""
+"""Longest time between two validations, in seconds of training, in a training of any length."""
 
 SMOOTHED_OVER = 20
-"""Steps over which the training loss is averaged before a rule looks at it."""
+"""Number of steps to average the training loss over for the stop rule."""
 
 ROUNDING = 1e-6
-"""Of an epoch: what sums of steps may be short of a whole one by."""
+"""Tolerance for rounding errors in a sum of steps, in epochs."""
 
 
 class Clock(Callback):
-    """Counts seconds and epochs of training and ends it when one of them is used up.
+    """Count seconds and epochs of training, and end it when the budget of either is used up.
 
     Parameters
     ----------
     budget
-        Seconds.
+        Seconds of training.
     epochs
-        None where only the seconds are limited.
+        Epochs of training; None for no limit.
     epoch
-        Steps in an epoch from now on; may change between two steps, as epochs that are over stay counted.
+        Steps in an epoch from now on; may change between two steps, without effect on the epochs counted so far.
     """
 
     def __init__(self, budget: float, epochs: float | None = None, *, epoch: float = math.inf) -> None:
@@ -61,26 +60,26 @@ class Clock(Callback):
         self._before = 0.0
         self._running_since: float | None = None
         self._step = 0
-        self._counted_to, self._counted = 0, 0.0  # a step, and the epochs up to it
+        self._counted_to, self._counted = 0, 0.0  # a step, and the number of epochs up to it
 
     @property
     def seconds(self) -> float:
-        """Seconds used so far, those before a resume included."""
+        """Seconds used so far, including those before a resume."""
         running = 0.0 if self._running_since is None else time.perf_counter() - self._running_since
         return self._before + running
 
     def epochs_after(self, step: int) -> float:
-        """Epochs that so many steps were, those before a resume included."""
+        """Return the number of epochs up to a step, including those before a resume."""
         return self._counted + (step - self._counted_to) / self.epoch
 
     def share(self, step: int) -> float:
-        """How far the training is after so many steps, by seconds or by epochs, whichever is further; 1 at the end."""
+        """Return the used share of the budget after ``step`` steps, the larger of seconds and epochs; 1 at the end."""
         of_epochs = 0.0 if self.epochs is None else self.epochs_after(step) / self.epochs
         return max(self.seconds / self.budget, of_epochs)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """What is done inside does not count."""
+        """Stop the clock inside the ``with`` block."""
         self._before, self._running_since = self.seconds, None
         try:
             yield
@@ -89,7 +88,7 @@ class Clock(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._running_since, self._step = time.perf_counter(), trainer.global_step
-        self.ended_by = None  # what goes back to a stored state has not ended
+        self.ended_by = None  # a training resumed from a stored state has not ended
         trainer.should_stop = self._is_over(trainer.global_step)
 
     def on_train_batch_start(self, trainer: Trainer, module: Any, batch: Any, batch_idx: int) -> None:
@@ -115,18 +114,18 @@ class Clock(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._before = float(state_dict["seconds"])
-        if "epochs" in state_dict:  # of earlier versions, all epochs had as many steps
+        if "epochs" in state_dict:  # absent in states of earlier versions, with a fixed number of steps in an epoch
             self._step = self._counted_to = int(state_dict["step"])
             self._counted = float(state_dict["epochs"])
 
 
 class Validation(Callback):
-    """Validates now and then, the more rarely the longer it takes.
+    """Validate at intervals, longer ones if a validation takes long.
 
     Parameters
     ----------
     clock
-        Stopped meanwhile.
+        Stopped during a validation.
     validate
         Scores the averaged weights.
     """
@@ -135,15 +134,15 @@ class Validation(Callback):
         self._clock, self._validate = clock, validate
         self.newest: Scores | None = None
         self.measured: float | None = None
-        """Seconds of training at which ``newest`` was measured."""
+        """Seconds of training at the measurement of ``newest``."""
         self.number = 0
-        """How many there were, those before a resume included."""
+        """Number of validations so far, including those before a resume."""
         self._share, self._seconds = FIRST_VALIDATION - BETWEEN_VALIDATIONS, 0.0
         self._free = 0.0
 
     @property
     def affordable(self) -> bool:
-        """Whether a validation now, though none is due, would keep within the share."""
+        """Whether a validation now would stay within its share of the time, even if none is due."""
         return self._clock.seconds >= self._free
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -154,7 +153,7 @@ class Validation(Callback):
         return share - self._share >= BETWEEN_VALIDATIONS or self._clock.seconds - self._seconds >= LONGEST_BETWEEN
 
     def measure(self, step: int) -> None:
-        """Validate now, after so many steps."""
+        """Validate now, after ``step`` steps."""
         with self._clock.stopped():
             started = time.perf_counter()
             self.newest, self.measured = self._validate(), self._clock.seconds
@@ -164,7 +163,7 @@ class Validation(Callback):
         self.put_off(took)
 
     def put_off(self, took: float) -> None:
-        """Pay for ``took`` seconds of looking at the model, by this or by something else, with time until the next look."""
+        """Delay the next validation in proportion to ``took`` seconds spent on this one or on a training snapshot."""
         self._free = max(self._free, self._clock.seconds) + took / VALIDATION_SHARE
 
     def state_dict(self) -> dict[str, Any]:
@@ -176,18 +175,17 @@ class Validation(Callback):
 
 
 class StopRules(Callback):
-    """Ends the training when its loss is low enough, or when validation no longer gets better.
+    """End the training when its loss is low enough, or when validation no longer improves.
 
-    Rules look at the averaged weights, which are those that are kept: what was measured is what the checkpoint holds, though
-    the learning rate has not fallen to zero yet. The best of several validations is not gone back to, because choosing by
-    held-back pixels would flatter the score on the same pixels.
+    The rules judge the averaged weights, as stored in the checkpoint, although the learning rate is not at zero yet. The
+    weights of an earlier, better validation are not restored: a choice by held-back pixels would flatter the score on them.
 
     Parameters
     ----------
     validation
-        Called before this one.
+        Called before this callback.
     config
-        With ``stop_loss`` and ``patience``; None where a rule is off.
+        Settings with ``stop_loss`` and ``patience``; None turns a rule off.
     """
 
     def __init__(self, validation: Validation, config: TrainConfig) -> None:
@@ -197,7 +195,7 @@ class StopRules(Callback):
         self._recent, self._steps = 0.0, 0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if self.ended_by is not None:  # taken up after a rule had fired
+        if self.ended_by is not None:  # resumed after a rule had fired
             trainer.should_stop = True
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -211,7 +209,7 @@ class StopRules(Callback):
             trainer.should_stop = True
 
     def _follow(self, loss: float) -> None:
-        """Look at a new validation loss."""
+        """Apply the rules to a new validation loss."""
         self._without_lower = 0 if loss < self._lowest else self._without_lower + 1
         self._lowest = min(loss, self._lowest)
         if self._threshold is not None and loss <= self._threshold:
@@ -220,7 +218,7 @@ class StopRules(Callback):
             self.ended_by = StopRule.PATIENCE
 
     def _follow_training(self, loss: float, *, measured: bool) -> None:
-        """Look at the loss of one step; it only ends the training where a validation found nothing to measure."""
+        """Apply the loss rule to the training loss of a step, if validation has no pixels to measure on."""
         self._steps += 1
         self._recent += (loss - self._recent) / min(self._steps, SMOOTHED_OVER)
         enough = self._threshold is not None and self._recent <= self._threshold
@@ -244,27 +242,27 @@ class StopRules(Callback):
 
 
 class ResumeState(Callback):
-    """Keeps the newest whole state of the training on disk; says when it is due, and :class:`Agreement` writes it.
+    """Keep the newest state of the training on disk: mark a write as due, for :class:`Agreement` to do.
 
     Parameters
     ----------
     clock
-        Stopped meanwhile.
+        Stopped during a write.
     path
-        Written under a temporary name, then renamed.
+        File of the state; written under a temporary name, then renamed.
     every
-        Seconds between two writes; longer where a write takes long.
+        Seconds between two writes; longer if a write takes long.
     at_start
-        Whether it is written before the first step, too: needed where the state in memory may be lost between two writes.
+        Whether to write before the first step, too: needed if the state in memory may be lost between two writes.
     """
 
     def __init__(self, clock: Clock, path: Path, every: float = 10.0, *, at_start: bool = False) -> None:
         self._clock, self._path, self._every, self._at_start = clock, path, every, at_start
         self._next = time.monotonic() + min(every, clock.budget / 4)
         self.step: int | None = None
-        """Steps of the state on disk; None where there is none."""
+        """Steps of the state on disk; None without a state."""
         self.due = False
-        """Whether it is to be written as soon as the step is done."""
+        """Whether to write the state at the end of the current step."""
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.due = self._at_start and self.step is None
@@ -273,12 +271,12 @@ class ResumeState(Callback):
         self.due = self.due or time.monotonic() >= self._next
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        """A SIGTERM or Ctrl-C, too, keeps what a resume needs, and so does memory that is too small for a step."""
+        """Write the state on SIGTERM, Ctrl-C and lack of memory."""
         if isinstance(exception, (SIGTERMException, KeyboardInterrupt)) or is_out_of_memory(exception):
             self.write(trainer)
 
     def write(self, trainer: Trainer) -> None:
-        """Write the state now: every rank calls it, rank 0 writes."""
+        """Write the state now; every rank must call this, and rank 0 writes."""
         started = time.monotonic()
         temporary = self._path.with_suffix(".tmp")
         with self._clock.stopped(), storage_errors(self._path):
@@ -294,12 +292,12 @@ class ResumeState(Callback):
 
 
 class Report(Callback):
-    """Tells the caller how it goes, about once a second, and stops when told to.
+    """Report progress to the caller about once a second, and stop the training on request.
 
     Parameters
     ----------
     report
-        Gets the progress; True asks to stop.
+        Called with the progress; returns True to stop.
     batch
         Patches in a step; may change between two steps.
     """
@@ -330,11 +328,11 @@ class Report(Callback):
             trainer.should_stop = self._resume.due = True
 
     def cancel(self) -> None:
-        """Stop after the step at work."""
+        """Stop after the current step."""
         self.cancelled = True
 
     def tell(self, step: int) -> bool:
-        """Report now; whether to stop."""
+        """Report now; return True if the caller asks to stop."""
         loss = sum(self._losses) / len(self._losses) if self._losses else None
         self._losses.clear()
         scores = self._validation.newest
@@ -356,14 +354,14 @@ class Report(Callback):
 
 
 class Agreement(Callback):
-    """Keeps all ranks to what rank 0 decides: the share of the training that is used, when to store, and when to stop.
+    """Broadcast the decisions of rank 0 to all ranks: used share of the budget, when to store, when to stop.
 
-    Called after all others, on every rank. Where one device trains, Lightning's broadcast gives back what it is given.
+    Must be the last callback, on every rank. With one device, Lightning's broadcast returns its argument.
 
     Parameters
     ----------
     resume
-        The state to be written; of a worker rank, which writes nothing, it is never due by itself.
+        The resume state; on a worker rank, a write is never due by itself.
     """
 
     def __init__(self, resume: ResumeState) -> None:

@@ -1,7 +1,7 @@
-"""Deep supervision: while a network trains, the coarse levels of its decoder are asked for the classes as well.
+"""Deep supervision: during training, the coarse levels of a network's decoder predict the classes as well.
 
-So every level learns from the labels directly (Lee et al. 2015, "Deeply-supervised nets").
-The heads that answer belong to the training: neither a checkpoint nor a prediction knows of them.
+Every level then learns from the labels directly (Lee et al. 2015, "Deeply-supervised nets").
+The additional heads exist in training only: neither checkpoints nor predictions contain them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from core.models.networks.unet import Decoded
 from core.training.learning.losses import masked_loss
 
 WEIGHT = 0.3
-"""Of the loss of each coarse level beside that of every pixel; see ``benchmarks/log/2026-11-26-night.md``."""
+"""Weight of the loss of each coarse level, relative to the finest; see ``benchmarks/log/2026-11-26-night.md``."""
 
 
 class CoarseHeads(nn.Module):
-    """A head for each level of a decoder but the finest.
+    """A head for each level of a decoder except the finest.
 
     Parameters
     ----------
     network
-        Whose levels are asked.
+        Network with the decoder.
     classes
         Number of classes.
     """
@@ -34,14 +34,14 @@ class CoarseHeads(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(width, classes, 1) for width in network.widths[1:])
 
     def loss(self, levels: Sequence[Tensor], labels: Tensor, weights: Tensor, loss: str) -> Tensor:
-        """What the coarse levels add to the loss.
+        """Return the loss of the coarse levels, to add to that of the finest.
 
         Parameters
         ----------
         levels
-            Of the decoder without the finest, ``(B, channels, h, w)`` each.
+            Features of each level except the finest, ``(B, channels, h, w)``.
         labels, weights, loss
-            As for :func:`core.training.learning.losses.masked_loss`; a level sees the label in the middle of each of its pixels.
+            As for :func:`core.training.learning.losses.masked_loss`; a pixel of a level takes the label at its centre.
         """
         found = torch.zeros((), device=labels.device)
         for head, level in zip(self.heads, levels, strict=True):
@@ -50,6 +50,6 @@ class CoarseHeads(nn.Module):
 
 
 def thinned(labels: Tensor, side: int) -> Tensor:
-    """Every so many labels of ``(B, S, S)`` that ``(B, side, side)`` are left."""
+    """Subsample labels ``(B, S, S)`` at regular steps to ``(B, side, side)``."""
     step = labels.shape[-1] // side
     return labels[:, step // 2 :: step, step // 2 :: step]

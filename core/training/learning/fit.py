@@ -1,4 +1,4 @@
-"""Train one round's network: from labelled slices to a checkpoint, until the first stop rule fires."""
+"""Train the network of one round from labelled slices to a checkpoint, until the first stop rule fires."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.models.memory import freed_memory_kept
 from core.progress import FitResult, Progress
 from core.training.learning.task import TrainingTask
 
-# Lightning takes seconds to import, so it is imported where training starts: the command line's help stays quick.
+# Lightning takes seconds to import: import it where training starts, to keep the command line's help quick.
 
 __all__ = ["Cancelled", "FitResult", "Progress", "fit", "fit_worker_rank"]
 
@@ -33,19 +33,19 @@ def fit(
     Parameters
     ----------
     task
-        What is to be trained; its ``folder`` must not exist.
+        The training; its ``folder`` must not exist.
     report
-        Called about once a second; True asks to stop.
+        Called about once a second; return True to stop.
     resume
-        Carry on an interrupted training of the same data, if there is one; otherwise start anew.
+        Resume an interrupted training of the same data, if there is one; otherwise start anew.
     begun
-        Called when the state of an earlier training is given up, or carried on.
+        Called when the state of an earlier training is deleted or resumed.
 
     Raises
     ------
     TrainingError
-        If no pixel is labelled, the loss is no longer finite, the interrupted training was of other data, there are not as
-        many devices, or one of them is lost.
+        If no pixel is labelled, the loss is no longer finite, or the interrupted training had other data; if devices are
+        missing, or one is lost.
     CheckpointError
         If the folder exists or the resume state is damaged.
     NetworkError
@@ -58,7 +58,7 @@ def fit(
     if task.folder.exists():
         raise CheckpointError(f"{task.folder} exists already; a checkpoint is never overwritten, so choose another folder.")
     if task.config.devices > 1 and not task.worker_command:
-        raise ValueError(f"devices is {task.config.devices}, so worker_command must say what is to be run for the others.")
+        raise ValueError(f"devices is {task.config.devices}, so worker_command must hold the command for the worker ranks.")
     state = _interrupted(task.state) if resume else None
     with _quiet_lightning(), freed_memory_kept():
         from core.models.device import check_devices
@@ -66,7 +66,7 @@ def fit(
 
         check_devices(task.config)
         run = TrainingRun(task, report)
-        if state is None:  # only now: a call that is refused leaves what a resume needs
+        if state is None:  # only now: a refused call leaves the resume state in place
             _empty(task.partial)
             if task.logs is not None:
                 _empty(task.logs)
@@ -78,7 +78,7 @@ def fit(
 
 
 def fit_worker_rank(task: TrainingTask) -> None:
-    """Train along on a further device, in a process of its own, which :func:`fit` has started; write nothing."""
+    """Train as a worker rank, in a process started by :func:`fit` for a further device; write nothing."""
     with _quiet_lightning(), freed_memory_kept():
         from core.training.learning.ranks import this_rank
         from core.training.learning.trainer import TrainingRun
@@ -93,7 +93,7 @@ def _empty(folder: Path) -> None:
 
 
 def _interrupted(path: Path) -> dict[str, Any] | None:
-    """The facts of an interrupted training, None where there is none; no code in the file is run."""
+    """Read the facts of an interrupted training, without running code from the file; None if there is none."""
     import torch
 
     if not path.exists():
@@ -108,13 +108,13 @@ def _interrupted(path: Path) -> dict[str, Any] | None:
         }
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
-            f"The interrupted training in {path.parent} is damaged and cannot be carried on; train again without resume."
+            f"The interrupted training in {path.parent} is damaged and cannot be resumed; train again without resume."
         ) from error
 
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's notes on devices, workers and loggers off the screen."""
+    """Silence Lightning's messages on devices, workers and loggers."""
     import pytorch_lightning  # sets its own log levels, so it must come first
 
     loggers = [logging.getLogger(name) for name in (pytorch_lightning.__name__, "lightning_fabric")]

@@ -1,4 +1,4 @@
-"""The network as Lightning trains it: augmentation, averaged weights, optimiser."""
+"""Lightning module of a network in training: augmentation, losses, averaged weights, optimiser."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ from core.training.learning.patches import EXCLUDED
 from core.training.learning.pseudo_labels import pseudo_labels, weight
 
 WARM_UP = 0.04
-"""Share of the budget in which the learning rate climbs to its peak."""
+"""Share of the budget for the climb of the learning rate to its peak."""
 
 ADAM_SHARE = 0.04
-"""Learning rate of what Muon does not move, as a share of its own."""
+"""Learning rate of AdamW as a share of Muon's."""
 
 DROPOUT = 0.3
-"""Share of the deepest channels dropped in a training that repeats itself, see :func:`dropout`."""
+"""Largest share of the deepest channels to drop, see :func:`dropout`."""
 
 REPEATED_STEPS, REPEATED_EPOCHS = 1500, 150
-"""In a training up to so long nothing is dropped; in one twice as long, the full share."""
+"""Length of training without dropout; twice as long a training drops the full share."""
 
 OPTIMISER = "muon-4"
-"""Recorded with the resume state, which fits no other."""
+"""Recorded with the resume state, to refuse a state of another optimiser."""
 
 FINEST = "finest"
-"""Name of the loss that is shown among what a step gives: that of every pixel, without what coarser levels add."""
+"""Key of the reported loss in a step's outputs: over all labelled pixels, without the coarse levels and pseudo-labels."""
 
 
 class SegmentationModule(LightningModule):
-    """Trains one network.
+    """One network in training.
 
     Parameters
     ----------
     network
-        Class scores ``(B, K, H, W)`` from images ``(B, C, H, W)``.
+        Maps images ``(B, C, H, W)`` to class scores ``(B, K, H, W)``.
     config
-        How to train.
+        Training settings.
     counts
         Labelled pixels of each class, int64 ``(K,)``.
     epoch
-        Steps in which as much is drawn as is labelled.
+        Steps in an epoch: to draw as much area as is labelled.
     few
-        Whether slices are labelled in small part, so that it learns from pseudo-labels as well.
+        Whether slices are labelled in small part, for pseudo-labels in addition to labels.
     """
 
     def __init__(
@@ -79,17 +79,17 @@ class SegmentationModule(LightningModule):
         self.coarse = CoarseHeads(network, len(counts)) if isinstance(network, Decoded) else None
         self.config, self.epoch = config, epoch
         self.few = few and config.unlabelled > 0
-        """Whether it learns from pseudo-labels."""
+        """Whether training uses pseudo-labels."""
         self._dropouts = [module for module in network.modules() if isinstance(module, ChannelDropout)]
         self.draws = config.seed
         """Seed of patches and augmentation."""
         self.share_used = 0.0
-        """Share of the time budget that is used up, set by the clock before every step."""
+        """Used share of the budget, set by the clock before every step."""
         self.facts: dict[str, Any] = {}
-        """Stored with the resume state, to know the same training again."""
+        """Facts stored in the resume state, to recognise the same training."""
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Augmented images, their labels (perhaps ``EXCLUDED``), and the images before artefacts, noise and tones."""
+        """Return augmented images, their labels (perhaps ``EXCLUDED``), and the images before artefacts, noise and tones."""
         images, labels = batch
         generator = torch.Generator().manual_seed(self.draws * 1_000_003 + self.global_step)
         turned, labels = warp(images, labels, generator, self.config.patch, self.config.augment)
@@ -109,13 +109,16 @@ class SegmentationModule(LightningModule):
         return {"loss": loss, FINEST: finest.detach()}
 
     def pseudo_labels(self, turned: Tensor, labels: Tensor) -> Tensor | None:
-        """See :mod:`core.training.learning.pseudo_labels`; None where they do not count yet, or none is wanted."""
+        """Return pseudo-labels for unlabelled pixels, or None if there are none or pseudo-labels do not count yet.
+
+        See :mod:`core.training.learning.pseudo_labels`.
+        """
         if weight(self.share_used) == 0 or not (labels == UNLABELLED).any():
             return None
         return pseudo_labels(self.average.module, turned, labels)
 
     def losses(self, images: Tensor, labels: Tensor, pseudo: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
-        """The loss of every labelled pixel; and what coarse levels, in a network that has them, and pseudo-labels add to it."""
+        """Return the loss over labelled pixels, and the loss added by coarse levels (if any) and pseudo-labels."""
         network, given = self.network, (labels, self.class_weights, self.config.loss)
         added: Tensor | float = 0.0
         if self.coarse is None or not isinstance(network, Decoded):
@@ -132,7 +135,7 @@ class SegmentationModule(LightningModule):
         self.set_rates(self.global_step)
 
     def set_rates(self, step: int) -> None:
-        """Set learning rate and dropout for a step, by the share of the budget that is used."""
+        """Set learning rate and dropout for a step, by the used share of the budget."""
         self.optimiser.set_share(schedule(self.share_used))
         for one in self._dropouts:
             one.p = dropout(step, self.share_used, self.epoch)
@@ -156,7 +159,7 @@ class SegmentationModule(LightningModule):
 
 
 def schedule(share_used: float) -> float:
-    """Factor of the learning rate: a linear climb, then a cosine to zero at the end of the budget."""
+    """Return the factor of the learning rate: a linear climb, then a cosine to zero at the end of the budget."""
     if share_used < WARM_UP:
         return max(share_used / WARM_UP, 0.02)
     rest = min(1.0, (share_used - WARM_UP) / (1 - WARM_UP))
@@ -164,14 +167,14 @@ def schedule(share_used: float) -> float:
 
 
 def dropout(step: int, share_used: float, epoch: float) -> float:
-    """Share of the deepest channels to drop: some only in a long training that sees few labels again and again.
+    """Return the share of the deepest channels to drop: above 0 only in a long training on few labels.
 
     Parameters
     ----------
     step, share_used
-        Steps so far, and the share of the budget that they took: together they tell how many there will be.
+        Steps so far, and the share of the budget they took; together they predict the number of steps.
     epoch
-        Steps in which as much is drawn as is labelled.
+        Steps in an epoch.
     """
     steps = step / share_used if share_used > 0 else 0.0
     repeated = min(steps / REPEATED_STEPS, steps / epoch / REPEATED_EPOCHS)
@@ -179,8 +182,8 @@ def dropout(step: int, share_used: float, epoch: float) -> float:
 
 
 def _average(averaged: Sequence[Tensor], current: Sequence[Tensor], number: Tensor | int) -> None:
-    """Move the average over about the last twentieth of the steps so far; counters are copied."""
-    if not averaged[0].is_floating_point():  # all of a call have one dtype
+    """Update the moving average of weights over about the last twentieth of the steps so far; copy integer counters."""
+    if not averaged[0].is_floating_point():  # all tensors of a call have one dtype
         torch._foreach_copy_(list(averaged), list(current))
         return
     steps = int(number)

@@ -1,12 +1,12 @@
-"""What training minimises: losses over labelled pixels only, alone or added up.
+"""Losses over labelled pixels only, alone or added up.
 
-Every loss looks at the same :class:`_Seen`, so that a sum of several takes one softmax. None takes part in the value or the
-gradient where a pixel is unlabelled, and none has a term for a class that is absent from the labels of the batch, but for
-the boundary loss, which knows how far away an absent class is at least.
+All losses share one :class:`_Batch`, so a sum of several needs a single softmax. Unlabelled pixels contribute neither to
+the value nor to the gradient. A class absent from the labels of the batch has no term, except in the boundary loss: there,
+the distance to it has a known lower bound.
 
-MONAI has all but the boundary loss, and from 1.6 on they leave out an ignored label. They are not used because each repeats
-the softmax and makes one-hot labels at every step, and because they count classes that are absent from a batch: with few
-labels most batches lack some.
+MONAI has all but the boundary loss, from 1.6 on with an ignored label. Its losses are not used for two reasons. Each repeats
+the softmax and the one-hot encoding of labels at every step. And they count classes absent from a batch: with few labels,
+most batches lack some.
 
 References
 ----------
@@ -28,18 +28,18 @@ from torch import Tensor
 from core.config import UNLABELLED, Loss, losses_named
 
 FOCUS = 2.0
-"""Power of the focal loss (its gamma): how much less a pixel counts that is right already."""
+"""Power of the focal loss (its gamma): higher values count well-classified pixels less."""
 
 FALSE_POSITIVES, FALSE_NEGATIVES = 0.3, 0.7
-"""What the Tversky loss counts them as; the missed pixels of a rare or thin class cost more."""
+"""Weights in the Tversky loss; missed pixels of a rare or thin class cost more."""
 
 REACH = 16
-"""Distances in the boundary loss end here, in pixels: beyond, a pixel is as wrong as it can be."""
+"""Largest distance in the boundary loss, in pixels; farther pixels cost no more."""
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One batch as every loss looks at it.
+class _Batch:
+    """Scores and labels of one batch, with values shared by the losses.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class _Seen:
     labels
         uint8 ``(B, H, W)``, 255 where unlabelled.
     weights
-        Of the classes, ``(K,)``.
+        Class weights, ``(K,)``.
     """
 
     logs: Tensor
@@ -77,7 +77,7 @@ class _Seen:
 
     @cached_property
     def probabilities(self) -> Tensor:
-        """``(B, K, H, W)``."""
+        """Probabilities of the classes, ``(B, K, H, W)``."""
         return self.logs.exp()
 
     @cached_property
@@ -87,48 +87,49 @@ class _Seen:
 
     @cached_property
     def sizes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Pixels of each class, soft: in both prediction and label, in the prediction, in the label; each ``(K,)``."""
-        predicted = (self.probabilities * self.known[:, None]).sum(dim=(0, 2, 3))  # a matrix product would autocast
+        """Soft pixel counts of each class in the overlap of prediction and label, the prediction, the label; each ``(K,)``."""
+        predicted = (self.probabilities * self.known[:, None]).sum(dim=(0, 2, 3))  # autocast would round a matrix product
         ids, known = self.target.reshape(-1), self.known.reshape(-1)
         both = torch.zeros_like(predicted).index_add(0, ids, self.right.reshape(-1) * known)
         return both, predicted, torch.zeros_like(predicted).index_add(0, ids, known)
 
 
 def masked_loss(scores: Tensor, labels: Tensor, weights: Tensor, loss: str = "cross-entropy+dice") -> Tensor:
-    """The sum of some losses over the labelled pixels of a batch.
+    """Add up losses over the labelled pixels of a batch.
 
     Parameters
     ----------
     scores
-        Before softmax, ``(B, K, H, W)``.
+        Class scores before softmax, ``(B, K, H, W)``.
     labels
         uint8 ``(B, H, W)``, 255 where unlabelled.
     weights
-        Of the classes in cross-entropy and focal loss, ``(K,)``.
+        Class weights in cross-entropy and focal loss, ``(K,)``.
     loss
         Names joined with ``+``, see :class:`core.config.Loss`.
 
     Returns
     -------
     Tensor
-        A scalar, 0 or more; 0 with a gradient of 0 where nothing is labelled.
+        A scalar, 0 or more; 0 with a gradient of 0 without labelled pixels.
 
     Raises
     ------
     ValueError
-        If there is no loss of such a name.
+        If a name is unknown.
     """
-    seen = _Seen(scores.float().log_softmax(dim=1), labels, weights)
-    first, *others = [_LOSSES[name](seen) for name in losses_named(loss)]
+    batch = _Batch(scores.float().log_softmax(dim=1), labels, weights)
+    first, *others = [_LOSSES[name](batch) for name in losses_named(loss)]
     return sum(others, start=first)
 
 
 def class_weights(counts: NDArray[np.int64]) -> Tensor:
-    """Weights float32 ``(K,)``: rarer classes count more, by the sixth root of how much rarer, at most 4 times the mean.
+    """Compute class weights float32 ``(K,)``: the inverse sixth root of a class's share, at most 4 times the mean.
 
-    Half of the patches are drawn by class already, so that more would be too much; see ``benchmarks/log/2026-11-26.md``.
+    Half of the patches are drawn by class already, so a stronger weighting would be too much; see
+    ``benchmarks/log/2026-11-26.md``.
 
-    An empty class has weight 1; it is in no label, so the weight is never used.
+    A class without pixels has weight 1; the weight is never used.
     """
     present = counts > 0
     weights = np.ones(len(counts), np.float32)
@@ -138,65 +139,65 @@ def class_weights(counts: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.minimum(weights, 4.0))
 
 
-def _cross_entropy(seen: _Seen) -> Tensor:
-    """Mean negative logarithm of the true class's probability, in nats, by the weight of the class."""
-    return -(seen.weight * seen.log_right).sum() / seen.weight.sum().clamp(min=1e-6)
+def _cross_entropy(batch: _Batch) -> Tensor:
+    """Compute the mean negative log-probability of the true class in nats, weighted by class."""
+    return -(batch.weight * batch.log_right).sum() / batch.weight.sum().clamp(min=1e-6)
 
 
-def _focal(seen: _Seen) -> Tensor:
-    """Cross-entropy in which a pixel counts ``(1 - p) ** FOCUS``, so that the easy ones do not drown the hard."""
-    hard = (1 - seen.right).clamp(min=0) ** FOCUS
-    return -(seen.weight * hard * seen.log_right).sum() / seen.weight.sum().clamp(min=1e-6)
+def _focal(batch: _Batch) -> Tensor:
+    """Compute the cross-entropy with every pixel weighted by ``(1 - p) ** FOCUS``, to stress hard pixels."""
+    hard = (1 - batch.right).clamp(min=0) ** FOCUS
+    return -(batch.weight * hard * batch.log_right).sum() / batch.weight.sum().clamp(min=1e-6)
 
 
-def _dice(seen: _Seen) -> Tensor:
-    """One minus soft Dice, mean over the classes present."""
-    both, predicted, size = seen.sizes
+def _dice(batch: _Batch) -> Tensor:
+    """Compute one minus soft Dice, averaged over the classes present."""
+    both, predicted, size = batch.sizes
     overlap = (2 * both + 1) / (predicted + size + 1)  # (K,)
     present = size > 0
     return ((1 - overlap) * present).sum() / present.sum().clamp(min=1)
 
 
-def _tversky(seen: _Seen) -> Tensor:
-    """One minus the soft Tversky index, mean over the classes present; with both shares 0.5 it would be Dice."""
-    both, predicted, size = seen.sizes
+def _tversky(batch: _Batch) -> Tensor:
+    """Compute one minus the soft Tversky index, averaged over the classes present; with both weights 0.5 it would be Dice."""
+    both, predicted, size = batch.sizes
     wrong = FALSE_POSITIVES * (predicted - both) + FALSE_NEGATIVES * (size - both)
     index = (both + 0.5) / (both + wrong + 0.5)  # (K,)
     present = size > 0
     return ((1 - index) * present).sum() / present.sum().clamp(min=1)
 
 
-def _boundary(seen: _Seen) -> Tensor:
-    """Mean over the labelled pixels of how far away the classes are that the probability was given to.
+def _boundary(batch: _Batch) -> Tensor:
+    """Compute the mean distance to the predicted classes, weighted by probability, over the labelled pixels.
 
-    Class ``k`` costs at a pixel the signed distance to where ``k`` begins, in units of ``REACH``: positive outside,
-    negative inside. To this the constant is added that makes a perfect prediction cost 0. It says little about a pixel
-    deep inside a wrong region, so it is best added to another loss.
+    Probability of class ``k`` at a pixel costs the signed distance to the boundary of ``k``, in units of ``REACH``: positive
+    outside, negative inside. A constant makes a perfect prediction cost 0. The gradient is weak deep inside a wrong region,
+    so add this loss to another one.
     """
-    known = seen.known
-    costs = signed_distances(seen.labels, seen.logs.shape[1]) / REACH  # (B, K, H, W)
-    least = costs.gather(1, seen.target[:, None]).squeeze(1)  # (B, H, W)
-    paid = (seen.probabilities * costs).sum(dim=1) - least
+    known = batch.known
+    costs = signed_distances(batch.labels, batch.logs.shape[1]) / REACH  # (B, K, H, W)
+    least = costs.gather(1, batch.target[:, None]).squeeze(1)  # (B, H, W)
+    paid = (batch.probabilities * costs).sum(dim=1) - least
     return (paid * known).sum() / known.sum().clamp(min=1)
 
 
 @torch.no_grad()
 def signed_distances(labels: Tensor, classes: int) -> Tensor:
-    """How far each pixel is outside (+) or inside (-) each class, as far as the labelled pixels tell.
+    """Compute the signed distance of each pixel to each class by labelled pixels: outside positive, inside negative.
 
     Parameters
     ----------
     labels
-        uint8 ``(B, H, W)``, 255 where unlabelled; each patch by itself.
+        uint8 ``(B, H, W)``, 255 where unlabelled; patches are independent.
     classes
         Number of classes ``K``.
 
     Returns
     -------
     Tensor
-        float32 ``(B, K, H, W)`` in pixels: Euclidean distance to the nearest pixel labelled ``k`` for a pixel of another
-        class, minus that to the nearest pixel of any other class for a pixel of ``k``; at most ``REACH`` either way.
-        Without meaning where unlabelled.
+        float32 ``(B, K, H, W)`` in pixels. For a pixel of another class: Euclidean distance to the nearest pixel labelled
+        ``k``. For a pixel of ``k``: minus the distance to the nearest pixel of any other class. At most ``REACH`` in
+        magnitude; undefined where unlabelled.
     """
     ids = torch.arange(classes, device=labels.device, dtype=labels.dtype)
     inside = labels[:, None] == ids[:, None, None]  # (B, K, H, W)
@@ -206,9 +207,9 @@ def signed_distances(labels: Tensor, classes: int) -> Tensor:
 
 
 def _distances(mask: Tensor) -> Tensor:
-    """Euclidean distance of each pixel to the nearest one of a mask, bool ``(..., H, W)``, at most ``REACH``.
+    """Compute the Euclidean distance of each pixel to the nearest one of a mask, bool ``(..., H, W)``, at most ``REACH``.
 
-    Exact, row by row and then down the columns, on the device where the mask is: SciPy's takes twice as long.
+    The result is exact, computed along rows and then columns on the device of the mask: SciPy takes twice as long.
     """
     width = mask.shape[-1]
     columns = torch.arange(width, device=mask.device, dtype=torch.int16)
@@ -225,7 +226,7 @@ def _distances(mask: Tensor) -> Tensor:
     return nearest.clamp(max=REACH**2).float().sqrt()
 
 
-_LOSSES: dict[Loss, Callable[[_Seen], Tensor]] = {
+_LOSSES: dict[Loss, Callable[[_Batch], Tensor]] = {
     Loss.CROSS_ENTROPY: _cross_entropy,
     Loss.DICE: _dice,
     Loss.FOCAL: _focal,

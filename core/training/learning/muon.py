@@ -1,8 +1,8 @@
-"""Muon: steps of a convolution that move all of its directions alike, so that a short training learns more.
+"""Muon for convolutions: equal steps along all singular directions of a weight, for faster learning in a short training.
 
 The step of each weight matrix is its averaged gradient with all singular values brought near 1 (Jordan et al. 2024,
-"Muon: an optimizer for hidden layers in neural networks"). PyTorch's own Muon takes matrices only, not convolutions. The
-Newton-Schulz iteration runs here on the small square matrix ``G G^T``, which gives the same at a third of the cost.
+"Muon: an optimizer for hidden layers in neural networks"). PyTorch's own Muon takes matrices only, not convolutions. Here
+the Newton-Schulz iteration runs on the small square matrix ``G G^T``: the same result at a third of the cost.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from core.models.device import has_bfloat16
 
 MOMENTUM = 0.9
 WIDEST = 192
-"""Weights with more output channels are left to AdamW: the iteration grows with their cube."""
+"""Largest number of output channels for Muon; AdamW takes the rest, because the iteration's cost grows with the cube."""
 STEPS = 4
-"""Iterations: each brings small singular values some 3.4 times nearer to 1."""
+"""Iterations; each multiplies small singular values by about 3.4."""
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of a polynomial that lifts small singular values quickly; it leaves them between about 0.7 and 1.2, which is enough."""
+"""Coefficients of a polynomial to raise small singular values quickly; they end between about 0.7 and 1.2, near enough to 1."""
 
 
 def orthogonalised(gradients: Sequence[Tensor]) -> list[Tensor]:
-    """For each the nearest matrix, roughly, whose rows (or columns, if there are fewer) are orthonormal.
+    """Return for each matrix roughly the nearest one with orthonormal rows (or columns, if fewer).
 
     Parameters
     ----------
     gradients
-        Each float32 ``(M, N)``; of any scale, and 0 gives 0.
+        Matrices float32 ``(M, N)`` of any scale; 0 gives 0.
     """
     flats = [gradient.T if _is_tall(gradient) else gradient for gradient in gradients]
     flats = [flat / (flat.norm() + 1e-7) for flat in flats]
@@ -44,7 +44,7 @@ def orthogonalised(gradients: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _dtype(matrix: Tensor) -> torch.dtype:
-    """Of the large products: bfloat16 where the hardware has it; elsewhere it would be emulated, and slower."""
+    """Return the dtype of the large products: bfloat16 if the hardware has it, else float32, faster than emulation."""
     return torch.bfloat16 if has_bfloat16(matrix.device.type) else torch.float32
 
 
@@ -53,9 +53,9 @@ def _is_tall(matrix: Tensor) -> bool:
 
 
 def _multipliers(squares: Sequence[Tensor]) -> list[Tensor]:
-    """What each ``G`` is to be multiplied with, given ``G G^T``, float32 ``(m, m)``.
+    """Return the factor to orthogonalise each ``G``, given ``G G^T``, float32 ``(m, m)``.
 
-    Those of one size are computed together: on a GPU a call costs more than what it computes.
+    Matrices of one size are computed together: on a GPU the overhead of a call exceeds the computation.
     """
     by_size: dict[int, list[int]] = {}
     for number, square in enumerate(squares):
@@ -68,11 +68,11 @@ def _multipliers(squares: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _iterated(square: Tensor) -> Tensor:
-    """The Newton-Schulz iteration of ``(k, m, m)``."""
+    """Run the Newton-Schulz iteration on ``(k, m, m)``."""
     product = factor = _polynomial(square)
     for _ in range(STEPS - 1):
         square = factor @ factor @ square
-        square = (square + square.mT) / 2  # symmetric but for rounding, which would grow
+        square = (square + square.mT) / 2  # keep it symmetric: rounding errors would grow
         factor = _polynomial(square)
         product = factor @ product
     return product
@@ -86,22 +86,22 @@ def _polynomial(square: Tensor) -> Tensor:
 
 
 class Muon(AdamW):
-    """Muon for convolutions and linear layers but the first of a network, AdamW for everything else.
+    """Muon for convolutions and linear layers except the first of a network, AdamW for everything else.
 
     Parameters
     ----------
     network
-        What is trained.
+        The network to train.
     lr
         Learning rate of Muon.
     adam_lr
         Learning rate of AdamW.
     weight_decay
-        Of weights; biases and normalisations have none.
+        Weight decay of weights; biases and normalisations have none.
     fused
-        AdamW's own.
+        Passed to AdamW.
     others
-        Parameters that are not of the network, for AdamW; they have no weight decay.
+        Parameters outside the network, for AdamW; they have no weight decay.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Muon(AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of both; ``closure`` computes loss and gradients."""
+        """Do one step of both optimisers; ``closure`` computes loss and gradients."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -161,28 +161,28 @@ class Muon(AdamW):
             weight.add_(turn.transpose(0, 1) if group["transposed"] else turn, alpha=-group["lr"] * longer)
 
     def _ahead(self, weight: Tensor) -> Tensor:
-        """The averaged gradient of a weight, a step ahead: Nesterov's."""
+        """Return the Nesterov momentum of a weight: its averaged gradient, one step ahead."""
         assert weight.grad is not None
         state = self.state[weight]
         if not state:
-            state["step"] = torch.zeros(())  # unused here, but AdamW looks for it in whatever state it loads
+            state["step"] = torch.zeros(())  # unused here, but AdamW expects it in every state it loads
             state["momentum"] = torch.zeros_like(weight)
         momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
         return weight.grad.lerp(momentum, MOMENTUM)
 
 
 def split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
-    """Sort the parameters of a network, in its order.
+    """Sort the parameters of a network by optimiser, in their order in the network.
 
     Returns
     -------
     matrices, transposed
-        For Muon: weights of convolutions and linear layers, and of transposed convolutions, whose first axis is that of
-        the input. Neither the first of the network, nor the widest, nor those of convolutions in groups.
+        For Muon: weights of convolutions and linear layers, and of transposed convolutions (first axis: input channels).
+        Left out are the first weight of the network, those wider than ``WIDEST``, and those of grouped convolutions.
     rest
-        Everything else of two axes or more, such as embeddings.
+        All others with two axes or more, such as embeddings.
     vectors
-        Of one axis or none.
+        Parameters with one axis or none.
     """
     given, maps = list(network.parameters()), dict(_maps(network))
     ordered = [p for p in given if p in maps]
@@ -193,7 +193,7 @@ def split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], l
 
 
 def _maps(network: nn.Module) -> Iterator[tuple[Tensor, int]]:
-    """Weights that map channels to channels, and which of their axes is that of the output."""
+    """Yield the weights of layers from channels to channels, each with its axis of output channels."""
     for module in network.modules():
         if isinstance(module, _TRANSPOSED) and module.groups == 1:
             yield module.weight, 1

@@ -1,7 +1,7 @@
 """Training patches from labelled pixels, read lazily and held in a bounded cache.
 
-What stays in memory for every labelled slice is a few kilobytes: how many pixels each class has, and one bit per class
-and block of 32 x 32 pixels saying whether the class is there. So a patch finds a rare class without reading the slice.
+A class index of a few kilobytes per labelled slice stays in memory: the pixels of each class, and one bit per class and
+block of 32 x 32 pixels for its presence. A patch of a rare class is found without reading the slice.
 """
 
 from __future__ import annotations
@@ -28,22 +28,25 @@ BLOCK = 32
 """Side in pixels of the blocks of the class index."""
 
 SURPLUS = 0.375
-"""Patches are cut this share larger than they are trained, so that turned ones have filled corners."""
+"""Additional share of a patch's side, cut off after augmentation, to fill the corners of rotated patches."""
 
 FEW = 0.25
-"""Share of what could be labelled below which slices are labelled in small part; see ``benchmarks/log/2026-11-28.md``."""
+"""Labelled share of the pixels open to labelling; a smaller share counts as labelled in small part.
+
+See ``benchmarks/log/2026-11-28.md``.
+"""
 
 EXCLUDED = 254
-"""In a drawn label: a pixel that nothing may be learnt of, not even that the model is sure of it."""
+"""Value of a drawn label for a pixel closed to training, even to pseudo-labels."""
 
 CACHE_BYTES = 1 << 30
 PATCHES_PER_READ = 16
-"""When the labelled slices outgrow the cache, a new one is read only once in this many patches."""
+"""Patches drawn for each new slice read, if the labelled slices outgrow the cache."""
 
 
 @dataclass(frozen=True)
 class SliceIndex:
-    """Where the classes of one slice are.
+    """Class index of one slice.
 
     Attributes
     ----------
@@ -54,7 +57,7 @@ class SliceIndex:
     blocks
         uint8 ``(K, ceil(blocks / 8))``: packed bits, one for each block in row order.
     digest
-        Checksum of the label, to know it again at a resume.
+        Checksum of the label, to recognise it at a resume.
     """
 
     shape: tuple[int, int]
@@ -63,22 +66,22 @@ class SliceIndex:
     digest: int
 
     def blocks_of(self, class_id: int) -> NDArray[np.intp]:
-        """Numbers of the blocks that hold the class, in row order."""
+        """Return the numbers of the blocks with a pixel of the class, in row order."""
         return np.flatnonzero(np.unpackbits(self.blocks[class_id]))
 
     @property
     def labelled_blocks(self) -> int:
-        """How many blocks hold a labelled pixel."""
+        """Number of blocks with a labelled pixel."""
         return int(np.unpackbits(np.bitwise_or.reduce(self.blocks, axis=0)).sum())
 
 
 def index_slice(label: NDArray, classes: int) -> SliceIndex:
-    """Find the classes of a label ``(H, W)`` uint8 by block.
+    """Build the class index of a label, uint8 ``(H, W)``.
 
     Raises
     ------
     LabelError
-        If the label is not uint8 ``(H, W)`` or names a class that does not exist.
+        If the label is not uint8 ``(H, W)`` or holds an unknown class.
     """
     if label.dtype != np.uint8 or label.ndim != 2:
         raise LabelError(f"A label is {label.dtype} of shape {label.shape}; it must be uint8 (H, W), so import it again.")
@@ -99,7 +102,7 @@ def index_slice(label: NDArray, classes: int) -> SliceIndex:
 
 @dataclass(frozen=True)
 class LoadedSlice:
-    """Pixels of one slice in memory: stored grey values, perhaps of its neighbours too, their range, and the label."""
+    """One slice in memory: stored grey values (with neighbours if requested), their range, and the label."""
 
     image: NDArray
     grey: GreyRange
@@ -107,11 +110,11 @@ class LoadedSlice:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self.image.nbytes + self.label.nbytes
 
     def crop(self, y: int, x: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """A square from the corner ``(y, x)``; outside the slice grey values mirror and labels are 255."""
+        """Cut a square with its upper left corner at ``(y, x)``; outside the slice grey values mirror and labels are 255."""
         rows, columns = np.arange(y, y + side), np.arange(x, x + side)
         height, width = self.label.shape
         picked = mirrored(rows, height), mirrored(columns, width)
@@ -122,14 +125,14 @@ class LoadedSlice:
 
 
 def _picked(pixels: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
-    """A copy of some rows and columns of ``(..., H, W)``, in a fraction of the time that indexing with both at once takes."""
+    """Copy some rows and columns of ``(..., H, W)``, faster than by indexing with both at once."""
     y, x = rows.min(), columns.min()
     near = pixels[..., y : rows.max() + 1, x : columns.max() + 1]
     return near.take(rows - y, axis=-2).take(columns - x, axis=-1)
 
 
 class SliceCache:
-    """Slices read on demand; the least lately used leave when their bytes exceed ``limit``."""
+    """Slices read on demand; the least recently used are dropped when their bytes exceed ``limit``."""
 
     def __init__(
         self,
@@ -141,7 +144,7 @@ class SliceCache:
         self._slices, self._neighbours, self._limit, self._few = slices, neighbours, limit, few
         self._loaded: OrderedDict[int, LoadedSlice] = OrderedDict()
         self.full = False
-        """Whether a slice has ever had to leave."""
+        """Whether a slice has ever been dropped."""
 
     def __contains__(self, number: int) -> bool:
         return number in self._loaded
@@ -152,7 +155,7 @@ class SliceCache:
         return list(self._loaded)
 
     def get(self, number: int) -> LoadedSlice:
-        """The slice, from memory if it is there."""
+        """Return a slice, from memory if possible."""
         if number not in self._loaded:
             self._loaded[number] = self._load(number)
             while len(self._loaded) > 1 and sum(one.nbytes for one in self._loaded.values()) > self._limit:
@@ -162,7 +165,10 @@ class SliceCache:
         return self._loaded[number]
 
     def _load(self, number: int) -> LoadedSlice:
-        """A slice; where some are labelled in small part, what is closed of these, and all that the others leave unlabelled."""
+        """Read a slice; if some slices are labelled in small part, set pixels without a pseudo-label to ``EXCLUDED``.
+
+        These are the closed pixels of such slices, and all unlabelled pixels of the other slices.
+        """
         loaded = load_slice(self._slices[number], self._neighbours)
         if not self._few:
             return loaded
@@ -171,12 +177,12 @@ class SliceCache:
 
 
 def load_slice(source: LabelledSlice, neighbours: int = 0) -> LoadedSlice:
-    """Read image, with that many neighbours on each side, and label of one slice.
+    """Read image and label of one slice, with ``neighbours`` slices on each side stacked as channels.
 
     Raises
     ------
     LabelError
-        If the two have different sizes.
+        If image and label differ in size.
     """
     image, label = np.asarray(source.image(neighbours)), np.asarray(source.label())
     if image.ndim != 3 or image.shape[1:] != label.shape:
@@ -185,16 +191,16 @@ def load_slice(source: LabelledSlice, neighbours: int = 0) -> LoadedSlice:
 
 
 def drawn_side(patch: int) -> int:
-    """Side of the square that is cut for a patch of so many pixels."""
+    """Return the side of the square to cut for a patch of side ``patch``, in pixels."""
     return round(patch * (1 + SURPLUS) / 2) * 2
 
 
 class Patches(IterableDataset):
     """An endless stream of batches; batch ``n`` depends on the seed and on ``n`` alone.
 
-    Half of the patches are drawn by labelled area, half by class, each class equally often, so that a class that fills
-    one pixel in two hundred is in every second batch. Both obey the slices' weights: a class that is only in slices of a
-    tenth of the weight is drawn a tenth as often. (Slices that outgrow the cache make the stream depend on what is held.)
+    Half of the patches are drawn by labelled area, half by class, with equal probability for each class. A class on one
+    pixel in two hundred is then in every second batch. Both halves obey the slices' weights: a class found only in slices
+    of a tenth of the weight is drawn a tenth as often. If slices outgrow the cache, the stream also depends on its content.
 
     Parameters
     ----------
@@ -203,17 +209,17 @@ class Patches(IterableDataset):
     classes
         Number of classes ``K``.
     side
-        Side in pixels of the squares drawn; those of an image smaller than this mirror.
+        Side in pixels of the squares drawn; smaller images are mirrored at their edges.
     inner
-        Side of the central part that should lie inside the image.
+        Side in pixels of the central part, placed inside the image where possible.
     batch
         Patches per batch.
     seed
-        Of the whole stream.
+        Seed of the whole stream.
     neighbours
-        Slices on each side that are stacked with each slice as channels.
+        Slices on each side to stack with each slice as channels.
     devices
-        How many draw at once, each with a seed of its own; they share the memory of the cache.
+        Number of devices, each drawing with a seed of its own; they share the memory of the cache.
 
     Raises
     ------
@@ -243,22 +249,22 @@ class Patches(IterableDataset):
         self._side, self._inner, self.seed = side, inner, seed
         self._devices = devices
         self.batch = batch
-        """May be lowered between two batches."""
+        """Patches per batch; may be lowered between two batches."""
         self.few = self._labelled_in_small_part(slices)
-        """Numbers of the slices that are labelled in small part, if all together are; else none."""
+        """Numbers of the slices labelled in small part, if all slices together are; else empty."""
         self._cache = SliceCache(slices, neighbours, CACHE_BYTES // devices, self.few)
         areas = np.array([one.counts for one in self.index], float)  # (slices, K)
         self._areas = areas * np.array([one.weight for one in slices], float)[:, None]
         self._totals = self._areas.sum(axis=0)
-        self._class_weights = self._totals / np.maximum(areas.sum(axis=0), 1)  # the mean over a class's labelled pixels
+        self._class_weights = self._totals / np.maximum(areas.sum(axis=0), 1)  # mean weight of a class's labelled pixels
         self._since_read = 0
 
     @property
     def epoch(self) -> float:
-        """Steps in which the batches of all devices would cover the labelled area once, if their central parts did not overlap.
+        """Steps in an epoch: to cover the labelled area once with the batches of all devices, without overlap.
 
-        The area is that of the blocks with a labelled pixel. Patches are drawn at random, so that some of it is seen more
-        than once in an epoch and some not at all.
+        The area is that of all blocks with a labelled pixel, in units of the patches' central part. Patches are drawn at
+        random: an epoch covers some of the area repeatedly and some not at all.
         """
         drawn = [one for one, areas in zip(self.index, self._areas, strict=True) if areas.any()]
         area = sum(one.labelled_blocks for one in drawn) * BLOCK**2
@@ -267,7 +273,7 @@ class Patches(IterableDataset):
     def _labelled_in_small_part(self, slices: Sequence[LabelledSlice]) -> frozenset[int]:
         labelled = np.array([one.counts.sum() for one in self.index])
         room = np.array([math.prod(one.shape) for one in self.index])
-        for number in np.flatnonzero(labelled < FEW * room).tolist():  # the others' rooms are smaller still
+        for number in np.flatnonzero(labelled < FEW * room).tolist():  # closed pixels would not put the others below FEW
             room[number] -= np.count_nonzero(slices[number].closed())
         small = np.flatnonzero(labelled < FEW * room)
         return frozenset(small.tolist()) if labelled.sum() < FEW * room.sum() else frozenset()
@@ -279,9 +285,9 @@ class Patches(IterableDataset):
             step += 1
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``.
+        """Draw batch number ``step``: normalised images float32 ``(B, C, side, side)``, labels uint8 ``(B, side, side)``.
 
-        Labels are 255 where unlabelled, or :data:`EXCLUDED` where nothing may be learnt and slices are labelled in small part.
+        Labels are 255 where unlabelled. With slices labelled in small part, pixels closed to training are :data:`EXCLUDED`.
         """
         rng = np.random.default_rng([self.seed, step])
         images, labels = zip(*(self._patch(rng) for _ in range(self.batch)), strict=True)

@@ -1,8 +1,8 @@
-"""Labels for what nobody has painted, where a few strokes are all there is: what the averaged network is sure of.
+"""Label unlabelled pixels with confident predictions of the averaged network, where labels are few strokes.
 
-The average of the weights (a mean teacher: Tarvainen and Valpola 2017, arXiv:1703.01780) looks at each patch before faults, noise
-and tones are put on it, and where it is sure the network must find the same in the patch as it is trained on (FixMatch: Sohn et
-al. 2020, arXiv:2001.07685). The two lie pixel on pixel, as both were turned and bent alike. What it gains is in
+The averaged weights (a mean teacher: Tarvainen and Valpola 2017, arXiv:1703.01780) predict each patch before artefacts, noise
+and tones are added. Where the prediction is confident, the network must predict the same in the augmented patch (FixMatch:
+Sohn et al. 2020, arXiv:2001.07685). Both patches have the same geometry, so their pixels correspond. The gain is measured in
 ``benchmarks/log/2026-11-28.md``.
 """
 
@@ -14,33 +14,33 @@ from torch import Tensor, nn
 from core.config import UNLABELLED
 
 SURE = 0.6
-"""Probability from which the likeliest class is taken for a label."""
+"""Smallest probability of the likeliest class for a pseudo-label."""
 
 FROM, FULL = 0.4, 0.6
-"""Shares of the budget at which pseudo-labels begin to count, and from which they count in full: before, they are guesses."""
+"""Used shares of the budget where pseudo-labels begin to count, and count in full; earlier ones would be guesses."""
 
 
 def weight(share_used: float) -> float:
-    """How much pseudo-labels count, 0 to 1, by the share of the budget that is used up."""
+    """Return the weight of pseudo-labels, 0 to 1, at a used share of the budget."""
     return min(1.0, max(0.0, (share_used - FROM) / (FULL - FROM)))
 
 
 def pseudo_labels(teacher: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """The likeliest class where nothing is labelled and the teacher is sure.
+    """Return the likeliest class of unlabelled pixels with a confident prediction.
 
     Parameters
     ----------
     teacher
-        The averaged network; it is put into evaluation mode, and asked about patches alone that want some.
+        The averaged network; set to evaluation mode, and run only on patches with unlabelled pixels.
     images
-        As they were drawn and turned, but otherwise unchanged, ``(B, C, H, W)``.
+        Patches after the change of geometry, before any change of grey values, ``(B, C, H, W)``.
     labels
-        uint8 ``(B, H, W)``, 255 where a pseudo-label is wanted, which is so somewhere.
+        uint8 ``(B, H, W)``, 255 where unlabelled; at least one pixel must be.
 
     Returns
     -------
     Tensor
-        uint8 ``(B, H, W)``, 255 where none is wanted, or it is not sure.
+        uint8 ``(B, H, W)``, 255 where labelled or not confident.
     """
     unknown = labels == UNLABELLED
     asked = unknown.flatten(1).any(dim=1)

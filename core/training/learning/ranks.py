@@ -1,8 +1,7 @@
-"""Several devices that train together: a process, called a rank, for each; rank 0 decides and writes everything.
+"""Train on several devices of one machine, with a process (rank) for each; rank 0 decides and writes everything.
 
-Rank 0 is the process that runs the training. It starts the worker ranks (``core.training.worker_rank``), which are tied to
-it and end with it even if it is killed. Whoever ends breaks the exchange with the others, which is how they notice. All of
-it stays on this machine.
+Rank 0 is the process of the training itself. It starts the worker ranks (``core.training.worker_rank``) as tied processes:
+they end with it even if it is killed. The end of any rank breaks the communication with the others, and so tells them.
 """
 
 from __future__ import annotations
@@ -32,25 +31,25 @@ from core.errors import TrainingError
 from core.processes import engine_environment, start_tied
 
 OUT_OF_MEMORY, TOLD = 75, 76
-"""Exit status of a rank whose device had not enough memory, or whose last words are a sentence for the user."""
+"""Exit status of a rank after lack of memory, and after printing a sentence for the user."""
 
 _LOOPBACK = "127.0.0.1"
 _BEGIN = "begin"
-_LONGEST_WAIT = timedelta(hours=1)  # for rank 0, which validates and stores; that a rank has ended is noticed otherwise
+_LONGEST_WAIT = timedelta(hours=1)  # while rank 0 validates and stores; the end of a rank is detected separately
 _LOOK_S = 0.5
 _PATIENCE_S = 10.0
 _LONGEST_WORDS = 300
 
 
 class Ranks:
-    """The worker ranks beside this process, rank 0; there are none where one device trains.
+    """The worker ranks of this process, rank 0; none with a single device.
 
     Parameters
     ----------
     devices
-        How many train, that of rank 0 included.
+        Number of devices, including that of rank 0.
     command
-        What Python is to run as a worker rank; it must call :func:`join`.
+        Arguments to Python to run a worker rank; it must call :func:`join`.
     """
 
     def __init__(self, devices: int, command: Sequence[str]) -> None:
@@ -59,16 +58,23 @@ class Ranks:
         self._errors: dict[int, IO[bytes]] = {}
         self._group: dist.ProcessGroup | None = None
         self.lost = False
-        """Whether a rank has ended, so that what is exchanged just now is worth nothing."""
+        """Whether a rank has ended, so that the gradients of the current step are invalid."""
 
     @contextmanager
     def joined(self, batch: int, step: int | None) -> Iterator[None]:
-        """Inside, the others train along, from the state stored after so many steps; afterwards they are gone.
+        """Run the worker ranks inside the ``with`` block, from the state stored after ``step`` steps; end them afterwards.
+
+        Parameters
+        ----------
+        batch
+            Patches in a step of each rank.
+        step
+            Steps of the stored state; None without one.
 
         Raises
         ------
         TrainingError
-            If one of them cannot begin.
+            If a rank cannot begin.
         """
         if self._devices == 1:
             yield
@@ -84,7 +90,7 @@ class Ranks:
                 watch = threading.Thread(target=self._watch, args=(left,), daemon=True)
                 watch.start()
                 yield
-                if dist.is_initialized():  # all have left the training together
+                if dist.is_initialized():  # all ranks have ended the training together
                     patience_s = _PATIENCE_S
             finally:
                 left.set()
@@ -93,7 +99,7 @@ class Ranks:
                 self._end(patience_s)
 
     def leave(self) -> None:
-        """Leave the exchange in the midst of a step, so that this rank can store its state; the others end."""
+        """Leave the process group, even during a step, so that this rank can store its state; the other ranks end."""
         if dist.is_initialized():
             self._abort()
             dist.destroy_process_group()
@@ -103,12 +109,12 @@ class Ranks:
             self._group.abort()
 
     def lack_memory(self) -> bool:
-        """Whether a rank has ended because its device had not enough memory; False if all are there.
+        """Return whether a rank has ended for lack of memory on its device; False if all are running.
 
         Raises
         ------
         TrainingError
-            If one has ended for another reason.
+            If a rank has ended for another reason.
         """
         deadline = time.monotonic() + _PATIENCE_S
         while self._processes and not self._ended() and time.monotonic() < deadline:
@@ -116,14 +122,14 @@ class Ranks:
         ended = self._ended()
         if not ended:
             return False
-        # The first to end may have taken others along, who can only say that they lost it.
+        # The first rank to end may have ended others, with no reason of their own.
         rank = min(ended, key=lambda one: (ended[one] not in (OUT_OF_MEMORY, TOLD), ended[one] > 0))
         if ended[rank] == OUT_OF_MEMORY:
             return True
         raise TrainingError(self._why(rank, ended[rank]))
 
     def _variables(self, rank: int, port: int) -> dict[str, str]:
-        """What a rank, PyTorch and Lightning read from the environment."""
+        """Return the environment variables for a rank, PyTorch and Lightning."""
         return {
             "LOCAL_RANK": str(rank),
             "NODE_RANK": "0",
@@ -132,33 +138,33 @@ class Ranks:
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(torch.get_num_threads())),  # else Lightning chooses
             "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
             "NCCL_SOCKET_IFNAME": "lo",
-            "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",  # else it ends the whole process where a rank is lost
+            "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",  # else NCCL ends the whole process when a rank is lost
         }
 
     def _start(self, port: int) -> None:
         self.lost = False
         for rank in range(1, self._devices):
-            self._errors[rank] = tempfile.TemporaryFile()  # noqa: SIM115, as long as the process is there
+            self._errors[rank] = tempfile.TemporaryFile()  # noqa: SIM115, open for the life of the process
             environment = {**engine_environment(), **self._variables(rank, port)}
             self._processes[rank] = start_tied([sys.executable, *self._command], environment, errors=self._errors[rank])
 
     def _await(self, store: dist.TCPStore) -> None:
-        """Wait until all have read what they need, which takes seconds."""
+        """Wait until all ranks have loaded their data, for some seconds."""
         while not store.check([_here(rank) for rank in self._processes]):
             if self._ended() and self.lack_memory():
                 raise TrainingError("A device has not enough free memory to begin; train on fewer devices.")
             time.sleep(_LOOK_S / 10)
 
     def _watch(self, left: threading.Event) -> None:
-        """Let this process out of an exchange that a rank which has ended will never join; NCCL itself would wait on."""
+        """Abort the communication once a rank has ended; NCCL itself would wait forever."""
         while not left.wait(_LOOK_S):
             if self._ended():
-                self.lost = True  # first: whoever is let out must know
+                self.lost = True  # before the abort, for the aborted step to check
                 self._abort()
                 return
 
     def _ended(self) -> dict[int, int]:
-        """Exit status of each rank that has ended."""
+        """Return the exit status of each ended rank."""
         codes = {rank: process.poll() for rank, process in self._processes.items()}
         return {rank: code for rank, code in codes.items() if code is not None}
 
@@ -175,7 +181,7 @@ class Ranks:
         )
 
     def _end(self, patience_s: float) -> None:
-        """Wait so long for each of the others, then end it: they hold nothing that would have to be stored."""
+        """Wait ``patience_s`` seconds for each worker rank, then kill it: it has nothing to store."""
         for process in self._processes.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(patience_s)
@@ -187,24 +193,24 @@ class Ranks:
             errors.close()
         self._processes, self._errors = {}, {}
         self.leave()
-        self._group = None  # held until here: where DDP is the last to let it go, Gloo's threads may wait for Python for ever
+        self._group = None  # held until here: if DDP releases it last, Gloo's threads may wait for Python forever
 
 
 def this_rank() -> int:
-    """The number of this process among those that train together, from 0; that of its device."""
+    """Return the rank of this process, from 0; its device has the same number."""
     return LightningEnvironment().local_rank()
 
 
 def join(devices: int) -> tuple[int, int | None]:
-    """Join the other ranks, as one that rank 0 has started; return when all are there.
+    """Join the process group as a worker rank; return when all ranks have joined.
 
     Returns
     -------
     tuple
-        Patches in a step of each rank; and the step to which the stored state has come, None where the training begins.
+        Patches in a step of each rank, and the steps of the stored state; None for a new training.
     """
     rank, store = this_rank(), dist.TCPStore(_LOOPBACK, int(os.environ["MASTER_PORT"]), is_master=False, timeout=_LONGEST_WAIT)
-    if torch.cuda.is_available():  # what this takes of its memory, if there is too little, is told before anyone waits
+    if torch.cuda.is_available():  # allocate early: a lack of memory is reported before the other ranks wait
         torch.zeros(1, device=f"cuda:{rank}")
     store.set(_here(rank), "")
     _join(store, rank, devices)
@@ -213,35 +219,38 @@ def join(devices: int) -> tuple[int, int | None]:
 
 
 def strategy(*, some_unused: bool) -> DDPStrategy:
-    """Lightning's strategy for ranks that are there already and have joined one another.
+    """Return Lightning's strategy for ranks already running in one process group.
 
     Parameters
     ----------
     some_unused
-        Whether the network may have weights that take no part in its scores.
+        Whether the network may have weights without influence on its scores.
     """
     made = _InNotebook if hasattr(sys, "ps1") else DDPStrategy
     return made(cluster_environment=LightningEnvironment(), find_unused_parameters=some_unused)
 
 
 class _InNotebook(DDPStrategy):
-    """The same in an interactive session, where Lightning refuses a strategy that could start processes."""
+    """``DDPStrategy`` without a launcher: in an interactive session Lightning refuses one with a launcher."""
 
     @property
     def launcher(self) -> None:
-        """Starts nobody."""
+        """No launcher: the ranks are running already."""
         return
 
 
 def _join(store: dist.TCPStore, rank: int, devices: int) -> dist.ProcessGroup | None:
-    """Lightning leaves a group that is there as it is. Its own, as torchrun's, would be heard on every interface."""
+    """Initialise the process group, and return it for Lightning to use as it is.
+
+    The store of a group made by Lightning, as that of torchrun, would listen on every interface.
+    """
     backend = "nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=devices, timeout=_LONGEST_WAIT)
     return dist.group.WORLD
 
 
 def _meeting_point() -> tuple[dist.TCPStore, int]:
-    """Where the ranks find one another, and its port, a free one that only this machine can reach."""
+    """Return the store of the process group and its port: a free one, reachable only from this machine."""
     listening = socket.create_server((_LOOPBACK, 0))
     port = listening.getsockname()[1]
     store = dist.TCPStore(
@@ -261,7 +270,7 @@ def _here(rank: int) -> str:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Inside, the process has these environment variables; afterwards what it had before."""
+    """Set environment variables inside the ``with`` block, and restore the former values afterwards."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -275,14 +284,14 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 class MainRank(Callback):
-    """Keeps rank 0 from waiting for ranks that are gone; called before whatever looks at the weights or stores them.
+    """Keep rank 0 from waiting for ended ranks; must come before callbacks that read or store the weights.
 
     Parameters
     ----------
     ranks
-        The others.
+        The worker ranks.
     cancel
-        Called on SIGTERM, in place of what Lightning does: it would broadcast in the midst of what the ranks exchange.
+        Called on SIGTERM, in place of Lightning's handler: that would broadcast during the communication of a step.
     """
 
     def __init__(self, ranks: Ranks, cancel: Callable[[], None]) -> None:
@@ -290,7 +299,7 @@ class MainRank(Callback):
         self._before = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():  # Lightning puts back what was there before
+        if threading.current_thread() is threading.main_thread():  # Lightning restores the former handler
             signal.signal(signal.SIGTERM, self._terminate)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
@@ -299,7 +308,7 @@ class MainRank(Callback):
             self._before(number, frame)
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """A step that took gradients which were never exchanged is none."""
+        """Raise if a rank was lost: the step used gradients not shared by all ranks."""
         float(outputs["loss"])  # waits for the device
         if self._ranks.lost:
             raise RuntimeError("A rank was lost during the step.")
@@ -309,7 +318,7 @@ class MainRank(Callback):
 
 
 class WorkerRank(Callback):
-    """Lets a worker rank hear no SIGTERM, which may go to all processes of a job: rank 0 ends all in good order."""
+    """Ignore SIGTERM in a worker rank: a signal to all processes of a job must leave the shutdown to rank 0."""
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

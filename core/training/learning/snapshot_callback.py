@@ -1,4 +1,4 @@
-"""What is seen of a training while it goes on: the averaged weights predict one frame, and the snapshot is kept."""
+"""Keep training snapshots: predict the watched region with the averaged weights, and store both."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from core.storage.snapshots import WatchedRegion, cut, keep, moment_facts, step_
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 
 MOMENTS = 10
-"""Snapshots of a training at most, its end among them."""
+"""Largest number of snapshots of a training, including the one at its end."""
 
 FRAME_SHARE = VALIDATION_SHARE / 2
-"""Of the time that validations may take, snapshots take no more than half."""
+"""Largest share of training time for snapshots: half of the share for validations."""
 
 SMALLEST_SIDE = 256
-"""Pixels that a frame keeps on a side, however slow the machine."""
+"""Smallest side of the watched region on a slow machine, in pixels."""
 
 
 @dataclass(frozen=True)
 class SnapshotSource:
-    """The frame of a training.
+    """Watched region of a training, its image, and the folder for snapshots.
 
     Attributes
     ----------
     frame
-        Which part of which slice.
+        The watched region.
     image
-        That whole slice, raw ``(C, H, W)``: its grey range is that of the slice, and the frame is seen with its surroundings.
+        The whole slice, raw ``(C, H, W)``, for its grey range and the region's context.
     folder
-        Where the snapshots go.
+        Folder for the snapshots.
     """
 
     frame: WatchedRegion
@@ -52,7 +52,7 @@ class SnapshotSource:
 
 @dataclass(frozen=True)
 class Model:
-    """The weights of a snapshot: ready to predict, to be stored, and what to say of them."""
+    """Averaged weights for a snapshot: a predictor, the weights to store, and their card."""
 
     predictor: Predictor
     state: Mapping[str, Tensor]
@@ -60,17 +60,17 @@ class Model:
 
 
 def due(number: int) -> float:
-    """Share of the training after which snapshot ``number``, from 0, is to be kept: the later, the further apart."""
+    """Return the share of the training at snapshot ``number``, from 0; the gaps grow towards the end."""
     return float(((number + 1) / MOMENTS) ** 2)
 
 
 def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegion:
-    """The middle of a frame, as much of it as can be predicted for every snapshot of a training.
+    """Crop a watched region around its centre, small enough to predict for every snapshot of a training.
 
     Parameters
     ----------
     took
-        Seconds that all of it took once.
+        Seconds to predict the whole region once.
     budget
         Seconds of the training.
     """
@@ -82,31 +82,31 @@ def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegio
 
 
 class Feedback(Callback):
-    """Predicts the frame now and then and keeps the snapshot, within the share of time that validations may take.
+    """Predict the watched region at intervals and keep snapshots, within the share of time for validations.
 
     Parameters
     ----------
     clock
-        Stopped meanwhile.
+        Stopped during a snapshot.
     validation
-        Brought forward to a time that allows for it, and put off by what the snapshot took.
+        Moved forward to a snapshot if time allows, and delayed in proportion to the snapshot's time.
     watched
-        The frame.
+        The watched region.
     model
-        Gives the averaged weights as they are now; called with the scores for the card.
+        Returns the current averaged weights; called with the scores for the card.
     """
 
     def __init__(
         self, clock: Clock, validation: Validation, watched: SnapshotSource, model: Callable[[Scores | None], Model]
     ) -> None:
         self._clock, self._validation, self._watched, self._model = clock, validation, watched, model
-        self._frame: WatchedRegion | None = None  # as much of the one watched as can be afforded, once that is known
+        self._frame: WatchedRegion | None = None  # the affordable part of the watched region, known after one prediction
         self._grey = normalisation.measure(watched.image)
         self._next = due(0)
         self._spent = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """A resume goes on after the snapshots there are; what is kept of later steps will be done again."""
+        """Delete the snapshots of later steps: a resumed training repeats these."""
         cut(self._watched.folder, trainer.global_step)
         self._plan(self._clock.share(trainer.global_step))
 
@@ -125,26 +125,26 @@ class Feedback(Callback):
         self._plan(share)
 
     def _plan(self, share: float) -> None:
-        """When the next snapshot is due: the last one is the end, which is kept by whoever ends the training."""
+        """Set the time of the next snapshot; the last one, at the end of the training, is kept by the caller."""
         self._next = next((at for at in map(due, range(MOMENTS - 1)) if at > share), float("inf"))
 
     def keep(self, step: int, *, end: bool = False) -> None:
-        """Predict the frame and store the snapshot now; ``end`` says that these weights become the checkpoint."""
+        """Predict the watched region and store a snapshot now; ``end`` marks the weights of the checkpoint."""
         validation, model = self._validation, self._model(self._validation.newest)
-        frame, mask, confidence = self._seen(model.predictor)
+        frame, mask, confidence = self._predict(model.predictor)
         validated = self._clock.seconds if end else validation.measured
         facts = moment_facts(frame, end=end, validated=None if validated is None else round(validated, 3))
         clock = self._clock
-        course = {"seconds": round(clock.seconds, 3), "steps": step, "epochs": round(clock.epochs_after(step), 3)}
+        progress = {"seconds": round(clock.seconds, 3), "steps": step, "epochs": round(clock.epochs_after(step), 3)}
         card = replace(
             model.card,
-            training={**model.card.training, **course},
+            training={**model.card.training, **progress},
             extra={**model.card.extra, "moment": facts},
         )
         keep(step_folder(self._watched.folder, step), model.state, card, mask, confidence)
 
-    def _seen(self, predictor: Predictor) -> tuple[WatchedRegion, NDArray[np.uint8], NDArray[np.uint8]]:
-        """The frame, and its mask and confidence; the first time it is cut to what the machine can afford."""
+    def _predict(self, predictor: Predictor) -> tuple[WatchedRegion, NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the watched region with its mask and confidence; crop it to the affordable part the first time."""
         whole = self._frame or self._watched.frame
         started = time.perf_counter()
         ((_, mask, confidence),) = predictor.winners(self._watched.image, [whole.box], self._grey)

@@ -1,4 +1,4 @@
-"""What a training is of, built once and handed whole to whoever takes part."""
+"""The task of a training: its data, settings and files, built once and passed to every rank."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ STATE = "last.ckpt"
 
 @dataclass(frozen=True, eq=False)
 class TrainingTask:
-    """One network to be trained.
+    """One network to train.
 
     Attributes
     ----------
     train, validation
         Slices with the pixels of each role; 255 elsewhere.
     class_names
-        In the order of the class ids.
+        Names in the order of the class ids.
     in_channels
         Channels of every slice.
     config
-        How to train.
+        Training settings.
     folder
-        Of the new checkpoint. The resume state is in ``<folder>.partial/`` until then.
+        Folder of the new checkpoint. The resume state is in ``<folder>.partial/`` until training ends.
     number
-        Of the round: with one seed each draws random weights, patches and augmentation of its own.
+        Number of the round: with one seed, each round draws its own random weights, patches and augmentation.
     card
         Further facts for the card, in JSON types.
     begins_with
-        Checkpoint whose weights training begins with, as ``config.initial_weights`` says; random ones if None. Where they cannot
-        be used, training begins with random ones all the same; the card then says ``begins_with`` None and ``fresh_because``.
-        A training that is carried on does not read it again.
+        Checkpoint to take initial weights from, by ``config.initial_weights``; random weights if None. If the checkpoint cannot
+        be used, training begins with random weights; its card then holds ``begins_with`` None and ``fresh_because``.
+        A resumed training does not read the checkpoint again.
     network
-        Where ``config.architecture`` is ``own``: the user's network, which is copied; training begins with its weights.
+        The user's network if ``config.architecture`` is ``own``: copied, and trained from its weights.
     watched
-        What to predict again and again meanwhile, so that its snapshots are kept; nothing if None.
+        Watched region to predict for training snapshots; None to keep no snapshots.
     logs
-        Folder for TensorBoard's scalars, emptied first unless the training is carried on; None for none.
+        Folder for TensorBoard's scalars, emptied first unless the training is resumed; None to write none.
     worker_command
-        What Python is to run for each further device of ``config.devices``: it must call
+        Arguments to Python for each further device of ``config.devices``: it must call
         :func:`core.training.learning.fit.fit_worker_rank` with the same task.
     """
 
@@ -79,5 +79,5 @@ class TrainingTask:
 
 
 def partial_of(folder: Path) -> Path:
-    """Where the resume state of a checkpoint in the making lies."""
+    """Return the folder of the resume state for a checkpoint's folder."""
     return folder.with_name(folder.name + ".partial")

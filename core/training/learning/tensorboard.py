@@ -1,6 +1,6 @@
-"""Training as TensorBoard shows it: losses, learning rate and Dice of each class over the steps.
+"""Log losses, learning rate and the Dice of each class by step for TensorBoard.
 
-Written by Lightning's logger. The tags are the same for every round, so that TensorBoard draws rounds over one another.
+Lightning's logger writes the events. All rounds share the same tags, so TensorBoard overlays their curves.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from core.training.learning.callbacks import Validation
 from core.training.learning.lightning_module import FINEST
 
 EVERY = 10
-"""Steps between two points of the training loss, which is their mean."""
+"""Steps to average for each point of the training loss."""
 
 
 class Scalars(Callback):
-    """Writes the scalars of one training.
+    """Write the scalars of one training.
 
     Parameters
     ----------
     folder
-        Where the events go; each training its own.
+        Folder for the events, a separate one for each training.
     validation
-        Called before this one.
+        Called before this callback.
     class_names
-        In the order of the class ids.
+        Names in the order of the class ids.
     start
-        The last step before a resume: what was written of later ones does not count. None for a new training.
+        Last step before a resume, to discard the events of later steps; None for a new training.
     """
 
     def __init__(self, folder: Path, validation: Validation, class_names: Sequence[str], start: int | None = None) -> None:
@@ -59,7 +59,7 @@ class Scalars(Callback):
         self._losses.clear()
 
     def validated(self, scores: Scores | None, step: int) -> None:
-        """Write scores; what is not measured is left out."""
+        """Write the scores of a validation without those not measured."""
         self._written = scores
         if scores is None:
             return
@@ -68,5 +68,5 @@ class Scalars(Callback):
         self.logger.log_metrics(measured, step)
 
     def close(self) -> None:
-        """Write what is still in memory."""
+        """Flush events to disk and close the logger."""
         self.logger.finalize("success")

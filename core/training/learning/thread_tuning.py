@@ -1,8 +1,8 @@
-"""How many threads a training uses on the processor: as many as pay on this machine at this moment.
+"""Choose the fastest number of threads for a training on the CPU at the current load.
 
-A training step is hundreds of short pieces of work, each of which waits for the slowest of its threads. On an idle machine
-a thread for each core is fastest. Beside other busy programs every piece waits until each thread has had its turn on a
-core, and one thread alone may be many times as fast. So both are tried, now and then.
+A training step consists of hundreds of short pieces of work, each as slow as its slowest thread. On an idle machine one
+thread per core is fastest. On a busy machine every piece waits for all of its threads to get a core; a single thread may be
+many times as fast. Several numbers are therefore tried at intervals.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 STEPS = 4
-"""Steps in a trial of one number of threads; the first is not counted, since kernels are prepared in it."""
+"""Steps in a trial of one number of threads; the first is not counted, because it includes preparing kernels."""
 AT_ONCE_WORSE = 1.5
-"""A trial is broken off at a step that takes so many times as long as with the best number so far."""
+"""Factor over the best number's step time to end a trial early."""
 FIRST_WAIT, LONGEST_WAIT = 10.0, 120.0
-"""Seconds until the next trial; twice as long each time the choice was right, as short as at first after a change."""
+"""Seconds until the next trial: doubled after each trial without a change, reset to the first value by a change."""
 
 
 class Choice:
-    """Chooses among numbers of threads by how long steps take.
+    """Choice among numbers of threads by the duration of steps.
 
     Parameters
     ----------
     candidates
-        Different numbers of threads, the one to begin with first.
+        Different numbers of threads, beginning with the initial one.
     now
         A clock in seconds.
     """
 
     def __init__(self, candidates: Sequence[int], now: Callable[[], float] = time.monotonic) -> None:
         self.threads = candidates[0]
-        """With which the next step is to be done."""
+        """Number of threads for the next step."""
         self._candidates, self._now = list(candidates), now
         self._best, self._wait, self._next = candidates[0], FIRST_WAIT, now()
         self._open: list[int] = []
         self._took: dict[int, list[float]] = {}
 
     def stepped(self, seconds: float) -> None:
-        """Learn how long a step took with ``threads``, and choose for the next one."""
+        """Record the duration of a step with ``threads``, and choose the number for the next step."""
         if self.threads in self._took:
             self._try(seconds)
         elif len(self._candidates) > 1 and self._now() >= self._next:
-            self._open = sorted(self._candidates, key=lambda one: one != self._best)  # the best so far is the measure
+            self._open = sorted(self._candidates, key=lambda one: one != self._best)  # try the best so far first, to compare with
             self._took = {}
             self._try_next()
 
@@ -73,12 +73,12 @@ class Choice:
 
 
 def candidates(most: int) -> list[int]:
-    """Numbers of threads that are tried, the largest first: all, half of them, and one."""
+    """Return the numbers of threads to try, the largest first: all, half of them, and one."""
     return sorted({most, max(1, most // 2), 1}, reverse=True)
 
 
 class Threads(Callback):
-    """Lets a training on the processor use the number of threads that is fastest at the time; gives them back at its end."""
+    """Set the fastest number of threads during a training on the CPU, and restore the former number at its end."""
 
     def __init__(self) -> None:
         self._before = torch.get_num_threads()

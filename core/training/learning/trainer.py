@@ -1,4 +1,4 @@
-"""One training at work: its parts put together, carried on, ended and stored; ``core.training.learning.fit`` drives it."""
+"""Assemble, run, resume and store one training, on behalf of ``core.training.learning.fit``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from core.training.learning.thread_tuning import Threads
 from core.training.learning.warm_start import inherit
 
 QUICK_SLICES = 8
-"""Validations before the last look at no more slices than this."""
+"""Largest number of slices in every validation but the last."""
 
 
 class TrainingRun:
@@ -44,11 +44,11 @@ class TrainingRun:
     Parameters
     ----------
     task
-        What it is of.
+        Data, settings and files of the training.
     report
         As for :func:`core.training.learning.fit.fit`.
     rank
-        Which of several devices this is for: 0 runs the training, the others only :meth:`train_along`.
+        Number of this process's device: rank 0 runs the training, the others only :meth:`train_along`.
     """
 
     def __init__(self, task: TrainingTask, report: Callable[[Progress], bool] = lambda progress: False, *, rank: int = 0) -> None:
@@ -71,30 +71,30 @@ class TrainingRun:
         self.rules = callbacks.StopRules(self.validations, config)
         self.resume_state = callbacks.ResumeState(self.clock, task.state, at_start=config.devices > 1)
         self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, batch=config.batch)
-        self.scalars: list[Scalars] = []  # one where logs are wanted
+        self.scalars: list[Scalars] = []  # one element if logs are requested
         watched = () if task.watched is None else (task.watched,)
         self.feedback = [Feedback(self.clock, self.validations, one, self._model) for one in watched]
         self.resumed, self.steps = False, 0
 
     def _draws(self, rank: int) -> int:
-        """The seed of what is drawn in this training, by this rank."""
+        """Derive the seed for patches, augmentation and random weights in this round and rank."""
         draws = self.config.seed
-        if self.begins_with is not None:  # neither the patches nor the random weights of the round before again
+        if self.begins_with is not None:  # do not repeat the patches and random weights of the round before
             draws = zlib.crc32(f"{self.config.seed} {self.begins_with.name}".encode())
         elif self.task.number > 1:
             draws = zlib.crc32(f"{self.config.seed} round {self.task.number}".encode())
-        if rank:  # nor the patches of another device; it is given the weights of rank 0
+        if rank:  # do not repeat the patches of another device; weights come from rank 0
             draws = zlib.crc32(f"{draws} {rank}".encode())
         return draws
 
     def _model(self, scores: Scores | None) -> Model:
-        """The weights as they are now, for a moment of the training."""
+        """Return the current averaged weights for a training snapshot."""
         return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, self.task.card))
 
     def _fingerprint(self) -> str:
-        """The same for a training of the same labels, classes and settings; when it is to end may differ."""
-        apart = [*StopRule, "initial_weights"]  # what it is to begin with is told below, where there is something
-        if self.config.devices == 1:  # as in states of earlier versions
+        """Hash labels, classes, weights and settings, without the stop rules, to match a resume state with this training."""
+        apart = [*StopRule, "initial_weights"]  # initial weights are part of ``begun`` below
+        if self.config.devices == 1:  # matches resume states of earlier versions
             apart.append("devices")
         if self.config.flat is None:
             apart.append("flat")
@@ -110,11 +110,11 @@ class TrainingRun:
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:
-        """Train, from the interrupted state if there is one; with fewer patches at once where memory does not hold them."""
+        """Train to the end, from the interrupted state if given; halve the batch whenever memory runs out."""
         if state is not None and state["fingerprint"] != self.segmenter.facts["fingerprint"]:
             raise TrainingError(
-                "The interrupted training was of other labels, classes or settings; it can only be carried on with the same "
-                "ones, so train again without resume."
+                "The interrupted training had other labels, classes or settings; it can only be resumed with the same ones, so "
+                "train again without resume."
             )
         self.resumed = state is not None
         self._begin(state)
@@ -126,7 +126,7 @@ class TrainingRun:
             raise Cancelled("Training was stopped; it can be resumed.")
 
     def _begin(self, state: Mapping[str, Any] | None) -> None:
-        """Take the weights to begin with, or note why they cannot be used; an interrupted training has done so."""
+        """Load the initial weights, or note the reason against them; an interrupted training has done so already."""
         network = self.segmenter.network
         if state is not None:
             self.fresh_because = state["fresh_because"]
@@ -136,7 +136,7 @@ class TrainingRun:
         self.segmenter.facts["fresh_because"] = self.fresh_because
 
     def _fits(self, step: int | None) -> bool:
-        """Train from a step on, None for the first; whether memory held it to the end. Otherwise the state is stored."""
+        """Train from a step on (None: the first); return False if memory ran out, with the resume state stored."""
         if self.task.logs is not None:
             self.scalars = [Scalars(self.task.logs, self.validations, self.task.class_names, step)]
         with self.ranks.joined(self.patches.batch, step):
@@ -147,8 +147,8 @@ class TrainingRun:
         interrupt = signal.getsignal(signal.SIGINT)
         try:
             self._run(trainer, step)
-        except SystemExit as stopped:  # what Lightning makes of SIGTERM and Ctrl-C
-            signal.signal(signal.SIGINT, interrupt)  # Lightning leaves the key dead
+        except SystemExit as stopped:  # raised by Lightning on SIGTERM and Ctrl-C
+            signal.signal(signal.SIGINT, interrupt)  # Lightning leaves Ctrl-C disabled
             raise Cancelled("Training was stopped; it can be resumed.") from stopped
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) and not self.ranks.lack_memory():
@@ -166,13 +166,13 @@ class TrainingRun:
         trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.task.state, weights_only=True)
 
     def train_along(self) -> None:
-        """Train as a worker rank, until rank 0 says that all are done."""
+        """Train as a worker rank, until rank 0 ends the training."""
         self.patches.batch, step = join(self.config.devices)
         self.segmenter.epoch = self.patches.epoch
         self._run(self._trainer([WorkerRank(), callbacks.Agreement(self.resume_state)]), step)
 
     def _halve(self) -> None:
-        """Half as many patches at once from now on, so that an epoch takes twice as many steps."""
+        """Halve the batch from now on; an epoch then takes twice as many steps."""
         before = self.patches.batch
         if before == 1:
             side = self.config.patch
@@ -186,7 +186,7 @@ class TrainingRun:
 
     def _callbacks(self) -> list[Callback]:
         return [
-            *([Threads()] if self.device.type == "cpu" else []),  # first: what the others do is no part of a step
+            *([Threads()] if self.device.type == "cpu" else []),  # first, to leave the other callbacks out of a step's time
             self.clock,
             *([MainRank(self.ranks, self.reports.cancel)] if self.config.devices > 1 else []),
             self.validations,
@@ -216,7 +216,7 @@ class TrainingRun:
         )
 
     def predictor(self) -> Predictor:
-        """The averaged weights, ready to predict."""
+        """Return a predictor with the averaged weights."""
         network = copy.deepcopy(self.segmenter.average.module)
         return Predictor(ready(network, self.device), self._card())
 
@@ -225,7 +225,7 @@ class TrainingRun:
         return score(self.predictor(), self.task.validation[::step])
 
     def finish(self) -> FitResult:
-        """Validate on everything and store the checkpoint."""
+        """Validate on all held-back slices and store the checkpoint."""
         scores = score(self.predictor(), self.task.validation)
         self.validations.newest = scores
         self.reports.tell(self.steps)
@@ -250,7 +250,7 @@ class TrainingRun:
 
     @property
     def ended_by(self) -> StopRule:
-        """The rule that ended the training; before its end, the one that will if no other does."""
+        """The stop rule fired in this training; ``SECONDS`` before any has fired."""
         return self.rules.ended_by or self.clock.ended_by or StopRule.SECONDS
 
     def _card(self, scores: Scores | None = None, extra: Mapping[str, Any] | None = None) -> Card:
@@ -272,7 +272,7 @@ class TrainingRun:
         )
 
     def _begun(self) -> dict[str, Any]:
-        """What the card has to correct where the weights to begin with could not be used."""
+        """Return the corrections to the card if the initial weights could not be used."""
         return {"begins_with": None, "fresh_because": self.fresh_because} if self.fresh_because else {}
 
     def _named(self, scores: Scores) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a training begins with: the weights of an earlier checkpoint, all of them or by half."""
+"""Begin a training with the weights of an earlier checkpoint, or with a mixture of old and random ones."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from core.models.networks import completed
 from core.storage.checkpoints import load
 
 KEPT = 0.5
-"""Share of the old weights that shrink and perturb keeps; the rest is drawn at random."""
+"""Share of the old weights in shrink and perturb; the rest is random."""
 
 
 def inherit(network: nn.Module, folder: Path, config: TrainConfig, given: Mapping[str, int]) -> str:
-    """Give a network that was just built the weights of a checkpoint; those that do not fit stay as they were drawn.
+    """Copy the weights of a checkpoint into a newly built network; weights of another shape stay random.
 
-    So with a class added, only the last layer is new. With ``shrink-perturb`` weights with two axes or more become half
-    old and half new, which learns new labels more readily: shrink and perturb, Ash & Adams 2020, arXiv:1910.08475.
+    With a class added, only the last layer is new. With ``shrink-perturb``, weights with two axes or more become half old
+    and half new, to learn new labels more readily: shrink and perturb, Ash & Adams 2020, arXiv:1910.08475.
 
     Parameters
     ----------
     network
-        With random weights; changed in place.
+        Network with random weights; changed in place.
     folder
-        Of the checkpoint. No code in it is run.
+        Folder of the checkpoint. No code in it is run.
     config, given
-        How the network is trained, and the arguments it was built with.
+        Training settings, and the arguments to build the network.
 
     Returns
     -------
     str
-        Why the network was left as it is, to follow "because"; empty where it has the weights.
+        Reason for leaving the network unchanged, to follow "because"; empty if it has the weights.
     """
     try:
         card, old = load(folder)
@@ -58,5 +58,5 @@ def inherit(network: nn.Module, folder: Path, config: TrainConfig, given: Mappin
 
 
 def _size(architecture: str, given: Mapping[str, int]) -> dict[str, int]:
-    """The arguments of a network but for its classes."""
+    """Return the arguments of a network without the number of classes."""
     return {name: value for name, value in completed(architecture, given).items() if name != "classes"}
