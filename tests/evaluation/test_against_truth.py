@@ -1,4 +1,4 @@
-"""Scores of every class: against a truth, on held-back pixels, in a file, and as tables on the page."""
+"""Scores of every class agree: against ground truth, on held-back pixels, in a file, and in tables on the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNTS = np.array([[8, 2, 0], [1, 4, 0], [0, 0, 0]])
 
 
 def test_every_score_of_a_class_by_hand() -> None:
-    """From the counts, and the boundaries as they were measured."""
+    """Scores computed from counts and boundary distances equal those computed by hand."""
     edges = [BoundaryScore(0.5, 3.0, 9), BoundaryScore(0.0, float("inf"), 9), BoundaryScore(None, None, 0)]
     first, second, third = class_scores(COUNTS, edges, (30, 5, 5))
     assert (first.dice, first.iou, first.precision, first.recall) == pytest.approx((16 / 19, 8 / 11, 8 / 9, 0.8))
@@ -33,7 +33,7 @@ def test_every_score_of_a_class_by_hand() -> None:
 
 @pytest.mark.parametrize("voxel", [None, (30, 5, 6)])
 def test_nanometres_need_square_pixels_of_a_known_size(voxel: tuple[float, ...] | None) -> None:
-    """A distance in pixels that may run along y or x has no length otherwise."""
+    """A distance has nanometres only with square pixels of known size; otherwise its direction would matter."""
     assert class_scores(COUNTS, [BoundaryScore(1.0, 3.0, 9)] * 3, voxel)[0].hd95_nm is None
 
 
@@ -71,7 +71,7 @@ def test_a_truth_that_does_not_fit_starts_no_job(trained_project: Project, tmp_p
 
 
 def test_a_confusion_says_per_cent_of_the_true_class_and_counts() -> None:
-    """Names are text, not markup, and a class without a pixel has no per cent."""
+    """Class names are escaped as text, and a class without true pixels shows no percentage."""
     shown = confusion_html(["a<b", "c", "d"], COUNTS.tolist())
     assert "a&lt;b" in shown
     assert "80.0 %<small>8</small>" in shown
@@ -80,14 +80,14 @@ def test_a_confusion_says_per_cent_of_the_true_class_and_counts() -> None:
 
 
 def test_a_confusion_does_not_round_mistakes_away() -> None:
-    """Few wrong pixels among many are neither 0.0 nor 100.0 per cent."""
+    """A few wrong pixels among many show neither as 0.0 nor as 100.0 per cent."""
     shown = confusion_html(["a", "b"], [[999_999, 1], [0, 5]])
     assert "> 99.9 %<small>999,999</small>" in shown
     assert "< 0.1 %<small>1</small>" in shown
 
 
 def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
-    """What was there before is gone, and nothing else is left beside it."""
+    """Writing a small file replaces the former content and leaves no other file beside it."""
     for content in (b"one", b"two"):
         replace_whole(tmp_path / "file", content)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"two")]

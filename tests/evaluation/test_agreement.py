@@ -48,7 +48,7 @@ def test_dice_is_counted_over_all_slices_together() -> None:
 
 
 def test_only_the_given_slices_are_scored() -> None:
-    """The slices left out change nothing, and the answer says which were scored."""
+    """Other slices have no effect, and the result names the slices scored."""
     found = agreement([1])
 
     assert found.slices == (1,)
@@ -64,13 +64,13 @@ def test_pixels_outside_the_region_are_not_scored() -> None:
 
 
 def test_no_slices_give_no_score() -> None:
-    """Nothing scored is not measured, rather than 0 or 1."""
+    """Without slices the score is None, not 0 or 1."""
     assert agreement([]).dice == (None, None, None)
     assert agreement([]).mean_dice is None
 
 
 def test_progress_is_told_slice_by_slice() -> None:
-    """After each slice the number done so far is reported."""
+    """The number of slices done is reported after each slice."""
     told: list[int] = []
     evaluate(threshold, lambda z: TRUTH[z], [2, 0], classes=2, report=told.append)
 
@@ -78,12 +78,12 @@ def test_progress_is_told_slice_by_slice() -> None:
 
 
 def test_truth_of_another_shape_is_refused_in_one_sentence() -> None:
-    """What was found, what is allowed, what to do."""
+    """The message names both shapes and the remedy."""
     with pytest.raises(LabelError, match=r"Slice 0 of the truth is 2 x 3 pixels, .* are 2 x 4; give labels"):
         agreement([0], truth=TRUTH[:, :, :3])
 
 
 def test_truth_with_an_unknown_class_is_refused_in_one_sentence() -> None:
-    """The class found and the classes allowed are named."""
+    """The message names the class found and the classes allowed."""
     with pytest.raises(LabelError, match=r"Slice 2 of the truth holds class 7, but .* 0 to 2"):
         agreement([2], truth=np.full_like(TRUTH, 7))

@@ -1,4 +1,4 @@
-"""Boundaries are compared exactly, over slices together, and unlabelled pixels are not guessed at."""
+"""Boundaries are compared exactly and over all slices together; unlabelled pixels are never guessed."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ def scored(*pairs: tuple[NDArray[np.uint8], NDArray[np.uint8]], classes: int = 2
 
 
 def test_a_boundary_lies_between_two_known_pixels() -> None:
-    """Neither the border of the slice nor the edge of what is labelled is one."""
+    """Neither the border of a slice nor the edge of the labelled area is a boundary."""
     labels = raster("00111", "0011.", ".111.")
     found = boundary(labels == 1, labels != 255)
     np.testing.assert_array_equal(found, raster("00100", "00100", "01000").astype(bool))
 
 
 def test_the_same_mask_is_perfect() -> None:
-    """F-score 1, distance 0, counted on both boundaries."""
+    """Equal masks give F-score 1 and distance 0, counted on both boundaries."""
     mask = raster("0000", "0110", "0110", "0000")
     assert scored((mask, mask))[1] == BoundaryScore(1.0, 0.0, 8)
 
 
 def test_a_shifted_edge_is_as_far_as_it_was_shifted() -> None:
-    """Three columns off: within a tolerance of 3, outside one of 2, and the Hausdorff distance is 3."""
+    """An edge shifted by three columns is within a tolerance of 3, not of 2; its Hausdorff distance is 3."""
     truth, prediction = raster(*["0000011111"] * 4), raster(*["0011111111"] * 4)
     assert scored((prediction, truth), tolerance=3)[1] == BoundaryScore(1.0, 3.0, 8)
     assert scored((prediction, truth), tolerance=2)[1] == BoundaryScore(0.0, 3.0, 8)
 
 
 def test_what_is_absent_from_both_is_not_measured() -> None:
-    """Nor is a class that fills the slice and so has no boundary."""
+    """An absent class is not measured, nor is one without a boundary because it fills the slice."""
     zeros = raster("000", "000")
     assert scored((zeros, zeros)) == [BoundaryScore(None, None, 0)] * 2
 
@@ -60,7 +60,7 @@ def test_a_class_that_is_missed_has_no_distance_but_infinity() -> None:
 
 
 def test_a_boundary_beside_what_is_unlabelled_is_not_counted() -> None:
-    """The true edge may lie unseen within the tolerance; farther in it would have been seen."""
+    """A boundary pixel within the tolerance of an unlabelled pixel is not counted; one farther away is."""
     truth = raster(*["00000.1111"] * 3)
     prediction = raster(*["0000011111"] * 3)
     assert scored((prediction, truth))[1] == BoundaryScore(None, None, 0)
@@ -75,7 +75,7 @@ _LABELS = hnp.arrays(np.uint8, (9, 11), elements=st.sampled_from([0, 0, 1, 1, 2,
 @settings(max_examples=60, deadline=None)
 @given(pairs=st.lists(st.tuples(_MASKS, _LABELS), min_size=1, max_size=3), tolerance=st.sampled_from([0.0, 1.0, 1.5]))
 def test_scores_are_those_of_all_pairs_of_pixels(pairs: list[tuple[NDArray[Any], NDArray[Any]]], tolerance: float) -> None:
-    """Against a reference that measures every boundary pixel against every other, with numpy's percentile."""
+    """Scores equal a reference over all pairs of boundary pixels, with numpy's percentile."""
     for number, score in enumerate(scored(*pairs, classes=3, tolerance=tolerance)):
         there, back = Reference(tolerance), Reference(tolerance)
         for prediction, truth in pairs:
@@ -105,7 +105,7 @@ def edge(mask: NDArray[Any], known: NDArray[Any], number: int) -> list[tuple[int
 
 
 class Reference:
-    """Distances from one list of pixels to another, and whether each is near, as far as it can be known."""
+    """Distances from one list of pixels to another, and whether each is within the tolerance, where labels allow."""
 
     def __init__(self, tolerance: float) -> None:
         self.tolerance = tolerance
@@ -127,11 +127,11 @@ class Reference:
 def test_predictions_where_nothing_is_labelled_change_nothing(
     mask: NDArray[Any], other: NDArray[Any], truth: NDArray[Any]
 ) -> None:
-    """The scores are of labelled pixels only."""
+    """Predictions on unlabelled pixels do not change the scores."""
     assert scored((mask, truth), classes=3) == scored((np.where(truth == 255, other, mask), truth), classes=3)
 
 
 def test_unlike_shapes_are_refused() -> None:
-    """With both shapes."""
+    """The message names both shapes."""
     with pytest.raises(ValueError, match=r"got \(1, 2\) and \(1, 3\)"):
         scored((raster("00"), raster("000")))

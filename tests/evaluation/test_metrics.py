@@ -21,14 +21,14 @@ PREDICTION = raster("0111", "0022")
 
 
 def test_confusion_counts_truth_in_rows_and_prediction_in_columns() -> None:
-    """A background pixel taken for class 1 stands in row 0, column 1."""
+    """A background pixel predicted as class 1 counts in row 0, column 1."""
     expected = [[2, 1, 0], [0, 2, 0], [0, 0, 2]]
 
     np.testing.assert_array_equal(confusion(PREDICTION, TRUTH, 3), expected)
 
 
 def test_unlabelled_truth_is_not_counted() -> None:
-    """Pixels without a truth leave every count at zero, whatever is predicted there."""
+    """Pixels without a truth are never counted, whatever their prediction."""
     assert confusion(raster("0."), raster(".."), 2).sum() == 0
 
 
@@ -38,12 +38,12 @@ def test_dice_is_twice_the_hits_over_both_sizes() -> None:
 
 
 def test_an_absent_class_is_not_measured() -> None:
-    """A class in neither truth nor prediction is None; one that is only predicted is 0."""
+    """A class in neither truth nor prediction scores None; one only predicted scores 0."""
     assert dice(confusion(raster("0111"), raster("0000"), 3)) == (pytest.approx(2 / 5), 0.0, None)
 
 
 def test_iou_precision_and_recall_by_hand() -> None:
-    """Of the drawn example: class 0 has 2 hits, 1 miss; class 1 has 2 hits, 1 too many."""
+    """In the drawn example, class 0 has 2 hits and 1 miss; class 1 has 2 hits and 1 false positive."""
     counts = confusion(PREDICTION, TRUTH, 3)
     assert iou(counts) == pytest.approx((2 / 3, 2 / 3, 1.0))
     assert precision(counts) == pytest.approx((1.0, 2 / 3, 1.0))
@@ -51,7 +51,7 @@ def test_iou_precision_and_recall_by_hand() -> None:
 
 
 def test_what_is_absent_has_no_iou_precision_or_recall() -> None:
-    """Precision needs a prediction and recall a truth; a class in neither has nothing."""
+    """Precision needs a prediction, recall needs a truth; a class in neither has no score."""
     counts = confusion(raster("0111"), raster("0000"), 3)
     assert iou(counts) == (0.25, 0.0, None)
     assert precision(counts) == (1.0, 0.0, None)
@@ -59,7 +59,7 @@ def test_what_is_absent_has_no_iou_precision_or_recall() -> None:
 
 
 def test_iou_precision_and_recall_agree_with_torchmetrics() -> None:
-    """On random masks with unlabelled pixels; there, too, unlabelled pixels are left out."""
+    """Scores equal torchmetrics' on random masks; both leave out unlabelled pixels."""
     rng = np.random.default_rng(0)
     truth, prediction = rng.integers(0, 4, (2, 30, 30)).astype(np.uint8)
     truth[rng.random(truth.shape) < 0.3] = 255
@@ -72,7 +72,7 @@ def test_iou_precision_and_recall_agree_with_torchmetrics() -> None:
 
 
 def test_mean_leaves_out_the_background_and_what_was_not_measured() -> None:
-    """Only measured classes after the first enter the mean, and no such class means no mean."""
+    """The mean covers measured classes after the first; it is None without any."""
     assert mean_dice((0.1, 0.5, None, 0.7)) == pytest.approx(0.6)
     assert mean_dice((0.9, None)) is None
 
@@ -86,13 +86,13 @@ def test_counts_are_added_before_the_score() -> None:
 
 
 def test_unlike_shapes_are_refused_with_both_shapes() -> None:
-    """The message names what was got on either side."""
+    """The message names both shapes."""
     with pytest.raises(ValueError, match=r"got \(1, 2\) and \(1, 3\)"):
         confusion(raster("00"), raster("000"), 2)
 
 
 @pytest.mark.parametrize(("prediction", "truth"), [("02", "00"), ("00", "02"), ("0.", "00")])
 def test_a_class_outside_the_list_is_refused(prediction: str, truth: str) -> None:
-    """No unknown class is counted silently, neither predicted nor true."""
+    """An unknown class is refused in prediction and truth, never counted silently."""
     with pytest.raises(ValueError, match="classes are 0 to 1, got"):
         confusion(raster(prediction), raster(truth), 2)

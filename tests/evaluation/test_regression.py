@@ -1,4 +1,4 @@
-"""What speaks against the newest round, from literal scores and steps."""
+"""The regression warning gives the reasons to distrust the newest round, from literal scores and steps."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def standing(
     ],
 )
 def test_where_no_class_is_measured_for_both_nothing_is_said(rounds: list[Standing]) -> None:
-    """No round, one round, none scored, the newest not yet, other classes; the background alone does not count."""
+    """There is no warning without a class, other than the background, measured for both rounds."""
     assert regression_warning(rounds) is None
 
 
 def test_a_worse_round_is_told_with_both_scores_and_what_they_were_measured_on() -> None:
-    """Mean Dice over the classes measured for both, without the background, which has become better here."""
+    """The warning gives mean Dice of both rounds over the classes measured for both, without the background."""
     worse = [standing(1, 0.90, 0.96, 0.92, 0.3), standing(2, 0.99, 0.70, 0.76, None)]
     assert (
         regression_warning(worse)
@@ -45,7 +45,7 @@ def test_a_worse_round_is_told_with_both_scores_and_what_they_were_measured_on()
 
 
 def test_the_best_round_before_is_named() -> None:
-    """The newest may be better than the last one and worse than an older one."""
+    """The warning compares with the best earlier round, not with the last one."""
     said = regression_warning([standing(1, 0.9, 0.8), standing(2, 0.9, 0.9), standing(3, 0.9, 0.5), standing(4, 0.9, 0.7)])
     assert said is not None
     assert said.startswith("it is less accurate than round 2 (mean Dice without the first class 0.70, was 0.90")
@@ -53,17 +53,17 @@ def test_the_best_round_before_is_named() -> None:
 
 @pytest.mark.parametrize(("now", "told"), [(0.95, False), (0.90, False), (0.89, False), (0.875, True)])
 def test_a_small_loss_is_not_told(now: float, told: bool) -> None:
-    """Up to two hundredths of Dice a round counts as no worse."""
+    """A loss below two hundredths of Dice gives no warning."""
     assert (regression_warning([standing(1, 0.9, 0.9), standing(2, 0.9, now)]) is not None) == told
 
 
 def test_a_class_that_was_added_since_is_left_out() -> None:
-    """The older round has no score of it."""
+    """A class added after the older round is left out, because that round has no score of it."""
     assert regression_warning([standing(1, 0.9, 0.9), standing(2, 0.9, 0.9, 0.1)]) is None
 
 
 def test_a_round_with_few_steps_is_told() -> None:
-    """Fewer than a third of what an earlier round had in the same time, also where nothing is held back."""
+    """Fewer than a third of an earlier round's steps in the same time give a warning, even without held-back pixels."""
     said = "it had time for only 24 training steps in 60 s, round 1 for 210 in 60 s: the machine was busy, it seems"
     assert regression_warning([standing(1, steps=210), standing(2, steps=24)]) == said
 
@@ -80,12 +80,12 @@ def test_a_round_with_few_steps_is_told() -> None:
     ],
 )
 def test_steps_are_compared_only_where_they_can_be(earlier: Standing, newest: Standing) -> None:
-    """A third is enough, a short training has few, a larger network is slower, and some rounds have no curve."""
+    """A third is enough; a short training, a larger network or a round without a curve gives no warning."""
     assert regression_warning([earlier, newest]) is None
 
 
 def test_both_reasons_are_given() -> None:
-    """A round that is worse because it had no time."""
+    """A round with few steps and worse scores gets both reasons."""
     said = regression_warning([standing(1, 0.9, 0.9), standing(2, 0.9, 0.5, steps=24)])
     assert said is not None
     assert said.startswith("it is less accurate than round 1 (")

@@ -1,4 +1,4 @@
-"""Loss and Dice of a model are counted over labelled pixels, and no more is predicted than they take."""
+"""Loss and Dice of a model cover all labelled pixels, and only their surroundings are predicted."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_no_labelled_pixels_is_not_measured() -> None:
 
 
 def test_labelled_boxes_hold_all_labels_and_little_else() -> None:
-    """Two labelled spots give two tight boxes."""
+    """Two separate labelled spots give two tight boxes."""
     label = np.full((200, 200), 255, np.uint8)
     label[10:20, 30:33], label[150, 190] = 0, 1
     assert labelled_boxes(label, 100) == [Box(10, 30, 20, 33), Box(150, 190, 151, 191)]
 
 
 def test_cross_entropy_of_known_probabilities() -> None:
-    """Two labelled pixels of probability 1/2 and 1/4 cost ln 2 + ln 4; an impossible one costs no more than 17."""
+    """Two labelled pixels of probability 1/2 and 1/4 cost ln 2 + ln 4; probability 0 costs no more than 17."""
     probabilities = np.array([[[0.5, 0.75, 1.0]], [[0.5, 0.25, 0.0]]], np.float32)
     assert cross_entropy(probabilities, np.array([[0, 1, 255]], np.uint8)) == pytest.approx(np.log(8))
     assert cross_entropy(probabilities, np.array([[255, 255, 1]], np.uint8)) < 17

@@ -1,4 +1,4 @@
-"""As many slices are averaged as lose nothing on painted pixels, and none where there are none."""
+"""The search averages as many slices as possible without a loss on painted pixels, and none without painted pixels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Levels(nn.Module):
 
 
 class SliceInput:
-    """A volume of greys; remembers how many slices were asked for."""
+    """A volume of greys; records the slices read."""
 
     def __init__(self, truth: NDArray, noise: float) -> None:
         greys = np.array([-1.0, 1.0, 4.0])[truth] + np.random.default_rng(1).normal(0, noise, truth.shape)
@@ -62,13 +62,13 @@ def half(truth: NDArray[np.uint8], *slices: int, lower: bool = False) -> dict[in
 
 @pytest.fixture
 def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
-    """The network; every slice is normalised alike, so that its levels mean the same in all of them."""
+    """The network, with one normalisation for all slices, so that grey levels are comparable between them."""
     monkeypatch.setattr(normalisation, "measure", lambda image: normalisation.GreyRange(np.full(1, 128.0), np.full(1, 16.0)))
     return Predictor(ready(Levels(), torch.device("cpu")), CARD)
 
 
 def test_noise_that_differs_from_slice_to_slice_is_averaged_away(predictor: Predictor) -> None:
-    """And the held-back pixels say how much that gained."""
+    """Independent noise makes averaging worthwhile, and the sentence gives the gain on held-back pixels."""
     truth = columns()
     found = best(predictor, SliceInput(truth, noise=1.5), DEPTH, half(truth, 8, 12), half(truth, 8, 12, lower=True), 3)
 
@@ -85,7 +85,7 @@ def test_noise_that_differs_from_slice_to_slice_is_averaged_away(predictor: Pred
 
 
 def test_sections_far_apart_stay_as_they_are(predictor: Predictor) -> None:
-    """Where the next slice shows something else; nothing beyond it is looked at."""
+    """If the next slice shows other content, nothing is averaged and no slice beyond it is read."""
     truth = (np.random.default_rng(3).random((DEPTH, SIDE, SIDE)) < 0.4).astype(np.uint8)
     seen = SliceInput(truth, noise=0.6)
     found = best(predictor, seen, DEPTH, {}, half(truth, 12), 3)
@@ -96,7 +96,7 @@ def test_sections_far_apart_stay_as_they_are(predictor: Predictor) -> None:
 
 
 def test_where_it_is_hopeless_two_boxes_are_enough(predictor: Predictor) -> None:
-    """The others of many painted slices are not looked at."""
+    """A clear loss in the first two boxes ends the search without reading the other painted slices."""
     truth = (np.random.default_rng(3).random((200, SIDE, SIDE)) < 0.4).astype(np.uint8)
     seen = SliceInput(truth, noise=0.6)
 
@@ -105,7 +105,7 @@ def test_where_it_is_hopeless_two_boxes_are_enough(predictor: Predictor) -> None
 
 
 def test_a_loss_in_two_boxes_that_is_little_among_all_does_not_decide(predictor: Predictor) -> None:
-    """Nine pixels that only their own slice has, and no noise whose loss would make up for them."""
+    """A loss of nine pixels in the first boxes does not end the search if it is small among all boxes."""
     truth = np.broadcast_to(columns()[0], (200, SIDE, SIDE)).copy()
     many = range(10, 190, 13)
     truth[np.array(many), 20:23, 40:43] = 1 - truth[10, 21, 41]
@@ -114,7 +114,7 @@ def test_a_loss_in_two_boxes_that_is_little_among_all_does_not_decide(predictor:
 
 
 def test_a_class_that_is_thin_across_slices_does_not_fade(predictor: Predictor) -> None:
-    """Though the mean over all classes would gain."""
+    """A loss of one class ends the search, even if the mean over all classes gains."""
     truth = columns()
     assert best(predictor, SliceInput(truth, noise=1.5), DEPTH, {}, half(truth, 12), 3).slices > 0
     truth[12, 20:30, :] = 2
@@ -123,7 +123,7 @@ def test_a_class_that_is_thin_across_slices_does_not_fade(predictor: Predictor) 
 
 
 def test_no_more_are_averaged_than_objects_go_on(predictor: Predictor) -> None:
-    """Where held-back pixels gain all the way, but what is painted is there for five slices only."""
+    """Painted objects of five slices limit the average, even if held-back pixels gain further."""
     truth, other = columns(), np.random.default_rng(4).random((5, SIDE // 8, SIDE // 8)) < 0.4
     truth[:, SIDE // 2 :] = other.repeat(5, axis=0).repeat(8, axis=1).repeat(8, axis=2)[:, SIDE // 2 :]
     found = best(predictor, SliceInput(truth, noise=0.6), DEPTH, half(truth, 12), half(truth, 7, 12, 17, lower=True), 3)
@@ -135,7 +135,7 @@ def test_no_more_are_averaged_than_objects_go_on(predictor: Predictor) -> None:
 
 
 def test_a_few_held_back_pixels_do_not_decide(predictor: Predictor) -> None:
-    """They only tell what came of it, here nothing good."""
+    """Held-back pixels report the effect, here a loss, but do not limit the average."""
     truth = columns()
     truth[12, 20:30, :] = 2
     found = best(predictor, SliceInput(truth, noise=0), DEPTH, half(truth, 12), half(truth, 12, lower=True), 3)
@@ -148,14 +148,14 @@ def test_a_few_held_back_pixels_do_not_decide(predictor: Predictor) -> None:
 
 @pytest.mark.parametrize(("apart", "most"), [(5.0, 6), (5.0000001, 6), (10.0, 3), (20.0, 1), (50.0, 1)])
 def test_slices_that_are_known_to_lie_far_apart_are_not_averaged(predictor: Predictor, apart: float, most: int) -> None:
-    """But for the next one, if labels say so; in pixels of 5 nm."""
+    """With a known voxel size, only slices within six pixels of 5 nm, and the next one, are averaged."""
     truth = columns()
 
     assert best(predictor, SliceInput(truth, 0), DEPTH, {}, half(truth, 12), 3, (apart, 5.0, 5.0)).slices == most
 
 
 def test_a_stroke_that_reaches_far_is_not_outvoted_by_many_that_do_not(predictor: Predictor) -> None:
-    """What lies near an end has no slices further away, and so cannot lose by them."""
+    """Strokes near an end cannot lose by distant slices, so they do not outvote a stroke that can."""
     truth = columns()
     truth[3:, SIDE // 2 :] = 1 - truth[3:, SIDE // 2 :]
     truth[12] = 1 - truth[12]
@@ -168,7 +168,7 @@ def test_a_stroke_that_reaches_far_is_not_outvoted_by_many_that_do_not(predictor
 
 
 def test_a_class_near_an_end_tells_only_of_as_many_slices_as_lie_there(predictor: Predictor) -> None:
-    """And further away nothing is known of it, so no more are averaged."""
+    """A class painted near an end limits the average to the slices between it and the end."""
     truth = columns()
     truth[:5, 20:30] = 2
     painted = {**half(truth, 2), **half(truth, 12, lower=True)}
@@ -177,7 +177,7 @@ def test_a_class_near_an_end_tells_only_of_as_many_slices_as_lie_there(predictor
 
 
 def test_one_pixel_of_a_few_does_not_decide(predictor: Predictor) -> None:
-    """Though it is more than 0.004 of Dice; eight may become wrong, nine may not."""
+    """Eight pixels of a class may become wrong at any loss of Dice; nine may not."""
     truth = columns()
     for changed, most in ((8, max(TRIED)), (9, 0)):
         image = truth.copy()
@@ -189,21 +189,21 @@ def test_one_pixel_of_a_few_does_not_decide(predictor: Predictor) -> None:
 
 @pytest.mark.parametrize(("z", "most"), [(0, 0), (1, 1), (5, 4), (6, 6), (22, 2), (24, 0)])
 def test_what_lies_beyond_the_ends_tells_nothing(predictor: Predictor, z: int, most: int) -> None:
-    """No more are averaged than there are on each side of some painted slice."""
+    """The average is limited to the slices available on each side of some painted slice."""
     truth = columns()
 
     assert best(predictor, SliceInput(truth, 0), DEPTH, {}, half(truth, z), 3).slices == most
 
 
 def test_one_slice_has_none_beside_it(predictor: Predictor) -> None:
-    """A volume of a single image."""
+    """A volume of a single slice is not averaged."""
     truth = columns()[:1]
 
     assert best(predictor, SliceInput(truth, noise=1), 1, half(truth, 0), half(truth, 0, lower=True), 3) == ZAverageChoice(0)
 
 
 def test_the_most_are_averaged_that_do_no_harm(predictor: Predictor) -> None:
-    """They need not gain where the model knows the slices; and where nothing is held back, nothing is told."""
+    """Painted pixels need not gain; without held-back pixels the sentence gives no scores."""
     truth = columns()
     upper, lower = half(truth, 12), half(truth, 12, lower=True)
 
@@ -215,7 +215,7 @@ def test_the_most_are_averaged_that_do_no_harm(predictor: Predictor) -> None:
 
 @pytest.mark.parametrize("labels", [{}, {12: np.full((SIDE, SIDE), UNLABELLED, np.uint8)}, {3: np.zeros((SIDE, SIDE), np.uint8)}])
 def test_nothing_painted_is_nothing_averaged(predictor: Predictor, labels: dict[int, NDArray[np.uint8]]) -> None:
-    """Nor is anything where only background is painted and none else is found."""
+    """Nothing is averaged without painted pixels, or with background only."""
     dark = SliceInput(np.zeros((DEPTH, SIDE, SIDE), np.uint8), 0)
     assert best(predictor, dark, DEPTH, half(columns(), 12), labels, 3).slices == 0
     dark.volume[:, 20, 20:30] = 255  # found, but nobody painted it
@@ -223,7 +223,7 @@ def test_nothing_painted_is_nothing_averaged(predictor: Predictor, labels: dict[
 
 
 def test_of_many_slices_a_few_are_looked_at(predictor: Predictor) -> None:
-    """Eight boxes and what lies beside them, drawn from all."""
+    """Of many painted slices, only eight boxes and their neighbours are predicted."""
     truth = np.broadcast_to(columns()[0], (400, SIDE, SIDE))
     seen = SliceInput(truth, noise=0.6)
     many = range(10, 390, 13)
@@ -235,7 +235,7 @@ def test_of_many_slices_a_few_are_looked_at(predictor: Predictor) -> None:
 
 
 def test_a_class_that_is_wrongly_found_may_go(predictor: Predictor) -> None:
-    """Stray pixels of a class that is nowhere are no loss."""
+    """Losing false positives of a class without true pixels is no loss."""
     truth = columns()
     seen = SliceInput(truth, noise=1.0)
     assert (predictor.labels(seen(12))[0] == 2).any()
@@ -244,7 +244,7 @@ def test_a_class_that_is_wrongly_found_may_go(predictor: Predictor) -> None:
 
 
 def test_it_can_be_stopped(predictor: Predictor) -> None:
-    """By whoever is asked whether to go on."""
+    """An exception from ``go_on`` stops the search."""
     truth = columns()
 
     def stop() -> None:

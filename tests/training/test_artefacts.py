@@ -1,4 +1,4 @@
-"""Faults of the instrument look like what they are named after, and come from the generator alone."""
+"""Artefacts have the appearance of their namesakes and depend on the random generator alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def generator(seed: int = 0) -> Generator:
 
 
 def blobs() -> Tensor:
-    """Grey with a bright and a dark square in each patch, a channel of each sign."""
+    """Grey patches with a bright square in the first channel and a dark one in the second."""
     images = torch.zeros(16, 2, SIDE, SIDE)
     images[:, 0, 24:40, 24:40] = 2.5
     images[:, 1, 24:40, 24:40] = -2.5
@@ -36,13 +36,13 @@ def blobs() -> Tensor:
 
 
 def along(images: Tensor, dim: int) -> Tensor:
-    """Mean absolute difference of neighbours in a direction, for every patch."""
+    """Mean absolute difference between neighbours along an axis, for every patch."""
     return images.diff(dim=dim).abs().mean(dim=(1, 2, 3))
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_the_generators_alone(name: str) -> None:
-    """One state gives one result, another one another; what was given is not written to."""
+    """Equal generator states give equal results, other states other ones; the input is never changed."""
     images = torch.randn(8, 2, SIDE, SIDE, generator=generator(5))
     before = images.clone()
     first, second, other = (FAULTS[name](images, generator(seed), 1.0) for seed in (1, 1, 2))
@@ -63,7 +63,7 @@ def test_more_strength_changes_more(name: str) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("side", [4, 33])
 def test_any_side_will_do(name: str, side: int) -> None:
-    """Patches smaller than a halo's cell or not divisible by it keep their shape and stay finite."""
+    """Patches smaller than a halo's cell, or not divisible by it, keep their shape and stay finite."""
     changed = FAULTS[name](torch.randn(3, 1, side, side), generator(), 3.0)
     assert changed.shape == (3, 1, side, side)
     assert changed.isfinite().all()
@@ -84,7 +84,7 @@ def test_streaks_run_both_ways_where_both_are_asked_for() -> None:
 
 
 def test_a_shadow_takes_contrast_with_the_light() -> None:
-    """Where it is darker, two greys lie nearer to each other: a factor about black, not an offset."""
+    """A shadow scales greys about black: two greys are closer together in the dark."""
     dark, bright = (artefacts.shadow(GREY + level, generator(2), 1.0) for level in (-0.5, 0.5))
     middle, contrast = (dark + bright).flatten(1) / 2, (bright - dark).flatten(1)
     for light, step in zip(middle, contrast, strict=True):
@@ -95,12 +95,12 @@ def test_a_shadow_takes_contrast_with_the_light() -> None:
 
 
 def test_a_shadow_is_long() -> None:
-    """It is no texture: neighbouring pixels differ by very little."""
+    """Neighbouring pixels differ very little under a shadow."""
     assert artefacts.shadow(GREY, generator(), 1.0).diff(dim=3).abs().max() < 0.3
 
 
 def test_charging_lies_beside_objects() -> None:
-    """A patch with an object gets a halo that is brighter near it than far from it; a grey patch stays as it is."""
+    """A patch with an object gets a halo, brightest near the object; a uniform patch stays unchanged."""
     assert torch.equal(artefacts.charging(GREY, generator(), 1.0), GREY)
     added = artefacts.charging(blobs(), generator(), 1.0) - blobs()
     near = added[:, :, 16:48, 16:48].abs().mean(dim=(1, 2, 3))
@@ -112,7 +112,7 @@ def test_charging_lies_beside_objects() -> None:
 
 
 def test_exposure_saturates_bright_slices_and_grains_dark_ones() -> None:
-    """Either greys above some white are one grey, or a flat patch is no longer flat; never both."""
+    """A patch either saturates at some grey value or gains noise, never both."""
     ramp = torch.linspace(-3, 3.5, SIDE).expand(64, 1, SIDE, SIDE)
     changed = artefacts.exposure(ramp, generator(), 1.0)
     grained = changed[:, 0].diff(dim=1).abs().median(dim=1).values.median(dim=1).values > 0  # along a column the ramp is flat
@@ -123,20 +123,20 @@ def test_exposure_saturates_bright_slices_and_grains_dark_ones() -> None:
 
 
 def test_every_slice_of_a_stack_is_exposed_by_itself() -> None:
-    """One may have lost its brightest greys while the next has not, as where brightness jumps between them."""
+    """One slice of a stack may saturate without the next one."""
     ramp = torch.linspace(-3, 3.5, SIDE).expand(32, 3, SIDE, SIDE)
     cut = (artefacts.exposure(ramp, generator(), 1.0).diff(dim=3).abs() < 1e-6).float().mean(dim=(2, 3)) > 0.02  # (N, C)
     assert (cut.any(dim=1) & ~cut.all(dim=1)).sum() > 8
 
 
 def test_next_to_no_exposure_does_next_to_nothing() -> None:
-    """No grey is cut off where the strength is a hundredth."""
+    """At a strength of 0.01 no grey value is cut off."""
     images = (2 * torch.randn(32, 1, SIDE, SIDE, generator=generator(5))).clamp(-5.5, 5.5)
     assert (artefacts.exposure(images, generator(), 0.01) - images).abs().max() < 0.1
 
 
 def test_a_fault_lands_on_a_share_of_the_patches() -> None:
-    """A quarter by default; the others come back untouched."""
+    """A quarter of the patches is changed by default; the others stay untouched."""
     images = torch.randn(400, 1, 16, 16, generator=generator(5))
     config = AugmentConfig(blur=0, curtain=0, charging=0, jumps=0)
     touched = (artefacts.apply(images, generator(), config) != images).any(dim=(1, 2, 3))
@@ -144,7 +144,7 @@ def test_a_fault_lands_on_a_share_of_the_patches() -> None:
 
 
 def test_without_strength_there_is_no_fault() -> None:
-    """Faults that are off draw no number either."""
+    """Artefacts of strength 0 change nothing and draw no random numbers."""
     images = torch.randn(4, 1, 16, 16)
     off = AugmentConfig(blur=0, curtain=0, shadow=0, charging=0, jumps=0)
     state = generator()

@@ -19,7 +19,7 @@ WARPED = AugmentConfig(share=1.0)
 
 
 def drawn(number: int = 32, side: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
-    """Patches whose grey value is the class id of the pixel."""
+    """Patches with grey values equal to the class ids of their pixels."""
     rng = np.random.default_rng(0)
     labels = torch.from_numpy(rng.integers(0, 5, (number, side, side), dtype=np.uint8))
     return labels[:, None].float(), labels
@@ -30,7 +30,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def test_flips_and_turns_keep_every_pixel_with_its_label() -> None:
-    """Without stretch a patch is one of its eight mirror images, labels alike."""
+    """Without stretch, a patch and its labels become the same one of eight mirror images."""
     images, labels = drawn()
     turned, moved = warp(images, labels, generator(), 16, TURNED)
     torch.testing.assert_close(turned[:, 0], moved.float(), atol=1e-3, rtol=0)
@@ -44,7 +44,7 @@ def test_flips_and_turns_keep_every_pixel_with_its_label() -> None:
 
 
 def test_the_result_is_the_centre_of_a_larger_patch() -> None:
-    """A surplus is cut off on all sides."""
+    """The surplus is cut off on all sides."""
     labels = torch.full((4, 24, 24), 255, dtype=torch.uint8)
     labels[:, 4:20, 4:20] = 1
     _, moved = warp(labels[:, None].float(), labels, generator(), 16, STILL)
@@ -53,7 +53,7 @@ def test_the_result_is_the_centre_of_a_larger_patch() -> None:
 
 
 def test_unlabelled_stays_unlabelled() -> None:
-    """255 is never mixed into a class, nor a class made from the outside of a patch."""
+    """255 is never mixed into a class, and no class comes from outside a patch."""
     labels = torch.full((16, 24, 24), 255, dtype=torch.uint8)
     labels[:, 10:14, 10:14] = 3
     _, moved = warp(labels[:, None].float(), labels, generator(), 24, WARPED)
@@ -93,7 +93,7 @@ def test_everything_off_returns_the_centre_of_the_patch() -> None:
 
 
 def test_bending_takes_labels_along() -> None:
-    """Pixels move by some pixels, and their labels with them."""
+    """Bending moves pixels and their labels together."""
     labels = torch.zeros(8, 96, 96, dtype=torch.uint8)
     labels[:, :, 48:] = 1
     images = labels[:, None].float()
@@ -106,14 +106,14 @@ def test_bending_takes_labels_along() -> None:
 
 
 def test_a_share_of_zero_bends_and_blurs_nothing() -> None:
-    """Faults at full strength on no patch are no faults."""
+    """With a share of 0, no patch is bent or blurred at any strength."""
     images, labels = drawn(side=24)
     loud = AugmentConfig(flips=0, scale=0, noise=0, gamma=0, brightness=0, share=0)
     assert torch.equal(augment(images, labels, generator(), 16, loud)[0], augment(images, labels, generator(), 16, STILL)[0])
 
 
 def test_every_strength_changes_patches() -> None:
-    """No kind is without effect, and the strongest stays finite and within the limit."""
+    """Every kind of change has an effect, and stays finite and within the limit at full strength."""
     images, labels = drawn(side=48)
     for kind in AugmentConfig.kinds():
         most = 1.0 if kind == "flips" else 3.0
@@ -125,7 +125,7 @@ def test_every_strength_changes_patches() -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(AugmentConfig.kinds()) - {"noise"}))  # half of all patches have no more noise
 def test_one_kind_alone_is_on_every_patch(kind: str) -> None:
-    """However few patches get it in training."""
+    """A preview of a single kind shows it on every patch, at any share."""
     images, labels = drawn(side=48)
     images = 2 * (images - 2)  # bright and dark, so that whatever charges is there
     changed, _ = augment(images, labels, generator(), 32, AugmentConfig(flips=0.1, share=0.05).alone(kind))
@@ -133,7 +133,7 @@ def test_one_kind_alone_is_on_every_patch(kind: str) -> None:
 
 
 def test_one_seed_gives_one_result() -> None:
-    """The same generator state gives the same patches, another one others."""
+    """Equal generator states give equal patches, other states other ones."""
     images, labels = drawn()
     first, second, other = (augment(images, labels, generator(seed), 16)[0] for seed in (1, 1, 2))
     assert torch.equal(first, second)

@@ -1,4 +1,4 @@
-"""Coarse levels of the decoder learn from the labels directly, and nothing of that is left after training."""
+"""The coarse levels of the decoder learn from the labels directly, and leave no trace after training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
 def segmenter(architecture: str = Architecture.UNET, depth: int = 3) -> SegmentationModule:
-    """A small network of three classes that sees three slices."""
+    """A small network of three classes on a slice with its two neighbours."""
     config = TrainConfig(architecture=architecture, channels=4, depth=depth, patch=64, neighbours=1)
     torch.manual_seed(0)
     return SegmentationModule(build(architecture, arguments(config, 1, 3)), config, np.array([5, 5, 5]))
@@ -28,7 +28,7 @@ def segmenter(architecture: str = Architecture.UNET, depth: int = 3) -> Segmenta
 
 @pytest.mark.parametrize("architecture", [Architecture.UNET, Architecture.UNET_3D])
 def test_the_decoder_shows_its_levels(architecture: Architecture) -> None:
-    """The finest first, half as large each; the scores are those of the finest."""
+    """The decoder returns its levels from the finest on, each half as large; scores come from the finest."""
     network = segmenter(architecture).network.eval()
     assert isinstance(network, Decoded)
     with torch.no_grad():
@@ -38,7 +38,7 @@ def test_the_decoder_shows_its_levels(architecture: Architecture) -> None:
 
 
 def test_a_coarse_level_sees_the_label_in_its_middle() -> None:
-    """Unlabelled places stay unlabelled."""
+    """A pixel of a coarse level takes the label at its centre; unlabelled stays unlabelled."""
     labels = torch.full((1, 8, 8), UNLABELLED, dtype=torch.uint8)
     labels[0, 2, 6] = 1
     assert thinned(labels, 2).tolist() == [[[UNLABELLED, 1], [UNLABELLED, UNLABELLED]]]
@@ -47,7 +47,7 @@ def test_a_coarse_level_sees_the_label_in_its_middle() -> None:
 
 
 def test_coarse_levels_are_told_apart_from_the_finest() -> None:
-    """What they add teaches the levels below and their own heads, and leaves the finest level and the network's head alone."""
+    """The loss of coarse levels trains them and their heads, not the finest level or the network's head."""
     one = segmenter()
     finest, coarse = one.losses(IMAGES, LABELS)
     coarse.backward()
@@ -64,19 +64,19 @@ def test_coarse_levels_are_told_apart_from_the_finest() -> None:
 
 
 def test_the_loss_that_is_shown_is_that_of_every_pixel() -> None:
-    """What coarse levels add says nothing about a mask."""
+    """The reported loss leaves out the coarse levels, because they say nothing about a mask."""
     given = segmenter().training_step((IMAGES, LABELS), 0)
     assert 0 < given[FINEST].item() < given["loss"].item()
 
 
 def test_nothing_labelled_costs_nothing() -> None:
-    """Neither at the finest level nor at the others."""
+    """Without labelled pixels the loss is 0 at every level."""
     given = segmenter().training_step((IMAGES, torch.full_like(LABELS, UNLABELLED)), 0)
     assert given["loss"].item() == 0
 
 
 def test_heads_belong_to_the_training_alone() -> None:
-    """They are moved by its optimiser, and are in no network that is stored."""
+    """The optimiser trains the coarse heads, but no stored network contains them."""
     one = segmenter()
     before = [head.weight.clone() for head in one.coarse.heads]
     optimiser = one.configure_optimizers()
@@ -88,7 +88,7 @@ def test_heads_belong_to_the_training_alone() -> None:
 
 
 def test_a_network_whose_levels_are_not_known_is_asked_for_pixels_only() -> None:
-    """One of the user's own, or of MONAI."""
+    """MONAI's networks and the user's own train without coarse levels."""
     torch.manual_seed(0)
     one = SegmentationModule(nn.Conv2d(3, 3, 3, padding=1), TrainConfig(patch=64), np.array([5, 5, 5]))
     given = one.training_step((IMAGES, LABELS), 0)
@@ -97,7 +97,7 @@ def test_a_network_whose_levels_are_not_known_is_asked_for_pixels_only() -> None
 
 
 def test_a_network_of_one_level_has_no_coarse_ones() -> None:
-    """There is nothing to add."""
+    """A network of one level adds no loss."""
     network = segmenter(depth=1).network
     assert isinstance(network, Decoded)
     assert CoarseHeads(network, 3).loss([], LABELS, torch.ones(3), LOSS) == 0

@@ -1,4 +1,4 @@
-"""The patches shown before training are those that training would make."""
+"""The patches shown before training equal those drawn in training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def slice_() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_with_everything_off_every_patch_is_the_first(slice_: tuple[np.ndarray, np.ndarray]) -> None:
-    """The unchanged patch is what training starts from."""
+    """With every change off, all patches equal the unchanged one."""
     made = make_examples(*slice_, OFF, side=64, number=3, seed=0)
     assert made.images.shape == (4, 2, 64, 64)
     assert made.labels.shape == (4, 64, 64)
@@ -35,7 +35,7 @@ def test_with_everything_off_every_patch_is_the_first(slice_: tuple[np.ndarray, 
 
 
 def test_a_patch_holds_labelled_pixels(slice_: tuple[np.ndarray, np.ndarray]) -> None:
-    """A label of ten pixels is found wherever it lies, and its pixels keep their class."""
+    """A patch contains a label of ten pixels wherever it lies, and its pixels keep their class."""
     for seed in range(5):
         made = make_examples(*slice_, OFF, side=64, number=1, seed=seed)
         assert (made.labels == 2).any(axis=(1, 2)).all()
@@ -43,7 +43,7 @@ def test_a_patch_holds_labelled_pixels(slice_: tuple[np.ndarray, np.ndarray]) ->
 
 
 def test_the_place_stays_when_strengths_change(slice_: tuple[np.ndarray, np.ndarray]) -> None:
-    """Only another seed moves it."""
+    """The position depends on the seed, not on the strengths."""
     still, changed, other = (
         make_examples(*slice_, config, side=64, number=1, seed=seed).images[0]
         for config, seed in ((OFF, 1), (AugmentConfig(), 1), (OFF, 2))
@@ -53,7 +53,7 @@ def test_the_place_stays_when_strengths_change(slice_: tuple[np.ndarray, np.ndar
 
 
 def test_a_slice_smaller_than_a_patch_without_labels_is_shown(slice_: tuple[np.ndarray, np.ndarray]) -> None:
-    """It is mirrored, and unlabelled wherever it is not itself."""
+    """Outside a small slice, the patch is mirrored and unlabelled."""
     image, _ = slice_
     made = make_examples(image[:, :20, :30], np.zeros((20, 30), np.uint8), AugmentConfig(), side=64, number=2, seed=0)
     assert np.isfinite(made.images).all()
@@ -64,7 +64,7 @@ def test_a_slice_smaller_than_a_patch_without_labels_is_shown(slice_: tuple[np.n
 
 
 def test_a_project_shows_what_it_will_train_on(phantom_project: Project) -> None:
-    """Labelled slices with their training labels, others without, in well under a second once PyTorch is there."""
+    """Labelled slices come with their training labels, others without, in well under a second once PyTorch is loaded."""
     made = phantom_project.augmented(0, 2, number=1, side=64)
     assert set(np.unique(made.labels)) & {0, 1, 2}
     assert (phantom_project.augmented(0, 5, number=1, side=64).labels == 255).all()

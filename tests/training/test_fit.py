@@ -1,4 +1,4 @@
-"""Training keeps to its budget, learns, can be stopped, killed and carried on, and refuses what it cannot do."""
+"""Training keeps to its budget, learns, can be stopped, killed and resumed, and refuses impossible tasks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def trained(
     begins_with: Path | None = None,
     **config: Any,
 ) -> FitResult:
-    """A training of a second on drawn discs."""
+    """A training of one second on drawn discs."""
     task = disc_task(
         folder, TrainConfig(**(QUICK | config)), train=train, validation=validation, class_names=tuple(names),
         card={"project": "toy"}, logs=logs, network=network, begins_with=begins_with,
@@ -71,7 +71,7 @@ def stopped(folder: Path, logs: Path | None = None, begins_with: Path | None = N
 
 @pytest.mark.timeout(180)
 def test_a_hundred_steps_teach_discs_and_squares(tmp_path: Path) -> None:
-    """The checkpoint segments a slice it has not seen, and its scores are those of the validation pixels."""
+    """The checkpoint segments a new slice, and its scores are those of the validation pixels."""
     result = trained(tmp_path / "r", seconds=600.0, epochs=133, channels=8, batch=4)
     unseen = discs(7)
     mask, _ = Predictor.load(result.checkpoint).labels(unseen.pixels)
@@ -81,7 +81,7 @@ def test_a_hundred_steps_teach_discs_and_squares(tmp_path: Path) -> None:
 
 
 def test_the_folder_holds_weights_and_a_full_card(tmp_path: Path) -> None:
-    """Card and weights are there, the resume state is gone, and nothing else is left behind."""
+    """The folder holds weights and card and nothing else; the resume state is gone."""
     result = trained(tmp_path / "r")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r"]
     card = load_card(tmp_path / "r")
@@ -96,7 +96,7 @@ def test_the_folder_holds_weights_and_a_full_card(tmp_path: Path) -> None:
 
 
 def test_training_seconds_keep_to_the_budget(tmp_path: Path) -> None:
-    """Steps stop when the seconds are used up; progress rises to the budget and ends with the scores."""
+    """Training stops at its budget in seconds; progress rises to the budget and ends with the scores."""
     seen: list[Progress] = []
     result = trained(tmp_path / "r", seconds=2.0, report=lambda p: bool(seen.append(p)))
     assert 2.0 <= result.seconds < 4.0
@@ -107,7 +107,7 @@ def test_training_seconds_keep_to_the_budget(tmp_path: Path) -> None:
 
 
 def test_epochs_end_the_training(tmp_path: Path) -> None:
-    """So many steps as cover the labelled blocks, 12 of 32 x 32 pixels, so often; the learning rate has fallen by then."""
+    """Training ends after its epochs over 12 labelled blocks of 32 x 32 pixels, with the learning rate down."""
     seen: list[Progress] = []
     result = trained(tmp_path / "r", seconds=600.0, epochs=5, report=lambda p: bool(seen.append(p)))
     assert result.ended_by == StopRule.EPOCHS
@@ -121,14 +121,14 @@ def test_epochs_end_the_training(tmp_path: Path) -> None:
 
 
 def test_seconds_are_a_rule_among_others(tmp_path: Path) -> None:
-    """The first to fire ends the training, and the card says which."""
+    """The first stop rule to fire ends the training, and the card names it."""
     result = trained(tmp_path / "r", epochs=10_000, stop_loss=1e-9, patience=10_000)
     assert result.ended_by == StopRule.SECONDS
     assert load_card(tmp_path / "r").training["ended_by"] == "seconds"
 
 
 def test_a_low_validation_loss_ends_the_training(tmp_path: Path) -> None:
-    """Validated now and then, by share or by time; the loss that ended it is that of the weights that are kept."""
+    """A low validation loss, measured at intervals on the averaged weights, ends the training."""
     seen: list[Progress] = []
     result = trained(tmp_path / "r", seconds=600.0, epochs=400, stop_loss=0.9, report=lambda p: bool(seen.append(p)))
     assert result.ended_by == StopRule.LOSS
@@ -138,7 +138,7 @@ def test_a_low_validation_loss_ends_the_training(tmp_path: Path) -> None:
 
 
 def test_a_low_training_loss_ends_the_training_where_nothing_is_held_back(tmp_path: Path) -> None:
-    """ZAveraged over some steps, so that one lucky batch does not end it."""
+    """The training loss is averaged over some steps, so that one lucky batch does not end the training."""
     result = trained(tmp_path / "r", validation=(), seconds=600.0, epochs=400, stop_loss=1.2)
     assert result.ended_by == StopRule.LOSS
     assert result.validation_loss is None
@@ -146,13 +146,13 @@ def test_a_low_training_loss_ends_the_training_where_nothing_is_held_back(tmp_pa
 
 
 class Told:
-    """What a rule needs of a trainer."""
+    """The parts of a trainer read by a rule."""
 
     should_stop = False
 
 
 def followed(rules: StopRules, validation: Validation, *losses: float | None) -> list[bool]:
-    """Whether the rules end a training after each of these validation losses; a step without validation lies between."""
+    """Return whether the rules end a training after each of these validation losses, with a step between them."""
     ended = []
     for loss in losses:
         trainer: Any = Told()
@@ -164,20 +164,20 @@ def followed(rules: StopRules, validation: Validation, *losses: float | None) ->
 
 
 def rules_for(**config: Any) -> tuple[StopRules, Validation]:
-    """Rules, and the validation they look at."""
+    """Stop rules and their validation."""
     validation = Validation(Clock(10), lambda: Scores(None, (), 0))
     return StopRules(validation, TrainConfig(**config)), validation
 
 
 def test_patience_counts_validations_without_a_lower_loss() -> None:
-    """Anew after each lower one; as many in a row as allowed end it."""
+    """The count restarts after each lower loss; training ends at the allowed number in a row."""
     rules, validation = rules_for(patience=2)
     assert followed(rules, validation, 0.5, 0.6, 0.4, 0.4, 0.5) == [False, False, False, False, True]
     assert rules.ended_by == StopRule.PATIENCE
 
 
 def test_a_resume_goes_on_with_the_state_of_the_rules() -> None:
-    """What was counted before counts, and a training that a rule had ended is not begun again."""
+    """A resume keeps the rules' counts, and does not restart a training ended by a rule."""
     rules, validation = rules_for(patience=3)
     followed(rules, validation, 0.5, 0.6, 0.7)
     anew, validated = rules_for(patience=3)
@@ -192,7 +192,7 @@ def test_a_resume_goes_on_with_the_state_of_the_rules() -> None:
 
 
 def test_the_training_loss_is_not_looked_at_where_validation_is() -> None:
-    """Not even before the first validation: it says nothing about pixels that were held back."""
+    """With held-back pixels, the training loss never ends the training, not even before the first validation."""
     rules, validation = rules_for(stop_loss=0.1)
     trainer: Any = Told()
     for _ in range(3 * SMOOTHED_OVER):
@@ -202,7 +202,7 @@ def test_the_training_loss_is_not_looked_at_where_validation_is() -> None:
 
 
 def test_a_long_training_is_validated_every_minute() -> None:
-    """However many seconds it may take, and never more than a tenth of the time."""
+    """Training of any length validates every minute, within a tenth of its time."""
     clock = Clock(86_400)
     validation = Validation(clock, lambda: Scores(0.1, (), 9))
     due = []
@@ -218,7 +218,7 @@ def test_a_long_training_is_validated_every_minute() -> None:
 
 
 class Small(nn.Module):
-    """A network for whose training there is memory for so many patches at once, from some step on."""
+    """A network with memory for a limited number of patches at once, from some step on."""
 
     stride = 8
 
@@ -228,7 +228,7 @@ class Small(nn.Module):
         self.patches, self.after, self.asked = patches, after, list[int]()
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Scores, if they fit."""
+        """Return scores, or run out of memory."""
         if self.training and torch.is_grad_enabled():  # not when it is only looked at
             self.asked.append(len(image))
             if len(image) > self.patches and len(self.asked) > self.after:
@@ -240,7 +240,7 @@ class Small(nn.Module):
 def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
     tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The training goes on where it was, to the end of its epochs, and the card says with how many patches."""
+    """After lack of memory, training continues with fewer patches to the end of its epochs; the card gives their number."""
     asked: list[int] = []
     monkeypatch.setattr(Small, "__deepcopy__", lambda self, memo: _sharing(self, asked), raising=False)
     result = trained(tmp_path / "r", seconds=600.0, epochs=10, batch=4, architecture="own", network=Small(1, after))
@@ -256,12 +256,12 @@ def test_memory_too_small_for_a_step_is_answered_by_fewer_patches(
 
 
 def begun(folder: Path, **config: Any) -> TrainingRun:
-    """The parts of a training of a drawn slice, put together and not at work yet."""
+    """The parts of a training of a drawn slice, assembled but not started."""
     return TrainingRun(disc_task(folder / "r", TrainConfig(**(QUICK | config)), validation=()))
 
 
 def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
-    """For what is told, and for what hangs on how often the labels were seen."""
+    """Halving the batch doubles the steps of an epoch in reports and in the dropout schedule."""
     run = begun(tmp_path, batch=4)
     before = run.segmenter.epoch
     run._halve()
@@ -269,14 +269,14 @@ def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
 
 
 def test_what_goes_on_beside_the_steps_is_not_timed_as_theirs(tmp_path: Path) -> None:
-    """Threads are tried by the time of steps: what times them comes before all that validates, stores and reports."""
+    """The timing of steps for the choice of threads excludes validation, storing and reports."""
     run = begun(tmp_path)
     run.device = torch.device("cpu")
     assert isinstance(run._callbacks()[0], Threads)
 
 
 def test_epochs_that_are_over_stay_counted_when_epochs_grow_longer() -> None:
-    """In the training in which they do and in one that is resumed with as many patches as before."""
+    """Finished epochs stay counted in this training, and in one resumed with the former batch."""
     clock = Clock(600, 20, epoch=10)
     trainer: Any = Told()
     trainer.global_step = 100
@@ -293,7 +293,7 @@ def test_epochs_that_are_over_stay_counted_when_epochs_grow_longer() -> None:
 
 
 def test_a_state_of_an_earlier_version_counts_its_epochs_alike() -> None:
-    """Those had no count of epochs; also where memory is too small for the first step since."""
+    """A state without a count of epochs resumes with the right count, even after lack of memory at the first step."""
     clock = Clock(600, 20, epoch=10)
     clock.load_state_dict({"seconds": 3.0})
     trainer: Any = Told()
@@ -305,7 +305,7 @@ def test_a_state_of_an_earlier_version_counts_its_epochs_alike() -> None:
 
 
 def _sharing(small: Small, asked: list[int]) -> Small:
-    """A copy, as training makes it, that tells what it was asked."""
+    """Copy a network for training, sharing the list of batch sizes."""
     made = Small(small.patches, small.after)
     made.load_state_dict(small.state_dict())
     made.asked = asked
@@ -313,14 +313,14 @@ def _sharing(small: Small, asked: list[int]) -> Small:
 
 
 def test_memory_too_small_for_one_patch_is_said(tmp_path: Path) -> None:
-    """There is nothing left to halve; what a resume needs is kept."""
+    """A batch of one patch cannot be halved: the error says so and keeps the resume state."""
     with pytest.raises(TrainingError, match="not enough free memory for one patch of 64 x 64 pixels"):
         trained(tmp_path / "r", seconds=60.0, batch=2, architecture="own", network=Small(0, 3))
     assert (tmp_path / "r.partial" / STATE).exists()
 
 
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Neither Lightning nor torch writes to the screen, nor a folder of logs."""
+    """Neither Lightning nor PyTorch prints anything or creates a folder of logs."""
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         trained(tmp_path / "r")
@@ -329,7 +329,7 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 
 
 def test_an_empty_class_and_empty_validation_are_no_obstacle(tmp_path: Path) -> None:
-    """A class without a pixel and a validation without labels give None, not NaN."""
+    """A class without pixels and a validation without labels score None, not NaN."""
     blank = Drawn(discs(1).pixels, np.full(discs(1).mask.shape, 255, np.uint8))
     result = trained(tmp_path / "r", validation=[blank], names=(*NAMES, "nobody"))
     assert result.validation_loss is None
@@ -338,7 +338,7 @@ def test_an_empty_class_and_empty_validation_are_no_obstacle(tmp_path: Path) -> 
 
 
 def test_small_constant_and_stroked_slices_train(tmp_path: Path) -> None:
-    """A constant slice smaller than a patch, with one labelled stroke, gives a finite model."""
+    """Training on a constant slice smaller than a patch, with one labelled stroke, gives finite weights."""
     mask = np.full((31, 45), 255, np.uint8)
     mask[10, 5:30] = 1
     slices = [Drawn(np.full((1, 31, 45), 3.5e-5, np.float32), mask)]
@@ -348,13 +348,13 @@ def test_small_constant_and_stroked_slices_train(tmp_path: Path) -> None:
 
 
 def test_no_labelled_pixels_is_one_sentence(tmp_path: Path) -> None:
-    """Training on nothing is refused."""
+    """Training without labelled pixels is refused in one sentence."""
     with pytest.raises(TrainingError, match="no labelled pixels"):
         trained(tmp_path / "r", train=[])
 
 
 def test_a_loss_that_is_not_finite_ends_training(tmp_path: Path) -> None:
-    """Image values that overflow are named, not trained on; no checkpoint is made."""
+    """A loss that overflows ends the training with an error and without a checkpoint."""
     broken = discs(0)
     broken.pixels = broken.pixels.astype(np.float32)
     broken.pixels[0, ::2] = np.nan
@@ -364,14 +364,14 @@ def test_a_loss_that_is_not_finite_ends_training(tmp_path: Path) -> None:
 
 
 def test_an_existing_checkpoint_is_not_trained_over(tmp_path: Path) -> None:
-    """The folder of an earlier round is refused before any work."""
+    """The folder of an earlier checkpoint is refused before training."""
     (tmp_path / "r").mkdir()
     with pytest.raises(CheckpointError, match="never overwritten"):
         trained(tmp_path / "r")
 
 
 def test_a_cancelled_training_is_carried_on(tmp_path: Path) -> None:
-    """Cancelling keeps the state; resuming continues its steps and seconds and uses only what is left of the budget."""
+    """Cancelling keeps the state; resuming continues its steps and seconds within the rest of the budget."""
     last = stopped(tmp_path / "r")
     assert (tmp_path / "r.partial" / STATE).exists()
     assert not (tmp_path / "r").exists()
@@ -385,19 +385,19 @@ def test_a_cancelled_training_is_carried_on(tmp_path: Path) -> None:
 
 
 def test_a_budget_used_up_before_the_kill_only_needs_finishing(tmp_path: Path) -> None:
-    """Resuming with no seconds left validates and stores at once."""
+    """A resume with no seconds left validates and stores at once."""
     last = stopped(tmp_path / "r", seconds=60.0)
     result = trained(tmp_path / "r", resume=True, seconds=max(1.0, last.seconds / 2))
     assert result.steps - last.step <= 1 or last.seconds < 1
 
 
 def test_resume_without_a_state_starts_anew(tmp_path: Path) -> None:
-    """Where nothing was interrupted, resume is an ordinary training."""
+    """A resume without an interrupted training starts a new one."""
     assert not trained(tmp_path / "r", resume=True).resumed
 
 
 def test_other_labels_classes_or_settings_cannot_be_carried_on(tmp_path: Path) -> None:
-    """Each difference is refused in one sentence and the state stays."""
+    """Every difference refuses the resume in one sentence, and the state stays."""
     stopped(tmp_path / "r")
     others: list[dict[str, Any]] = [{"train": [discs(5)]}, {"names": ("grey", "disc", "box")}, {"seed": 1},
                                     {"train": [Drawn(discs(0).pixels, discs(0).mask, weight=0.5)]}]  # fmt: skip
@@ -408,7 +408,7 @@ def test_other_labels_classes_or_settings_cannot_be_carried_on(tmp_path: Path) -
 
 
 def test_a_call_that_is_refused_leaves_what_a_resume_needs(tmp_path: Path) -> None:
-    """A new training of nothing, or of a label with a class too many, does not cost the one that was interrupted."""
+    """Refusing a new training, of no labels or an unknown class, keeps the state of the interrupted one."""
     last = stopped(tmp_path / "r")
     for refused in ({"train": []}, {"names": NAMES[:2]}):
         with pytest.raises(UnderpaintError):
@@ -419,7 +419,7 @@ def test_a_call_that_is_refused_leaves_what_a_resume_needs(tmp_path: Path) -> No
 
 
 def test_a_new_training_does_not_take_up_an_old_state(tmp_path: Path) -> None:
-    """What was interrupted before is gone once another training has begun."""
+    """A new training deletes the state of an interrupted one."""
     stopped(tmp_path / "r")
     stopped(tmp_path / "r", seed=1)
     with pytest.raises(TrainingError, match="had other labels, classes or settings"):
@@ -427,7 +427,7 @@ def test_a_new_training_does_not_take_up_an_old_state(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_cancels(tmp_path: Path) -> None:
-    """An interrupt is a cancelled training, and the next one is heard too."""
+    """Ctrl-C cancels the training, and works again afterwards."""
 
     def interrupt(progress: Progress) -> bool:
         raise KeyboardInterrupt
@@ -439,7 +439,7 @@ def test_ctrl_c_cancels(tmp_path: Path) -> None:
 
 
 class Payload:
-    """Pickles as a call that leaves a mark."""
+    """An object that runs a call when unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -449,7 +449,7 @@ class Payload:
 
 
 def test_a_resume_state_runs_no_code(tmp_path: Path) -> None:
-    """A state that would run code, and one that is damaged, are refused."""
+    """A state with code to run, or a damaged one, is refused."""
     stopped(tmp_path / "r")
     state, mark = tmp_path / "r.partial" / STATE, tmp_path / "mark"
     torch.save({"underpaint": Payload(mark)}, state)
@@ -471,7 +471,7 @@ trained(Path(sys.argv[1]), seconds=600.0)
 
 @pytest.mark.timeout(300)
 def test_a_killed_training_is_carried_on(tmp_path: Path) -> None:
-    """After kill -9 the last whole state goes on with the seconds it had used."""
+    """After kill -9 the last complete state resumes with its seconds."""
     state = tmp_path / "r.partial" / STATE
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "r")], cwd=ROOT)
     try:
@@ -492,19 +492,19 @@ def test_a_killed_training_is_carried_on(tmp_path: Path) -> None:
 
 
 def test_the_card_is_valid_json_even_without_scores(tmp_path: Path) -> None:
-    """No NaN gets into the card."""
+    """The card never contains NaN."""
     trained(tmp_path / "r", validation=())
     assert json.loads((tmp_path / "r" / CARD).read_text())["scores"]["loss"] is None
 
 
 def test_importing_the_trainer_does_not_import_lightning() -> None:
-    """The command line's help does not wait for Lightning."""
+    """The command line's help does not import Lightning."""
     code = "import sys, core.training.learning.fit; sys.exit('pytorch_lightning' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_pytorch_lightning_alone_is_enough(tmp_path: Path) -> None:
-    """A training runs where the package `lightning`, which holds the same code, cannot be imported."""
+    """Training runs without the package `lightning`, which holds the same code."""
     code = (
         "import sys; from pathlib import Path; from importlib.util import find_spec\n"
         "sys.modules['lightning'] = None  # as if it were not installed\n"

@@ -1,4 +1,4 @@
-"""The schedules run as said."""
+"""Learning rate, dropout and weight average follow their schedules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_learning_rate_climbs_and_falls() -> None:
 
 
 def test_channels_are_dropped_only_in_long_trainings_of_few_labels() -> None:
-    """Neither in a short training of few labels nor in a long one of many; fully, and from early on, in a long one of few."""
+    """Dropout is on only in a long training of few labels, fully and from early on."""
     few, many = 8.0, 1000.0  # steps of an epoch
     assert dropout(700, 0.5, few) == 0
     assert dropout(3000, 0.5, many) == 0
@@ -31,7 +31,7 @@ def test_channels_are_dropped_only_in_long_trainings_of_few_labels() -> None:
 
 
 def test_the_networks_own_dropout_is_set_before_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It changes what a network gives while it trains, and never what it predicts."""
+    """Dropout affects training and never prediction."""
     config = TrainConfig(channels=4, depth=2, patch=64)
     network = build("unet", arguments(config, 1, 2))
     segmenter = SegmentationModule(network, config, np.array([5, 5]), epoch=1.0)
@@ -46,7 +46,7 @@ def test_the_networks_own_dropout_is_set_before_a_step(monkeypatch: pytest.Monke
 
 
 def test_the_average_follows_quickly_at_first() -> None:
-    """After one step the average is mostly the new weights; later it barely moves."""
+    """After one step the average is mostly the new weights; later it changes slowly."""
     early, late = torch.zeros(3), torch.zeros(3)
     _average([early], [torch.ones(3)], 1)
     _average([late], [torch.ones(3)], 100_000)
@@ -55,7 +55,7 @@ def test_the_average_follows_quickly_at_first() -> None:
 
 
 def test_counters_are_copied_not_averaged() -> None:
-    """Batch normalisation counts its batches in whole numbers."""
+    """Batch normalisation's integer counters are copied."""
     counter = torch.tensor(3)
     _average([counter], [torch.tensor(9)], 100)
     assert counter == 9

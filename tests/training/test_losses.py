@@ -1,4 +1,4 @@
-"""Losses look at labelled pixels only, are what their names say, and can be added up."""
+"""Losses use labelled pixels only, follow their definitions, and can be added up."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ ALL = pytest.mark.parametrize("loss", EVERY)
 
 
 def scores_for(labels: Tensor, sure: float, classes: int = 3) -> Tensor:
-    """Scores that name the label, the surer the higher; below 0 they name the others."""
+    """Scores in favour of the label, higher for more certainty; below 0 in favour of the other classes."""
     return torch.nn.functional.one_hot(labels.long().clamp(max=classes - 1), classes).movedim(-1, 1) * sure
 
 
 @ALL
 def test_the_loss_of_a_perfect_answer_is_0(loss: str) -> None:
-    """Certain and right costs nothing; certain and wrong costs something."""
+    """A certain right answer costs nothing; a certain wrong one costs something."""
     labels = torch.tensor([[[0, 1], [2, 255]]], dtype=torch.uint8)
     right = scores_for(labels, 50.0)
     assert float(masked_loss(right, labels, ONES, loss)) == pytest.approx(0, abs=1e-3)
@@ -57,7 +57,7 @@ def test_nothing_labelled_costs_nothing(loss: str) -> None:
 
 
 def _learned(truth: NDArray[Any], labelled: NDArray[Any], scores: Tensor, loss: str) -> tuple[Tensor, Tensor]:
-    """Value, and gradient by score, where a truth is labelled in part."""
+    """Value of the loss, and its gradient by score, for partly labelled truth."""
     labels = torch.from_numpy(np.where(labelled, truth, 255).astype(np.uint8))
     scores = scores.clone().requires_grad_()
     value = masked_loss(scores, labels, torch.tensor([1.0, 2.0, 3.0]), loss)
@@ -80,7 +80,7 @@ _SHAPE = (2, 7, 9)
 def test_unlabelled_pixels_reach_neither_value_nor_gradient(
     loss: str, truth: NDArray[Any], other: NDArray[Any], labelled: NDArray[Any], seed: int
 ) -> None:
-    """Scores and truth may be anything where nobody has labelled: nothing changes, and nothing flows there."""
+    """Scores at unlabelled pixels change neither the value nor the gradient."""
     generator = torch.Generator().manual_seed(seed)
     scores = torch.randn(2, 3, 7, 9, generator=generator)
     changed = torch.where(torch.from_numpy(labelled)[:, None], scores, 90 * torch.randn(scores.shape, generator=generator))
@@ -93,7 +93,7 @@ def test_unlabelled_pixels_reach_neither_value_nor_gradient(
 
 @ALL
 def test_a_step_along_the_gradient_costs_less(loss: str) -> None:
-    """Each of them teaches: the gradient at labelled pixels is there and leads down."""
+    """Every loss has a gradient at labelled pixels, and a step along it lowers the loss."""
     labels = torch.tensor([[[0, 1, 2, 255]] * 4], dtype=torch.uint8)
     scores = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(5), requires_grad=True)
     before = masked_loss(scores, labels, ONES, loss)
@@ -109,7 +109,7 @@ def test_cross_entropy_and_dice_by_hand() -> None:
 
 
 def test_focal_by_hand() -> None:
-    """A pixel of probability p counts (1 - p) ** 2 of its cross-entropy."""
+    """A pixel of probability p counts (1 - p) ** 2 times its cross-entropy."""
     labels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
     scores = torch.tensor([[[[math.log(3.0), 7.0]], [[0.0, 1.0]]]])  # 3/4 for class 0 at the labelled pixel
     expected = (1 / 4) ** FOCUS * -math.log(3 / 4)
@@ -117,7 +117,7 @@ def test_focal_by_hand() -> None:
 
 
 def test_tversky_by_hand() -> None:
-    """A missed pixel costs more than one too many: TP 1, FP 1, FN 1 for each of two classes, half a pixel added."""
+    """A missed pixel costs more than a false one: TP 1, FP 1, FN 1 for each of two classes, half a pixel added."""
     labels = torch.tensor([[[0, 0], [1, 1]]], dtype=torch.uint8)
     even = torch.zeros(1, 2, 2, 2)
     expected = 1 - 1.5 / (1 + FALSE_POSITIVES + FALSE_NEGATIVES + 0.5)
@@ -142,7 +142,7 @@ def test_the_boundary_loss_grows_with_the_distance() -> None:
 
 
 def test_signed_distances_agree_with_scipy() -> None:
-    """Euclidean to the nearest labelled pixel of a class, inside counted to any other class, ended at the reach."""
+    """Distances are Euclidean to a labelled pixel of the class (inside: of any other), limited to the reach."""
     rng = np.random.default_rng(3)
     labels = np.full((2, 41, 33), 255, np.uint8)
     labels[rng.random(labels.shape) < 0.03] = 0
@@ -158,7 +158,7 @@ def test_signed_distances_agree_with_scipy() -> None:
 
 
 def test_losses_are_named() -> None:
-    """One sentence says what was found and which there are."""
+    """The error names the unknown loss and the known ones."""
     assert losses_named("focal + dice") == (Loss.FOCAL, Loss.DICE)
     with pytest.raises(ValueError, match=r"names 'hinge'; allowed are cross-entropy, dice, focal, tversky, boundary"):
         losses_named("dice+hinge")

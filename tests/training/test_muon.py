@@ -1,4 +1,4 @@
-"""The optimiser: directions made alike, the right weights in the right hands, and a state that comes back."""
+"""Muon equalises singular values, leaves the right weights to AdamW, and restores its state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def network() -> nn.Sequential:
 
 
 def train(net: nn.Module, optimiser: Muon, steps: int) -> float:
-    """Learn to tell the sum of each patch; the last loss."""
+    """Learn to predict the sum of each patch; return the last loss."""
     generator = torch.Generator().manual_seed(5)
     for _ in range(steps):
         patch = torch.randn(8, 1, 9, 9, generator=generator)
@@ -31,7 +31,7 @@ def train(net: nn.Module, optimiser: Muon, steps: int) -> float:
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16), (1, 9)])
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e6])
 def test_all_directions_of_a_step_are_about_as_long(shape: tuple[int, int], scale: float) -> None:
-    """Singular values a hundred times apart come out between 0.5 and 1.3, whatever the scale; the vectors stay."""
+    """Singular values a hundredfold apart end between 0.5 and 1.3 at any scale; singular vectors stay."""
     torch.manual_seed(1)
     u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
     values = torch.logspace(0, -1, len(v))
@@ -45,7 +45,7 @@ def test_all_directions_of_a_step_are_about_as_long(shape: tuple[int, int], scal
 
 @pytest.mark.parametrize("hardware", [True, False])
 def test_large_products_are_bfloat16_only_where_the_hardware_has_it(hardware: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere it is emulated; and the result is the same but for rounding."""
+    """bfloat16 is never emulated, and gives the same result except for rounding."""
     torch.manual_seed(1)
     gradient = torch.randn(8, 30)
     (usual,) = orthogonalised([gradient])
@@ -56,12 +56,12 @@ def test_large_products_are_bfloat16_only_where_the_hardware_has_it(hardware: bo
 
 
 def test_no_gradient_is_no_step() -> None:
-    """0 in, 0 out, and no NaN."""
+    """A gradient of 0 gives a step of 0, not NaN."""
     assert (orthogonalised([torch.zeros(4, 9)])[0] == 0).all()
 
 
 def test_each_of_several_is_turned_as_if_it_were_alone() -> None:
-    """Of one height or of several, wide or tall, one of them without a gradient."""
+    """Weights of any shapes, computed together, get the same steps as alone."""
     torch.manual_seed(2)
     given = [torch.randn(8, 30), torch.zeros(8, 9), 1e4 * torch.randn(30, 8), torch.randn(5, 30), torch.randn(8, 8)]
     for alone, together in zip(given, orthogonalised(given), strict=True):
@@ -70,7 +70,7 @@ def test_each_of_several_is_turned_as_if_it_were_alone() -> None:
 
 
 def test_all_convolutions_but_the_first_are_muons() -> None:
-    """The first and the very wide weights are AdamW's, and so is all that is no matrix."""
+    """AdamW trains the first weight, very wide weights, and parameters other than matrices."""
     wide = nn.Conv2d(8, WIDEST + 1, 1)
     net = nn.Sequential(*network()[:3], wide, nn.Conv2d(WIDEST + 1, 2, 1))
     inner, transposed, rest, vectors = split(net)
@@ -96,7 +96,7 @@ class Mixed(nn.Module):
 
 
 def test_only_maps_from_channels_to_channels_are_muons() -> None:
-    """Linear layers and convolutions of any dimension are; places, words and convolutions in groups are AdamW's."""
+    """Muon trains linear layers and convolutions; AdamW trains embeddings and grouped convolutions."""
     net = Mixed()
     matrices, transposed, rest, _ = split(net)
     assert [id(p) for p in matrices] == [id(net.linear.weight), id(net.deep.weight)]
@@ -105,7 +105,7 @@ def test_only_maps_from_channels_to_channels_are_muons() -> None:
 
 
 def test_a_transposed_convolution_turns_as_the_convolution_that_it_transposes() -> None:
-    """Its step is orthogonal in rows of output channels, though these are its second axis."""
+    """The step of a transposed convolution is orthogonal by output channel, its second axis."""
     net = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ConvTranspose2d(3, 2, 2, stride=2, bias=False), nn.Conv2d(2, 2, 1))
     weight = net[1].weight
     before = weight.detach().clone()
@@ -127,14 +127,14 @@ def test_it_learns() -> None:
 
 
 def test_every_rate_follows_the_schedule() -> None:
-    """Both kinds fall together."""
+    """The learning rates of Muon and AdamW fall together."""
     optimiser = Muon(network(), lr=0.04, adam_lr=2e-3)
     optimiser.set_share(0.5)
     assert [group["lr"] for group in optimiser.param_groups] == [0.02, 1e-3, 1e-3]
 
 
 def test_a_resumed_training_goes_on_as_if_nothing_had_happened() -> None:
-    """Momentum and AdamW's averages are in the state."""
+    """The state holds Muon's momentum and AdamW's averages."""
     whole, halves = network(), network()
     train_whole = Muon(whole, lr=0.02, adam_lr=2e-3)
     first = Muon(halves, lr=0.02, adam_lr=2e-3)
@@ -149,7 +149,7 @@ def test_a_resumed_training_goes_on_as_if_nothing_had_happened() -> None:
 
 
 def test_steps_of_a_closure_are_taken_too() -> None:
-    """Lightning hands the loss over as a function."""
+    """A step accepts a closure for the loss, as Lightning calls it."""
     net = network()
     optimiser = Muon(net, lr=0.02, adam_lr=2e-3)
     before = [p.detach().clone() for p in net.parameters()]

@@ -1,4 +1,4 @@
-"""Every architecture learns with the default settings, comes back from the disk, and predicts without seams."""
+"""Every architecture learns with the default settings, can be stored and loaded, and predicts without seams."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ CPU = torch.device("cpu")
 
 
 def neighbours(architecture: str) -> int:
-    """Of a network in 3D one, else none."""
+    """One neighbour for a 3D network, else none."""
     return 1 if architecture == Architecture.UNET_3D else 0
 
 
 def settings(architecture: str) -> dict[str, Any]:
-    """A narrow network; that in 3D joins slices in its second level, and has one more below it."""
+    """Settings of a narrow network; the 3D one joins slices in its second level, with one more level below."""
     depth = 3 if architecture == Architecture.UNET_3D else 2
     return {"patch": 64, "batch": 4, "channels": 8, "depth": depth, "neighbours": neighbours(architecture)}
 
 
 @pytest.fixture(params=list(LIMITS))
 def architecture(request: pytest.FixtureRequest) -> Architecture:
-    """Each in turn."""
+    """Each architecture in turn."""
     if request.param == Architecture.MONAI_UNETR:
         pytest.importorskip("einops")
     return Architecture(request.param)
@@ -46,7 +46,7 @@ def architecture(request: pytest.FixtureRequest) -> Architecture:
 def test_every_architecture_learns_at_the_default_rate(
     tmp_path: Path, architecture: Architecture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Few steps teach discs and squares; the checkpoint segments a slice that was not seen, of an odd size."""
+    """Few steps teach discs and squares; the checkpoint segments a new slice of odd size."""
     monkeypatch.setattr(callbacks, "Clock", StepsCounted)
     steps = 40 if architecture == Architecture.MONAI_UNETR else 80  # the slowest of them, and quick to learn this
     config = TrainConfig(seconds=steps, architecture=architecture, **settings(architecture))
@@ -61,7 +61,7 @@ def test_every_architecture_learns_at_the_default_rate(
 
 
 def predictor(architecture: Architecture, tile: int, context: int | None, depth: int = 2) -> Predictor:
-    """A network of random weights whose batch normalisation has seen some noise."""
+    """A network of random weights, its batch normalisation adapted to noise."""
     torch.manual_seed(0)
     config = TrainConfig(
         architecture=architecture, neighbours=neighbours(architecture), patch=max(64, 4 * 2**depth), channels=4, depth=depth
@@ -88,7 +88,7 @@ def test_convolutions_leave_no_seams(architecture: Architecture) -> None:
 
 @pytest.mark.parametrize("architecture", [one for one in LIMITS if one != Architecture.MONAI_UNETR])
 def test_deeper_networks_see_further_and_leave_no_seams_either(architecture: Architecture) -> None:
-    """Tiles of 64 pixels with as much context as the network asks for give what one tile gives."""
+    """Tiles of 64 pixels with the network's full context predict the same as one tile."""
     channels = 2 * neighbours(architecture) + 1
     image = np.random.default_rng(0).integers(0, 256, (channels, 700, 70), dtype=np.uint8)
     whole, cut = (predictor(architecture, tile, None, depth=5).probabilities(image) for tile in (1024, 64))
@@ -97,7 +97,7 @@ def test_deeper_networks_see_further_and_leave_no_seams_either(architecture: Arc
 
 @pytest.mark.timeout(180)
 def test_the_default_leaves_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network that everybody gets, a little trained: tiles of 256 pixels give what one tile gives, but for rounding."""
+    """The default network, trained briefly, predicts the same with tiles of 256 pixels as with one, except for rounding."""
     monkeypatch.setattr(callbacks, "Clock", StepsCounted)
     wide = [discs(seed, (300, 300)) for seed in range(3)]
     task = disc_task(tmp_path / "r", TrainConfig(seconds=30), train=wide, validation=())

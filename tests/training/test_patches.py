@@ -17,7 +17,7 @@ def patches(*slices: Drawn, classes: int = 3, **changes: int) -> Patches:
 
 
 def test_the_index_says_which_blocks_hold_a_class() -> None:
-    """One pixel of a class is found in its block, also in the cut-off blocks at the edge."""
+    """One pixel of a class marks its block, even a cut-off block at the edge."""
     label = np.full((BLOCK + 5, 2 * BLOCK + 1), 255, np.uint8)
     label[3, 3] = 0
     label[BLOCK, BLOCK] = label[BLOCK + 4, 2 * BLOCK] = 1
@@ -39,7 +39,7 @@ def test_a_label_of_another_size_is_refused() -> None:
 
 
 def test_no_labelled_pixel_is_a_training_error() -> None:
-    """Labels of 255 only, or none at all, are nothing to train on."""
+    """Labels of 255 only, or no labels at all, are refused."""
     empty = Drawn(np.zeros((1, 40, 40), np.uint8), np.full((40, 40), 255, np.uint8))
     for slices in ((), (empty,)):
         with pytest.raises(TrainingError, match="no labelled pixels"):
@@ -47,7 +47,7 @@ def test_no_labelled_pixel_is_a_training_error() -> None:
 
 
 def test_every_patch_holds_labelled_pixels() -> None:
-    """One stroke in a large slice is in the inner part of every patch."""
+    """The inner part of every patch contains the only stroke of a large slice."""
     mask = np.full((400, 500), 255, np.uint8)
     mask[333:336, 41:60] = 2
     stream = patches(Drawn(np.zeros((1, 400, 500), np.uint8), mask), inner=64, side=64, batch=16)
@@ -64,13 +64,13 @@ def test_a_rare_class_is_in_a_good_share_of_patches() -> None:
 
 
 def test_an_empty_class_is_never_drawn() -> None:
-    """Three classes of which only one is labelled still give patches."""
+    """Patches are drawn even if only one of three classes is labelled."""
     mask = np.full((64, 64), 1, np.uint8)
     assert (patches(Drawn(np.zeros((1, 64, 64), np.uint8), mask)).draw(0)[1] == 1).any()
 
 
 def test_a_slice_of_weight_0_is_never_drawn() -> None:
-    """Weights choose the slices."""
+    """A slice of weight 0 is never drawn."""
     one, other = discs(0), discs(1)
     other.weight = 0.0
     patches(one, other, batch=32).draw(0)
@@ -78,13 +78,13 @@ def test_a_slice_of_weight_0_is_never_drawn() -> None:
 
 
 def test_a_volume_of_little_weight_is_drawn_little_even_where_only_it_has_a_class() -> None:
-    """Half of the patches are drawn by class, and these obey the weight, too; that of both changes nothing."""
+    """Weights also hold for patches drawn by class; only the ratio of two weights matters."""
     common, only_here = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
     common[:, 32:] = only_here[:, 32:] = 1
     only_here[:8, :8] = 2
 
     def share(*weights: float) -> float:
-        """Of the patches that come from the second slice, which is the bright one."""
+        """Share of the patches from the second slice, of constant grey."""
         grey = (np.arange(64 * 64) % 2).astype(np.uint8).reshape(1, 64, 64)
         slices = [Drawn(grey * brightness, mask, weight) for brightness, mask, weight in
                   zip((1, 0), (common, only_here), weights, strict=True)]  # fmt: skip
@@ -97,7 +97,7 @@ def test_a_volume_of_little_weight_is_drawn_little_even_where_only_it_has_a_clas
 
 
 def test_an_epoch_covers_the_labelled_blocks_once() -> None:
-    """Two blocks of 32 x 32 with a label, whatever their classes, are two patches of that size, so half a batch of four."""
+    """Two labelled blocks of 32 x 32 pixels are two patches of that size: half a batch of four."""
     stroked = np.full((96, 96), 255, np.uint8)
     stroked[3, 3:60] = 1
     stroked[20, 3] = 0
@@ -107,7 +107,7 @@ def test_an_epoch_covers_the_labelled_blocks_once() -> None:
 
 
 def test_a_batch_depends_on_seed_and_number_only() -> None:
-    """Batch 5 is the same whatever was drawn before, so a resumed training goes on as it would have."""
+    """Batch 5 does not depend on earlier batches, so a resumed training continues unchanged."""
     stream, again, other = patches(discs(0)), patches(discs(0)), patches(discs(0), seed=1)
     for step in range(5):
         stream.draw(step)
@@ -116,7 +116,7 @@ def test_a_batch_depends_on_seed_and_number_only() -> None:
 
 
 def test_the_stream_starts_where_it_is_told() -> None:
-    """A resumed training starts with the batch it had come to."""
+    """A resumed training starts with the next batch of the stopped one."""
     stream = patches(discs(0))
     stream.start = 3
     assert (next(iter(stream))[0] == patches(discs(0)).draw(3)[0]).all()
@@ -124,7 +124,7 @@ def test_the_stream_starts_where_it_is_told() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 200), (33, 31)])
 def test_slices_smaller_than_a_patch_are_mirrored(shape: tuple[int, int]) -> None:
-    """The image goes on beyond its border, the label does not."""
+    """Outside the slice, the image is mirrored and the label is 255."""
     rng = np.random.default_rng(0)
     stream = patches(Drawn(rng.integers(0, 255, (1, *shape), np.uint8), np.zeros(shape, np.uint8)), classes=2)
     images, labels = stream.draw(0)
@@ -135,10 +135,10 @@ def test_slices_smaller_than_a_patch_are_mirrored(shape: tuple[int, int]) -> Non
 
 
 def test_neighbours_are_stacked_as_channels() -> None:
-    """Every patch shows the slice and its neighbours, each brought to a common range by its own greys."""
+    """Every patch holds the slice and its neighbours, each normalised by its own greys."""
 
     class Darker(Drawn):
-        """Half as bright on the slice below."""
+        """A volume half as bright on the slice below."""
 
         def image(self, neighbours: int = 0) -> NDArray:
             assert neighbours == 1
@@ -152,7 +152,7 @@ def test_neighbours_are_stacked_as_channels() -> None:
 
 
 def test_the_cache_is_bounded() -> None:
-    """Memory holds as many slices as the limit allows, the least lately used leaving first."""
+    """The cache holds as many slices as its limit allows, and drops the least recently used first."""
     slices = [discs(n) for n in range(4)]
     size = load_slice(slices[0]).nbytes
     cache = SliceCache(slices, limit=2 * size)
@@ -163,7 +163,7 @@ def test_the_cache_is_bounded() -> None:
 
 
 def test_slices_beyond_the_cache_are_read_seldom() -> None:
-    """Patches are drawn from the slices held, and another is read once in a while."""
+    """Patches come from the slices in memory, and another slice is read at intervals."""
     slices = [discs(n) for n in range(8)]
     stream = patches(*slices, batch=64)
     stream._cache = SliceCache(slices, limit=3 * load_slice(discs(0)).nbytes)
@@ -175,7 +175,7 @@ def test_slices_beyond_the_cache_are_read_seldom() -> None:
 
 
 def test_slices_held_are_drawn_by_what_is_labelled_on_them() -> None:
-    """Slices with a few strokes are no more often drawn than they would be if all were held."""
+    """Slices with a few strokes are drawn no more often than with all slices in memory."""
     whole, strokes = np.ones((64, 64), np.uint8), np.full((64, 64), 255, np.uint8)
     strokes[:2, :2] = 1
     slices = [Drawn(np.zeros((1, 64, 64), np.uint8), mask) for mask in (whole, whole, *[strokes] * 4)]

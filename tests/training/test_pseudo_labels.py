@@ -1,4 +1,4 @@
-"""What the averaged network is sure of stands in for labels where there are few, and nowhere else."""
+"""Confident predictions of the averaged network replace labels where these are few, and nowhere else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIDE = 64
 
 
 class Teacher(nn.Module):
-    """Says of every pixel class 1 with the probability that is its grey value, else class 0; in evaluation mode alone."""
+    """Predicts class 1 with the grey value as its probability, else class 0; only in evaluation mode."""
 
     def forward(self, image: Tensor) -> Tensor:
         assert not self.training
@@ -55,7 +55,7 @@ def batch(*, all_labelled: bool = False) -> tuple[Tensor, Tensor]:
 
 
 def test_the_likeliest_class_is_taken_where_the_teacher_is_sure_and_nothing_is_labelled() -> None:
-    """Who painted a pixel knows better, and a guess is no label."""
+    """Labels are never overridden, and unsure predictions are dropped."""
     image = torch.tensor([0.99, 0.01, SURE - 0.02, 0.5, 0.99]).reshape(1, 1, 1, 5)
     labels = torch.tensor([UNLABELLED, UNLABELLED, UNLABELLED, UNLABELLED, 0], dtype=torch.uint8).reshape(1, 1, 5)
     found = pseudo_labels(Teacher().train(), image, labels)
@@ -64,7 +64,7 @@ def test_the_likeliest_class_is_taken_where_the_teacher_is_sure_and_nothing_is_l
 
 
 def test_a_patch_that_is_labelled_wholly_is_not_looked_at() -> None:
-    """The others are, each in its place."""
+    """Fully labelled patches are not predicted; results of the others stay in place."""
     images = torch.tensor([0.99, 0.01, 0.99]).reshape(3, 1, 1, 1)
     labels = torch.tensor([UNLABELLED, 1, UNLABELLED], dtype=torch.uint8).reshape(3, 1, 1)
     teacher, sizes = Teacher(), list[int]()
@@ -74,14 +74,14 @@ def test_a_patch_that_is_labelled_wholly_is_not_looked_at() -> None:
 
 
 def test_guesses_of_the_beginning_do_not_count() -> None:
-    """The weight climbs from nothing to all of it."""
+    """The weight of pseudo-labels climbs from 0 to 1 during training."""
     assert weight(0.0) == weight(FROM) == 0
     assert 0 < weight((FROM + FULL) / 2) < 1
     assert weight(FULL) == weight(1.0) == 1
 
 
 def test_they_add_to_the_loss_what_cross_entropy_says_of_them() -> None:
-    """Beside the loss of the labels, which is shown; the teacher learns nothing from it."""
+    """Pseudo-labels add cross-entropy to the loss, not to the reported one; the teacher gets no gradient."""
     one, plain = segmenter(FEW, unlabelled=2.0), segmenter(MANY)
     (images, labels), turned = batch(), torch.zeros(2, 1, SIDE, SIDE)
     given, without = (each.training_step((images, labels, turned), 0) for each in (one, plain))
@@ -102,7 +102,7 @@ def test_they_add_to_the_loss_what_cross_entropy_says_of_them() -> None:
 def test_the_teacher_is_not_asked_in_vain(
     monkeypatch: pytest.MonkeyPatch, few: bool, settings: dict[str, Any], share: float, all_labelled: bool
 ) -> None:
-    """Where much is labelled, it is switched off, it is early, or every pixel of the patches has a label."""
+    """No teacher runs with many labels, with the setting off, early in training, or on fully labelled patches."""
     one = segmenter(few, **settings)
     one.share_used = share
     monkeypatch.setattr("core.training.learning.lightning_module.pseudo_labels", lambda *_: pytest.fail("it was asked"))
@@ -111,7 +111,7 @@ def test_the_teacher_is_not_asked_in_vain(
 
 
 def test_it_sees_the_patch_where_the_network_sees_it_but_without_faults() -> None:
-    """Turned and bent alike, before faults and tones."""
+    """The teacher's input has the geometry of the network's, without artefacts and tones."""
     one = segmenter(FEW)
     images = torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(1))
     changed, labels, turned = one.on_after_batch_transfer((images, torch.zeros(1, 96, 96, dtype=torch.uint8)), 0)
@@ -123,7 +123,7 @@ def test_it_sees_the_patch_where_the_network_sees_it_but_without_faults() -> Non
 
 @dataclass
 class Partly(Drawn):
-    """A slice with so many labelled rows from the top, and so many from the bottom that nothing may be learnt of."""
+    """A slice with labelled rows at the top and closed rows at the bottom."""
 
     rows: int = 0
     shut: int = 0
@@ -138,7 +138,7 @@ class Partly(Drawn):
 
 
 def partly(seed: int, rows: int, shut: int = 0) -> Partly:
-    """Of 96 rows."""
+    """A slice of 96 rows."""
     one = discs(seed)
     return Partly(one.pixels, one.mask, rows=rows, shut=shut)
 
@@ -156,12 +156,12 @@ def partly(seed: int, rows: int, shut: int = 0) -> Partly:
     ],
 )
 def test_slices_are_labelled_in_small_part_by_what_could_be_labelled(slices: list[Drawn], few: set[int]) -> None:
-    """Not by what is held back or outside the working region; and only if all of them together are."""
+    """The share excludes held-back pixels and those outside the working region, over all slices together."""
     assert Patches(slices, 3, side=64, inner=64, batch=1, seed=0).few == few
 
 
 def test_nothing_is_learnt_of_what_is_closed_nor_between_the_labels_of_other_slices() -> None:
-    """Neither is left 255 in a patch, where a pseudo-label would be wanted."""
+    """Closed pixels, and unlabelled ones of well-labelled slices, are excluded from pseudo-labels."""
     rest = [partly(seed, 4) for seed in range(2, 9)]
     cut = partly(0, 80)
     patches = Patches([cut, partly(1, 4, shut=30), *rest], 3, side=96, inner=96, batch=1, seed=0)
@@ -174,7 +174,7 @@ def test_nothing_is_learnt_of_what_is_closed_nor_between_the_labels_of_other_sli
 
 
 def test_what_is_closed_counts_neither_for_the_labels_nor_for_the_teacher() -> None:
-    """As if it were not there."""
+    """Excluded pixels have no effect on the loss."""
     one, (images, labels) = segmenter(FEW), batch()
     shut = labels.clone()
     shut[labels == UNLABELLED] = EXCLUDED
@@ -184,7 +184,7 @@ def test_what_is_closed_counts_neither_for_the_labels_nor_for_the_teacher() -> N
 
 
 def test_what_is_closed_is_turned_with_the_patch() -> None:
-    """And comes out as it was."""
+    """Augmentation moves excluded pixels with the patch and keeps their value."""
     labels = torch.full((1, 96, 96), EXCLUDED, dtype=torch.uint8)
     one = segmenter(FEW, augment=AugmentConfig(share=0.0))
     _, turned, _ = one.on_after_batch_transfer((torch.zeros(1, 1, 96, 96), labels), 0)
@@ -192,7 +192,7 @@ def test_what_is_closed_is_turned_with_the_patch() -> None:
 
 
 def test_held_back_unsure_and_outside_pixels_of_a_project_are_closed(phantom_project: Project) -> None:
-    """By role, by what the person said, and by the working region; what nobody has touched is open."""
+    """Pixels held back, marked unsure or outside the working region are closed; untouched ones are open."""
     painted = np.full((160, 160), UNLABELLED, np.uint8)
     painted[:8] = 1
     phantom_project.submit_mask(0, 5, painted, Claim.strokes())
@@ -214,7 +214,7 @@ def test_held_back_unsure_and_outside_pixels_of_a_project_are_closed(phantom_pro
 
 @pytest.mark.parametrize("architecture", [Architecture.UNET, Architecture.UNET_3D])
 def test_a_training_on_strokes_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: Architecture) -> None:
-    """Through the front door, and the network learns what the strokes show."""
+    """A project with strokes only trains with pseudo-labels, and learns the painted structure."""
     asked = list[float]()
 
     def counted(teacher: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

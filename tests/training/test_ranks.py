@@ -1,4 +1,4 @@
-"""Two devices train one network together, and whatever happens to one of them, nothing hangs and nothing is lost.
+"""Two devices train one network together; a failure of one leaves nothing hanging and nothing lost.
 
 There is no GPU here: both devices are the processor, which a user cannot choose.
 """
@@ -63,18 +63,18 @@ def _two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(folder: Path, change: str = "", *, report: Any = lambda progress: False, resume: bool = False) -> FitResult:
-    """A training of drawn discs on two devices; ``change`` is what is different in the process of the second one."""
+    """Train on drawn discs on two devices; ``change`` is additional code for the process of the second one."""
     code = WORKER_RANK.format(change=change, folder=str(folder))
     return fit(disc_task(folder, PAIR, worker_command=["-c", code]), report=report, resume=resume)
 
 
 def along(folder: str) -> None:
-    """What the second device does."""
+    """Train as the second device."""
     fit_worker_rank(disc_task(Path(folder), PAIR, validation=()))
 
 
 def noted(callback: type, folder: Path, step: int) -> None:
-    """Let a rank note its batch, and the weights after it, of one step."""
+    """Let a rank store its batch, and the weights after it, at one step."""
 
     def note(self: Any, trainer: Any, module: Any, outputs: Any, batch: Any, number: int) -> None:
         if trainer.global_step == step:
@@ -85,7 +85,7 @@ def noted(callback: type, folder: Path, step: int) -> None:
 
 
 def unlabelled(step: int) -> None:
-    """Let one batch be without a labelled pixel."""
+    """Remove all labels from one batch."""
     before = Patches.draw
 
     def draw(self: Patches, number: int) -> Any:
@@ -96,7 +96,7 @@ def unlabelled(step: int) -> None:
 
 
 def test_both_devices_hold_the_same_weights_and_draw_other_patches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the bit, those in training and their average, also after a batch without labels on one of them."""
+    """Weights and their average are equal to the bit, even after a batch without labels on one device."""
     folder = tmp_path / "r"
     monkeypatch.setattr(ranks.MainRank, "on_train_batch_end", ranks.MainRank.on_train_batch_end)  # put back afterwards
     noted(ranks.MainRank, folder, 4)
@@ -114,7 +114,7 @@ def test_both_devices_hold_the_same_weights_and_draw_other_patches(tmp_path: Pat
 
 
 def test_all_leave_together(tmp_path: Path) -> None:
-    """What stops the first device is told to the second, whose process ends by itself."""
+    """The end of the first device's training ends the second one's process by itself."""
     status = f"lambda status: (open({str(tmp_path / 'status')!r}, 'w').write(str(status)), os._exit(status))"
     with pytest.raises(Cancelled):
         trained(tmp_path / "r", f"worker_rank.leave = {status}", report=lambda now: now.step == 1)
@@ -122,7 +122,7 @@ def test_all_leave_together(tmp_path: Path) -> None:
 
 
 def test_a_notebook_can_train_on_two_devices() -> None:
-    """Though Lightning refuses there what could start processes."""
+    """An interactive session can train, although Lightning refuses a strategy with a launcher there."""
     code = (
         "import sys; sys.ps1 = 'In [1]: '\n"
         "from pytorch_lightning import Trainer; from pytorch_lightning.strategies import DDPStrategy\n"
@@ -137,21 +137,21 @@ def test_a_notebook_can_train_on_two_devices() -> None:
 
 
 def test_a_network_may_have_weights_that_it_does_not_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As MONAI's UNETR has: nobody waits for their gradients."""
+    """Unused weights, as in MONAI's UNETR, do not block the exchange of gradients."""
     change = "test_ranks.PAIR = test_ranks.replace(test_ranks.PAIR, architecture='monai-unetr', channels=4)"
     monkeypatch.setattr("tests.training.test_ranks.PAIR", replace(PAIR, architecture="monai-unetr", channels=4))
     assert trained(tmp_path / "r", change).steps == 6
 
 
 def test_the_first_device_draws_what_one_alone_does() -> None:
-    """And an epoch of two is half as many steps."""
+    """The first of two devices draws the patches of a single one, and an epoch has half as many steps."""
     alone, first = (Patches([discs(0)], 3, side=88, inner=64, batch=2, seed=0, devices=devices) for devices in (1, 2))
     assert np.array_equal(alone.draw(5)[0], first.draw(5)[0])
     assert alone.epoch == 2 * first.epoch
 
 
 def test_a_killed_device_ends_the_training_which_can_be_resumed(tmp_path: Path) -> None:
-    """Soon, with a sentence; a resume trains on both again."""
+    """A killed device ends the training soon, with one sentence; a resume trains on both again."""
     folder, began = tmp_path / "r", time.monotonic()
     with pytest.raises(TrainingError, match=r"device 1 \(counted from 0\) has ended: killed by signal 9"):
         trained(folder, FAILS.format(when="self.global_step == 3", how="os.kill(os.getpid(), signal.SIGKILL)"))
@@ -163,13 +163,13 @@ def test_a_killed_device_ends_the_training_which_can_be_resumed(tmp_path: Path) 
 
 
 def test_what_a_device_has_to_say_is_said(tmp_path: Path) -> None:
-    """Its own sentence is the training's."""
+    """The training raises the second device's own error message."""
     with pytest.raises(TrainingError, match=r"^The loss is nan\.$"):
         trained(tmp_path / "r", FAILS.format(when="self.global_step == 2", how="raise TrainingError('The loss is nan.')"))
 
 
 def test_a_device_that_cannot_begin_is_said(tmp_path: Path) -> None:
-    """Before there is anything to wait for."""
+    """A device unable to begin ends the training at once."""
     with pytest.raises(TrainingError, match="has ended: NameError: name 'nonsense' is not defined"):
         trained(tmp_path / "r", "test_ranks.along = lambda folder: nonsense")
 
@@ -178,7 +178,7 @@ MEMORY = {"when": "len(batch[0]) > 1 and self.global_step == 2", "how": "raise t
 
 
 def test_memory_too_small_on_another_device_is_answered_by_fewer_patches_on_all(tmp_path: Path) -> None:
-    """All begin again from the stored state, so that as many are drawn as before."""
+    """Lack of memory on the second device halves the batch on both, from the stored state on."""
     result = trained(tmp_path / "r", FAILS.format(**MEMORY))
     assert load_card(tmp_path / "r").training["batch"] == 1
     assert (result.steps, result.ended_by) == (12, StopRule.EPOCHS)  # the state stored is that before the first step
@@ -187,7 +187,7 @@ def test_memory_too_small_on_another_device_is_answered_by_fewer_patches_on_all(
 def test_memory_too_small_on_the_first_device_is_answered_by_fewer_patches_on_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the step that did not fit."""
+    """Lack of memory on the first device halves the batch on both, from the failed step on."""
     before = SegmentationModule.training_step
 
     def step(self: SegmentationModule, batch: Any, number: int) -> torch.Tensor:
@@ -202,7 +202,7 @@ def test_memory_too_small_on_the_first_device_is_answered_by_fewer_patches_on_al
 
 
 def test_a_killed_training_leaves_no_process_behind(tmp_path: Path) -> None:
-    """The second device notices that the first is gone, in the middle of a step."""
+    """The second device notices the end of the first even during a step."""
     change = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
     code = (
         "from pathlib import Path; from core.models import device; from tests.training.test_ranks import trained; import time\n"
@@ -222,13 +222,13 @@ def test_a_killed_training_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 def children() -> list[int]:
-    """The processes that this one has started and that are still there."""
+    """Running processes started by this one."""
     listed = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
     return [pid for pid in map(int, listed.split()) if process_lives(pid)]
 
 
 def listening(pid: int) -> Iterator[str]:
-    """Addresses, as Linux writes them, on which a process waits for others."""
+    """Addresses of a process's listening sockets, in Linux's notation."""
     held = {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
@@ -238,7 +238,7 @@ def listening(pid: int) -> Iterator[str]:
 
 
 def test_a_project_trains_on_two_devices_stops_and_goes_on(phantom_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is heard beyond this machine; where a GPU is missing at the resume, that is said and nothing is lost."""
+    """No socket listens beyond this machine; a resume without the second GPU is refused without loss."""
     heard: list[str] = []
     before = children()
 
@@ -263,7 +263,7 @@ def test_a_project_trains_on_two_devices_stops_and_goes_on(phantom_project: Proj
 
 
 def test_a_signal_to_all_processes_stops_in_good_order(tmp_path: Path) -> None:
-    """As where a machine ends a whole job: the first device stores its state, the second leaves that to it."""
+    """On a signal to all processes of a job, the first device stores the state and the second waits for it."""
     others = children()  # of tests before this one
 
     def terminate(now: Progress) -> bool:
@@ -288,5 +288,5 @@ def test_more_devices_than_there_are_are_refused(phantom_project: Project, monke
     with pytest.raises(TrainingError, match=r"PyTorch finds 0 CUDA GPU.* no other device can train with others"):
         phantom_project.train(PAIR)
     assert phantom_project.store.jobs.last() is None
-    with pytest.raises(ValueError, match="devices is 2, so worker_command must say"):
+    with pytest.raises(ValueError, match="devices is 2, so worker_command must hold the command"):
         fit(disc_task(Path("r"), PAIR), report=lambda now: False)

@@ -1,4 +1,4 @@
-"""Going back makes a moment the newest model, and loses nothing."""
+"""Restoring makes a training snapshot or an earlier round the newest model, and loses nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.planted import plant
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> Path:
-    """A workspace whose project has two rounds with moments, the second with more labels, and proposals."""
+    """A workspace with a project of two rounds with snapshots, more labels for the second, and proposals."""
     workspace = tmp_path_factory.mktemp("original")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
     project.import_labels(phantom_files.truth, slices=[2, 8])
@@ -43,19 +43,19 @@ def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> 
 
 @pytest.fixture
 def project(original: Path, tmp_path: Path) -> Project:
-    """A copy of it to work on."""
+    """A working copy of the original."""
     shutil.copytree(original, tmp_path / "copy")
     return Project.open(tmp_path / "copy", "toy")
 
 
 def same_weights(one: Path, other: Path) -> bool:
-    """Whether two checkpoints predict the same."""
+    """Return whether two checkpoints predict the same."""
     (_, first), (_, second) = load(one), load(other)
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_a_moment_becomes_the_newest_round(project: Project) -> None:
-    """With its own weights, labels and seconds; it says where it came from."""
+    """The new round has the weights, labels and seconds of the snapshot, and records its origin."""
     moment = project.moments(2)[1]
     done = project.restore(2, seconds=moment.seconds)
     assert done.round == 3
@@ -70,7 +70,7 @@ def test_a_moment_becomes_the_newest_round(project: Project) -> None:
 
 
 def test_its_loss_is_measured_on_the_pixels_of_all_rounds(project: Project) -> None:
-    """Not what training guessed from a few slices: the weights of the moment on every held-back pixel."""
+    """The restored weights are scored on every held-back pixel, unlike the quick validation during training."""
     moment = project.moments(2)[0]
     done = project.restore(2, seconds=moment.seconds)
     held = [project.store.frozen(head, Role.VALIDATION) for head in project.labelled_slices()]
@@ -82,7 +82,7 @@ def test_its_loss_is_measured_on_the_pixels_of_all_rounds(project: Project) -> N
 
 
 def test_all_rounds_are_scored_on_the_labels_as_they_are(project: Project, phantom_files: Files) -> None:
-    """Not on those that the round gone back to has learnt from: what was labelled or put right since then counts."""
+    """Scores use the current labels, including corrections made since the restored round."""
     project.import_labels(phantom_files.truth, slices=[10])
     held = project.validation_summary().pixels
     assert held > project.rounds()[0].validation_pixels
@@ -95,7 +95,7 @@ def test_all_rounds_are_scored_on_the_labels_as_they_are(project: Project, phant
 
 
 def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
-    """Their checkpoints, scores, curves, proposals and moments are what they were; the end can be gone back to again."""
+    """Other rounds keep checkpoints, scores, curves, proposals and snapshots, and can be restored again."""
     before, curve = project.rounds(), project.curve(2)
     proposals, moments = project.store.proposals.of(2), project.moments(2)
     project.restore(2, seconds=moments[0].seconds)
@@ -108,7 +108,7 @@ def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
 
 
 def test_predictions_and_proposals_are_of_the_moment_from_then_on(project: Project) -> None:
-    """No cached prediction and no proposal of the round before is taken for one of the moment."""
+    """No cached prediction or proposal of the former round is used for the restored one."""
     of_round_two = project.predict_slice(0, 6)
     moment = project.moments(2)[0]
     project.restore(2, seconds=moment.seconds)
@@ -125,14 +125,14 @@ def test_predictions_and_proposals_are_of_the_moment_from_then_on(project: Proje
 
 
 def test_its_curve_ends_at_the_moment(project: Project) -> None:
-    """So that its training steps can be compared with those of other rounds."""
+    """The restored round's curve ends at the snapshot, so its training steps are comparable."""
     moment = project.moments(2)[-2]
     project.restore(2, seconds=moment.seconds)
     assert project.curve(3) == [point for point in project.curve(2) if point.seconds <= moment.seconds]
 
 
 def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
-    """Its end is a moment like any other, also once its moments are swept; it keeps the labels it learnt from."""
+    """The end of a round can be restored, even after its snapshots are swept, with the labels it learnt from."""
     project.store.snapshots.forget(1)
     first = project.rounds()[0]
     done = project.restore(1)
@@ -141,7 +141,7 @@ def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
 
 
 def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
-    """A round trained after going back has the next number and all labels."""
+    """A round trained after a restore has the next number and all labels."""
     project.restore(1)
     done = project.train(TINY)
     assert done.round == 4
@@ -150,7 +150,7 @@ def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
 
 
 def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) -> None:
-    """Who sees the prediction get worse cancels, and takes the moment before; the rest can then not be resumed."""
+    """A snapshot of a cancelled training can be restored; the rest of the training can no longer be resumed."""
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(3)))
     moments = project.moments(3)
@@ -164,7 +164,7 @@ def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) 
 
 
 def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
-    """Its number is taken; its moments are not taken for those of the round that has it now."""
+    """A restore takes the number of an interrupted training and deletes its snapshots."""
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(3)))
     assert project.moments(3)
@@ -185,7 +185,7 @@ def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
 def test_what_cannot_be_gone_back_to_is_one_sentence(
     project: Project, round_: int, seconds: float | None, error: type[Exception], said: str
 ) -> None:
-    """Nothing is entered then."""
+    """An impossible restore is refused in one sentence and enters no round."""
     with pytest.raises(error, match=said):
         project.restore(round_, seconds=seconds)
     with pytest.raises(error, match=said):
@@ -194,7 +194,7 @@ def test_what_cannot_be_gone_back_to_is_one_sentence(
 
 
 def test_a_damaged_moment_is_refused_and_nothing_is_entered(project: Project) -> None:
-    """The weights are read before anything changes."""
+    """The weights are read before any change."""
     moment = project.moments(2)[0]
     (moment.folder / "weights.safetensors").write_bytes(b"torn")
     with pytest.raises(CheckpointError, match="missing or damaged"):
@@ -203,13 +203,13 @@ def test_a_damaged_moment_is_refused_and_nothing_is_entered(project: Project) ->
 
 
 def test_going_back_waits_for_the_job_at_work(project: Project) -> None:
-    """While a round is trained or the volume scanned, the newest model stays what it is."""
+    """The newest model does not change during a training or a scan."""
     with project.store.jobs.here("scan", {}), pytest.raises(JobError, match="A scan job is at work"):
         project.restore(1)
 
 
 def test_a_job_goes_back_and_looks_through_the_volume(project: Project) -> None:
-    """What the page starts: the new round has scores and proposals when the job ends."""
+    """The page's job leaves the restored round with scores and proposals."""
     job = project.store.jobs._enter("restore", {"round": 1, "seconds": None, "propose": {"number": 2}}, "queued")
     run_job(LoadedModels(project.store), job)
     assert project.job().state == "done"
@@ -218,7 +218,7 @@ def test_a_job_goes_back_and_looks_through_the_volume(project: Project) -> None:
 
 
 def test_the_moment_meant_is_the_nearest_within_a_second(project: Project) -> None:
-    """Seconds are given as they are shown, without decimals."""
+    """Seconds may be given without decimals, as the page shows them."""
     moments = project.moments(1)
     assert nearest(moments, round(moments[-1].seconds)) == moments[-1]
     assert nearest(moments, moments[-1].seconds + 1.5) is None

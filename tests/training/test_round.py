@@ -1,4 +1,4 @@
-"""A round that is trained stays trained, whatever is wrong with the rounds before it."""
+"""A trained round stays trained, whatever is wrong with earlier rounds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEASURED = Scores(0.25, (0.9, 0.8, 0.7), 1234)
 
 @pytest.fixture
 def project(tmp_path: Path, phantom_files: Files) -> Project:
-    """A project on a copy of the small volume, one round trained, and more held back since."""
+    """A project on a copy of the small volume, with one round trained and more pixels held back since."""
     image = tmp_path / "image.tif"
     image.write_bytes(phantom_files.image.read_bytes())
     made = Project.create(tmp_path, "toy", volumes=[image], classes=phantom_files.classes)
@@ -45,13 +45,13 @@ def project(tmp_path: Path, phantom_files: Files) -> Project:
 
 @pytest.fixture
 def handle(project: Project) -> Iterator[Handle]:
-    """A job at work."""
+    """A running job."""
     with project.store.jobs.here("train", {}) as at_work:
         yield at_work
 
 
 def test_logs_without_tensorboard_are_refused_before_training(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence says what is missing; without logs nothing of it is needed."""
+    """One sentence names the missing package; training without logs does not need it."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(TrainingError, match="need the package tensorboard, which is not installed"):
         project.train(TINY, tensorboard=True)
@@ -59,7 +59,7 @@ def test_logs_without_tensorboard_are_refused_before_training(project: Project, 
 
 
 def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
-    """They are part of the plan, and lie beside the checkpoint."""
+    """The plan records the request for logs, and they lie beside the checkpoint."""
     with pytest.raises(Cancelled):
         project.train(TINY, tensorboard=True, report=lambda progress: True)
     done = project.train(resume=True)
@@ -68,7 +68,7 @@ def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
 
 
 def test_a_weight_is_part_of_the_plan(project: Project, phantom_files: Files) -> None:
-    """What is drawn from, and how often, is fixed when a round begins, so that a resume does the same work."""
+    """Weights are fixed when a round begins, so that a resume does the same work."""
     project.add_volume(phantom_files.image)
     project.import_labels(phantom_files.truth, slices=[3], volume=1)
     project.set_weight(1, 2.5)
@@ -83,7 +83,7 @@ def test_a_weight_is_part_of_the_plan(project: Project, phantom_files: Files) ->
 
 
 def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(project: Project, phantom_files: Files) -> None:
-    """Where nothing else is labelled, that is said; what is held back of it is scored on."""
+    """An error says so if nothing else is labelled; its held-back pixels are scored."""
     alone = load_card(project.train(TINY).checkpoint).training["labelled_pixels"]
     project.add_volume(phantom_files.image)
     project.import_labels(phantom_files.truth, slices=[3], volume=1)
@@ -98,14 +98,14 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
 
 
 def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
-    """What its record lacks is as it was then, and a frame is chosen."""
+    """Missing settings take that version's values, and a watched region is chosen."""
     plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})
     assert plan == Plan(2, (3,), TrainConfig(seconds=7, initial_weights="random", local=0, unlabelled=0), project.frame())
     assert Plan.from_json(project.store, plan.as_json()) == plan
 
 
 def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) -> None:
-    """Not when it was asked for: one that is stopped before its first step is the one that a resume goes on with."""
+    """A training stopped before its first step replaces the interrupted one before it."""
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=30, epochs=None), report=lambda progress: progress.step > 2)
     with pytest.raises(Cancelled):
@@ -117,7 +117,7 @@ def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) 
 
 
 def test_a_plan_that_is_no_longer_allowed_is_passed_over(project: Project) -> None:
-    """As one that an earlier version refused only when it built the network."""
+    """A refused plan of an earlier version is skipped in favour of the interrupted one."""
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=30, epochs=None), report=lambda progress: progress.step > 2)
     plan = make_plan(project.store, TINY).as_json()
@@ -131,7 +131,7 @@ def test_a_plan_that_is_no_longer_allowed_is_passed_over(project: Project) -> No
 
 
 def test_a_round_begins_with_the_one_before(project: Project) -> None:
-    """The plan says with which, report and card tell; the first round has none."""
+    """Plan, report and card name the round of the initial weights; the first round has none."""
     plan = make_plan(project.store, TINY)
     assert plan.begins_with == 1
     assert Plan.from_json(project.store, plan.as_json()) == plan
@@ -143,7 +143,7 @@ def test_a_round_begins_with_the_one_before(project: Project) -> None:
 
 
 def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -> None:
-    """The newest that is entered, wherever it came from."""
+    """A round begins with the newest model, even a restored one."""
     project.train(TINY)
     project.restore(1)
     assert make_plan(project.store, TINY).begins_with == 3
@@ -151,7 +151,7 @@ def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -
 
 @pytest.mark.parametrize("config", [{"initial_weights": "random"}, {"architecture": "own"}])
 def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[str, str]) -> None:
-    """Where that is chosen, and where the user's network has weights of its own."""
+    """A round begins with random weights by choice, or with those of the user's own network."""
     assert make_plan(project.store, replace(TINY, **config)).begins_with is None
 
 
@@ -172,13 +172,13 @@ def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[s
 def test_slices_are_joined_where_pixels_are_as_wide_as_they_are_thick(
     voxels: list[tuple[float, float, float] | None], changes: dict[str, Any], flat: int | None
 ) -> None:
-    """By the size of a voxel where one is known, as far as the levels suffice, and as it was chosen where it was."""
+    """The level follows from the voxel size within the network's levels, unless the user chose one."""
     settings: dict[str, Any] = {"architecture": "unet-3d", "neighbours": 1, **changes}
     assert _by_voxels(TrainConfig(**settings), voxels).flat == flat
 
 
 def test_a_plan_settles_from_which_level_on_slices_are_joined(project: Project) -> None:
-    """So that card, table and resume know it."""
+    """Card, table and resume know the level chosen by the plan."""
     project.set_voxel_size(0, (8.0, 8.0, 8.0))
     config = replace(TINY, architecture="unet-3d", neighbours=1, depth=3, patch=64)
     done = project.train(config)
@@ -189,7 +189,7 @@ def test_a_plan_settles_from_which_level_on_slices_are_joined(project: Project) 
 
 
 def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that with one seed it draws other patches than the round before, whatever it begins with."""
+    """A round of the same seed draws other patches than the round before."""
     told: list[int] = []
 
     class SliceInput(TrainingRun):
@@ -203,7 +203,7 @@ def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.Monkey
 
 
 def test_a_class_may_be_added_between_two_rounds(project: Project) -> None:
-    """The round begins with what fits."""
+    """A round begins with the weights of matching shape."""
     project.set_classes([*(c.name for c in project.classes), "crack"])
     done = project.train(TINY)
     assert (done.begins_with, done.fresh_because) == (1, None)
@@ -211,7 +211,7 @@ def test_a_class_may_be_added_between_two_rounds(project: Project) -> None:
 
 
 def test_a_round_whose_beginning_is_damaged_is_trained_and_says_so(project: Project) -> None:
-    """In its report, in its card, and in the result of its job beside what speaks against it."""
+    """Report, card and the job's result give the reason for random weights, beside the regression warning."""
     (project.store.checkpoint(1) / WEIGHTS).write_bytes(b"nonsense")
     plan = make_plan(project.store, TINY)
     handed: Any = SimpleNamespace(id=1, report=lambda share, message: False, result=None)
@@ -227,7 +227,7 @@ def test_a_round_whose_beginning_is_damaged_is_trained_and_says_so(project: Proj
 
 
 def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> None:
-    """Though the checkpoint is gone since."""
+    """A resume does not need the checkpoint of the initial weights."""
     with pytest.raises(Cancelled):
         project.train(TINY, report=lambda progress: True)
     shutil.rmtree(project.store.checkpoint(1))
@@ -237,13 +237,13 @@ def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> Non
 
 
 def enter_second_round(project: Project) -> None:
-    """A round whose training has just ended."""
+    """Enter a round whose training has just ended."""
     heads = [head.id for head in project.labelled_slices()]
     project.store.rounds.add(NewRound(2, heads, {}, "checkpoints/toy/round-002", seconds=1, active_seconds=0, job=1))
 
 
 def test_the_score_of_a_round_is_that_of_its_checkpoint(project: Project) -> None:
-    """The trainer's last measurement is not made again, and the round before is scored on the same pixels."""
+    """The trainer's last scores are used as they are, and the round before is scored on the same pixels."""
     done = project.train(TINY)
     first, second = project.rounds()
     card = load_card(done.checkpoint)
@@ -255,7 +255,7 @@ def test_the_score_of_a_round_is_that_of_its_checkpoint(project: Project) -> Non
 
 @pytest.mark.parametrize("fault", ["a moved volume", "a damaged label", "a missing checkpoint"])
 def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: Project, handle: Handle, fault: str) -> None:
-    """It is not measured; the new round is shown with what its training measured."""
+    """The old round is shown as not measured, the new one with the trainer's scores."""
     revisions = project.labelled_slices()
     enter_second_round(project)
     if fault == "a moved volume":
@@ -273,7 +273,7 @@ def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: P
 
 
 def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Project, handle: Handle) -> None:
-    """The next training finds it without a score on these pixels."""
+    """The next training scores a round without scores on the current pixels."""
     revisions = project.labelled_slices()
     validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
     there = project.volumes[0].path
@@ -287,7 +287,7 @@ def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Proj
 
 
 def test_the_curve_goes_back_with_the_training(project: Project) -> None:
-    """Where memory was too small on one device, all go on from a stored state: what came after it is drawn anew."""
+    """After lack of memory, the curve is cut back to the stored state and continued from there."""
     store = project.store
     plan = replace(make_plan(store, replace(TINY, seconds=1)), round=2)
     handle: Any = SimpleNamespace(report=lambda share, message: False)
@@ -298,7 +298,7 @@ def test_the_curve_goes_back_with_the_training(project: Project) -> None:
 
 
 def test_a_step_of_fewer_patches_than_asked_for_is_told(project: Project) -> None:
-    """While the training goes on, with the reason; a step of as many as asked for is not worth a word."""
+    """Progress names a reduced batch and the reason, and no other batch."""
     told = list[str]()
     handle: Any = SimpleNamespace(report=lambda share, message: told.append(message) is not None)
     plan = replace(make_plan(project.store, replace(TINY, batch=4)), round=2)

@@ -1,4 +1,4 @@
-"""While a network trains, it predicts one frame again and again, and costs no more than it may."""
+"""A training predicts its watched region repeatedly within its share of the time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNSEEN = discs(7)
 def trained(
     folder: Path, seconds: float = 3.0, *, report: Callable[[Progress], bool] = lambda progress: False, resume: bool = False
 ) -> FitResult:
-    """A short training that is watched on a slice it never sees."""
+    """A short training, watched on a slice it is not trained on."""
     config = TrainConfig(seconds=seconds, patch=64, batch=4, channels=8, depth=2)
     watched = SnapshotSource(FRAME, UNSEEN.pixels, SnapshotStore(folder).place(1))
     task = disc_task(folder / "round-001", config, card={"label_revisions": [1]}, watched=watched)
@@ -38,20 +38,20 @@ def trained(
 
 
 def moments(folder: Path) -> list[Snapshot]:
-    """What was kept of it."""
+    """The training snapshots kept."""
     return SnapshotStore(folder).of(1)
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that was watched to its end."""
+    """The folder of a training watched to its end."""
     folder = tmp_path_factory.mktemp("watched")
     trained(folder, 6.0)
     return folder
 
 
 def test_moments_are_closer_at_the_beginning() -> None:
-    """The first after a hundredth of the training, each gap longer than the one before, the end the last of ten."""
+    """The first of ten snapshots comes after a hundredth of the training, the last at its end, with growing gaps."""
     times = [due(number) for number in range(MOMENTS)]
     assert times[0] == pytest.approx(0.01)
     assert times[-1] == pytest.approx(1)
@@ -59,7 +59,7 @@ def test_moments_are_closer_at_the_beginning() -> None:
 
 
 def test_a_training_keeps_several_moments_and_its_end(watched: Path) -> None:
-    """At most ten, from the first steps on; the last has the weights of the checkpoint."""
+    """At most ten snapshots are kept, from the first steps on; the last has the checkpoint's weights."""
     kept = moments(watched)
     assert 2 <= len(kept) <= MOMENTS
     assert [moment.end for moment in kept] == [False] * (len(kept) - 1) + [True]
@@ -69,7 +69,7 @@ def test_a_training_keeps_several_moments_and_its_end(watched: Path) -> None:
 
 
 def test_a_moment_shows_what_its_own_weights_predict(watched: Path) -> None:
-    """Mask and confidence of the frame are those that its stored weights give in the whole slice."""
+    """A snapshot's mask and confidence equal a prediction of the whole slice with its stored weights."""
     for moment in (moments(watched)[0], moments(watched)[-1]):
         whole, confidence = Predictor.load(moment.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
         seen, sure = picture(moment)
@@ -78,7 +78,7 @@ def test_a_moment_shows_what_its_own_weights_predict(watched: Path) -> None:
 
 
 def test_the_model_is_seen_to_learn(watched: Path) -> None:
-    """The frame at the end is nearer to the truth than at the beginning."""
+    """The last prediction is closer to the truth than the first."""
     truth = UNSEEN.mask[FRAME.box.slices]
     first, last = ((picture(moment)[0] == truth).mean() for moment in (moments(watched)[0], moments(watched)[-1]))
     assert last > first + 0.05
@@ -89,17 +89,17 @@ def test_the_model_is_seen_to_learn(watched: Path) -> None:
     [(0.1, Box(100, 0, 1124, 1024)), (2.4, Box(356, 256, 868, 768)), (99.0, Box(484, 384, 740, 640))],
 )
 def test_a_slow_machine_watches_the_middle_of_the_frame(took: float, box: Box) -> None:
-    """As much of it as ten moments of 108 s can afford, 0.6 s each; 256 pixels at least."""
+    """Ten snapshots in 108 s afford 0.6 s each; the region is cropped to that, to no less than 256 pixels."""
     assert affordable(WatchedRegion(0, 3, Box(100, 0, 1124, 1024)), took, 108.0) == WatchedRegion(0, 3, box)
 
 
 def test_a_small_frame_stays_as_it_is() -> None:
-    """There is nothing to win."""
+    """A region of no more than 256 pixels is never cropped."""
     assert affordable(FRAME, 99.0, 1.0) == FRAME
 
 
 def test_all_moments_of_a_training_show_the_same_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the frame was cut, it was before the first was kept, and the picture is that of the part."""
+    """The region is cropped before the first snapshot, and every mask is of the cropped region."""
     monkeypatch.setattr("core.training.learning.snapshot_callback.SMALLEST_SIDE", 32)
     monkeypatch.setattr("core.training.learning.snapshot_callback.FRAME_SHARE", 1e-9)
     trained(tmp_path, 1.0)
@@ -110,14 +110,14 @@ def test_all_moments_of_a_training_show_the_same_part(tmp_path: Path, monkeypatc
 
 
 def test_a_loss_says_when_it_was_measured(watched: Path) -> None:
-    """Of a time that is not after the moment's own."""
+    """The validation of a snapshot is no later than the snapshot."""
     end = moments(watched)[-1]
     assert end.validated == pytest.approx(end.seconds, abs=0.01)
     assert all(moment.validated <= moment.seconds for moment in moments(watched) if moment.validated is not None)
 
 
 def test_a_resume_keeps_the_moments_before_and_does_the_later_ones_again(tmp_path: Path) -> None:
-    """After an interruption the strip goes on; a fresh start begins it anew."""
+    """A resume continues the snapshots; a new training starts them anew."""
     with pytest.raises(Cancelled):
         trained(tmp_path, 6.0, report=lambda progress: progress.seconds > 1.5)
     before = moments(tmp_path)
@@ -130,7 +130,7 @@ def test_a_resume_keeps_the_moments_before_and_does_the_later_ones_again(tmp_pat
 
 
 def test_a_fresh_start_forgets_the_moments_of_an_interrupted_training(tmp_path: Path) -> None:
-    """They belong to weights that nobody can go on with."""
+    """A new training deletes the snapshots of an interrupted one."""
     with pytest.raises(Cancelled):
         trained(tmp_path, 60.0, report=lambda progress: progress.seconds > 1.0)
     for moment in moments(tmp_path):
@@ -142,7 +142,7 @@ def test_a_fresh_start_forgets_the_moments_of_an_interrupted_training(tmp_path: 
 
 
 class Hours:
-    """Time that passes only when told to."""
+    """A clock moved by hand."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -154,7 +154,7 @@ class Hours:
 
 
 class Paced(Feedback):
-    """Notes when a moment is kept instead of predicting, which takes a while."""
+    """Record the time of a snapshot in place of a slow prediction."""
 
     def __init__(self, clock: Clock, validation: Validation, hours: Hours, takes: float) -> None:
         watched = SnapshotSource(FRAME, UNSEEN.pixels, Path("nowhere"))
@@ -171,7 +171,7 @@ class Paced(Feedback):
 def test_looking_keeps_within_a_tenth_of_the_training(
     monkeypatch: pytest.MonkeyPatch, frame_takes: float, validation_takes: float, least: int
 ) -> None:
-    """Moments and validations together, however long they take; a slow machine keeps fewer moments, the first all the same."""
+    """Snapshots and validations take a tenth of the time; a slow machine keeps fewer, but always the first."""
     hours, budget = Hours(), 120.0
     monkeypatch.setattr("core.training.learning.callbacks.time", hours)
     monkeypatch.setattr("core.training.learning.snapshot_callback.time", hours)

@@ -1,4 +1,4 @@
-"""What TensorBoard would show of a training, read back with its own reader."""
+"""TensorBoard's own reader finds the scalars of a training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.training.test_fit import stopped, trained
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
-    """Every tag's values by step."""
+    """Values of every tag by step."""
     read = EventAccumulator(str(folder))
     read.Reload()
     return {tag: {one.step: one.value for one in read.Scalars(tag)} for tag in read.Tags()["scalars"]}
 
 
 def test_losses_dice_and_learning_rate_are_logged(tmp_path: Path) -> None:
-    """Over the steps; the last point is what the checkpoint scores."""
+    """Scalars are logged by step; the last point equals the scores of the checkpoint."""
     seen: list[Progress] = []
     done = trained(tmp_path / "r", seconds=60.0, epochs=20, logs=tmp_path / "logs", report=lambda p: bool(seen.append(p)))
     found = scalars(tmp_path / "logs")
@@ -35,7 +35,7 @@ def test_losses_dice_and_learning_rate_are_logged(tmp_path: Path) -> None:
 
 
 def test_what_is_not_measured_is_not_logged(tmp_path: Path) -> None:
-    """Nothing held back, no validation; a class that is nowhere has no Dice."""
+    """Without held-back pixels no validation is logged, and an absent class has no Dice."""
     trained(tmp_path / "a", epochs=2, validation=(), logs=tmp_path / "none")
     assert set(scalars(tmp_path / "none")) == {"loss/training", "learning rate"}
     log = Scalars(tmp_path / "some", Validation(Clock(1), lambda: Scores(None, (), 0)), NAMES)
@@ -47,7 +47,7 @@ def test_what_is_not_measured_is_not_logged(tmp_path: Path) -> None:
 
 
 def test_a_resume_goes_on_with_its_log_and_a_new_training_does_not(tmp_path: Path) -> None:
-    """Steps before the stop stay; those of a training that was given up are gone."""
+    """A resume keeps the scalars before the stop; a new training deletes the former ones."""
     stopped(tmp_path / "r", tmp_path / "logs", epochs=100, seed=1)
     before = stopped(tmp_path / "r", tmp_path / "logs", epochs=100)
     done = trained(tmp_path / "r", resume=True, seconds=60.0, epochs=before.epochs + 20, logs=tmp_path / "logs")

@@ -1,4 +1,4 @@
-"""A training begins with the weights of an earlier one, where they fit, and never fails because they do not."""
+"""A training begins with the fitting weights of an earlier one, and never fails for lack of them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from tests.training.test_fit import QUICK, Payload, stopped, trained
 
 
 def fitting(folder: Path, begins_with: Path | None, **also: Any) -> TrainingRun:
-    """A training put together and not begun."""
+    """A training assembled but not started."""
     return TrainingRun(disc_task(folder / "r", TrainConfig(**QUICK), validation=(), begins_with=begins_with, **also))
 
 
 def banded(seed: int) -> Drawn:
-    """Wide bands as bright as discs are, all of it grey (class 0)."""
+    """Wide bands as bright as discs, labelled as grey (class 0)."""
     slice_ = discs(seed)
     bright = np.arange(slice_.mask.shape[0]) // 32 % 2 == 1
     grey = np.where(bright[:, None], 190.0, 120.0) + np.random.default_rng(seed).normal(0, 8, slice_.mask.shape)
@@ -52,22 +52,22 @@ def trained_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def before(trained_before: Path, tmp_path: Path) -> Path:
-    """A copy of it to be spoilt."""
+    """A copy of the checkpoint, free to be damaged."""
     return Path(shutil.copytree(trained_before, tmp_path / "round-001"))
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    """Of a checkpoint, without what batch normalisation measures."""
+    """Weights of a checkpoint, without the statistics of batch normalisation."""
     return {name: tensor for name, tensor in load(folder)[1].items() if "running" not in name and "batches" not in name}
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    """Whether weights differ by no more than a step of next to nothing."""
+    """Return whether weights differ by no more than a step at a tiny learning rate."""
     return one.keys() == other.keys() and all(torch.allclose(one[name], other[name], atol=1e-4) for name in one)
 
 
 def fresh(classes: int = len(NAMES), **config: Any) -> tuple[nn.Module, TrainConfig, dict[str, int]]:
-    """A network as it is before training, how it is trained and what it was built with."""
+    """An untrained network, its training settings and its arguments."""
     settings = TrainConfig(**(QUICK | config))
     given = arguments(settings, 1, classes)
     torch.manual_seed(5)
@@ -75,14 +75,14 @@ def fresh(classes: int = len(NAMES), **config: Any) -> tuple[nn.Module, TrainCon
 
 
 def begun(folder: Path, **config: Any) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
-    """Why a network was left as it is, its weights, and those it had been drawn with."""
+    """Return the reason for leaving a network unchanged, its weights, and its random weights before."""
     network, settings, given = fresh(**config)
     drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     return inherit(network, folder, settings, given), network.state_dict(), drawn
 
 
 def test_a_network_has_every_weight_of_the_checkpoint(before: Path) -> None:
-    """To the last bit, with what batch normalisation measured."""
+    """All weights and the statistics of batch normalisation are equal to the bit."""
     because, new, _ = begun(before)
     old = load(before)[1]
     assert because == ""
@@ -91,7 +91,7 @@ def test_a_network_has_every_weight_of_the_checkpoint(before: Path) -> None:
 
 
 def test_shrink_keeps_half_of_the_weights_and_all_of_the_rest(before: Path) -> None:
-    """Weights of convolutions are the mean of old and new; normalisation and biases are the old ones."""
+    """Weights of convolutions are the mean of old and random ones; normalisation and biases are the old ones."""
     because, new, drawn = begun(before, initial_weights=InitialWeights.SHRINK_PERTURB)
     old = load(before)[1]
     wanted = {name: 0.5 * old[name] + 0.5 * drawn[name] if old[name].ndim >= 2 else old[name] for name in old}
@@ -101,7 +101,7 @@ def test_shrink_keeps_half_of_the_weights_and_all_of_the_rest(before: Path) -> N
 
 
 def test_with_a_class_added_only_the_head_is_new(before: Path) -> None:
-    """It has one output more; everything below it is taken."""
+    """With a class more, only the last layer is random."""
     because, new, drawn = begun(before, classes=len(NAMES) + 1)
     old = load(before)[1]
     assert because == ""
@@ -113,7 +113,7 @@ def test_with_a_class_added_only_the_head_is_new(before: Path) -> None:
 
 
 def test_a_card_of_an_earlier_version_says_nothing_of_surroundings(tmp_path: Path) -> None:
-    """It had none: a network without them begins with it, one with them does not."""
+    """A card of an earlier version lacks ``local``, and fits a network of ``local=0`` and no other."""
     folder = trained(tmp_path / "round-001", seconds=600.0, epochs=1, local=0).checkpoint
     facts = json.loads((folder / CARD).read_text())
     del facts["network"]["local"]
@@ -123,13 +123,13 @@ def test_a_card_of_an_earlier_version_says_nothing_of_surroundings(tmp_path: Pat
 
 
 def other_normalisation(folder: Path) -> None:
-    """Let the card name a normalisation that this version does not have."""
+    """Let the card name an unknown normalisation."""
     facts = json.loads((folder / CARD).read_text())
     (folder / CARD).write_text(json.dumps({**facts, "normalisation": "none"}))
 
 
 def cut_off(folder: Path) -> None:
-    """Leave half of the weights' file."""
+    """Truncate the file of weights to half."""
     whole = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(whole[: len(whole) // 2])
 
@@ -145,7 +145,7 @@ def cut_off(folder: Path) -> None:
     ids=["missing", "cut off", "no card", "other normalisation"],
 )
 def test_a_checkpoint_that_cannot_be_used_is_left_alone(before: Path, spoil: Any, because: str) -> None:
-    """The network keeps the weights it was drawn with, and the reason is told."""
+    """The network keeps its random weights, and the reason is returned."""
     spoil(before)
     told, new, drawn = begun(before)
     assert told == because
@@ -158,14 +158,14 @@ def test_a_checkpoint_that_cannot_be_used_is_left_alone(before: Path, spoil: Any
     ids=lambda config: ", ".join(config),
 )
 def test_another_network_is_not_begun_with(before: Path, config: dict[str, Any]) -> None:
-    """Not even in those tensors that would fit by chance."""
+    """No weights of another network are used, not even those of equal shape."""
     told, new, drawn = begun(before, **config)
     assert told == "round-001 has another network, or one of another size"
     assert all(torch.equal(new[name], drawn[name]) for name in new)
 
 
 def test_no_code_in_the_file_is_run(before: Path, tmp_path: Path) -> None:
-    """Weights that are a pickle are damaged weights."""
+    """A pickle in place of weights is refused as damaged."""
     mark = tmp_path / "mark"
     (before / WEIGHTS).write_bytes(pickle.dumps(Payload(mark)))
     assert begun(before)[0] == "the checkpoint round-001 is missing or damaged"
@@ -173,7 +173,7 @@ def test_no_code_in_the_file_is_run(before: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_begins_with_the_weights(before: Path, tmp_path: Path) -> None:
-    """And so does the average that is kept: after a step of next to nothing both are still there."""
+    """After one tiny step, both the network and the average still have the old weights."""
     result = trained(tmp_path / "r", begins_with=before, **ONE_STEP)
     assert result.steps == 1
     assert result.fresh_because == ""
@@ -182,7 +182,7 @@ def test_a_training_begins_with_the_weights(before: Path, tmp_path: Path) -> Non
 
 
 def test_a_training_that_begins_fresh_does_not_look_at_the_checkpoint(before: Path, tmp_path: Path) -> None:
-    """It is as one that has none, and has nothing to explain."""
+    """With random weights chosen, the checkpoint is ignored and no reason is given."""
     result = trained(tmp_path / "r", begins_with=before, initial_weights=InitialWeights.RANDOM, **ONE_STEP)
     alone = trained(tmp_path / "alone", **ONE_STEP)
     assert same(weights(result.checkpoint), weights(alone.checkpoint))
@@ -191,7 +191,7 @@ def test_a_training_that_begins_fresh_does_not_look_at_the_checkpoint(before: Pa
 
 
 def test_a_checkpoint_that_cannot_be_used_does_not_fail_the_training(before: Path, tmp_path: Path) -> None:
-    """It begins with random weights, and result and card say why."""
+    """The training begins with random weights; result and card give the reason."""
     other = Path(shutil.copytree(before, tmp_path / "whole"))
     cut_off(before)
     result = trained(tmp_path / "r", begins_with=before, **ONE_STEP)
@@ -206,11 +206,11 @@ def test_a_checkpoint_that_cannot_be_used_does_not_fail_the_training(before: Pat
 
 @pytest.mark.timeout(180)
 def test_what_the_first_slice_taught_is_not_forgotten(tmp_path: Path) -> None:
-    """A second slice without discs, whose wide bright bands are grey, would take them from the network if it stood alone."""
+    """Training on a second slice of bright grey bands without discs does not unlearn the discs of the first."""
     unseen, bands = discs(7), banded(3)
 
     def found(checkpoint: Path) -> tuple[float, float]:
-        """Dice of discs where there are some, and the share of the bands that is called discs."""
+        """Dice of discs where present, and the share of the bands predicted as discs."""
         predictor = Predictor.load(checkpoint)
         counts = confusion(predictor.labels(unseen.pixels)[0], unseen.mask, len(NAMES))
         return dice(counts)[1] or 0.0, float((predictor.labels(bands.pixels)[0] == 1).mean())
@@ -226,7 +226,7 @@ def test_what_the_first_slice_taught_is_not_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_resume_gives_the_same_as_no_interruption(before: Path, tmp_path: Path) -> None:
-    """It goes on from the interrupted state and does not need the old checkpoint any more."""
+    """A resume continues from the interrupted state without the old checkpoint."""
     whole = trained(tmp_path / "whole", begins_with=before, seconds=600.0, epochs=60)
     stopped(tmp_path / "r", begins_with=before, seconds=600.0, epochs=60)
     shutil.rmtree(before)
@@ -237,7 +237,7 @@ def test_a_resume_gives_the_same_as_no_interruption(before: Path, tmp_path: Path
 
 
 def test_a_resume_remembers_why_the_training_began_fresh(before: Path, tmp_path: Path) -> None:
-    """Also where the checkpoint is whole again by then."""
+    """A resume keeps the reason, even if the checkpoint has been repaired meanwhile."""
     there = before.rename(tmp_path / "away")
     last = stopped(tmp_path / "r", begins_with=before)
     there.rename(before)
@@ -246,7 +246,7 @@ def test_a_resume_remembers_why_the_training_began_fresh(before: Path, tmp_path:
 
 
 def test_a_training_is_not_shown_the_patches_of_the_one_before(before: Path, tmp_path: Path) -> None:
-    """Labels that have not changed would be drawn in the same order again."""
+    """Unchanged labels are drawn in another order than in the round before."""
 
     def patches(begins_with: Path | None) -> Tensor:
         run = fitting(tmp_path, begins_with)
@@ -258,7 +258,7 @@ def test_a_training_is_not_shown_the_patches_of_the_one_before(before: Path, tmp
 
 
 def test_rounds_that_begin_with_random_weights_are_shown_other_patches_too(tmp_path: Path) -> None:
-    """One seed, three rounds: neither weights nor patches of one before, and the same if a round is trained again."""
+    """Three rounds of one seed differ in weights and patches; a repeated round does not."""
 
     def drawn(number: int) -> tuple[Tensor, Tensor]:
         run = fitting(tmp_path, None, number=number)
@@ -272,7 +272,7 @@ def test_rounds_that_begin_with_random_weights_are_shown_other_patches_too(tmp_p
 
 
 def test_random_weights_differ_from_round_to_round(tmp_path: Path) -> None:
-    """Else shrink and perturb would draw every round towards the same ones."""
+    """Each round mixes other random weights in, so that shrink and perturb has no fixed direction."""
     rounds = (None, tmp_path / "round-001", tmp_path / "round-002")
     first = [fitting(tmp_path, begins).segmenter.network.state_dict()["stem.first.conv.weight"] for begins in rounds]
     assert not torch.equal(first[0], first[1])
@@ -280,7 +280,7 @@ def test_random_weights_differ_from_round_to_round(tmp_path: Path) -> None:
 
 
 def test_weights_of_other_names_are_not_begun_with(before: Path) -> None:
-    """A checkpoint that fits its card and holds another network."""
+    """A checkpoint with a fitting card but another network is refused."""
     card, state = load(before)
     shutil.rmtree(before)
     save(before, {f"other.{name}": tensor for name, tensor in state.items()}, card)
@@ -288,10 +288,10 @@ def test_weights_of_other_names_are_not_begun_with(before: Path) -> None:
 
 
 def test_another_beginning_is_another_training(before: Path, tmp_path: Path) -> None:
-    """It cannot be carried on; where there is nothing to begin with, the setting changes nothing."""
+    """A resume needs the same initial weights; for a first round, their setting does not matter."""
     stopped(tmp_path / "r", begins_with=before)
     for other in ({}, {"begins_with": tmp_path / "round-002"}, {"begins_with": before, "initial_weights": "shrink-perturb"}):
-        with pytest.raises(TrainingError, match="of other labels, classes or settings"):
+        with pytest.raises(TrainingError, match="had other labels, classes or settings"):
             trained(tmp_path / "r", resume=True, **other)  # type: ignore[arg-type]
     last = stopped(tmp_path / "first", initial_weights="random")
     assert trained(tmp_path / "first", resume=True, initial_weights="previous", seconds=last.seconds + 1).resumed
