@@ -28,8 +28,8 @@ def validation_summary(store: Store) -> ValidationSummary:
     by_name = {c.name: int(n) for c, n in zip(classes, counts, strict=True)}
     if not pixels:
         sentence = (
-            "Nothing is held back for validation yet: save as right a slice or a large box of your own choice, not a proposal; "
-            "part of it will be held back."
+            "Nothing is held back for validation yet: save a slice or a large box of your own choice (not a proposal) as right, "
+            "and part of it will be held back."
         )
     else:
         places = "1 slice" if slices == 1 else f"{slices} slices"

@@ -78,7 +78,7 @@ def predictor(architecture: Architecture, tile: int, context: int | None, depth:
 
 
 def test_convolutions_leave_no_seams(architecture: Architecture) -> None:
-    """Tiles of 64 pixels give what one tile gives, but for transformers, which see windows that begin with the tile."""
+    """Tiles of 64 pixels predict the same as one tile, except for transformers, with windows relative to the tile."""
     channels = 2 * neighbours(architecture) + 1
     image = np.random.default_rng(0).integers(0, 256, (channels, 301, 320), dtype=np.uint8)  # no tile sees all
     context, allowed = (32, 0.3) if architecture == Architecture.MONAI_UNETR else (96, 0.02)

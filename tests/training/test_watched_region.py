@@ -1,4 +1,4 @@
-"""Where to look while a round is trained: near what is known, at what is not learnt by heart."""
+"""The watched region of a training lies near labelled pixels, on a slice it is not trained on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEPTH, HEIGHT, WIDTH = 7, 1100, 1300
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Seven slices larger than a frame; nothing labelled."""
+    """A project of seven slices larger than a watched region, without labels."""
     tifffile.imwrite(tmp_path / "v.tif", np.zeros((DEPTH, HEIGHT, WIDTH), np.uint8), photometric="minisblack")
     return Project.create(tmp_path, "toy", volumes=[tmp_path / "v.tif"], classes=["matrix", "pore"])
 
@@ -37,7 +37,7 @@ def paint(project: Project, *slices: int, y: int = 500, x: int = 600) -> None:
     [((), 3), ((2,), 3), ((0, 3, 6), 4), ((3, 4, 5), 6), ((4, 5, 6), 3), ((0, 1, 2, 3, 4, 5, 6), 3)],
 )
 def test_the_slice_lies_beside_the_middle_labelled_one(project: Project, painted: tuple[int, ...], chosen: int) -> None:
-    """The nearest that has no label; the middle one where all have; the middle of the volume where none has."""
+    """The slice is the nearest unlabelled one, or the middle labelled one, or the middle of an unlabelled volume."""
     paint(project, *painted)
     assert (project.frame().volume, project.frame().z) == (0, chosen)
 
@@ -47,24 +47,24 @@ def test_the_slice_lies_beside_the_middle_labelled_one(project: Project, painted
     [(500, 600, Box(0, 92, 1024, 1116)), (0, 0, Box(0, 0, 1024, 1024)), (1091, 1291, Box(76, 276, 1100, 1300))],
 )
 def test_a_large_slice_is_seen_around_what_is_painted(project: Project, y: int, x: int, box: Box) -> None:
-    """At most 1024 pixels a side, moved inside the slice at its borders."""
+    """The region has at most 1024 pixels on a side and is moved inside the slice at its borders."""
     paint(project, 2, y=y, x=x)
     assert project.frame().box == box
 
 
 def test_a_slice_that_is_asked_for_is_taken(project: Project) -> None:
-    """Also a labelled one, around the labels of the nearest labelled slice."""
+    """A requested slice may have labels; the region lies around those of the nearest labelled slice."""
     paint(project, 2, y=0, x=0)
     frame = project.frame(0, 6)
     assert (frame.z, frame.box) == (6, Box(0, 0, 1024, 1024))
 
 
 def test_a_slice_that_is_not_there_is_one_sentence(project: Project) -> None:
-    """It says which there are."""
+    """The error gives the range of slices."""
     with pytest.raises(ProjectError, match="There is no slice 7; volume 0 has slices 0 to 6"):
         project.frame(0, 7)
 
 
 def test_a_small_slice_is_seen_whole(phantom_project: Project) -> None:
-    """Where it is smaller than a frame."""
+    """A slice smaller than the region is watched as a whole."""
     assert phantom_project.frame().box == Box(0, 0, 160, 160)
