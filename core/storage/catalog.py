@@ -1,4 +1,4 @@
-"""What a project consists of: its classes, its volumes, their voxel sizes and working regions."""
+"""The classes and volumes of a project, with voxel sizes and working regions."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PALETTE = (
     *("#9900ff", "#00ff88", "#9977ff", "#aa0033", "#aaffee", "#aa9955"),
     *("#881177", "#0044aa", "#ffbbaa", "#99dd55", "#eeccff", "#773355"),
 )
-"""Class colours, the background grey: eight that colour-blind eyes tell apart (Okabe and Ito 2008), and twelve more.
+"""Class colours, the background grey: eight safe for colour-blind readers (Okabe and Ito 2008), and twelve more.
 
-Each of the twelve was chosen as far as possible in CIE Lab from all before it, as normal, red-, green- and blue-blind eyes
-see them (Machado et al. 2009), among colours that are neither dark nor near to grey. With more classes they repeat.
+Each of the twelve lies as far as possible in CIE Lab from all before it, in normal, red-, green- and blue-blind vision
+(Machado et al. 2009). Dark colours and near-greys are excluded. With more classes the colours repeat.
 """
 
 MOST_CLASSES = 64
@@ -42,9 +42,9 @@ _LONGEST_NAME = 60
 class VolumeRow:
     """A volume of a project: shape ``(Z, C, Y, X)``, voxel size ``(z, y, x)`` in nm, region in ``(y, x)`` pixels.
 
-    ``weight`` is how often its labelled pixels are trained on, relative to those of other volumes: 1 is ordinary, 0 never.
-    ``fingerprint`` tells its files from changed ones, ``content`` its values from another volume's, wherever they lie
-    (None where they could not be read, or were never asked for).
+    ``weight`` is the sampling weight of its labelled pixels in training, relative to other volumes: 1 by default, 0 never.
+    ``fingerprint`` identifies its files and changes with them. ``content`` identifies its values wherever the files lie; None
+    where they could not be read, or were never needed.
     """
 
     index: int
@@ -70,12 +70,12 @@ class VolumeRow:
 
 
 def weight_of(volume: int, weights: Sequence[float]) -> float:
-    """The weight of a volume by what a plan or a card recorded: 1 for one that it does not know."""
+    """Return the weight of a volume from those in a plan or a card; 1 for a volume not in it."""
     return weights[volume] if volume < len(weights) else 1.0
 
 
 def check_classes(classes: Sequence[str] | Sequence[LabelClass]) -> tuple[LabelClass, ...]:
-    """Classes with ids and colours from names, or as they are.
+    """Return classes, with ids and colours added to bare names.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def check_classes(classes: Sequence[str] | Sequence[LabelClass]) -> tuple[LabelC
 
 
 class Catalog:
-    """Classes and volumes of one project, as its records hold them."""
+    """Classes and volumes of one project, stored in its records."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
@@ -117,7 +117,7 @@ class Catalog:
         return tuple(LabelClass(r["id"], r["name"], r["color"]) for r in rows)
 
     def set_classes(self, classes: Sequence[str] | Sequence[LabelClass]) -> None:
-        """Rename, recolour or append classes; an id that exists stays."""
+        """Rename, recolour or append classes; existing ids stay."""
         checked, present = check_classes(classes), self.classes
         if len(checked) < len(present):
             raise ProjectError(
@@ -149,7 +149,7 @@ class Catalog:
         )
 
     def row(self, index: int) -> VolumeRow:
-        """One volume's row.
+        """Return one volume's row.
 
         Raises
         ------
@@ -162,12 +162,12 @@ class Catalog:
         return rows[index]
 
     def add_volume(self, path: Path, *, axes: str | None = None, voxel_nm: tuple[float, float, float] | None = None) -> VolumeRow:
-        """Add a volume; it must have as many channels as those before it.
+        """Add a volume.
 
         Raises
         ------
         VolumeError
-            If it cannot be used.
+            If it cannot be used, or differs from the volumes before it in the number of channels.
         """
         path = path.expanduser().resolve()
         volume = open_volume(path, axes=axes, voxel_nm=voxel_nm)
@@ -186,19 +186,19 @@ class Catalog:
         return self.row(len(rows))
 
     def move_volume(self, index: int, path: Path) -> None:
-        """Say where a volume's files are now; the shape, the values' type and the values must be as before.
+        """Set the new path of a volume with the same shape, dtype and values.
 
-        Values are compared on a few slices. A volume whose values were never read, in a project of an earlier version,
-        is taken by its shape and type.
+        Values are compared on a few slices. A volume of an earlier version, with values never read, is accepted by its shape
+        and dtype.
 
         Raises
         ------
         VolumeError
-            If another volume is found there.
+            If the new path holds another volume.
         """
         if self.row(index).content is None:
             with suppress(VolumeError):
-                self.volume(index)  # still at its old place, perhaps, where its values can be read
+                self.volume(index)  # reads its values, if the files still exist at the old path
         row, path = self.row(index), path.expanduser().resolve()
         volume = open_volume(path, axes=row.axes)
         if tuple(volume.shape) != row.shape or str(volume.dtype) != row.dtype:
@@ -220,7 +220,7 @@ class Catalog:
             )
 
     def volume(self, index: int) -> Volume:
-        """The opened volume; looks about once a second whether its files are still the same.
+        """Return the opened volume; about once a second, check its files for changes first.
 
         Raises
         ------
@@ -250,7 +250,7 @@ class Catalog:
             self._open.pop(index, None)
 
     def set_weight(self, index: int, weight: float) -> None:
-        """Set how often a volume's labelled pixels are trained on, relative to those of other volumes.
+        """Set the sampling weight of a volume's labelled pixels in training, relative to other volumes.
 
         Raises
         ------
@@ -283,25 +283,25 @@ class Catalog:
         self._records.write("UPDATE volumes SET region = ? WHERE id = ?", (value, index))
 
     def region_mask(self, index: int) -> NDArray[np.bool_] | None:
-        """The working region, bool ``(H, W)``, read-only; None where it is the whole slice."""
+        """Return the working region, bool ``(H, W)``, read-only; None for the whole slice."""
         row = self.row(index)
         return _filled(row.region, row.slice_shape) if row.region else None
 
     def image(self, slice_id: SliceId, neighbours: int = 0) -> NDArray[Any]:
-        """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
+        """Return a raw slice, ``(C, H, W)`` in its stored dtype, with neighbouring slices on each side as further channels."""
         return SliceStack(self.volume(slice_id.volume), neighbours)(slice_id.z)
 
 
 @lru_cache(maxsize=4)
 def _filled(polygons: tuple[Polygon, ...], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """The inside of a working region, filled once: it is asked for at every save."""
+    """Return the filled working region; cached because every save needs it."""
     mask = polygons_to_mask(polygons, shape)
     mask.flags.writeable = False
     return mask
 
 
 def _content(volume: Volume) -> str | None:
-    """The digest of a volume's values, None where a slice cannot be read; that is told when it is looked at."""
+    """Return the digest of a volume's values, or None for an unreadable slice; opening that slice reports the error."""
     try:
         return content_digest(volume)
     except VolumeError:
@@ -309,13 +309,19 @@ def _content(volume: Volume) -> str | None:
 
 
 def _looks_unchanged(row: VolumeRow) -> str:
-    """The glance at a volume's files, which are those that were added."""
+    """Return the glance at a volume's files, after a check that they are the added ones.
+
+    Raises
+    ------
+    VolumeError
+        If they have moved or changed.
+    """
     if not row.path.exists():
         raise VolumeError(
             f"{row.path} is not there any more; move it back, or give its new place on the Project page "
             f"(or by underpaint volumes NAME --volume-index {row.index} --path FILE)."
         )
-    looks = glance(row.path)  # first, so that a change meanwhile is noticed at the next look
+    looks = glance(row.path)  # first, so that the next check notices a change meanwhile
     if fingerprint(row.path) != row.fingerprint:
         raise VolumeError(
             f"{row.path} has changed since it was added to the project, so its labels may not fit; put the original "

@@ -1,7 +1,7 @@
 """A trained network on disk: one folder with ``weights.safetensors`` and a readable ``card.json``.
 
-Loading runs no code: the weights are safetensors, the card is JSON, and the architecture it names comes from the closed
-list in ``core.models.networks``. A folder is written under a temporary name, synced and renamed, so it is whole or absent.
+Loading runs no code: the weights are safetensors, the card is JSON, and its architecture is a name from the closed list in
+``core.models.networks``. A folder is written under a temporary name, synced and renamed, so it is whole or absent.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Card:
-    """What a checkpoint says about itself, in plain JSON types.
+    """The description of a checkpoint, in plain JSON types.
 
     Attributes
     ----------
     architecture
         A name from the closed list of ``core.models.networks``, or ``own``.
     network
-        Whole-number arguments of that architecture; of a user's own only its channels and classes.
+        Whole-number arguments of that architecture; for a user's own network only its channels and classes.
     class_names
-        In the order of the class ids; the network has one output for each.
+        In the order of the class ids; the network has one output per class.
     in_channels
         Channels of one slice.
     normalisation
@@ -55,15 +55,15 @@ class Card:
         ``device``, ``precision``, ``seconds``, ``steps``, ``batch`` (at the end), ``epochs``, ``ended_by`` (the stop rule) and
         pixels labelled per class.
     versions
-        Of Python and of the libraries that made the weights.
+        Of Python and of the libraries behind the weights.
     created
         UTC, ISO 8601.
     extra
-        What the project adds, e.g. the label revisions.
+        Additions of the project, e.g. the label revisions.
     neighbours
-        Slices on each side that the network takes as channels; 0 in cards from before there were any.
+        Slices on each side as further input channels; 0 in cards of early versions.
     own_class
-        Module and class of a user's own network, for people to read; nothing is imported by it.
+        Module and class of a user's own network, for people to read; never used for an import.
     """
 
     architecture: str
@@ -83,16 +83,16 @@ class Card:
 
     @property
     def stacked_channels(self) -> int:
-        """Image channels that the network takes."""
+        """Number of input channels of the network."""
         return self.in_channels * (2 * self.neighbours + 1)
 
     def to_json(self) -> str:
-        """The card as indented JSON."""
+        """Return the card as indented JSON."""
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Card:
-        """Read what ``to_json`` wrote; ``ValueError`` for anything else."""
+        """Read the JSON of ``to_json``; raise ``ValueError`` for anything else."""
         raw = json.loads(text)
         if not isinstance(raw, dict) or raw.get("format") != FORMAT:
             raise ValueError(f"not a card of format {FORMAT}")
@@ -122,7 +122,7 @@ def _check_types(values: Mapping[str, Any]) -> None:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries a model depends on."""
+    """Return the versions of Python and of the libraries behind a model."""
     found = {"python": platform.python_version()}
     for name in ("underpaint", "torch", "pytorch-lightning", "numpy", "safetensors", "monai"):
         try:
@@ -133,7 +133,7 @@ def library_versions() -> dict[str, str]:
 
 
 def now() -> str:
-    """The present moment in UTC, ISO 8601, to the second."""
+    """Return the current time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -143,20 +143,20 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card, *, beside: Mappi
     Parameters
     ----------
     folder
-        Final place; must not exist yet.
+        Final path; must not exist yet.
     state
         Tensors by name, as from ``Module.state_dict``.
     card
-        What to say about them.
+        Their description.
     beside
-        Further files by name.
+        Contents of further files by name.
 
     Raises
     ------
     CheckpointError
-        If there is something at ``folder`` already.
+        If ``folder`` exists already.
     StorageError
-        If the disk is full or may not be written.
+        If the disk is full or not writable.
     """
     import torch
     from safetensors.torch import save as to_bytes
@@ -195,7 +195,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def load_card(folder: Path) -> Card:
-    """Read only the card; errors as in ``load``."""
+    """Read only the card; raise as ``load`` does."""
     try:
         return Card.from_json((folder / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -207,7 +207,7 @@ def load_card(folder: Path) -> Card:
 
 
 def load(folder: Path) -> tuple[Card, dict[str, Tensor]]:
-    """Read a checkpoint to main memory; no code is run, whatever the files hold.
+    """Read a checkpoint to main memory; this never runs code from the files.
 
     Raises
     ------

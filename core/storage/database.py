@@ -1,7 +1,7 @@
 """The project's records: one SQLite file, durable writes, a schema version with migrations.
 
-A file and a row share no transaction, so everything small (labels, draft strokes, rounds, scores) lives here whole, and
-a write is acknowledged only after its commit has reached the disk.
+A file and a row share no transaction, so everything small (labels, draft strokes, rounds, scores) lives here whole.
+A write is acknowledged only after its commit has reached the disk.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ MIGRATIONS: tuple[str, ...] = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, round INTEGER NOT NULL, volume INTEGER NOT NULL,
         path TEXT NOT NULL, facts TEXT NOT NULL, created REAL NOT NULL);
     """,
-    # What a volume holds, whatever its files are called and whenever they were written; NULL until it is looked at.
+    # Digest of a volume's values, independent of file names and times; NULL until first computed.
     "ALTER TABLE volumes ADD COLUMN content TEXT",
-    # The actions that became a revision, so that taking it back brings them back in the same transaction.
+    # The actions behind a revision, so that an undo restores them in the same transaction.
     """
     CREATE TABLE saved_actions (
         revision INTEGER NOT NULL, sequence INTEGER NOT NULL, runs BLOB NOT NULL, created REAL NOT NULL,
@@ -81,22 +81,22 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # The stop rule that ended a round's training; NULL where only the seconds could.
     "ALTER TABLE rounds ADD COLUMN ended_by TEXT",
-    # Where a round that was not trained came from; NULL for one that was.
+    # The snapshot a round was restored from; NULL for a trained round.
     "ALTER TABLE rounds ADD COLUMN origin TEXT",
-    # Held-back pixels by true and predicted class; NULL where a score was measured before they were kept.
+    # Held-back pixels by true and predicted class; NULL in scores of earlier versions.
     "ALTER TABLE round_scores ADD COLUMN counts TEXT",
-    # How often patches of a volume are drawn in training, relative to the others.
+    # Sampling weight of a volume's patches in training, relative to the others.
     "ALTER TABLE volumes ADD COLUMN weight REAL NOT NULL DEFAULT 1",
-    # What a person has put off of a round's proposals, in that order; an empty box is the whole slice.
+    # Proposals of a round put off by a person, numbered in order; an empty box is the whole slice.
     """
     CREATE TABLE put_off (
         round INTEGER NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, box TEXT NOT NULL, turn INTEGER NOT NULL,
         PRIMARY KEY (round, volume, z, box));
     """,
-    # Whether a model's doubt chose a proposal; 0 where chance did, or where what was proposed was noted as sought at once.
+    # 1 for a model-selected proposal; 0 for one chosen by chance, or of an earlier version, with its slice in `sought` at once.
     "ALTER TABLE proposals ADD COLUMN sought INTEGER NOT NULL DEFAULT 0",
 )
-"""One script per schema version, applied in order; a script that has been released is never changed."""
+"""One script per schema version, applied in order; never change a released script."""
 
 _NETWORK_FOLDERS = ("nfs", "nfs4", "cifs", "smb", "smbfs", "smb3", "fuse.sshfs", "9p", "afs", "lustre", "beegfs")
 
@@ -116,7 +116,9 @@ class Records:
     Parameters
     ----------
     path
-        The file. It is made, with its tables, where ``create`` says so.
+        The file.
+    create
+        Make the file with its tables if it is missing.
 
     Raises
     ------
@@ -136,11 +138,11 @@ class Records:
         self._created = create
         self._journal = "DELETE" if _on_network_folder(path.parent) else "WAL"
         self._migrate(migrations)
-        self._held = self._connection()  # as long as the file is open, the system gives its number to no other
+        self._held = self._connection()  # while the file is open, the system gives its number to no other file
         self._number = _file_number(path)
 
     def in_place(self) -> bool:
-        """Whether the file at ``path`` is the one opened: not so once the project was deleted, even if made anew."""
+        """Return whether ``path`` is still the opened file; False after the project was deleted, even if made anew."""
         return self._number is not None and _file_number(self.path) == self._number
 
     def _migrate(self, migrations: Sequence[str]) -> None:
@@ -170,7 +172,7 @@ class Records:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One all-or-nothing change; committed to the disk when the block ends, undone if it raises."""
+        """Run the block as one transaction: committed to disk at its end, undone if it raises."""
         with self._sentences():
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
@@ -183,27 +185,27 @@ class Records:
                 raise
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """The rows of one SELECT."""
+        """Return the rows of one SELECT."""
         with self._sentences():
             return self._connection().execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
-        """The first row of one SELECT, or None."""
+        """Return the first row of one SELECT, or None."""
         found = self.rows(sql, parameters)
         return found[0] if found else None
 
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """One durable statement; the id of the row it made, if it made one."""
+        """Execute one statement durably and return the id of the inserted row, else 0."""
         with self.transaction() as db:
             return db.execute(sql, parameters).lastrowid or 0
 
     def meta(self, key: str) -> str | None:
-        """One fact about the project by name, or None."""
+        """Return one fact about the project by name, or None."""
         row = self.row("SELECT value FROM meta WHERE key = ?", (key,))
         return None if row is None else str(row["value"])
 
     def set_meta(self, key: str, value: str) -> None:
-        """Store one fact about the project under a name, in place of the one before."""
+        """Store one fact about the project under a name, replacing the old value."""
         self.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def close(self) -> None:
@@ -249,7 +251,7 @@ def _file_number(path: Path) -> tuple[int, int] | None:
 
 
 def _on_network_folder(folder: Path) -> bool:
-    """Whether SQLite's write-ahead log would be unsafe in ``folder`` (no shared memory across machines)."""
+    """Return whether SQLite's write-ahead log is unsafe in ``folder`` (no shared memory across machines)."""
     try:
         mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     except OSError:
@@ -266,7 +268,7 @@ def pack(raster: NDArray[Any]) -> bytes:
 
 
 def unpack(blob: bytes, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """A writable array from a blob column.
+    """Restore a writable array from a blob column.
 
     Raises
     ------
@@ -284,5 +286,5 @@ def unpack(blob: bytes, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def to_json(value: Any) -> str:
-    """JSON for a text column."""
+    """Return a value as JSON for a text column."""
     return json.dumps(value, sort_keys=True)

@@ -1,7 +1,7 @@
-"""Drafts: what a person has painted on a slice and not yet claimed, stored stroke by stroke.
+"""Drafts: unclaimed strokes on a slice, stored one by one.
 
-A draft holds two rasters, the class and *touched*; it is a base mask and the actions applied to it in sequence, so
-that a crash at any moment loses nothing that was acknowledged.
+A draft holds two rasters, the class and *touched*. It consists of a base mask and a sequence of actions on it, so a crash
+never loses an acknowledged action.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Patch:
     Parameters
     ----------
     sequence
-        Its number on this slice: one more than the last one acknowledged.
+        Its number on this slice: the last acknowledged number plus one.
     runs
         uint32 ``(N, 3)``: start and length in the flattened ``(H * W)`` slice, and ``class id | touched << 8``.
     active_ms
-        Milliseconds of work since the patch before, pauses left out.
+        Milliseconds of work since the patch before, without pauses.
     round
-        Whose prediction the person painted on, 0 for none; the newest one's if None. Only a first stroke asks.
+        The round of the prediction under the stroke; 0 for none, None for the newest. Used for a draft's first stroke only.
     """
 
     sequence: int
@@ -51,10 +51,10 @@ class Patch:
 
 @dataclass(frozen=True)
 class Base:
-    """The mask that a draft begins with.
+    """The first mask of a draft, before any stroke.
 
-    ``mask`` is uint8 ``(H, W)`` of class ids, read-only from here on, and ``packed`` the same for the records. ``origin``
-    says where it is from (``label``, ``prediction`` or ``empty``) and ``round`` which model's prediction lies under it.
+    ``mask`` is uint8 ``(H, W)`` of class ids, read-only from here on, and ``packed`` the same for the records. ``origin`` is
+    its source (``label``, ``prediction`` or ``empty``) and ``round`` the round of the prediction under it.
     """
 
     mask: NDArray[np.uint8]
@@ -64,19 +64,18 @@ class Base:
 
     @classmethod
     def of(cls, mask: NDArray[np.uint8], origin: str, round_: int | None) -> Base:
-        """Pack a mask; it takes tens of milliseconds, so it is done when a slice is opened, not at its first stroke."""
+        """Pack a mask. This takes tens of milliseconds: call it when a slice opens, not at its first stroke."""
         mask.flags.writeable = False
         return cls(mask, pack(mask), origin, round_)
 
 
 @dataclass(frozen=True)
 class Editing:
-    """A slice as the editor shows it.
+    """A slice in the editor.
 
-    ``mask`` is uint8 ``(H, W)`` of class ids, ``touched`` uint8 ``(H, W)`` of 0 or 1, ``base`` the mask that it began
-    with, read-only, and ``sequence`` the number of the last action acknowledged. ``origin`` says where the mask is from
-    (``draft`` where it holds unclaimed strokes, else ``label``, ``prediction`` or ``empty``) and ``round`` which model's
-    prediction lies under it.
+    ``mask`` is uint8 ``(H, W)`` of class ids, ``touched`` uint8 ``(H, W)`` of 0 or 1, ``base`` the first mask, read-only, and
+    ``sequence`` the number of the last acknowledged action. ``origin`` is the source of the mask (``draft`` with unclaimed
+    strokes, else ``label``, ``prediction`` or ``empty``) and ``round`` the round of the prediction under it.
     """
 
     mask: NDArray[np.uint8]
@@ -100,7 +99,7 @@ def _begun(base: Base) -> _Draft:
 
 
 def _replayed(base: Base, actions: Iterable[sqlite3.Row]) -> _Draft:
-    """A draft from its base and the actions of the records, in order."""
+    """Replay the actions of the records on a base, in order."""
     draft = _begun(base)
     for action in actions:
         apply_runs(unpack(action["runs"], np.uint32, (-1, 3)), draft.mask, draft.touched)
@@ -113,12 +112,12 @@ def _shown(draft: _Draft) -> Editing:
 
 
 def next_number(db: sqlite3.Connection, slice_id: SliceId, after: int) -> int:
-    """Take the number that follows ``after`` on this slice, within a transaction.
+    """Take the sequence number next to ``after`` on this slice, within a transaction.
 
     Raises
     ------
     LabelError
-        If another window has taken it.
+        If another window has taken it already.
     """
     row = db.execute("SELECT last FROM sequences WHERE volume = ? AND z = ?", slice_id).fetchone()
     if (row["last"] if row else 0) != after:
@@ -128,40 +127,40 @@ def next_number(db: sqlite3.Connection, slice_id: SliceId, after: int) -> int:
 
 
 def end_draft(db: sqlite3.Connection, slice_id: SliceId) -> None:
-    """Remove a slice's draft within a transaction; its sequence numbers are not used again."""
+    """Remove a slice's draft within a transaction; its sequence numbers are never reused."""
     db.execute("DELETE FROM drafts WHERE volume = ? AND z = ?", slice_id)
     db.execute("DELETE FROM draft_actions WHERE volume = ? AND z = ?", slice_id)
 
 
 def save_draft(db: sqlite3.Connection, slice_id: SliceId, revision: int) -> None:
-    """End a slice's draft within a transaction, and keep its actions for the day its revision is taken back."""
+    """End a slice's draft within a transaction, and keep its actions for an undo of its revision."""
     chosen = "SELECT ?, sequence, runs, created FROM draft_actions WHERE volume = ? AND z = ?"
     db.execute(f"INSERT INTO saved_actions {chosen}", (revision, *slice_id))
     end_draft(db, slice_id)
 
 
 def forget_saved(db: sqlite3.Connection, revision: int) -> None:
-    """Delete the actions of a revision that is taken back, within a transaction: they are a draft again."""
+    """Delete the saved actions of an undone revision, within a transaction: they are a draft again."""
     db.execute("DELETE FROM saved_actions WHERE revision = ?", (revision,))
 
 
 def move_draft(
     db: sqlite3.Connection, slice_id: SliceId, base: Base, now: Editing | None, *, after: int, saved: Editing | None = None
 ) -> int:
-    """Put another base under a draft as it is ``now``, within a transaction, as one action.
+    """Replace the base of a draft within a transaction, as one action.
 
-    What was painted stays, and so does whatever else was changed by an action; all other pixels are those of ``base``.
+    Pixels changed by any action keep their value; all others take the value of ``base``.
 
     Parameters
     ----------
     base
-        The mask that the draft begins with from here on.
+        The new first mask of the draft.
     now
-        The draft, or None where there is none.
+        The current draft, or None.
     after
-        The last action on this slice.
+        Number of the last action on this slice.
     saved
-        A draft that was saved and comes back under what was painted since then; its time is not counted again.
+        A saved draft, restored by an undo under the strokes since then; its time is not counted again.
 
     Returns
     -------
@@ -185,7 +184,7 @@ def move_draft(
 
 
 def _painted(base: Base, drafts: Sequence[Editing]) -> NDArray[np.uint32]:
-    """What drafts have changed, the later over the earlier, as one action on ``base``."""
+    """Return the changes of several drafts, the later over the earlier, as one action on ``base``."""
     under = _begun(base)
     for draft in drafts:
         changed = draft.touched.astype(bool) | (draft.mask != draft.base)
@@ -208,30 +207,30 @@ class Drafts:
         self._bases: OrderedDict[Hashable, Base] = OrderedDict()
 
     def __contains__(self, slice_id: SliceId) -> bool:
-        """Whether the slice has unclaimed strokes."""
+        """Return whether the slice has unclaimed strokes."""
         return self._records.row("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", slice_id) is not None
 
     def slices(self) -> set[SliceId]:
-        """Every slice with unclaimed strokes."""
+        """Return every slice with unclaimed strokes."""
         return {SliceId(r["volume"], r["z"]) for r in self._records.rows("SELECT volume, z FROM drafts")}
 
     def sequence(self, slice_id: SliceId) -> int:
-        """The number of the last action ever acknowledged on this slice; 0 where there was none."""
+        """Return the number of the last action ever acknowledged on this slice; 0 before the first."""
         row = self._records.row("SELECT last FROM sequences WHERE volume = ? AND z = ?", slice_id)
         return 0 if row is None else int(row["last"])
 
     def base(self, key: Hashable, make: Callable[[], Base]) -> Base:
-        """What a slice without a draft would begin with; the last few are kept, so that a first stroke need not wait."""
+        """Return the base for a slice without a draft; the last few are cached, so that a first stroke need not wait."""
         with self._lock:
             kept = self._bases.get(key)
         if kept is None:
-            kept = make()  # perhaps a prediction, which takes long: not under the lock
+            kept = make()  # outside the lock: a prediction takes long
         with self._lock:
             _keep(self._bases, key, kept, _BASES_IN_MEMORY)
         return kept
 
     def get(self, slice_id: SliceId, shape: tuple[int, int]) -> Editing | None:
-        """The draft of a slice of ``shape`` ``(H, W)``, or None; mask and touched are copies."""
+        """Return the draft of a slice of ``shape`` ``(H, W)``, or None; mask and touched are copies."""
         with self._lock:
             draft = self._load(slice_id, shape)
             if draft is None:
@@ -247,10 +246,9 @@ class Drafts:
         class_ids: frozenset[int],
         start: Callable[[], Base],
     ) -> int:
-        """Store one action durably, then paint it; begins a draft from ``start()`` where there is none.
+        """Store one action durably, paint it, and return the acknowledged sequence number.
 
-        Returns the sequence number acknowledged. A patch that is stored already is acknowledged again and changes
-        nothing.
+        Without a draft, begin one from ``start()``. A patch already stored is acknowledged again and changes nothing.
 
         Raises
         ------
@@ -258,7 +256,7 @@ class Drafts:
             If the patch does not fit the slice, comes out of order, or contradicts one already stored.
         """
         check_runs(patch.runs, shape[0] * shape[1], class_ids)
-        fresh = None if slice_id in self else start()  # perhaps a prediction, which takes long: not under the lock
+        fresh = None if slice_id in self else start()  # outside the lock: a prediction takes long
         with self._lock:
             if self._stored_already(slice_id, patch):
                 return patch.sequence
@@ -273,24 +271,24 @@ class Drafts:
             return patch.sequence
 
     def discard(self, slice_id: SliceId) -> None:
-        """Forget the draft of a slice; it counts as an action, so windows that show it are out of date from here on."""
+        """Discard the draft of a slice. This counts as an action: other windows with this slice are out of date."""
         with self._records.transaction() as db:
             if slice_id in self:
                 next_number(db, slice_id, self.sequence(slice_id))
                 end_draft(db, slice_id)
 
     def actions(self, slice_id: SliceId) -> list[NDArray[np.uint32]]:
-        """Everything painted since the last save, in order: uint32 ``(N, 3)`` each, as in :class:`Patch`."""
+        """Return the actions since the last save in order, each uint32 ``(N, 3)`` as in :class:`Patch`."""
         sql = "SELECT runs FROM draft_actions WHERE volume = ? AND z = ? ORDER BY sequence"
         return [unpack(row["runs"], np.uint32, (-1, 3)) for row in self._records.rows(sql, slice_id)]
 
     def saved(self, revision: int, start: Callable[[], Base]) -> Editing | None:
-        """The draft that became a revision, over the base that it began with; None where it was made from none."""
+        """Return the draft behind a revision, replayed on its base; None for a revision without a draft."""
         actions = self._records.rows("SELECT sequence, runs FROM saved_actions WHERE revision = ? ORDER BY sequence", (revision,))
         return _shown(_replayed(start(), actions)) if actions else None
 
     def active_seconds(self, slice_id: SliceId) -> float:
-        """Seconds of work in the draft, as the editor counted them."""
+        """Return the seconds of work in the draft, as counted by the editor."""
         row = self._records.row("SELECT SUM(active_ms) s FROM draft_actions WHERE volume = ? AND z = ?", slice_id)
         return 0.0 if row is None or row["s"] is None else row["s"] / 1000
 
@@ -332,7 +330,7 @@ class Drafts:
         return draft
 
     def _replay(self, slice_id: SliceId, shape: tuple[int, int]) -> _Draft | None:
-        """The draft as the records have it; read once more where another process has changed it meanwhile."""
+        """Replay the draft from the records; read again if another process changed it meanwhile."""
         last = self.sequence(slice_id)
         row = self._records.row("SELECT base, origin, round FROM drafts WHERE volume = ? AND z = ?", slice_id)
         if row is None:

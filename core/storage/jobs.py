@@ -1,6 +1,6 @@
-"""Jobs: training, scanning and segmenting in a process of their own, followed through the records.
+"""Jobs: training, scanning and segmenting in a separate process, followed through the records.
 
-A project has one job at a time. Closing the browser changes nothing; a job whose process is gone is seen as dead.
+A project runs one job at a time. A job outlives the browser window; without its process it counts as dead.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from core.storage.database import Records, to_json
 
 _BEAT_SECONDS = 1.0
 _SILENT_SECONDS = 60.0
-_children: list[subprocess.Popen[bytes]] = []  # kept to notice their end, else they stay as zombies
+_children: list[subprocess.Popen[bytes]] = []  # polled at times, or they stay as zombies after their end
 _children_lock = threading.Lock()
 _ACTIVE = ("queued", "running")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the records know it; times are Unix times, ``progress`` is 0 to 1."""
+    """One job of the records; times are Unix times, ``progress`` is 0 to 1."""
 
     id: int
     kind: str
@@ -48,24 +48,24 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether it is waiting to start or at work."""
+        """Whether the job waits to start or runs."""
         return self.state in _ACTIVE
 
 
 class Handle:
-    """What a job at work tells the records."""
+    """The connection from a running job to the records, for its progress and result."""
 
     def __init__(self, records: Records, identity: int) -> None:
         self.id = identity
         self.result: dict[str, Any] = {}
         self._records = records
-        self._told = 0.0
+        self._reported = 0.0
 
     def report(self, progress: float, message: str) -> bool:
-        """Store the progress (at most twice a second); True if the job should stop."""
+        """Store the progress, at most twice a second, and return whether the job should stop."""
         now = time.time()
-        if now - self._told > _BEAT_SECONDS / 2:
-            self._told = now
+        if now - self._reported > _BEAT_SECONDS / 2:
+            self._reported = now
             self._records.write(
                 "UPDATE jobs SET progress = ?, message = ?, heartbeat = ? WHERE id = ?",
                 (min(max(progress, 0.0), 1.0), message, now, self.id),
@@ -81,18 +81,18 @@ class Jobs:
         self._records = records
 
     def last(self) -> Job | None:
-        """The job at work, or the newest one that ended; None where there never was one."""
+        """Return the running job, else the newest ended one, else None."""
         self._bury_dead()
         row = self._records.row("SELECT * FROM jobs ORDER BY id DESC LIMIT 1")
         return None if row is None else _job(row)
 
     def get(self, identity: int) -> Job:
-        """A job by its id.
+        """Return a job by its id.
 
         Raises
         ------
         JobError
-            If there is none.
+            If there is no such job.
         """
         self._bury_dead()
         row = self._records.row("SELECT * FROM jobs WHERE id = ?", (identity,))
@@ -101,12 +101,12 @@ class Jobs:
         return _job(row)
 
     def arguments(self, identity: int) -> dict[str, Any]:
-        """What a job was entered with; unlike :meth:`get` it writes nothing.
+        """Return a job's arguments; unlike :meth:`get` this writes nothing.
 
         Raises
         ------
         JobError
-            If there is none.
+            If there is no such job.
         """
         row = self._records.row("SELECT arguments FROM jobs WHERE id = ?", (identity,))
         if row is None:
@@ -114,17 +114,17 @@ class Jobs:
         return dict(json.loads(row["arguments"]))
 
     def all(self, kind: str) -> list[Job]:
-        """Every job of a kind, newest first."""
+        """Return every job of a kind, newest first."""
         self._bury_dead()
         return [_job(row) for row in self._records.rows("SELECT * FROM jobs WHERE kind = ? ORDER BY id DESC", (kind,))]
 
     def start(self, workspace: Path, project: str, kind: str, arguments: Mapping[str, Any]) -> Job:
-        """Start a job in a process of its own and return at once.
+        """Start a job in a separate process and return at once.
 
         Raises
         ------
         JobError
-            If another job is at work.
+            If another job is running.
         """
         identity = self._enter(kind, arguments, "queued")
         log = self._records.path.parent / "logs" / f"job-{identity:04d}.log"
@@ -159,19 +159,19 @@ class Jobs:
 
     @contextmanager
     def here(self, kind: str, arguments: Mapping[str, Any]) -> Iterator[Handle]:
-        """Run a job in this process; the block is the work.
+        """Run a job in this process, with the block as its work.
 
         Raises
         ------
         JobError
-            If another job is at work.
+            If another job is running.
         """
         with self.running(self._enter(kind, arguments, "running")) as handle:
             yield handle
 
     @contextmanager
     def running(self, identity: int) -> Iterator[Handle]:
-        """Mark an entered job as at work in this process, beat its heart, and record how it ends."""
+        """Mark an entered job as running in this process, keep its heartbeat, and record its end."""
         now = time.time()
         self._records.write(
             "UPDATE jobs SET state = 'running', pid = ?, host = ?, started = ?, heartbeat = ? WHERE id = ?",
@@ -199,7 +199,7 @@ class Jobs:
             heart.join()
 
     def cancel(self, identity: int) -> None:
-        """Ask a job to stop at the next safe moment."""
+        """Ask a job to stop at the next safe point."""
         self._records.write("UPDATE jobs SET cancel = 1 WHERE id = ?", (identity,))
 
     def _enter(self, kind: str, arguments: Mapping[str, Any], state: str) -> int:
@@ -230,7 +230,7 @@ class Jobs:
             try:
                 self._records.write("UPDATE jobs SET heartbeat = ? WHERE id = ?", (time.time(), identity))
             except UnderpaintError:
-                continue  # the job itself will meet the same fault and tell it
+                continue  # the job itself will meet the same error and report it
         self._records.close()
 
     def _bury_dead(self) -> None:
@@ -261,7 +261,7 @@ def _alive(pid: int | None, host: str | None, heartbeat: float | None) -> bool:
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether a silent process is still one of ours, asleep with its machine, and not a stranger with an old number."""
+    """Return whether a silent process is ours, suspended with its machine, not a new process with a reused id."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

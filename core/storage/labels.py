@@ -1,9 +1,9 @@
-"""Labels: what a person has claimed, as cumulative immutable revisions, and the permanent role of every pixel.
+"""Labels: claimed pixels in cumulative immutable revisions, and the permanent role of every pixel.
 
-Validation is made from the first labels on. The first region or slice claim on a volume places one tile, at random,
-whose column through all slices is held back for good: labels inside it validate, a margin around it is neither trained
-on nor scored, and everything else trains. One column for the whole volume, because neighbouring slices are near
-copies: holding back different places on neighbouring slices would let the answer leak through.
+Validation begins with the first labels. The first region or slice claim on a volume places one tile at random and holds
+back its column through all slices for good. Labels inside the tile validate; a margin around it is neither trained on nor
+scored; everything else trains. One column serves the whole volume because neighbouring slices are near copies: different
+tiles on neighbouring slices would leak validation pixels into training.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from core.storage.database import Records, pack, to_json, unpack
 
 _CLASS_COUNTS_FROM = 20
 _SMALLEST_TILE = 32
-_LOOKED_AT = 128
+_SAMPLED_SIDE = 128
 _LABELLED_ENOUGH = 0.9
 
 
 STORED_UNSURE = 254
-"""Stored where somebody vouched that nobody can see what is there; everywhere else such a pixel reads as unlabelled."""
+"""Stored at pixels claimed as undecidable, where nobody can tell the class; outside storage they read as unlabelled."""
 
 
 class Role(IntEnum):
-    """What a labelled pixel is for; once given it stays, so that nothing trained on is ever scored."""
+    """The use of a labelled pixel; permanent, so that no training pixel is ever scored."""
 
     NONE = 0
     TRAIN = 1
@@ -47,28 +47,34 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """What a person vouches for when saving: the touched pixels, a box, or the whole slice."""
+    """The pixels a person vouches for on saving: the touched ones, a box, or the whole slice."""
 
     kind: Literal["strokes", "region", "slice"]
     box: Box | None = None
 
     @classmethod
     def strokes(cls) -> Claim:
-        """These strokes are right; nothing else is said."""
+        """Claim that the strokes are right, and nothing else."""
         return cls("strokes")
 
     @classmethod
     def region(cls, box: Box) -> Claim:
-        """Everything inside ``box`` is right, and the strokes outside it."""
+        """Claim that everything inside ``box`` is right, and the strokes outside it."""
         return cls("region", box)
 
     @classmethod
     def slice(cls) -> Claim:
-        """The whole slice is right."""
+        """Claim that the whole slice is right."""
         return cls("slice")
 
     def pixels(self, touched: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """The claimed pixels of a slice, bool ``(H, W)``, given which pixels strokes have touched."""
+        """Return the claimed pixels of a slice, bool ``(H, W)``, from those touched by strokes.
+
+        Raises
+        ------
+        LabelError
+            If the claimed box leaves the slice.
+        """
         claimed = touched.astype(bool)
         if self.kind == "slice":
             claimed[:] = True
@@ -81,14 +87,14 @@ class Claim:
         return claimed
 
     def as_json(self) -> dict[str, Any]:
-        """The claim for the records."""
+        """Return the claim in JSON types, for the records."""
         box = None if self.box is None else [self.box.y0, self.box.x0, self.box.y1, self.box.x1]
         return {"kind": self.kind, "box": box}
 
 
 @dataclass(frozen=True)
 class Work:
-    """How a label came about: seconds of work, pixels changed, and from which round's prediction."""
+    """The work behind a label: seconds, changed pixels, the round of the prediction under it, and the author."""
 
     active_seconds: float = 0.0
     changed_pixels: int = 0
@@ -128,14 +134,14 @@ def _revision(row: sqlite3.Row) -> Revision:
 
 
 class LabelStore:
-    """The labels of one project. Rasters are uint8 ``(H, W)``; labels hold class ids, 255 where nobody has labelled."""
+    """The labels of one project. Rasters are uint8 ``(H, W)``; labels hold class ids, 255 where unlabelled."""
 
     def __init__(self, records: Records, config: ValidationConfig = ValidationConfig()) -> None:
         self._records = records
         self._config = config
 
     def head(self, slice_id: SliceId) -> Revision | None:
-        """The newest revision of a slice that has not been undone."""
+        """Return the newest revision of a slice, without undone ones, or None."""
         row = self._records.row(
             f"SELECT {_FACTS} FROM heads JOIN revisions ON heads.revision = revisions.id WHERE heads.volume = ? AND heads.z = ?",
             slice_id,
@@ -143,22 +149,22 @@ class LabelStore:
         return None if row is None else _revision(row)
 
     def heads(self) -> list[Revision]:
-        """The newest revision of every labelled slice, in order of volume and z."""
+        """Return the newest revision of every labelled slice, in order of volume and z."""
         rows = self._records.rows(
             f"SELECT {_FACTS} FROM heads JOIN revisions ON heads.revision = revisions.id ORDER BY revisions.volume, revisions.z"
         )
         return [_revision(row) for row in rows]
 
     def label(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        """The current label of a slice."""
+        """Return the current label of a slice."""
         return _shown(self._stored(slice_id, shape))
 
     def claimed(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
+        """Return the claimed pixels, bool ``(H, W)``: labelled ones, and those claimed as undecidable."""
         return np.asarray(self._stored(slice_id, shape) != UNLABELLED)
 
     def lay_over(self, mask: NDArray[np.uint8], revision: Revision) -> None:
-        """Lay a revision over a mask ``(H, W)`` of its slice, in place: 255 where somebody vouched that nobody can see."""
+        """Lay a revision over a mask ``(H, W)`` of its slice, in place; pixels claimed as undecidable become 255."""
         stored = self.stored(revision, (mask.shape[0], mask.shape[1]))
         claimed = stored != np.uint8(UNLABELLED)
         np.copyto(mask, _shown(stored), where=claimed)
@@ -171,43 +177,43 @@ class LabelStore:
         return np.full(shape, UNLABELLED, np.uint8) if row is None else unpack(row["label"], np.uint8, shape)
 
     def stored(self, revision: Revision, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        """A revision as it is stored: class ids, 255 where nobody has vouched for anything, 254 that nobody can see it."""
+        """Return a revision as stored: class ids, 255 where unclaimed, 254 where claimed as undecidable."""
         (row,) = self._records.rows("SELECT label FROM revisions WHERE id = ?", (revision.id,))
         return unpack(row["label"], np.uint8, shape)
 
     def roles(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        """The role of every pixel of a slice, as :class:`Role` values."""
+        """Return the role of every pixel of a slice, as :class:`Role` values."""
         row = self._records.row("SELECT roles FROM roles WHERE volume = ? AND z = ?", slice_id)
         return np.zeros(shape, np.uint8) if row is None else unpack(row["roles"], np.uint8, shape)
 
     def slices_with_roles(self, volume: int) -> set[int]:
-        """The slices of a volume that have ever had a labelled pixel of any role."""
+        """Return the slices of a volume with a labelled pixel of any role, now or ever."""
         return {row["z"] for row in self._records.rows("SELECT z FROM roles WHERE volume = ?", (volume,))}
 
     def trainable(self, slice_id: SliceId, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Pixels that train or would train if they were labelled, bool ``(H, W)``: what nothing holds back."""
+        """Return the pixels not held back, bool ``(H, W)``: labelled for training, or free to be."""
         roles = self.roles(slice_id, shape)
         _, near = self._held_back(slice_id.volume, shape)
         return np.asarray((roles == Role.TRAIN) | ((roles == Role.NONE) & ~near))
 
     def closed(self, revision: Revision, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Pixels that are never for training, labelled or not, bool ``(H, W)``: held back, or nobody can see what is there."""
+        """Return the pixels closed to training, labelled or not, bool ``(H, W)``: held back, or claimed as undecidable."""
         unsure = self.stored(revision, shape) == np.uint8(STORED_UNSURE)
         return ~self.trainable(revision.slice_id, shape) | unsure
 
     def part(self, revision: Revision, shape: tuple[int, int], role: Role) -> NDArray[np.uint8]:
-        """A revision's label where pixels have ``role``, 255 elsewhere: all that a trainer or a score may look at."""
+        """Return a revision's label at pixels of ``role``, 255 elsewhere; training and scoring read labels only here."""
         label = _shown(self.stored(revision, shape))
         label[self.roles(revision.slice_id, shape) != role] = UNLABELLED
         return label
 
     def revision(self, identity: int) -> Revision:
-        """A revision by its id.
+        """Return a revision by its id.
 
         Raises
         ------
         LabelError
-            If there is none.
+            If there is no such revision.
         """
         row = self._records.row(f"SELECT {_FACTS} FROM revisions WHERE id = ?", (identity,))
         if row is None:
@@ -215,26 +221,26 @@ class LabelStore:
         return _revision(row)
 
     def revisions(self, identities: Iterable[int]) -> list[Revision]:
-        """Revisions by their ids, in that order; raises as :meth:`revision`."""
+        """Return revisions by their ids, in the given order; raise as :meth:`revision` does."""
         return [self.revision(identity) for identity in identities]
 
     def tiles(self, volume: int) -> list[Box]:
-        """The tiles of a volume held back for validation, through all its slices."""
+        """Return the validation tiles of a volume, held back through all its slices."""
         rows = self._records.rows("SELECT y0, x0, y1, x1 FROM validation_tiles WHERE volume = ?", (volume,))
         return [Box(*row) for row in rows]
 
     def active_seconds(self, up_to: int | None = None) -> float:
-        """Seconds of work behind all revisions, undone ones included; only those up to the id ``up_to`` if given."""
+        """Return the seconds of work behind all revisions, undone ones too, or behind those up to the id ``up_to``."""
         row = self._records.row("SELECT SUM(active_seconds) s FROM revisions WHERE ? IS NULL OR id <= ?", (up_to, up_to))
         return 0.0 if row is None or row["s"] is None else float(row["s"])
 
     def check_role(self, slice_id: SliceId, claimed: NDArray[np.bool_], role: Role) -> None:
-        """Refuse a role that a claimed pixel cannot take.
+        """Raise unless every claimed pixel can take a role.
 
         Raises
         ------
         LabelError
-            If one has another role already.
+            If a claimed pixel has another role already.
         """
         if role != Role.TRAIN:
             _give_role(self.roles(slice_id, (claimed.shape[0], claimed.shape[1])), claimed, role, slice_id.z)
@@ -258,13 +264,13 @@ class LabelStore:
         mask, claimed
             uint8 and bool ``(H, W)``.
         role
-            ``TRAIN`` also makes validation, by itself; ``VALIDATION`` and ``AUDIT`` give the role to every claimed
+            ``TRAIN`` also sets pixels aside for validation; ``VALIDATION`` and ``AUDIT`` give the role to every claimed
             pixel.
         hold_back
             Where validation tiles may lie: True anywhere, an array, bool ``(H, W)``, inside the working region. False for a
             model-selected slice: such slices are harder than most, so their held-back pixels are neither trained on nor scored.
         also
-            Called with the revision within the same transaction, for what must happen together with it.
+            Called with the revision in the same transaction, for changes tied to it.
 
         Raises
         ------
@@ -295,21 +301,21 @@ class LabelStore:
     def undo(
         self, slice_id: SliceId, *, revision: int | None = None, also: Callable[[sqlite3.Connection], None] | None = None
     ) -> Revision | None:
-        """Point back to the revision before; returns it, or None where the slice is unlabelled again.
+        """Undo a slice's newest revision and return the one before, or None if the slice is unlabelled again.
 
-        Roles stay: what was once for training is never scored.
+        Roles stay: a training pixel is never scored.
 
         Parameters
         ----------
         revision
-            The one to take back; the newest, whichever it is, if None.
+            Expected id of the newest revision; None for any.
         also
-            Called within the same transaction, when the revision before is the newest again.
+            Called in the same transaction, after the undo.
 
         Raises
         ------
         LabelError
-            If the slice has no label to undo, or another one than ``revision``.
+            If the slice has no label to undo, or a newest revision other than ``revision``.
         """
         with self._records.transaction() as db:
             head = self.head(slice_id)
@@ -357,7 +363,7 @@ class LabelStore:
         return any(inside is None or inside[tile.slices].any() for tile in self.tiles(volume))
 
     def _held_back(self, volume: int, shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Bool ``(H, W)``: inside a validation tile, and inside a tile or its margin."""
+        """Return two bool ``(H, W)``: inside a validation tile, and inside a tile or its margin."""
         inside, near = np.zeros(shape, bool), np.zeros(shape, bool)
         for tile in self.tiles(volume):
             inside[tile.slices] = True
@@ -388,30 +394,30 @@ class LabelStore:
 
 
 def _shown(stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A stored label as the world sees it: what nobody can see is unlabelled."""
+    """Turn a stored label into a shown one, in place: pixels claimed as undecidable become unlabelled."""
     np.copyto(stored, np.uint8(UNLABELLED), where=stored == np.uint8(STORED_UNSURE))
     return stored
 
 
 def choose_tile(label: NDArray[np.uint8], *, trained: NDArray[np.bool_], side: int, margin: int, seed: int) -> Box | None:
-    """Pick a validation tile: fully labelled, clear of everything trained on, at random among the richest in classes.
+    """Choose a validation tile: nearly fully labelled, clear of training pixels, at random among those with most classes.
 
     Parameters
     ----------
     label
-        uint8 ``(H, W)``, 255 where the tile may not lie.
+        uint8 ``(H, W)``, 255 outside the area allowed for the tile.
     trained
-        bool ``(H, W)``: pixels that are for training on any slice of the volume.
+        bool ``(H, W)``: training pixels on any slice of the volume.
     side, margin
         Pixels.
 
     Returns
     -------
     Box or None
-        None where no tile leaves at least half of the labelled pixels for training.
+        None if no tile leaves at least half of the labelled pixels for training.
     """
     shape = (label.shape[0], label.shape[1])
-    step = max(1, side // _LOOKED_AT)  # a large tile is judged by a sample of its pixels
+    step = max(1, side // _SAMPLED_SIDE)  # a large tile is judged by a sample of its pixels
     known = label != UNLABELLED
     most, any_trained = int(known.sum()) / 2, bool(trained.any())
     richest: list[Box] = []

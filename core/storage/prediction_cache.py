@@ -1,7 +1,7 @@
-"""Predicted slices kept on disk, so that opening one again is instant.
+"""Predicted slices cached on disk, to open a slice again at once.
 
-Each is a TIFF of two uint8 pages, the mask and the confidence, that any viewer reads. They can always be computed
-again: a missing or torn file is simply absent, and the oldest go when there are too many.
+Each is a TIFF of two uint8 pages, mask and confidence, readable by any viewer. All can be computed again: a damaged file
+counts as absent, and the oldest files are removed when the cache is full.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHECK_EVERY = 32
 
 @dataclass(frozen=True)
 class Predicted:
-    """A slice as a round's model sees it.
+    """The prediction of a round's model for one slice.
 
     ``mask`` is uint8 ``(H, W)`` of class ids; ``confidence`` uint8 ``(H, W)``, 255 times the probability of that class.
     """
@@ -44,7 +44,7 @@ class PredictionStore:
         self._saved = 0
 
     def load(self, round_: int, slice_id: SliceId) -> Predicted | None:
-        """The prediction of a slice, or None where it is not kept."""
+        """Return the cached prediction of a slice, or None."""
         try:
             mask, confidence = tifffile.imread(self._path(round_, slice_id))
         except (OSError, ValueError, tifffile.TiffFileError):
@@ -52,14 +52,14 @@ class PredictionStore:
         return Predicted(mask, confidence, round_)
 
     def stamp(self, round_: int, slice_id: SliceId) -> int | None:
-        """When the prediction of a slice was kept, in ns, to tell it from a later one; None where it is not kept."""
+        """Return the time in ns when the prediction of a slice was cached, to tell it from a later one; None if not cached."""
         try:
             return self._path(round_, slice_id).stat().st_mtime_ns
         except OSError:
             return None
 
     def save(self, slice_id: SliceId, predicted: Predicted) -> None:
-        """Keep a prediction.
+        """Cache a prediction.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class PredictionStore:
             self.tidy(predicted.round)
 
     def tidy(self, newest_round: int) -> None:
-        """Remove rounds before the last two, and the oldest files above the size that is kept."""
+        """Remove all rounds but the last two, then the oldest files above the size limit."""
         for folder in self._folder.glob("round-*"):
             if int(folder.name.removeprefix("round-")) <= newest_round - _KEPT_ROUNDS:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The records of what a model proposes: scanned slices, proposals, and which slices a model has led to."""
+"""The records of scanned slices, proposals, and model-selected slices."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.storage.database import Records, to_json
 
 @dataclass(frozen=True)
 class ScannedSlice:
-    """The scan of slice ``z`` of a volume without its rasters.
+    """The scan of slice ``z`` of a volume, without its rasters.
 
-    Fields are those of :class:`core.proposals.slice_scan.SliceScan`, all fit for JSON.
+    Fields are those of :class:`core.proposals.slice_scan.SliceScan`, in JSON types.
     """
 
     volume: int
@@ -36,7 +36,7 @@ class ScannedSlice:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ScannedSlice:
-        """The slice again from what ``dataclasses.asdict`` and JSON made of it."""
+        """Restore a slice from the JSON form of ``dataclasses.asdict``."""
         unsure = stored["unsure_classes"]
         return cls(
             **{
@@ -51,9 +51,9 @@ class ScannedSlice:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A slice worth correcting next, why, and where to look first.
+    """A slice worth correcting next, the reason, and the boxes to check first.
 
-    ``put_off`` where the person does not want it now; ``model_selected`` where a model's uncertainty chose it, not chance.
+    ``put_off`` is set if the person postponed it; ``model_selected`` if a model's uncertainty chose it, not chance.
     """
 
     volume: int
@@ -85,7 +85,7 @@ class Proposals:
             )
 
     def scanned(self, round_: int, query: str | None = None) -> list[ScannedSlice]:
-        """The scanned slices of a round, in order of volume and z; of any one query unless one is named."""
+        """Return the scanned slices of a round in order of volume and z, of one query: by default the most frequent one."""
         if query is None:
             row = self._records.row(
                 "SELECT query FROM slice_scores WHERE round = ? GROUP BY query ORDER BY COUNT(*) DESC", (round_,)
@@ -97,7 +97,7 @@ class Proposals:
         return [ScannedSlice.from_json(json.loads(row["score"])) for row in rows]
 
     def forget_scan(self, volume: int) -> None:
-        """Forget every score and proposal of a volume, as when its working region changes."""
+        """Delete every score of a volume and all proposals, for example after a change of its working region."""
         with self._records.transaction() as db:
             db.execute("DELETE FROM slice_scores WHERE volume = ?", (volume,))
             db.execute("DELETE FROM proposals")
@@ -110,9 +110,8 @@ class Proposals:
         model_selected
             Whether the model's uncertainty chose them, not chance.
         settled
-            False while the volume is scanned and the list still changes: then a slice counts as model-selected for good only if
-            somebody opens it from the list (:meth:`mark_model_selected`) or labels it while it is listed
-            (:meth:`settle_model_selected`).
+            False during a scan, while the list still changes. A slice then becomes model-selected for good only when a person
+            opens it from the list (:meth:`mark_model_selected`) or labels it while listed (:meth:`settle_model_selected`).
         """
         if model_selected and settled:
             self.mark_model_selected([p.slice_id for p in proposals])
@@ -124,12 +123,12 @@ class Proposals:
             )
 
     def mark_model_selected(self, slices: Iterable[SliceId]) -> None:
-        """Note for good that a model's uncertainty led to these slices."""
+        """Mark slices as model-selected for good."""
         with self._records.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO sought VALUES (?, ?)", list(slices))
 
     def settle_model_selected(self, slice_id: SliceId) -> bool:
-        """As :meth:`is_model_selected`, for a slice being labelled: if the newest model lists it now, that stays."""
+        """Return :meth:`is_model_selected` for a slice being labelled; mark it first if the newest model lists it."""
         listed = self._records.row(
             "SELECT 1 FROM proposals WHERE sought AND round = (SELECT MAX(round) FROM rounds) "
             "AND json_extract(proposal, '$.volume') = ? AND json_extract(proposal, '$.z') = ?",
@@ -140,23 +139,23 @@ class Proposals:
         return self.is_model_selected(slice_id)
 
     def is_model_selected(self, slice_id: SliceId) -> bool:
-        """Whether a model's uncertainty has ever led to this slice, so that its labels cannot validate."""
+        """Return whether a model's uncertainty ever led to this slice; its labels then cannot validate."""
         return self._records.row("SELECT 1 FROM sought WHERE volume = ? AND z = ?", slice_id) is not None
 
     def of(self, round_: int) -> list[Proposal]:
-        """A round's proposals, best first."""
+        """Return a round's proposals, best first."""
         rows = self._records.rows("SELECT proposal, sought FROM proposals WHERE round = ? ORDER BY rank", (round_,))
         return [_proposal(json.loads(row["proposal"]), model_selected=bool(row["sought"])) for row in rows]
 
     def put_off(self, round_: int, slice_id: SliceId, box: Box | None) -> None:
-        """Note that a person does not want a proposed slice, or only a box of it, now; ``round_`` is 0 before the first."""
+        """Postpone a proposed slice, or only one box of it; ``round_`` is 0 before the first round."""
         with self._records.transaction() as db:
             (turn,) = db.execute("SELECT COALESCE(MAX(turn), 0) + 1 FROM put_off").fetchone()
             text = "" if box is None else to_json([box.y0, box.x0, box.y1, box.x1])
             db.execute("INSERT OR REPLACE INTO put_off VALUES (?, ?, ?, ?, ?)", (round_, *slice_id, text, turn))
 
     def turns(self, round_: int) -> dict[SliceId, dict[Box | None, int]]:
-        """When slices and their boxes were put off, None for the whole slice: 1, 2, 3 and so on."""
+        """Return the order (1, 2, 3 and so on) in which slices and their boxes were put off; None is the whole slice."""
         found: dict[SliceId, dict[Box | None, int]] = {}
         for row in self._records.rows("SELECT volume, z, box, turn FROM put_off WHERE round = ?", (round_,)):
             box = Box(*json.loads(row["box"])) if row["box"] else None
@@ -164,16 +163,16 @@ class Proposals:
         return found
 
     def look(self, slice_id: SliceId, looked: bool) -> None:
-        """Mark a slice as looked at, or take the mark away."""
+        """Mark a slice as inspected, or remove the mark."""
         sql = "INSERT OR IGNORE INTO looked VALUES (?, ?)" if looked else "DELETE FROM looked WHERE volume = ? AND z = ?"
         self._records.write(sql, slice_id)
 
     def looked(self) -> set[SliceId]:
-        """Every slice marked as looked at."""
+        """Return every slice marked as inspected."""
         return {SliceId(row["volume"], row["z"]) for row in self._records.rows("SELECT volume, z FROM looked")}
 
 
 def _proposal(stored: Mapping[str, Any], *, model_selected: bool) -> Proposal:
-    """The proposal again from what ``dataclasses.asdict`` and JSON made of it, in this version or an earlier one."""
+    """Restore a proposal from the JSON form of ``dataclasses.asdict``, written by this or an earlier version."""
     boxes = tuple(Box(**box) for box in stored["boxes"])
     return Proposal(stored["volume"], stored["z"], stored["score"], stored["reason"], boxes, model_selected=model_selected)

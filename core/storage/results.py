@@ -15,7 +15,7 @@ from core.storage.database import Records, to_json
 
 @dataclass(frozen=True)
 class Result:
-    """A file made for the user: its kind (``segmentation``, ``confidence`` or ``scores``), where, of which round and volume."""
+    """A file made for the user: its kind (``segmentation``, ``confidence`` or ``scores``), path, round and volume."""
 
     kind: str
     round: int
@@ -26,7 +26,7 @@ class Result:
 
 
 class Results:
-    """The files made for the user of one project, which lie in the ``results`` folder of its data.
+    """The files made for the user of one project, in the ``results`` folder of its data.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ class Results:
         self._records, self._folder = records, folder
 
     def path(self, kind: str, round_: int, volume: int, suffix: str) -> Path:
-        """Return where a new file goes; its folder is made if need be.
+        """Return the path of a new file, and make its folder if needed.
 
         Raises
         ------
         StorageError
-            If the disk is full or may not be written.
+            If the disk is full or not writable.
         """
         folder = self._folder / "results"
         with storage_errors(folder):
@@ -51,7 +51,7 @@ class Results:
         return folder / f"{self._folder.name}-{kind}-volume-{volume}-round-{round_:03d}{suffix}"
 
     def enter(self, kind: str, out: Path, round_: int, volume: int, facts: Mapping[str, Any]) -> None:
-        """Enter a file that is in place; an earlier entry of the same file goes."""
+        """Enter a finished file, in place of an earlier entry of the same path."""
         place = out.relative_to(self._folder).as_posix()
         with self._records.transaction() as db:
             db.execute("DELETE FROM results WHERE path = ?", (place,))
@@ -61,7 +61,7 @@ class Results:
             )
 
     def all(self) -> list[Result]:
-        """Return the files that are still there, newest first."""
+        """Return the files still on disk, newest first."""
         rows = self._records.rows("SELECT * FROM results ORDER BY id DESC")
         found = [
             Result(r["kind"], r["round"], r["volume"], self._folder / r["path"], json.loads(r["facts"]), r["created"])

@@ -1,7 +1,7 @@
-"""Masks as runs of equal pixels, and runs painted into masks: how a slice and its changes travel and are stored.
+"""Run-length encoding of masks and strokes, for the records and for the browser.
 
-A run's value is ``class id | touched << 8 | saved << 9``; slices are flattened row after row. A speckled mask has more runs
-than bytes and travels as it is.
+The value of a run is ``class id | touched << 8 | saved << 9``; slices are flattened row by row. A speckled mask, whose
+runs take more space than its pixels, is sent unencoded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BYTES_OF_A_RUN = 8
 def slice_numbers(
     mask: NDArray[np.uint8], touched: NDArray[np.uint8] | None = None, saved: NDArray[np.bool_] | None = None
 ) -> NDArray[np.uint32]:
-    """A whole slice for the browser: as runs or, where these are longer than the pixels themselves, as bytes.
+    """Encode a whole slice for the browser: as runs, or as bytes if runs take more space.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def slice_numbers(
     Returns
     -------
     ndarray
-        Little-endian uint32 ``(N,)``. Runs are pairs of length and value. Bytes are announced by 0, which no length is,
-        and how many rasters follow, each filled up to whole numbers: the class ids and, if any pixel is marked,
+        Little-endian uint32 ``(N,)``. Runs are pairs of length and value. Bytes begin with 0, never a length, and the number
+        of rasters. The rasters follow, each padded to whole numbers: the class ids and, if any pixel is marked,
         ``touched | saved << 1``.
     """
     marks = [raster for raster in (touched, saved) if raster is not None and raster.any()]
@@ -48,7 +48,7 @@ def slice_numbers(
 
 
 def _as_numbers(raster: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """The bytes of a raster as little-endian uint32, the last number filled up with 0."""
+    """Return the bytes of a raster as little-endian uint32, the last number padded with 0."""
     pixels = raster.reshape(-1)
     return np.concatenate((pixels, np.zeros(-pixels.size % 4, np.uint8))).view("<u4")
 
@@ -56,14 +56,14 @@ def _as_numbers(raster: NDArray[np.uint8]) -> NDArray[np.uint32]:
 def slice_runs(
     mask: NDArray[np.uint8], touched: NDArray[np.uint8] | None = None, saved: NDArray[np.bool_] | None = None
 ) -> NDArray[np.uint32]:
-    """A whole slice as runs that follow one another.
+    """Encode a whole slice as consecutive runs.
 
     Parameters
     ----------
     mask
         uint8 ``(H, W)``: class ids.
     touched, saved
-        ``(H, W)`` of 0 or 1: painted since the last save, and carrying a stored label; none of it if None.
+        ``(H, W)`` of 0 or 1: painted since the last save, and with a stored label. None stands for all 0.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def slice_runs(
 
 
 def stroke_runs(mask: NDArray[np.uint8], touched: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """The pixels of a slice chosen by ``where``, bool ``(H, W)``, as runs to paint: uint32 ``(N, 3)``."""
+    """Encode the pixels of a slice under ``where``, bool ``(H, W)``, as runs to paint: uint32 ``(N, 3)``."""
     classes, marks, chosen = mask.reshape(-1), touched.reshape(-1), where.reshape(-1)
     starts = _starts(classes, marks, chosen)
     lengths = np.diff(starts, append=classes.size)
@@ -91,7 +91,7 @@ def stroke_runs(mask: NDArray[np.uint8], touched: NDArray[np.uint8], where: NDAr
 
 
 def _starts(*rasters: NDArray[np.uint8] | NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Where a run begins: at pixel 0, and wherever a raster differs from the pixel before."""
+    """Return the first pixel of every run: pixel 0, and each pixel where a raster differs from the pixel before."""
     first, *others = rasters
     changes = first[1:] != first[:-1]
     for raster in others:
@@ -101,12 +101,12 @@ def _starts(*rasters: NDArray[np.uint8] | NDArray[np.bool_]) -> NDArray[np.intp]
 
 
 def check_runs(runs: NDArray[np.uint32], pixels: int, class_ids: frozenset[int]) -> None:
-    """Refuse runs to paint, ``(N, 3)`` of start, length and value, that leave the slice or name an unknown class.
+    """Raise unless runs to paint fit the slice: ``(N, 3)`` of start, length and value.
 
     Raises
     ------
     LabelError
-        In one sentence, with what was found and what is allowed.
+        If a run leaves the slice or names an unknown class, or the array has another shape.
     """
     if runs.ndim != 2 or runs.shape[1] != 3 or not 0 < len(runs) <= MAX_RUNS:
         raise LabelError(f"A patch holds 1 to {MAX_RUNS} runs of three numbers, got an array of shape {runs.shape}.")
@@ -123,9 +123,16 @@ def check_runs(runs: NDArray[np.uint32], pixels: int, class_ids: frozenset[int])
 
 
 def inverse_runs(runs: NDArray[np.uint32], mask: NDArray[np.uint8], touched: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """What undoes runs ``(N, 3)``, which rise and never overlap, before they are painted into a slice: uint32 ``(M, 3)``.
+    """Return the runs to undo ``runs``, uint32 ``(M, 3)``; call this before painting them.
 
-    As many runs as the pixels below need, neighbours of one value in one run.
+    Adjacent pixels of one value form one run.
+
+    Parameters
+    ----------
+    runs
+        ``(N, 3)``, sorted by start, without overlap.
+    mask, touched
+        The two rasters of the slice before painting.
     """
     if len(runs) == 0:
         return np.zeros((0, 3), np.uint32)

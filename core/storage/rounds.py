@@ -1,4 +1,4 @@
-"""The records of rounds: what each was trained on, its curve and its scores."""
+"""The records of rounds: training data, learning curve and scores of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.storage.database import Records, to_json
 
 @dataclass(frozen=True)
 class Origin:
-    """Which round, after how many seconds of its training, another round went back to."""
+    """The snapshot another round was restored from: its round, and its seconds of training."""
 
     round: int
     seconds: float
@@ -24,22 +24,22 @@ class Origin:
 
 @dataclass(frozen=True)
 class NewRound:
-    """A round to enter, whose checkpoint is in place.
+    """A round to enter, after its checkpoint has been written.
 
     Attributes
     ----------
     revisions
-        Ids of the label revisions it was trained on.
+        Ids of the label revisions in its training.
     config
-        Of its training, in JSON types.
+        The training configuration in JSON types.
     checkpoint
-        Relative to the workspace.
+        Path relative to the workspace.
     seconds, active_seconds
-        The training's, and the person's up to then.
+        Of training, and of the person's work up to then.
     job
-        Id of the job that trained it.
+        Id of the training job.
     origin
-        The snapshot it went back to; None where it was trained.
+        The snapshot it was restored from; None for a trained round.
     """
 
     round: int
@@ -57,13 +57,26 @@ class NewRound:
 class RoundRow:
     """One trained round.
 
-    ``validation_loss`` and ``validation_dice`` (class name to Dice, None where not measured) were measured on the
-    ``validation_pixels`` held-back pixels of ``validation_revisions``, on which all rounds are scored; ``scored`` is False where
-    that is still to be done, or could not be. ``active_seconds`` is the person's work up to then, ``seconds`` the training's;
-    ``ended_by`` is the stop rule that ended it; ``network`` is the architecture, how many neighbouring slices it sees and, of
-    ``unet-3d``, after which level it joins them. ``origin`` is the snapshot the round went back to, None where it was trained.
-    ``changed`` are the settings of its training that are not the defaults, by name, but for what the other fields say.
-    ``counts`` are the validation pixels by true class (rows) and predicted class, None where they were not kept.
+    Attributes
+    ----------
+    validation_loss, validation_dice
+        Loss, and Dice by class name (None where not measured), on the ``validation_pixels``.
+    validation_pixels
+        Number of held-back pixels of ``validation_revisions``. All rounds are scored on the same pixels.
+    active_seconds, seconds
+        Of the person's work up to then, and of training.
+    network
+        The architecture, its number of neighbouring slices and, for ``unet-3d``, the level after which it joins them.
+    origin
+        The snapshot it was restored from; None for a trained round.
+    ended_by
+        The stop rule that ended training.
+    counts
+        Validation pixels by true class (rows) and predicted class; None where not kept.
+    changed
+        Training settings other than the defaults, by name, without those of other fields.
+    scored
+        False while a score on the validation pixels is missing.
     """
 
     round: int
@@ -87,19 +100,19 @@ class RoundRow:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a round is compared with others by.
+    """Scores and training effort of a round, for a comparison with other rounds.
 
     Attributes
     ----------
-    dice
-        By class id on the ``pixels`` held-back pixels that all rounds are scored on; None where not measured, empty and 0
-        where nothing is.
+    dice, pixels
+        Dice by class id on the held-back pixels common to all rounds, and their number. A Dice is None where not measured.
+        Without any score ``dice`` is empty and ``pixels`` is 0.
     steps
-        Training steps done; None where no curve is kept.
+        Training steps done; None without a stored curve.
     seconds
-        What they took.
+        Duration of the training.
     settings
-        Of its training, but for its seed, what it begins with and when it ends.
+        Training settings, without seed, initial weights and stop rules.
     """
 
     round: int
@@ -112,7 +125,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One moment of training: losses are means since the moment before, Dice per class on held-back pixels."""
+    """One point of the learning curve: losses are means since the last point, Dice per class is on held-back pixels."""
 
     seconds: float
     step: int
@@ -129,17 +142,17 @@ class Rounds:
         self._steps: dict[int, int | None] = {}
 
     def last(self) -> int | None:
-        """The newest round's number, or None before the first."""
+        """Return the number of the newest round, or None before the first."""
         row = self._records.row("SELECT MAX(round) r FROM rounds")
         return None if row is None else row["r"]
 
     def chosen(self, round_: int | None) -> int:
-        """The round asked for, or the newest.
+        """Return the given round, or the newest if None.
 
         Raises
         ------
         CheckpointError
-            If none is asked for and none is trained yet.
+            If None is given and no round is trained yet.
         """
         chosen = self.last() if round_ is None else round_
         if chosen is None:
@@ -147,11 +160,11 @@ class Rounds:
         return chosen
 
     def following(self) -> int:
-        """The number of the round that is entered next."""
+        """Return the number of the next round."""
         return (self.last() or 0) + 1
 
     def checkpoint(self, round_: int) -> str | None:
-        """Where a round's checkpoint lies, relative to the workspace; None if there is no such round."""
+        """Return the path of a round's checkpoint relative to the workspace; None without such a round."""
         row = self._records.row("SELECT checkpoint FROM rounds WHERE round = ?", (round_,))
         return None if row is None else str(row["checkpoint"])
 
@@ -175,16 +188,16 @@ class Rounds:
         )
 
     def trained_on(self, round_: int) -> tuple[int, ...]:
-        """The label revisions of a round, those of volumes that were left out, too; none where there is no such round."""
+        """Return the ids of a round's label revisions, those of excluded volumes too; empty without such a round."""
         row = self._records.row("SELECT revisions FROM rounds WHERE round = ?", (round_,))
         return () if row is None else tuple(json.loads(row["revisions"]))
 
     def rows(self, class_names: Sequence[str]) -> list[RoundRow]:
-        """Every round, all scored on the same pixels: those that the newest round was scored on."""
+        """Return every round, all with scores on the same pixels: those of the newest round's score."""
         rows = self._records.rows(
             "SELECT rounds.*, scores.round IS NOT NULL scored, loss, dice, pixels, counts, "
             "(SELECT json_group_array(id) FROM revisions WHERE validation_pixels > 0 AND id IN (SELECT value FROM json_each("
-            # Records of earlier versions do not say on what was scored: that was what the newest round had learnt from.
+            # Records of earlier versions do not name the scored revisions; these were the newest round's training revisions.
             "COALESCE((SELECT value FROM meta WHERE key = 'scored_on'), "
             "(SELECT revisions FROM rounds ORDER BY round DESC LIMIT 1))))) AS scored_on "
             "FROM rounds LEFT JOIN round_scores scores ON rounds.round = scores.round "
@@ -193,7 +206,7 @@ class Rounds:
         return [_round_row(row, class_names) for row in rows]
 
     def standings(self) -> list[Standing]:
-        """Every round, all scored on the pixels that the newest round was scored on; quick enough to be asked often."""
+        """Return the standing of every round on the pixels of the newest round's score; fast enough to call often."""
         rows = self._records.rows(
             "SELECT rounds.round, seconds, config, dice, pixels FROM rounds "
             "LEFT JOIN round_scores ON rounds.round = round_scores.round AND pixels_key = ? ORDER BY rounds.round",
@@ -202,14 +215,14 @@ class Rounds:
         return [_standing(row, self._steps_of(row["round"])) for row in rows]
 
     def _steps_of(self, round_: int) -> int | None:
-        """Steps of a round that is entered, which stay as they are."""
+        """Return the number of steps of an entered round, cached as it never changes."""
         if round_ not in self._steps:
             row = self._records.row("SELECT MAX(step) steps FROM curve WHERE round = ?", (round_,))
             self._steps[round_] = None if row is None else row["steps"]
         return self._steps[round_]
 
     def unscored(self, pixels_key: str) -> list[int]:
-        """The rounds that have no score on these pixels yet."""
+        """Return the rounds without a score on these pixels."""
         rows = self._records.rows(
             "SELECT round FROM rounds WHERE round NOT IN (SELECT round FROM round_scores WHERE pixels_key = ?) ORDER BY round",
             (pixels_key,),
@@ -225,20 +238,20 @@ class Rounds:
         pixels: int,
         counts: Sequence[Sequence[int]] | None = None,
     ) -> None:
-        """Store a round's score on the pixels that ``pixels_key`` stands for; ``counts`` as in :class:`RoundRow`."""
+        """Store a round's score on the pixels of ``pixels_key``; ``counts`` as in :class:`RoundRow`."""
         self._records.write(
             "INSERT OR REPLACE INTO round_scores VALUES (?, ?, ?, ?, ?, ?)",
             (round_, pixels_key, loss, to_json(list(dice)), pixels, None if counts is None else to_json(counts)),
         )
 
     def show_scores_on(self, pixels_key: str, revisions: Iterable[int]) -> None:
-        """From now on :meth:`rows` gives the scores on these pixels, which are held back on these label revisions."""
+        """Make :meth:`rows` return the scores on these pixels, held back on these label revisions."""
         facts = [("pixels_key", pixels_key), ("scored_on", to_json(sorted(revisions)))]
         with self._records.transaction() as db:
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
 
     def add_point(self, round_: int, point: CurvePoint) -> None:
-        """Store one moment of a round's training."""
+        """Store one point of a round's learning curve."""
         dice = None if point.validation_dice is None else to_json(list(point.validation_dice))
         self._records.write(
             "INSERT INTO curve VALUES (?, ?, ?, ?, ?, ?)",
@@ -246,20 +259,20 @@ class Rounds:
         )
 
     def begin(self, job: int) -> None:
-        """Note that a job trains by now, so that the state of an earlier training of its round is gone."""
+        """Record the job in training; the state of an earlier training of its round is gone from here on."""
         self._records.set_meta("training_job", str(job))
 
     def begun_by(self) -> int | None:
-        """The job that trained last; None in records of earlier versions."""
+        """Return the id of the last training job; None in records of earlier versions."""
         kept = self._records.meta("training_job")
         return None if kept is None else int(kept)
 
     def cut_curve(self, round_: int, seconds: float) -> None:
-        """Forget the moments of a round's training from ``seconds`` on, which a resume or a fresh start does again."""
+        """Delete the points of a round's curve from ``seconds`` on; a resume or a fresh start stores them again."""
         self._records.write("DELETE FROM curve WHERE round = ? AND seconds >= ?", (round_, seconds))
 
     def copy_curve(self, source: int, target: int, seconds: float) -> None:
-        """Give a round the moments of another one's training up to ``seconds``, which it went back to."""
+        """Copy the curve of the round ``source`` up to ``seconds`` to ``target``, restored from it."""
         with self._records.transaction() as db:
             db.execute("DELETE FROM curve WHERE round = ? AND (round <> ? OR seconds > ?)", (target, source, seconds))
             if source != target:
@@ -270,7 +283,7 @@ class Rounds:
                 )
 
     def curve(self, round_: int) -> list[CurvePoint]:
-        """The moments of a round's training, in order."""
+        """Return the points of a round's learning curve, in order."""
         rows = self._records.rows("SELECT * FROM curve WHERE round = ? ORDER BY seconds", (round_,))
         return [_point(row) for row in rows]
 
@@ -296,7 +309,7 @@ def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:
 
 
 def _network(config: Mapping[str, Any]) -> str:
-    """In a few words; a round from before there was a choice has none recorded."""
+    """Describe the network in a few words; rounds of early versions have none recorded, so defaults stand in."""
     usual = TrainConfig()
     architecture = config.get("architecture", usual.architecture)
     neighbours, flat = config.get("neighbours", usual.neighbours), config.get("flat")

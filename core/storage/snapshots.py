@@ -1,7 +1,8 @@
-"""Snapshots of a training, kept on disk: the weights of then, and how they saw one frame.
+"""Training snapshots on disk: the weights at one step, and their prediction of the watched region.
 
-A snapshot is a checkpoint of its own (:mod:`core.storage.checkpoints`) with a third file beside weights and card: the frame's
-mask and confidence as a TIFF of two pages, which any viewer reads. Those of round 3 lie in ``round-003.moments/step-0000120/``.
+A snapshot is a complete checkpoint (:mod:`core.storage.checkpoints`) with a third file beside weights and card: mask and
+confidence of the watched region as a TIFF of two pages, readable by any viewer. One of round 3 lies in
+``round-003.moments/step-0000120/``.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 FRAME = "frame.tif"
 
 REGION_SIDE = 1024
-"""Longest side of a frame in pixels: it is predicted in a fraction of a second."""
+"""Longest side of a watched region in pixels: its prediction takes a fraction of a second."""
 
 KEPT_ROUNDS = 3
-"""Trainings whose snapshots are kept; of an older round its checkpoint is left, which is its last snapshot."""
+"""Number of newest trainings with all snapshots kept; older rounds keep only their checkpoint, the last snapshot."""
 
 
 @dataclass(frozen=True)
 class WatchedRegion:
-    """A part of a slice that is predicted again and again; ``box`` in pixels of the slice."""
+    """A part of a slice, predicted repeatedly during training; ``box`` in pixels of the slice."""
 
     volume: int
     z: int
@@ -48,12 +49,12 @@ class WatchedRegion:
         return SliceId(self.volume, self.z)
 
     def as_json(self) -> dict[str, Any]:
-        """In JSON types, for a card or a record."""
+        """Return the region in JSON types, for a card or a record."""
         return {"volume": self.volume, "z": self.z, "box": asdict(self.box)}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> WatchedRegion:
-        """What :meth:`as_json` gave; ``ValueError``, ``TypeError`` or ``KeyError`` for anything else."""
+        """Restore a region from :meth:`as_json`; raise ``ValueError``, ``TypeError`` or ``KeyError`` for anything else."""
         return cls(int(facts["volume"]), int(facts["z"]), Box(**facts["box"]))
 
 
@@ -64,21 +65,21 @@ class Snapshot:
     Attributes
     ----------
     round
-        The round that was in training.
+        The round in training.
     seconds, step
-        How far its training was.
+        Seconds and steps of training so far.
     validation_loss
-        The newest loss on held-back pixels then, in nats; None before the first validation, or without such pixels.
+        The latest loss on held-back pixels, in nats; None before the first validation, or without such pixels.
     validated
-        Seconds of training at which that loss was measured.
+        Seconds of training at that validation.
     frame
-        What was predicted.
+        The watched region.
     end
         Whether these weights became the round's checkpoint.
     size
         Bytes on disk.
     folder
-        Where it lies; a checkpoint.
+        The snapshot's folder, a checkpoint.
     created
         UTC, ISO 8601.
     """
@@ -96,7 +97,7 @@ class Snapshot:
 
 
 def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:
-    """Write a snapshot, whole or not at all; one of the same step gives way.
+    """Write a snapshot, whole or not at all, replacing one of the same step.
 
     Parameters
     ----------
@@ -105,12 +106,12 @@ def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np
     state, card
         As for a checkpoint; ``card.extra["moment"]`` comes from :func:`moment_facts`.
     mask, confidence
-        uint8 ``(h, w)`` of the frame: class ids, and 255 times the probability of that class.
+        uint8 ``(h, w)`` of the watched region: class ids, and 255 times the probability of that class.
 
     Raises
     ------
     StorageError
-        If the disk is full or may not be written.
+        If the disk is full or not writable.
     """
     picture = io.BytesIO()
     tifffile.imwrite(picture, np.stack([mask, confidence]), compression="zstd", compressionargs={"level": 1},
@@ -120,25 +121,25 @@ def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np
 
 
 def moment_facts(frame: WatchedRegion, *, end: bool, validated: float | None) -> dict[str, Any]:
-    """What a snapshot's card says besides what a checkpoint's does, in JSON types."""
+    """Return the entries of a snapshot's card beyond those of a checkpoint's, in JSON types."""
     return {"frame": frame.as_json(), "end": end, "validated": validated}
 
 
-def step_folder(moments: Path, step: int) -> Path:
-    """Where the snapshot of a training step lies, in the folder of its training's snapshots."""
-    return moments / f"step-{step:07d}"
+def step_folder(snapshots: Path, step: int) -> Path:
+    """Return the folder of the snapshot of one step, inside the snapshots folder of its training."""
+    return snapshots / f"step-{step:07d}"
 
 
-def cut(moments: Path, step: int) -> None:
-    """Remove the snapshots after a training step, and an end that is none any more: a resume or a fresh start does them again."""
-    for folder in moments.glob("step-*"):
-        moment = _read(0, folder)
-        if moment is None or moment.step > step or moment.end:
+def cut(snapshots: Path, step: int) -> None:
+    """Remove the snapshots after a training step and any end snapshot; a resume or a fresh start writes them again."""
+    for folder in snapshots.glob("step-*"):
+        snapshot = _read(0, folder)
+        if snapshot is None or snapshot.step > step or snapshot.end:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def picture(moment: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """How a snapshot saw its frame: mask and confidence, uint8 ``(h, w)``.
+def picture(snapshot: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read a snapshot's prediction of the watched region: mask and confidence, uint8 ``(h, w)``.
 
     Raises
     ------
@@ -146,9 +147,9 @@ def picture(moment: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         If it was removed or is damaged.
     """
     try:
-        mask, confidence = tifffile.imread(moment.folder / FRAME)
+        mask, confidence = tifffile.imread(snapshot.folder / FRAME)
     except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise CheckpointError(f"The snapshot {moment.folder} was removed or is damaged; choose another snapshot.") from error
+        raise CheckpointError(f"The snapshot {snapshot.folder} was removed or is damaged; choose another snapshot.") from error
     return mask, confidence
 
 
@@ -159,21 +160,21 @@ class SnapshotStore:
         self._folder = folder
 
     def place(self, round_: int) -> Path:
-        """The folder of the snapshots of a round's training, whether there are any or not."""
+        """Return the folder for the snapshots of a round's training; it may not exist."""
         return self._folder / f"round-{round_:03d}.moments"
 
     def of(self, round_: int) -> list[Snapshot]:
-        """The snapshots of a round's training in order; one that is damaged is left out."""
+        """Return the snapshots of a round's training in order, without damaged ones."""
         found = (_read(round_, folder) for folder in self.place(round_).glob("step-*"))
-        return sorted((moment for moment in found if moment is not None), key=lambda moment: moment.seconds)
+        return sorted((snapshot for snapshot in found if snapshot is not None), key=lambda snapshot: snapshot.seconds)
 
     def rounds(self) -> list[int]:
-        """The rounds of whose training snapshots are kept, oldest first."""
+        """Return the rounds with snapshots, oldest first."""
         names = (re.fullmatch(r"round-(\d+)\.moments", folder.name) for folder in self._folder.glob("round-*.moments"))
         return sorted(int(name[1]) for name in names if name is not None)
 
     def size(self) -> int:
-        """Bytes that all kept snapshots take on disk."""
+        """Return the size of all snapshots on disk in bytes."""
         return sum(_size(self.place(round_)) for round_ in self.rounds())
 
     def forget(self, round_: int) -> None:

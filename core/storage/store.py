@@ -1,4 +1,4 @@
-"""Everything stored of one project, opened together: records, labels, drafts, rounds, predictions, checkpoints."""
+"""All stored parts of one project: records, labels, drafts, rounds, predictions, checkpoints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECORDS_FILE = "project.sqlite"
 
 
 def data_folder(workspace: Path, name: str) -> Path:
-    """Where a project's records and predictions lie."""
+    """Return the folder of a project's records and predictions."""
     return workspace / "data" / name
 
 
@@ -37,7 +37,7 @@ class Store:
     Raises
     ------
     ProjectError
-        If its records are missing or damaged.
+        If the project's records are missing or damaged.
     """
 
     def __init__(self, workspace: Path, name: str) -> None:
@@ -53,11 +53,11 @@ class Store:
         self.results = Results(self.records, self.folder)
         self.predictions = PredictionStore(self.folder / "predictions")
         self.snapshots = SnapshotStore(workspace / "checkpoints" / name)
-        self._held_back: dict[tuple[Any, ...], NDArray[np.int64]] = {}
+        self._validation_counts: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._unchecked: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
 
     def slice_shape(self, slice_id: SliceId) -> tuple[int, int]:
-        """``(H, W)`` of a slice, in pixels.
+        """Return ``(H, W)`` of a slice, in pixels.
 
         Raises
         ------
@@ -70,11 +70,11 @@ class Store:
         return row.slice_shape
 
     def image(self, slice_id: SliceId, neighbours: int = 0) -> NDArray[Any]:
-        """A raw slice ``(C, H, W)`` in its stored dtype; with neighbours on each side, these as channels too."""
+        """Return a raw slice, ``(C, H, W)`` in its stored dtype, with neighbouring slices on each side as further channels."""
         return self.catalog.image(slice_id, neighbours)
 
     def check_target(self, out: Path) -> None:
-        """Refuse to write where a volume's raw data lies.
+        """Raise if a file to write is raw data of a volume.
 
         Raises
         ------
@@ -86,27 +86,27 @@ class Store:
                 raise ProjectError(f"{out} is raw data of volume {row.index}, which is never changed; choose another file.")
 
     def checkpoint_folder(self, round_: int) -> Path:
-        """Where the checkpoint of a round lies, whether trained yet or not."""
+        """Return the folder for the checkpoint of a round, trained or not."""
         return self.workspace / "checkpoints" / self.name / f"round-{round_:03d}"
 
     def logs_folder(self, round_: int) -> Path:
-        """Where TensorBoard's logs of a round lie, beside its checkpoint, if they were wanted."""
+        """Return the folder for the optional TensorBoard logs of a round, beside its checkpoint."""
         return self.workspace / "checkpoints" / self.name / "logs" / f"round-{round_:03d}"
 
     def checkpoint(self, round_: int) -> Path:
-        """The checkpoint of a round that is entered.
+        """Return the checkpoint folder of an entered round.
 
         Raises
         ------
         CheckpointError
             If there is no such round.
         """
-        place = self.rounds.checkpoint(round_)
-        if place is None:
+        path = self.rounds.checkpoint(round_)
+        if path is None:
             last = self.rounds.last()
             known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
             raise CheckpointError(f"There is no round {round_}; {known}.")
-        return self.workspace / place
+        return self.workspace / path
 
     def validation_area(self, slice_id: SliceId) -> bool | NDArray[np.bool_]:
         """Return where a slice being labelled may hold pixels back; see :meth:`core.storage.labels.LabelStore.claim`."""
@@ -116,18 +116,18 @@ class Store:
         return True if region is None else region
 
     def validation_counts(self, revision: Revision) -> NDArray[np.int64]:
-        """Pixels of each class id that validate in a revision, int64 ``(256,)`` but for 255; counted once."""
+        """Return the validation pixels of a revision by class id, int64 ``(256,)``, with 0 for 255; cached."""
         key = (revision.id, self.catalog.row(revision.volume).region)
-        if key not in self._held_back:
+        if key not in self._validation_counts:
             counts = np.bincount(self.frozen(revision, Role.VALIDATION).label().ravel(), minlength=256)
             counts[UNLABELLED] = 0
-            self._held_back[key] = counts
-        return self._held_back[key]
+            self._validation_counts[key] = counts
+        return self._validation_counts[key]
 
     def unchecked(self, revision: Revision, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
-        """Those boxes of a slice that a revision and those before it leave to check; found once for each revision.
+        """Return the boxes of a slice not yet checked by a revision or those before it; cached.
 
-        A box is checked once every pixel of it is vouched for, or once strokes that were saved lie in it.
+        A box counts as checked once every pixel of it is claimed, or once saved strokes lie in it.
         """
         key = (revision.id, boxes)
         if key not in self._unchecked:
@@ -137,7 +137,7 @@ class Store:
         return self._unchecked[key]
 
     def _left_by(self, revision: Revision, previous: Revision | None, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
-        """Those boxes that a revision, made from the one before, leaves to check."""
+        """Return the boxes not checked by the change from one revision to the next."""
         shape = self.slice_shape(revision.slice_id)
         now = self.labels.stored(revision, shape)
         open_ = tuple(box for box in boxes if (now[box.slices] == UNLABELLED).any())
@@ -147,5 +147,5 @@ class Store:
         return tuple(box for box in open_ if np.array_equal(now[box.slices], before[box.slices]))
 
     def frozen(self, revision: Revision, role: Role, weight: float = 1.0) -> FrozenSlice:
-        """One revision's pixels of a role, as training and scoring look at them."""
+        """Return one revision's pixels of a role, for training and scoring."""
         return FrozenSlice(self.catalog, self.labels, revision, role, weight)

@@ -1,4 +1,4 @@
-"""The folder that holds every project, and the names that projects may have."""
+"""The workspace folder of all projects, and the rules for project names."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
 
 def workspace_folder(given: Path | None = None) -> Path:
-    """Where projects are kept: ``given``, else ``$UNDERPAINT_WORKSPACE``, else the current folder.
+    """Return the folder of all projects: ``given``, else ``$UNDERPAINT_WORKSPACE``, else the current folder.
 
     Raises
     ------
     ProjectError
-        If it is a file.
+        If this path is a file.
     """
     folder = Path(given or os.environ.get("UNDERPAINT_WORKSPACE") or Path.cwd()).expanduser().resolve()
     if folder.exists() and not folder.is_dir():
@@ -28,29 +28,29 @@ def workspace_folder(given: Path | None = None) -> Path:
 
 
 def list_projects(workspace: Path) -> list[str]:
-    """The names of the projects in a workspace, sorted."""
+    """Return the names of the projects in a workspace, sorted."""
     return sorted(p.parent.name for p in (workspace / "data").glob(f"*/{RECORDS_FILE}") if _NAME.fullmatch(p.parent.name))
 
 
 def check_name(name: str) -> None:
-    """Refuse a project name that could not be a plain folder.
+    """Raise unless a project name is safe as a folder name.
 
     Raises
     ------
     ProjectError
-        In one sentence.
+        If it is anything but 1 to 64 letters, digits, ``-`` and ``_``, a letter or digit first.
     """
     if not _NAME.fullmatch(name):
         raise ProjectError(f"{name!r} is no project name; allowed are 1 to 64 letters, digits, - and _, a letter or digit first.")
 
 
 def check_new_name(name: str) -> None:
-    """Refuse what :func:`check_name` refuses, and a name that no folder can have on Windows.
+    """Raise unless a new project's name passes :func:`check_name` and is allowed on Windows.
 
     Raises
     ------
     ProjectError
-        In one sentence.
+        If the name fails the check, or Windows reserves it for a device.
     """
     check_name(name)
     if _DEVICE.fullmatch(name):
@@ -58,7 +58,7 @@ def check_new_name(name: str) -> None:
 
 
 def open_store(workspace: Path, name: str) -> Store:
-    """Open what is stored of a project.
+    """Open the stored parts of a project.
 
     Raises
     ------
