@@ -1,6 +1,7 @@
-"""Where a slice is hot: a coarse heat map, its score and its hottest places.
+"""The coarse heatmap of a slice, its score and its hottest boxes.
 
-Heat is kept in blocks of ``BLOCK`` pixels: coarse enough to be small for any slice, fine enough to place a box.
+Heat is the mean query score in blocks of ``BLOCK`` pixels: coarse enough to be small for any slice, fine enough to place a
+box.
 """
 
 from __future__ import annotations
@@ -11,23 +12,23 @@ from numpy.typing import NDArray
 from core.geometry import Box
 
 BLOCK = 16
-"""Side in pixels of one cell of the coarse heat map."""
+"""Side in pixels of one block of the heatmap."""
 
 HOTTEST_PART = 0.1
-"""Share of a slice's pixels, the hottest, whose mean heat is the slice's score."""
+"""Share of a slice's pixels, the hottest, in its score: their mean heat."""
 
 _MOST_BOXES = 5
 _BOX_BLOCKS = (8, 4, 2, 1)  # 128 px wide; narrower only where the region has no room
-_COOLEST_BOX = 0.5  # of the hottest box: cooler ones are not worth a step of their own
+_COOLEST_BOX = 0.5  # share of the hottest box's heat: cooler boxes are not worth a separate step
 
 
 class BlockMeans:
-    """Means of an ``(H, W)`` raster in blocks of ``BLOCK`` pixels, gathered from boxes that need not fit the blocks.
+    """Means of an ``(H, W)`` raster in blocks of ``BLOCK`` pixels, gathered from boxes of any alignment.
 
     Attributes
     ----------
     sums, counts
-        Sum and number of the pixels that count in each block, ``(ceil(H/16), ceil(W/16))``.
+        Sum and number of the counted pixels in each block, ``(ceil(H/16), ceil(W/16))``.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -44,30 +45,30 @@ class BlockMeans:
             into[rows, columns] += np.add.reduceat(by_row, column_starts, axis=1)
 
     def means(self) -> NDArray[np.float64]:
-        """Mean of every block; 0 where nothing counts."""
+        """Return the mean of every block; 0 for a block without counted pixels."""
         return np.asarray(self.sums / np.maximum(self.counts, 1))
 
 
 def _block_starts(start: int, stop: int) -> tuple[slice, NDArray[np.intp]]:
-    """The blocks that ``start <= i < stop`` touches, and where each begins, counted from ``start``."""
+    """Return the blocks touched by ``start <= i < stop``, and the start of each relative to ``start``."""
     first, last = start // BLOCK, -(-stop // BLOCK)
     return slice(first, last), np.maximum(np.arange(first, last) * BLOCK - start, 0)
 
 
 def hottest_mean(heat: NDArray[np.floating], counts: NDArray[np.int64]) -> float:
-    """Mean heat of the hottest tenth of the pixels.
+    """Return the mean heat of the hottest tenth of the pixels.
 
     Parameters
     ----------
     heat
         Mean heat of each block, ``(h, w)``.
     counts
-        Pixels of each block that count, ``(h, w)``; the mean is over pixels, so small blocks weigh little.
+        Counted pixels of each block, ``(h, w)``; the mean is over pixels, so small blocks weigh little.
 
     Returns
     -------
     float
-        0 where no pixel counts.
+        0 without counted pixels.
     """
     order = np.argsort(-heat, axis=None, kind="stable")
     weights = counts.reshape(-1)[order]
@@ -77,15 +78,15 @@ def hottest_mean(heat: NDArray[np.floating], counts: NDArray[np.int64]) -> float
 
 
 def hottest_boxes(heat: NDArray[np.floating], counts: NDArray[np.int64], shape: tuple[int, int]) -> tuple[Box, ...]:
-    """Up to 5 hottest places, hottest first, that do not overlap and lie wholly in the region.
+    """Return up to 5 disjoint boxes inside the region, hottest first.
 
-    Boxes are 128 pixels wide, down to 16 where the region has no room for wider ones, and end where the slice ends.
-    Places less than half as hot as the hottest are left out.
+    Boxes are 128 pixels wide, down to 16 in a region without room for wider ones, and end with the slice.
+    Boxes with less than half the heat of the hottest are left out.
 
     Parameters
     ----------
     heat, counts
-        As in ``hottest_mean``; a block lies in the region when all its pixels count.
+        As in ``hottest_mean``; a block lies in the region if all its pixels are counted.
     shape
         ``(H, W)`` of the slice in pixels.
     """
@@ -105,13 +106,13 @@ def _block_sides(length: int) -> NDArray[np.int64]:
 
 
 def _window_sums(blocks: NDArray, window: tuple[int, int]) -> NDArray:
-    """Sum of every window of blocks, ``(h - window[0] + 1, w - window[1] + 1)``."""
+    """Return the sum of every window of blocks, ``(h - window[0] + 1, w - window[1] + 1)``."""
     (height, width), total = window, np.pad(blocks, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     return np.asarray(total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width])
 
 
 def _peaks(means: NDArray[np.floating], window: tuple[int, int]) -> list[tuple[int, int]]:
-    """Corners of the hottest windows that do not overlap, hottest first."""
+    """Return the corners of the hottest disjoint windows, hottest first."""
     left = means.copy()
     least = max(_COOLEST_BOX * float(left.max()), 1e-6)
     found: list[tuple[int, int]] = []

@@ -1,9 +1,9 @@
-"""Queries: what makes a pixel worth a person's look.
+"""Queries: scores for the pixels most worth labelling.
 
-A query is one function from class probabilities to a score, higher = more worth labelling. The first three are ways to
-be unsure, scaled so that 0 is certain and 1 is every class alike (Settles 2009, *Active Learning Literature Survey*).
-The random ones are the honest controls: plain uncertainty often fails to beat foreground-aware random choice
-(nnActive, Lüth et al. 2025). They draw from the probabilities themselves, so the same prediction gets the same draw.
+A query is one function from class probabilities to a score, higher = more worth labelling. The first three measure
+uncertainty from 0, certain, to 1, all classes equally likely (Settles 2009, *Active Learning Literature Survey*).
+The random ones are the controls: plain uncertainty often fails to beat foreground-aware random choice (nnActive, Lüth et
+al. 2025). They seed the draw from the probabilities, so the same prediction gets the same draw.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from numpy.typing import NDArray
 from core.errors import CheckpointError, ProjectError
 
 Query = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Probabilities ``(K, h, w)`` that sum to 1 over ``K`` -> score ``(h, w)``; raises on values that are not finite."""
+"""Probabilities ``(K, h, w)`` with sum 1 over ``K`` -> score ``(h, w)``; raises on values that are not finite."""
 
 RANDOM_CELL = 128
-"""Side in pixels of the places that the random queries draw: about one proposed box."""
+"""Side in pixels of the cells drawn by the random queries: about one proposed box."""
 
 
 def least_confidence(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far the likeliest class is from certain; 0 certain, 1 all classes alike."""
+    """Return the least-confidence score: 0 certain, 1 all classes equally likely."""
     classes = len(_finite(probabilities))
     return np.asarray((1 - probabilities.max(axis=0)) * (classes / (classes - 1)), dtype=np.float32)
 
 
 def margin(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How close the two likeliest classes are; 0 certain, 1 a tie."""
+    """Return the margin score, 1 minus the gap between the two likeliest classes: 0 certain, 1 a tie."""
     best = _finite(probabilities).max(axis=0)
     second = np.partition(probabilities, -2, axis=0)[-2]
     return np.asarray(1 - (best - second), dtype=np.float32)
 
 
 def entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shannon entropy over the logarithm of the number of classes; 0 certain, 1 all classes alike."""
+    """Return the Shannon entropy over the logarithm of the number of classes: 0 certain, 1 all classes equally likely."""
     tiny = np.finfo(np.float32).tiny
     logarithms = np.log(np.maximum(_finite(probabilities), tiny))
     bits = -(probabilities * logarithms).sum(axis=0)
@@ -46,14 +46,14 @@ def entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def random(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A draw between 0 and 1 for every place of ``RANDOM_CELL`` pixels, whatever the model thinks of it."""
+    """Return a random draw between 0 and 1 for every cell of ``RANDOM_CELL`` pixels, independent of uncertainty."""
     seed = zlib.crc32(np.ascontiguousarray(_finite(probabilities)).tobytes())
     draws = np.random.default_rng(seed).random(_cells(probabilities.shape[1:]), dtype=np.float32)
     return _spread(draws, probabilities.shape[1:])
 
 
 def foreground_random(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The draw of ``random`` in places where some pixel is predicted as another class than the first, else 0."""
+    """Return the draw of ``random`` in cells with any pixel predicted as foreground (not class 0), else 0."""
     foreground = probabilities.argmax(axis=0) > 0
     height, width = foreground.shape
     rows = np.logical_or.reduceat(foreground, np.arange(0, height, RANDOM_CELL), axis=0)
@@ -70,16 +70,16 @@ QUERIES: Mapping[QueryName, Query] = {
     "random": random,
     "foreground-random": foreground_random,
 }
-"""Every query a person can choose, by the name they choose it by."""
+"""Every available query by name."""
 
 
 def query_named(name: str) -> Query:
-    """The query of that name.
+    """Return a query by its name.
 
     Raises
     ------
     ProjectError
-        If there is none, with the names there are.
+        If there is no query of that name.
     """
     for known, query in QUERIES.items():
         if known == name:
@@ -88,12 +88,12 @@ def query_named(name: str) -> Query:
 
 
 def is_random(query: Query) -> bool:
-    """Whether chance alone ranks slices, so that their labels may also score a model."""
+    """Return whether chance alone ranks slices; labels of such slices may also score a model."""
     return query is random
 
 
 def name_of(query: Query) -> QueryName | None:
-    """The name a query is chosen by; ``None`` for a function that is not in the list."""
+    """Return the name of a query; ``None`` for a function outside the list."""
     return next((name for name, known in QUERIES.items() if known is query), None)
 
 
@@ -113,6 +113,6 @@ def _cells(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _spread(cells: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """Every cell's value over its pixels, cut to ``shape``."""
+    """Repeat every cell's value over its pixels, cropped to ``shape``."""
     wide = cells.repeat(RANDOM_CELL, axis=0).repeat(RANDOM_CELL, axis=1)
     return np.asarray(wide[: shape[0], : shape[1]])

@@ -1,4 +1,4 @@
-"""Which slices to correct next and why, in a microscopist's words; what was put off comes last."""
+"""Ranking of the slices to correct next, with reasons in a microscopist's words."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from core.storage.store import Store
 
 
 def labelled_slices(store: Store) -> set[SliceId]:
-    """Every slice with a label of any role."""
+    """Return every slice with a label of any role."""
     return {head.slice_id for head in store.labels.heads()}
 
 
 def propose(
     store: Store, round_: int, config: ProposeConfig, exclude: Collection[SliceId], *, settled: bool = True
 ) -> list[Proposal]:
-    """Rank the slices scored so far and store the best as the round's proposals, ``settled`` as for ``Rounds.propose``."""
+    """Rank the scored slices and store the best as the round's proposals; ``settled`` as in ``Proposals.replace``."""
     proposals = rank(store, round_, config, exclude)
     store.proposals.replace(round_, proposals, model_selected=not is_random(query_named(config.query)), settled=settled)
     return proposals
 
 
 def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[SliceId]) -> list[Proposal]:
-    """The best proposals from the slices scored so far."""
+    """Return the best proposals among the scored slices."""
     scores = [s for s in store.proposals.scanned(round_, config.query) if s.slice_id not in exclude]
     names = [c.name for c in store.catalog.classes]
     depths = [v.depth for v in store.catalog.volumes]
@@ -36,9 +36,9 @@ def rank(store: Store, round_: int, config: ProposeConfig, exclude: Collection[S
 
 
 def open_proposals(store: Store, round_: int) -> list[Proposal]:
-    """A round's proposals that are not answered yet, best first; what was put off comes after all else, in that order.
+    """Return a round's open proposals, best first; those put off come last, in the order put off.
 
-    A slice is answered once something of it is saved and none of its boxes is left to check.
+    A proposal is closed once its slice has a saved label and none of its boxes is left to check.
     """
     heads = {head.slice_id: head for head in store.labels.heads()}
     left = []
@@ -51,17 +51,19 @@ def open_proposals(store: Store, round_: int) -> list[Proposal]:
 
 
 def _counted(proposal: Proposal, left: int) -> str:
-    """The reason of a proposal, and how many of the places that it names are left."""
+    """Return the reason of a proposal, with the number of its boxes left to check."""
     return proposal.reason if left == len(proposal.boxes) else f"{proposal.reason}, {left} of them left to check"
 
 
 def in_turn(proposals: Sequence[Proposal], turns: Mapping[SliceId, Mapping[Box | None, int]]) -> list[Proposal]:
-    """Proposals and their boxes, those that were put off last; a slice is put off as a whole, or box by box.
+    """Sort proposals and their boxes, those put off last.
+
+    A slice is put off as a whole, or box by box.
 
     Parameters
     ----------
     turns
-        When slices and their boxes were put off, None for the whole slice.
+        Order in which slices and their boxes were put off; None is the whole slice.
     """
     ordered = []
     for proposal in proposals:
@@ -73,9 +75,9 @@ def in_turn(proposals: Sequence[Proposal], turns: Mapping[SliceId, Mapping[Box |
 
 
 def first_proposals(store: Store, number: int, exclude: Collection[SliceId], *, fill: bool) -> list[Proposal]:
-    """Before there is a model: slices spread evenly through the volumes, less those that have a label by now.
+    """Return the proposals before the first model: unlabelled slices of an even spread through the volumes.
 
-    ``fill`` makes up for these with the slices that lie furthest from all others.
+    ``fill`` replaces the labelled slices of the spread by the slices farthest from all others.
     """
     slices = [SliceId(v.index, z) for v in store.catalog.volumes for z in range(v.depth)]
     taken = labelled_slices(store) | set(exclude)
@@ -90,7 +92,7 @@ def first_proposals(store: Store, number: int, exclude: Collection[SliceId], *, 
 
 
 def _distance(slice_id: SliceId, others: Collection[SliceId]) -> float:
-    """Slices to the nearest of ``others`` in the same volume."""
+    """Return the distance in slices to the nearest of ``others`` in the same volume."""
     return min((abs(z - slice_id.z) for volume, z in others if volume == slice_id.volume), default=float("inf"))
 
 
@@ -101,24 +103,24 @@ def choose(
     class_names: Sequence[str],
     number: int,
 ) -> list[Proposal]:
-    """The slices to correct next, highest score first.
+    """Choose the slices to correct next, highest score first.
 
-    Labelled slices are skipped. Proposed and labelled slices of one volume stay apart in z: by half the spacing they
-    would have if spread evenly, at first; when too few slices are left, by half of that, and so on down to neighbours,
-    so that the number asked for is returned whenever so many slices without a label have a score.
+    Labelled slices are skipped. Proposed and labelled slices of one volume keep a distance in z: at first half the spacing
+    of an even spread. If too few slices qualify, the distance is halved repeatedly, down to neighbours. So ``number`` slices
+    are returned whenever as many unlabelled slices have a score.
 
     Parameters
     ----------
     scores
         Scanned slices, in any order; ties go to the lower volume and z.
     labelled
-        Every slice that has a label of any kind.
+        Every slice with a label of any role.
     depths
         Slices in each volume.
     class_names
         For the reasons, in order of class id.
     number
-        How many slices to propose at most.
+        Largest number of proposals.
     """
     ranked = sorted(scores, key=lambda s: (-s.score, s.slice_id))
     apart = {v: max(2, depth // (2 * (number + _of(v, labelled)))) for v, depth in enumerate(depths)}
@@ -144,13 +146,13 @@ def _is_apart(slice_id: SliceId, others: Collection[SliceId], gap: int) -> bool:
 
 
 def reason(scored: ScannedSlice, class_names: Sequence[str]) -> str:
-    """Why a slice is proposed, in plain words that say no more than what was computed."""
+    """Return the reason for a proposal in plain words, with no claim beyond the computed numbers."""
     where = "working region" if scored.in_region else "slice"
     if scored.query == "random":
         return "picked at random, whatever the model thinks of it"
     if scored.query == "foreground-random":
-        seen = _either(class_names[1:])
-        return f"picked at random among places with {seen}" if scored.score else f"picked at random, with no {seen} seen"
+        classes = _either(class_names[1:])
+        return f"picked at random among places with {classes}" if scored.score else f"picked at random, with no {classes} seen"
     spots = f", {_LEAST_SURE.get(scored.query, 'asked for')} in {_places(len(scored.boxes))}" if scored.boxes else ""
     if scored.unsure_classes is None:
         return f"at least {100 * UNSURE_BELOW:.0f} % sure everywhere in the {where}{spots}"

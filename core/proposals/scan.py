@@ -1,4 +1,4 @@
-"""Look through the volumes, coarse first, and keep the proposals up to date while looking."""
+"""Scan the volumes, coarse first, and keep the proposals up to date meanwhile."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _REFRESH_SECONDS = 1.0
 
 @freed_memory_kept()
 def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceId], report: Report) -> None:
-    """Score slices with the newest model until all are done or the time is up; proposals are stored as they change.
+    """Score slices with the newest model until all are done or the time is up, and store proposals meanwhile.
 
-    Slices scored before (same round, same query) are not looked at again.
+    Slices already scored in this round with this query are skipped.
 
     Parameters
     ----------
     exclude
-        Slices never to be looked at or proposed.
+        Slices excluded from the scan and the proposals.
     report
-        Called with the share done and a sentence; True asks to stop.
+        Called with the share done and a sentence; returns True to stop.
 
     Raises
     ------
     Cancelled
-        If ``report`` said so.
+        If ``report`` returns True.
     """
     store = models.store
     round_, query = store.rounds.last(), query_named(config.query)
     if round_ is None:
         return
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     done = {s.slice_id for s in store.proposals.scanned(round_, config.query)} | set(exclude)
     todo = [slice_id for slice_id in _all_slices(store) if slice_id not in done]
     predictor, fresh = models.predictor(round_), list[ScannedSlice]()
@@ -55,8 +55,8 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
         found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
         store.predictions.save(slice_id, Predicted(found.mask, found.confidence, round_))
         fresh.append(found.scored(slice_id))
-        if time.monotonic() - told > _REFRESH_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported > _REFRESH_SECONDS:
+            reported = time.monotonic()
             _refresh(store, round_, config, fresh, exclude, settled=False)
             message = f"looking through the volume: {number + 1} of {len(todo)} slices"
             kept = "Scanning was cancelled; the slices looked at so far are kept."
@@ -65,7 +65,7 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
 
 
 def scan_order(depth: int) -> list[int]:
-    """Slices in an order that covers the volume coarsely first and refines (van der Corput, bits reversed).
+    """Order slices to cover the volume coarsely first, then ever finer (van der Corput, bits reversed).
 
     Returns
     -------
@@ -78,7 +78,7 @@ def scan_order(depth: int) -> list[int]:
 
 
 def _all_slices(store: Store) -> list[SliceId]:
-    """Every slice, volumes in turn and coarse first, those with a label last."""
+    """Return every slice, volumes in turn and coarse first, labelled slices last."""
     orders = [[SliceId(v.index, z) for z in scan_order(v.depth)] for v in store.catalog.volumes]
     mixed = [slice_id for group in zip_longest(*orders) for slice_id in group if slice_id is not None]
     labelled = labelled_slices(store)

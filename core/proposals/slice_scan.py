@@ -1,4 +1,4 @@
-"""One slice reduced to what proposals need, in one pass over its tiles: mask, confidence, coarse heat map and numbers."""
+"""Scan of one slice in one pass over its tiles: mask, confidence, coarse heatmap and numbers for proposals."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from core.proposals.queries import Query, name_of
 from core.storage.proposals import ScannedSlice
 
 UNSURE_BELOW = 0.75
-"""A pixel whose likeliest class is given less than this is called unsure in the reasons."""
+"""Reasons call a pixel unsure if its likeliest class has a lower probability."""
 
 
 @dataclass(frozen=True)
 class SliceScan:
-    """What one slice looks like to the model.
+    """The model's prediction of one slice, with scores for proposals.
 
     Attributes
     ----------
     mask, confidence
         ``(H, W)`` uint8: the likeliest class and its probability as 0 to 255. Outside the working region too.
     heat
-        ``(ceil(H/16), ceil(W/16))`` float32: mean score of the query in each block's pixels of the region, else 0.
+        ``(ceil(H/16), ceil(W/16))`` float32: mean query score over each block's pixels in the region, else 0.
     score
         Mean heat of the hottest tenth of the region's pixels, by whole blocks.
     boxes
-        At most 5, hottest first, apart from each other and wholly in the region.
+        At most 5 disjoint boxes inside the region, hottest first.
     class_confidence
-        Mean probability of the likeliest class, over the region's pixels predicted as each class; None where none is.
+        Per class, mean probability of the likeliest class over the region's pixels of that prediction; None without any.
     class_fraction
         Share of the region's pixels predicted as each class.
     unsure_classes, unsure_fraction
-        The two classes between which most of the region's unsure pixels lie (likeliest class below 0.75), and the
-        share of the region's pixels that are unsure between these two. None and 0 where no pixel is unsure.
+        The most frequent pair of likeliest classes among the region's unsure pixels (likeliest class below 0.75). The
+        fraction is the share of the region's pixels unsure between these two. None and 0 without unsure pixels.
     query
-        Name of the query that made the heat; "" for one that has no name.
+        Name of the query behind the heat; "" for an unnamed one.
     in_region
         Whether a working region limits the numbers above.
     """
@@ -57,7 +57,7 @@ class SliceScan:
     in_region: bool = False
 
     def scored(self, slice_id: SliceId) -> ScannedSlice:
-        """The part that is kept for every slice: numbers and boxes, no raster."""
+        """Return the part stored for every slice: numbers and boxes, no raster."""
         return ScannedSlice(
             *slice_id,
             self.score,
@@ -78,18 +78,18 @@ def scan_slice(
     query: Query,
     inside: NDArray[np.bool_] | None,
 ) -> SliceScan:
-    """Reduce the predicted tiles of one slice, in one pass; memory is a tile and two uint8 rasters of the slice.
+    """Scan the predicted tiles of one slice in one pass; memory is one tile and two uint8 rasters of the slice.
 
     Parameters
     ----------
     tiles
-        Disjoint boxes that cover ``shape``, each with probabilities ``(K, h, w)`` that sum to 1.
+        Disjoint boxes covering ``shape``, each with probabilities ``(K, h, w)`` of sum 1.
     shape
         ``(H, W)`` of the slice in pixels.
     query
-        What makes a pixel hot; see ``core.proposals.queries``.
+        Score of a pixel; see ``core.proposals.queries``.
     inside
-        The working region, bool ``(H, W)``; None is the whole slice. Pixels outside count for nothing.
+        The working region, bool ``(H, W)``; None is the whole slice. Pixels outside are not counted.
 
     Raises
     ------

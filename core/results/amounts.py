@@ -1,4 +1,4 @@
-"""How much there is of each class: pixels, share and volume, gathered slice by slice."""
+"""Amount of each class: pixels, share and volume, counted slice by slice."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _NM3_PER_UM3 = 1e9
 
 @dataclass(frozen=True)
 class Amount:
-    """How much of one class was found.
+    """The amount of one class.
 
     Attributes
     ----------
     pixels
         Voxels of the class in the working region.
     fraction
-        Share of all voxels counted, 0 to 1; None where none was counted.
+        Share of all counted voxels, 0 to 1; None without any.
     volume_um3
-        Cubic micrometres; None where the voxel size is not known.
+        Cubic micrometres; None without a voxel size.
     """
 
     pixels: int
@@ -33,7 +33,7 @@ class Amount:
 
 
 class Counter:
-    """Counts the classes of masks, one slice after the other.
+    """A counter of the pixels of each class, one slice after the other.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Counter:
         Raises
         ------
         ValueError
-            If the mask has another shape than the region, or a class outside ``0 .. K - 1``.
+            If the mask differs in shape from the region, or has a class outside ``0 .. K - 1``.
         """
         if self._inside is not None and mask.shape != self._inside.shape:
             raise ValueError(f"mask and region need one shape, got {mask.shape} and {self._inside.shape}")
@@ -63,7 +63,7 @@ class Counter:
         self.pixels += found[: len(self.pixels)]
 
     def amounts(self, voxel_nm: Sequence[float] | None = None) -> tuple[Amount, ...]:
-        """What was counted so far, per class.
+        """Return the amount of each class so far.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Whole volumes through the model, slice by slice, into files: classes, probabilities or confidence."""
+"""Segmentation of whole volumes, slice by slice, into files of classes, probabilities or confidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.volumes.writers import open_stack
 
 @dataclass(frozen=True)
 class PredictReport:
-    """What a prediction of many slices took and found; memory is the process's peak in MiB."""
+    """Cost and outcome of a prediction of many slices; memory is the process's peak in MiB."""
 
     slices: int
     seconds: float
@@ -45,7 +45,7 @@ def predict(
     volume: int,
     report: Report,
 ) -> PredictReport:
-    """Write the classes, or all classes' probabilities, of some slices; see :meth:`core.project.Project.predict`."""
+    """Write the predicted classes or probabilities of some slices; see :meth:`core.project.Project.predict`."""
     store = models.store
     store.check_target(out)
     row = store.catalog.row(volume)
