@@ -2,9 +2,9 @@
 
 After Herman, Zheng and Bucholtz, "Shape-based interpolation" (IEEE Computer Graphics and Applications 12(3), 1992) and
 Raya and Udupa, "Shape-based interpolation of multidimensional objects" (IEEE Transactions on Medical Imaging 9(1),
-1990): every class of a mask is a signed distance to its border, positive inside; distances, unlike masks, can be
-averaged. Where the two masks agree no average changes anything, so distances are worked out only where they differ:
-whole distance transforms of 6000 x 6000 pixels would take 2.5 s for every class of either mask.
+1990). Every class of a mask becomes a signed distance to its border, positive inside. Distances, unlike masks, can be
+averaged. They are computed only where the two masks differ, as no average changes common pixels: whole distance transforms
+of 6000 x 6000 pixels would take 2.5 s for every class of either mask.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from core.config import UNLABELLED
 from core.geometry import Box, bounds, tile_boxes
 
 REACH = 127
-"""Pixels: what is farther from a border counts as this far, so that a tile needs to know no more around it."""
+"""Largest distance to a border in pixels; larger ones are clipped, so that a tile needs only this margin."""
 
 _TILE = 256
 
 
 def interpolate(below: NDArray[np.uint8], above: NDArray[np.uint8], weight: float) -> NDArray[np.uint8]:
-    """The mask between two others.
+    """Interpolate a mask between two others.
 
     Parameters
     ----------
     below, above
-        uint8 ``(H, W)``: class ids, 255 where nothing is known.
+        uint8 ``(H, W)``: class ids, 255 where unlabelled.
     weight
-        Where between them, 0 (``below``) to 1 (``above``).
+        Position between them, 0 (``below``) to 1 (``above``).
 
     Returns
     -------
     ndarray
         uint8 ``(H, W)``: the class with the greatest weighted signed distance, the lower id of equal ones; 255 where
-        one of the masks says nothing. A shape that overlaps nothing of its class in the other mask ends soon after its
-        own, as ever with this method.
+        either mask is unlabelled. As always with this method, a shape without overlap in the other mask ends close to its
+        own slice.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def _winners(
     wanted: NDArray[np.bool_],
     classes: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """The classes of the ``wanted`` pixels of a tile, uint8 ``(N,)``."""
+    """Return the classes of the ``wanted`` pixels of a tile, uint8 ``(N,)``."""
     windows = [_window(mask, tile) for mask in (below, above)]
     near = np.array([c for c in classes if any((window == c).any() for window in windows)], np.uint8)
     own = [np.searchsorted(near, mask[tile.slices][wanted]) for mask in (below, above)]
@@ -81,7 +81,7 @@ def _winners(
 
 
 def _window(mask: NDArray[np.uint8], tile: Box) -> NDArray[np.uint8]:
-    """A tile and ``REACH`` pixels around it; beyond the mask nothing is known."""
+    """Return a tile with ``REACH`` pixels around it, 255 beyond the mask."""
     near = tile.grown(REACH, (mask.shape[0], mask.shape[1]))
     missing = (
         (near.y0 - tile.y0 + REACH, tile.y1 + REACH - near.y1),
@@ -91,17 +91,16 @@ def _window(mask: NDArray[np.uint8], tile: Box) -> NDArray[np.uint8]:
 
 
 def _distances(members: NDArray[np.bool_], wanted: NDArray[np.bool_], rival: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Euclidean distance of the ``wanted`` pixels of a tile to the nearest member of each class, ``REACH`` at most.
+    """Return the Euclidean distance of ``wanted`` pixels to the nearest member of each class, up to ``REACH``.
 
-    As in exact distance transforms: distances within the columns first, then the lower envelope of their parabolas
-    along the rows, here only as far as a decision asks. A pixel is one class in this mask and another, its rival, in
-    the other mask; a third class that is as far as the rival in one of the masks loses to one of the two whatever the
-    weight, so that it is enough to know that it is no nearer.
+    As in exact distance transforms, distances within the columns come first. The lower envelope of their parabolas along the
+    rows follows, here only as far as a decision needs. A pixel has one class in this mask and another, its rival, in the other
+    mask. A third class as far as the rival in one mask loses at any weight. So a lower bound of its distance is enough.
 
     Parameters
     ----------
     members
-        bool ``(K, H + 2 * REACH, W + 2 * REACH)``, the tile and what lies around it.
+        bool ``(K, H + 2 * REACH, W + 2 * REACH)``, the tile with its margin.
     wanted
         bool ``(H, W)`` with N pixels set.
     rival
@@ -110,14 +109,14 @@ def _distances(members: NDArray[np.bool_], wanted: NDArray[np.bool_], rival: NDA
     Returns
     -------
     ndarray
-        float32 ``(K, N)`` in pixels: exact up to the rival's distance, at least that much for what is farther.
+        float32 ``(K, N)`` in pixels: exact up to the rival's distance, a lower bound of at least that beyond.
     """
     height, width = wanted.shape
     squares = np.square(_column_distances(members)[:, REACH : REACH + height], dtype=np.uint16)
     nearest = squares[:, :, REACH : REACH + width].copy()
     sideways = np.empty_like(nearest)
-    places = np.flatnonzero(wanted)
-    rivals = rival * wanted.size + places
+    pixels = np.flatnonzero(wanted)
+    rivals = rival * wanted.size + pixels
     for step in range(1, REACH):
         square = np.uint16(step * step)
         if step % 4 == 1 and not (nearest.take(rivals) > square).any():
@@ -126,11 +125,11 @@ def _distances(members: NDArray[np.bool_], wanted: NDArray[np.bool_], rival: NDA
         np.minimum(left, right, out=sideways)
         sideways += square
         np.minimum(nearest, sideways, out=nearest)
-    return np.sqrt(nearest.reshape(len(members), -1)[:, places], dtype=np.float32)
+    return np.sqrt(nearest.reshape(len(members), -1)[:, pixels], dtype=np.float32)
 
 
 def _column_distances(members: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Distance to the nearest member within the column, uint8 of the same shape ``(K, H, W)``, ``REACH`` at most."""
+    """Return the distance to the nearest member within the column, uint8 of the same shape ``(K, H, W)``, up to ``REACH``."""
     column = ~members * np.uint8(REACH)
     step = 1
     while step < REACH:  # steps of 1, 2, 4 ... 64 add up to every distance up to REACH

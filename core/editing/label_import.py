@@ -1,4 +1,4 @@
-"""Labels in and out of a project as files."""
+"""Import and export of a project's labels as files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ _ROLES = {role.name.lower(): role for role in (Role.TRAIN, Role.VALIDATION, Role
 
 
 def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, role: str, volume: int) -> list[int]:
-    """Store a label file's pages as labels; all pages are checked before the first is stored.
+    """Store a label file's pages as labels, after a check of all pages.
 
     Returns
     -------
     list of int
-        The slices labelled; a page without a labelled pixel is passed over.
+        The labelled slices; pages without a labelled pixel are skipped.
 
     Raises
     ------
     LabelError
-        If the file does not fit the volume, the slices or the classes, or the role is not known.
+        If the file does not fit the volume, the slices or the classes, or holds no labelled pixel; if the role is unknown, or
+        differs from a pixel's; if a slice has unsaved strokes.
     """
     row = store.catalog.row(volume)
     if role not in _ROLES:
@@ -63,7 +64,7 @@ def _import_page(store: Store, file: LabelFile, page: int, slice_id: SliceId, ro
 
 
 def export_labels(store: Store, path: Path, *, volume: int, overwrite: bool) -> None:
-    """Write every slice's label as a stack of uint8 class ids, 255 where nobody has labelled; ``.tif`` or ``.zarr``."""
+    """Write every slice's label as a stack of uint8 class ids, 255 where unlabelled; ``.tif`` or ``.zarr``."""
     store.check_target(path)
     row = store.catalog.row(volume)
     with open_stack(

@@ -1,7 +1,7 @@
-"""The preview of a slice while somebody paints: a forest fitted to the strokes so far, until a network takes over.
+"""The live preview of a slice during painting: a random forest fitted to the strokes, until a network takes over.
 
-It learns from the strokes of the slice that are not saved yet and from the training labels of all slices, never from a
-pixel that is held back or audits. Nothing of it is stored but the decision who draws the preview.
+The forest learns from unsaved strokes of the slice and training labels of all slices. Held-back and audit pixels stay out.
+Only the preview choice, forest or network, is stored.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from core.models.forest import Forest
 from core.storage.store import Store
 
 _FORESTS_KEPT = 2
-_READ_AT_ONCE = 2  # saved labels of other slices that one preview reads: about 0.3 s each with 1024 x 1024 pixels
+_READ_AT_ONCE = 2  # saved labels of other slices read by one preview: about 0.3 s each with 1024 x 1024 pixels
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A box of a slice as the first model sees it, and what that was made from.
+    """The forest's prediction of a box of a slice, and the labels behind it.
 
     Attributes
     ----------
     box
         The box, in pixels.
     mask, confidence
-        uint8 ``(h, w)``: class ids, and 255 times the probability of that class. None where there is no preview:
-        because fewer than two classes are painted, or because the network has taken over.
+        uint8 ``(h, w)``: class ids, and 255 times the probability of that class. None without a preview: fewer than two
+        classes are painted, or the network has taken over.
     model
-        Grows with every new fit: boxes with the same number were drawn by the same forest. 0 without one.
+        Number of the fit: boxes with the same number come from the same forest. 0 without a forest.
     classes
         Ids of the classes painted so far.
     pixels, slices
-        Labelled pixels that the preview stands on, unsaved strokes included, and on how many slices.
+        Labelled pixels behind the preview, unsaved strokes included, and their number of slices.
     waiting
-        Labelled slices that are not read yet; :meth:`core.project.Project.prepare_preview` reads them.
+        Labelled slices still to be read; :meth:`core.project.Project.prepare_preview` reads them.
     seconds
-        What this call took.
+        Duration of this call.
     handover
-        Who draws the preview and why; None while a new round is still being compared.
+        The choice between forest and network, with its reason; None during the comparison for a new round.
     sentence
-        All of it for the user.
+        A summary for the user.
     """
 
     box: Box
@@ -71,17 +71,17 @@ class Preview:
 
 
 class Previews:
-    """The previews of one project; safe to use from several threads, which share one fit after a stroke."""
+    """The previews of one project; safe to use from several threads, with one shared fit after a stroke."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._sources = store, PreviewSamples(store)
+        self._store, self._samples = store, PreviewSamples(store)
         self._forests: OrderedDict[Hashable, tuple[int, Forest]] = OrderedDict()
         self._fits = 0
         self._fitting, self._deciding, self._lock = Lock(), Lock(), Lock()
         self._asked: dict[int, Future[Any]] = {}
 
     def preview(self, slice_id: SliceId, box: Box | None = None, *, anyway: bool = False) -> Preview:
-        """See :meth:`core.project.Project.preview`."""
+        """Draw a preview; see :meth:`core.project.Project.preview`."""
         started = time.perf_counter()
         shape = self._store.slice_shape(slice_id)
         box = _checked(box, shape)
@@ -90,57 +90,57 @@ class Previews:
             self._decide_soon()
         elif decision.to_network and not anyway:
             return Preview(box, None, None, 0, (), 0, 0, 0, time.perf_counter() - started, decision, decision.sentence)
-        ground = self._sources.ground(slice_id, most_new=_READ_AT_ONCE)
-        if len(ground.classes) < 2:
-            said = self._too_few(ground.classes)
-            return self._answer(box, None, 0, ground, started, decision, said)
-        model, forest = self._forest(ground)
-        drawn = forest.labels(self._sources.features(slice_id), box)
-        return self._answer(box, drawn, model, ground, started, decision, _made_from(ground))
+        data = self._samples.ground(slice_id, most_new=_READ_AT_ONCE)
+        if len(data.classes) < 2:
+            sentence = self._too_few(data.classes)
+            return self._answer(box, None, 0, data, started, decision, sentence)
+        model, forest = self._forest(data)
+        drawn = forest.labels(self._samples.features(slice_id), box)
+        return self._answer(box, drawn, model, data, started, decision, _made_from(data))
 
     def prepare(self, slice_id: SliceId, box: Box | None = None) -> None:
-        """See :meth:`core.project.Project.prepare_preview`."""
+        """Prepare a preview; see :meth:`core.project.Project.prepare_preview`."""
         box, decision = _checked(box, self._store.slice_shape(slice_id)), preview_choice.remembered(self._store)
         if decision is not None and decision.to_network:
             return
-        import sklearn.ensemble  # noqa: F401 (takes a second, which the first stroke need not wait for)
+        import sklearn.ensemble  # noqa: F401 (takes a second: imported before the first stroke)
 
-        self._sources.features(slice_id).prepare(box)
+        self._samples.features(slice_id).prepare(box)
         if decision is None:
             self._decide_soon()
-        ground = self._sources.ground(slice_id, most_new=SLICES_AT_MOST)
-        if len(ground.classes) > 1:
-            self._forest(ground)
+        data = self._samples.ground(slice_id, most_new=SLICES_AT_MOST)
+        if len(data.classes) > 1:
+            self._forest(data)
 
     def handover(self) -> PreviewChoice:
-        """See :meth:`core.project.Project.handover`."""
+        """Choose between forest and network; see :meth:`core.project.Project.handover`."""
         with self._deciding:
-            return preview_choice.decide(self._store, self._sources.sample, self._sources.passed)
+            return preview_choice.decide(self._store, self._samples.sample, self._samples.passed)
 
     def _answer(
         self,
         box: Box,
         drawn: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None,
         model: int,
-        ground: PreviewData,
+        data: PreviewData,
         started: float,
         decision: PreviewChoice | None,
-        said: str,
+        sentence: str,
     ) -> Preview:
         mask, confidence = drawn or (None, None)
         took = time.perf_counter() - started
-        return Preview(box, mask, confidence, model, ground.classes, ground.pixels, ground.slices, ground.waiting, took,
-                       decision, said)  # fmt: skip
+        return Preview(box, mask, confidence, model, data.classes, data.pixels, data.slices, data.waiting, took,
+                       decision, sentence)  # fmt: skip
 
-    def _forest(self, ground: PreviewData) -> tuple[int, Forest]:
-        """The forest for what is painted, and its number; fitted by one thread while others wait for it."""
+    def _forest(self, data: PreviewData) -> tuple[int, Forest]:
+        """Return the forest for these labels, and its number; one thread fits it while others wait."""
         with self._fitting:
-            kept = self._forests.pop(ground.key, None)
+            kept = self._forests.pop(data.key, None)
             if kept is None:
-                forest = Forest.fit(ground.samples, len(self._store.catalog.classes))
+                forest = Forest.fit(data.samples, len(self._store.catalog.classes))
                 self._fits += 1
                 kept = self._fits, forest
-            self._forests[ground.key] = kept
+            self._forests[data.key] = kept
             while len(self._forests) > _FORESTS_KEPT:
                 self._forests.popitem(last=False)
             return kept
@@ -155,11 +155,11 @@ class Previews:
 
     def _decide_quietly(self, round_: int) -> None:
         try:
-            if not self.handover().settled:  # to be asked again
+            if not self.handover().settled:  # to compare again later
                 with self._lock:
                     self._asked.pop(round_, None)
         except UnderpaintError:
-            return  # a volume that has moved, a damaged record: the forest goes on, and the next round is compared anew
+            return  # a moved volume, a damaged record: the forest goes on, and the next round is compared anew
 
     def _too_few(self, painted: tuple[int, ...]) -> str:
         names = {c.id: c.name for c in self._store.catalog.classes}
@@ -176,10 +176,10 @@ def _checked(box: Box | None, shape: tuple[int, int]) -> Box:
     return box
 
 
-def _made_from(ground: PreviewData) -> str:
-    places = "1 slice" if ground.slices == 1 else f"{ground.slices} slices"
-    left = f" ({ground.waiting} more are being read)" if ground.waiting else ""
-    return f"A quick first model of {len(ground.classes)} classes, from {ground.pixels:,} labelled pixels on {places}{left}."
+def _made_from(data: PreviewData) -> str:
+    slices = "1 slice" if data.slices == 1 else f"{data.slices} slices"
+    left = f" ({data.waiting} more are being read)" if data.waiting else ""
+    return f"A quick first model of {len(data.classes)} classes, from {data.pixels:,} labelled pixels on {slices}{left}."
 
 
 @cache

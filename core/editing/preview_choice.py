@@ -1,9 +1,9 @@
-"""Who draws the preview: the forest until a network is no worse than it on pixels that neither has learnt from.
+"""The preview choice: the forest draws the preview until a network scores at least as well on held-back pixels.
 
-Both learn from the training pixels of the same label revisions, those of the network's round (the forest by the weights that
-their volumes have now), and both are scored on the validation pixels that the round was scored on when it was entered. So the
-comparison is made once for a round and stays. (A network that began with the weights of an earlier round has learnt from that
-round's training pixels too, which are never validation pixels.)
+Both learn from the training pixels of the same label revisions, those of the network's round; the forest applies the current
+volume weights. Both are scored on the validation pixels of the round's first score. So one comparison per round is enough,
+and it stays. A network warm-started from an earlier round has learnt from that round's training pixels too; these are never
+validation pixels.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from core.storage.rounds import RoundRow
 from core.storage.store import Store
 
 SCORED_PER_SLICE = 40_000
-"""Held-back pixels of one slice that the forest is scored on; where there are more, as many drawn at random."""
+"""Most held-back pixels of one slice in the forest's score; from more, a random sample of this size is drawn."""
 
 SLICES_AT_MOST = 64
-"""Labelled slices that a forest learns from."""
+"""Most labelled slices for one forest."""
 
 
 @dataclass(frozen=True)
 class PreviewChoice:
-    """Whether a round's network draws the preview, and why.
+    """The choice between forest and a round's network for the preview, with its reason.
 
     Attributes
     ----------
@@ -44,14 +44,13 @@ class PreviewChoice:
     to_network
         Whether the network has taken over.
     forest, network
-        Mean Dice on the held-back pixels over the classes measured for both, background left out; None where nothing
-        could be measured.
+        Mean Dice on the held-back pixels over the classes measured for both, without the background; None if not measured.
     pixels
-        Held-back pixels that the forest was scored on.
+        Held-back pixels in the forest's score.
     sentence
-        All of it for the user.
+        A summary for the user.
     settled
-        Whether it stays so until the next round; False while the round's scores are still to come.
+        Whether the choice stays until the next round; False while the round's scores are missing.
     """
 
     round: int | None
@@ -67,7 +66,7 @@ NOT_TRAINED = PreviewChoice(None, False, None, None, 0, "The preview is drawn by
 
 
 def remembered(store: Store) -> PreviewChoice | None:
-    """The decision about the newest round, None where it is still to be made; reads two rows."""
+    """Return the stored choice for the newest round, or None before it is made; reads two rows."""
     last = store.rounds.last()
     if last is None:
         return NOT_TRAINED
@@ -78,16 +77,16 @@ def remembered(store: Store) -> PreviewChoice | None:
 def decide(
     store: Store, sample: Callable[[Revision], Sample | None], features: Callable[[SliceId], SliceFeatures]
 ) -> PreviewChoice:
-    """Decide who draws the preview now, and remember it, unless the newest round is not scored yet.
+    """Choose between forest and network, and store the choice once the newest round is scored.
 
     Takes a second or two to fit and about 0.3 s for every labelled slice of 1024 x 1024, once for each round.
 
     Parameters
     ----------
     sample
-        What a forest may learn from a revision, None for nothing.
+        Revision -> training sample for the forest, or None.
     features
-        The features of a slice, by volume and z.
+        Slice -> its features.
     """
     known = remembered(store)
     if known is not None:
@@ -115,7 +114,7 @@ def _forest_counts(
     features: Callable[[SliceId], SliceFeatures],
     classes: int,
 ) -> NDArray[np.int64]:
-    """Confusion ``(K, K)`` of a forest that learnt what the network has; zeros where nothing can be learnt or scored."""
+    """Return the confusion ``(K, K)`` of a forest fitted to the network's labels; zeros if nothing can be learnt or scored."""
     counts = np.zeros((classes, classes), np.int64)
     held = [revision for revision in held if store.validation_counts(revision).any()]
     if not held:
@@ -137,7 +136,7 @@ def _forest_counts(
 
 
 def _compared(row: RoundRow, counts: NDArray[np.int64]) -> PreviewChoice | None:
-    """The decision by Dice on held-back pixels; None where no class but the background is measured for both."""
+    """Return the choice by Dice on held-back pixels; None if no foreground class is measured for both."""
     pairs = [
         (ours, theirs)
         for ours, theirs in list(zip(dice(counts), row.validation_dice.values(), strict=True))[1:]
@@ -158,13 +157,13 @@ def _compared(row: RoundRow, counts: NDArray[np.int64]) -> PreviewChoice | None:
 
 
 def _not_scored(round_: int) -> PreviewChoice:
-    """Where the newest round is entered, but its scores are not shown: the others are still scored on the same pixels."""
+    """Return the open choice for a round without scores yet: other rounds are still being scored on the same pixels."""
     sentence = f"Who draws the preview is decided when round {round_} is scored on the held-back pixels."
     return PreviewChoice(round_, False, None, None, 0, sentence, settled=False)
 
 
 def _not_compared(row: RoundRow) -> PreviewChoice:
-    """Where nothing is held back, nothing says that the network is better: a round of a few steps is worse than no round."""
+    """Return the choice without held-back pixels: the forest, as a network of few steps may be worse than none."""
     sentence = (
         f"The quick first model goes on drawing the preview: no held-back pixels say whether the network of round {row.round} is "
         "better; save a slice or a large box as right that was not proposed, and the next round is compared."

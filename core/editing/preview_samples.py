@@ -1,4 +1,4 @@
-"""What a preview is made from: unsaved strokes of a slice and the training labels of all, sampled and kept in memory."""
+"""Training samples of the preview: unsaved strokes of a slice and the training labels of all slices, cached in memory."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from core.storage.labels import Revision, Role
 from core.storage.store import Store
 
 FEATURE_BYTES = 512 << 20
-"""Features of the slices painted last are kept up to this, but always those of one slice."""
+"""Cache limit for the features of the last painted slices; those of one slice are always kept."""
 
 _Strokes = tuple[Sample | None, NDArray[np.bool_] | None, int | None]
-"""A draft as a sample, the pixels that it touches, and the number of its last action."""
+"""A draft as a sample, its touched pixels, and the number of its last action."""
 
 
 @dataclass(frozen=True)
 class PreviewData:
-    """What a forest is to learn from now.
+    """The current training data of a forest.
 
-    ``key`` changes with it; ``samples`` come from ``slices`` slices, and ``waiting`` labelled ones are not read yet.
+    ``key`` changes with the data; ``samples`` come from ``slices`` slices, and ``waiting`` labelled ones are still to be read.
     """
 
     key: Hashable
@@ -40,17 +40,17 @@ class PreviewData:
 
     @cached_property
     def classes(self) -> tuple[int, ...]:
-        """Ids of the classes painted."""
+        """Ids of the painted classes."""
         return tuple(sorted({int(c) for sample in self.samples for c in np.unique(sample.classes)}))
 
     @property
     def pixels(self) -> int:
-        """Labelled pixels that the samples stand for."""
+        """Number of labelled pixels behind the samples."""
         return int(sum(sample.counts.sum() for sample in self.samples))
 
 
 class PreviewSamples:
-    """Features and samples of one project's slices, computed when they are asked for; safe to use from several threads."""
+    """Features and samples of one project's slices, computed on demand; safe to use from several threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class PreviewSamples:
         self._opening, self._lock = Lock(), Lock()
 
     def features(self, slice_id: SliceId) -> SliceFeatures:
-        """The features of a slice that is painted, kept for the next stroke."""
+        """Return the features of a slice in painting, cached for the next stroke."""
         key = self._slice_key(slice_id)
         with self._opening:
             made = self._features.pop(key, None) or SliceFeatures(self._store.image(slice_id))
@@ -70,7 +70,7 @@ class PreviewSamples:
         return made
 
     def passed(self, slice_id: SliceId) -> SliceFeatures:
-        """The features of a slice that is only learnt from or scored: not kept, so that those in use stay."""
+        """Return the features of a slice for learning or scoring only; not cached, so that those of painted slices stay."""
         kept = self._features.get(self._slice_key(slice_id))
         return kept or SliceFeatures(self._store.image(slice_id))
 
@@ -79,7 +79,7 @@ class PreviewSamples:
         return str(row.path), row.fingerprint, slice_id.z
 
     def ground(self, slice_id: SliceId, *, most_new: int) -> PreviewData:
-        """All that may be learnt from now: strokes of this slice, and saved labels as far as they are read."""
+        """Return the current training data: strokes of this slice, cached saved labels, and ``most_new`` further ones."""
         weights = [row.weight for row in self._store.catalog.volumes]
         heads = self._nearest(slice_id, weights)
         saved = list(self._read(heads, slice_id, most_new))
@@ -94,23 +94,23 @@ class PreviewSamples:
             if sample is not None
         ]
         slices = {head.slice_id for head, sample in saved if sample is not None}
-        weight = weights[slice_id.volume] or 1.0  # whoever paints a slice wants to see what comes of it
+        weight = weights[slice_id.volume] or 1.0  # strokes count in the preview even on a volume left out of training
         if strokes is not None:
             samples, slices = [replace(strokes, weight=weight), *samples], slices | {slice_id}
         key = (slice_id, sequence, keys, weight, len(self._store.catalog.classes))
         return PreviewData(key, tuple(samples), len(slices), len(heads) - len(saved))
 
     def _nearest(self, slice_id: SliceId, weights: Sequence[float]) -> list[Revision]:
-        """The labelled slices that are learnt from, this one first, then the nearest of this volume, then others."""
+        """Return the labelled slices for training: this one first, then the nearest of this volume, then others."""
         heads = [head for head in self._store.labels.heads() if weights[head.volume] and self._trains(head)]
         return sorted(heads, key=lambda head: (head.volume != slice_id.volume, abs(head.z - slice_id.z), head.z))[:SLICES_AT_MOST]
 
     def _trains(self, head: Revision) -> bool:
-        """Whether a revision can hold a training pixel, as far as its record tells."""
+        """Return whether a revision can hold a training pixel, judged by its record alone."""
         return head.pixels > head.validation_pixels
 
     def _read(self, heads: list[Revision], slice_id: SliceId, most_new: int) -> Iterator[tuple[Revision, Sample | None]]:
-        """Samples that are there already, that of the slice itself, and at most ``most_new`` others."""
+        """Yield the cached samples, that of the slice itself, and at most ``most_new`` others."""
         for head in heads:
             if self._sample_key(head) not in self._samples and head.slice_id != slice_id:
                 most_new -= 1
@@ -119,13 +119,13 @@ class PreviewSamples:
             yield head, self._sampled(head)
 
     def sample(self, revision: Revision) -> Sample | None:
-        """What may be learnt from a revision: training pixels inside the working region, by the weight of their volume."""
+        """Return the sample of a revision: training pixels inside the working region, with the weight of their volume."""
         weight = self._store.catalog.row(revision.volume).weight
         made = self._sampled(revision) if weight else None
         return None if made is None else replace(made, weight=weight)
 
     def _sampled(self, revision: Revision) -> Sample | None:
-        """The same without the weight, kept."""
+        """Return the sample of a revision without the weight, cached."""
         key = self._sample_key(revision)
         with self._lock:
             if key in self._samples:
@@ -145,9 +145,9 @@ class PreviewSamples:
         return revision.id, row.region, row.fingerprint
 
     def _strokes(self, slice_id: SliceId) -> _Strokes:
-        """The unsaved strokes of a slice as a sample, the pixels they touch, and the number of the last action.
+        """Return the unsaved strokes of a slice as a sample, their touched pixels, and the number of the last action.
 
-        Kept until something is painted or saved: several boxes are asked for after each stroke.
+        Cached until the next stroke or save, as the editor requests several boxes after each stroke.
         """
         if slice_id not in self._store.drafts:
             return None, None, None
@@ -174,7 +174,7 @@ class PreviewSamples:
         return take_sample(self.features(slice_id), label, seed=0), touched, draft.sequence
 
     def _trainable(self, slice_id: SliceId) -> NDArray[np.bool_]:
-        """Where a stroke may be learnt from, bool ``(H, W)``: inside the working region, and not held back."""
+        """Return the pixels open to training, bool ``(H, W)``: inside the working region, and not held back."""
         free = self._store.labels.trainable(slice_id, self._store.slice_shape(slice_id))
         region = self._store.catalog.region_mask(slice_id.volume)
         return free if region is None else free & region

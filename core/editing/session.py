@@ -1,4 +1,4 @@
-"""A slice in a person's hands: what the editor starts from, its strokes, what saving makes of them, and taking back."""
+"""The editing session of a slice: its starting mask, strokes, saving and undo."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from core.storage.labels import Claim, Revision, Role, Work
 from core.storage.store import Store
 
 MOST_STEPS = 200
-"""As many steps as the editor keeps."""
+"""Most undo steps, as in the editor."""
 
 
 @dataclass(frozen=True)
 class SyncState:
-    """What can change a slice from elsewhere: the newest round, the last action's number, the newest revision's id.
+    """The stored state of a slice, for a window to compare: newest round, last action's number, newest revision's id.
 
-    ``round`` is None where its prediction of the slice cannot be had here, see :meth:`core.models.loaded.LoadedModels.can_show`.
+    ``round`` is None if its prediction cannot be shown here, see :meth:`core.models.loaded.LoadedModels.can_show`.
     ``caution`` is a reason to distrust the newest round, or None; see :func:`core.evaluation.regression.regression_warning`.
     """
 
@@ -38,7 +38,7 @@ class SyncState:
 
 
 def news(models: LoadedModels, slice_id: SliceId) -> SyncState:
-    """What a window must know to see that it is out of date; reads no raster."""
+    """Return the stored state of a slice, to tell whether a window is out of date; reads no raster."""
     store = models.store
     store.slice_shape(slice_id)
     head = store.labels.head(slice_id)
@@ -48,25 +48,25 @@ def news(models: LoadedModels, slice_id: SliceId) -> SyncState:
 
 
 def editing(models: LoadedModels, slice_id: SliceId, round_: int | None = None) -> Editing:
-    """A slice to correct: its draft if there is one, else stored label over prediction over background.
+    """Return a slice to correct: its draft if any, else stored label over prediction over background.
 
     Parameters
     ----------
     round_
-        Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
+        The round of the prediction under a slice without a draft; 0 for none, None for the newest.
     """
     store = models.store
     shape = store.slice_shape(slice_id)
     draft = store.drafts.get(slice_id, shape)
     if draft is not None:
         return draft
-    sequence = store.drafts.sequence(slice_id)  # before the base: an action that comes between makes it out of date
+    sequence = store.drafts.sequence(slice_id)  # read before the base, so that an action in between makes it out of date
     base = _start(models, slice_id, shape, round_)
     return Editing(base.mask.copy(), np.zeros(shape, np.uint8), base.mask, sequence, base.origin, base.round)
 
 
 def _start(models: LoadedModels, slice_id: SliceId, shape: tuple[int, int], round_: int | None) -> Base:
-    """What a slice without a draft starts from, kept for its first stroke."""
+    """Return the base of a slice without a draft, cached for its first stroke."""
     store = models.store
     head = store.labels.head(slice_id)
     under = _newest(models, slice_id) if round_ is None else round_ or None
@@ -74,14 +74,14 @@ def _start(models: LoadedModels, slice_id: SliceId, shape: tuple[int, int], roun
 
 
 def _newest(models: LoadedModels, slice_id: SliceId) -> int | None:
-    """The newest round, if its prediction of the slice can be had."""
+    """Return the newest round if its prediction of the slice can be shown, else None."""
     store = models.store
     last = store.rounds.last()
     return last if last is not None and models.can_show(last, slice_id) else None
 
 
 def _overlay(models: LoadedModels, slice_id: SliceId, shape: tuple[int, int], head: Revision | None, round_: int | None) -> Base:
-    """A revision over a round's prediction over background."""
+    """Overlay a revision on a round's prediction on background."""
     store = models.store
     mask = np.zeros(shape, np.uint8) if round_ is None else models.predicted(slice_id, round_).mask.copy()
     if head is not None:
@@ -90,7 +90,7 @@ def _overlay(models: LoadedModels, slice_id: SliceId, shape: tuple[int, int], he
 
 
 def steps(store: Store, slice_id: SliceId, sequence: int, most: int = MOST_STEPS) -> list[Step]:
-    """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
+    """Return the undo steps of a slice's draft, the latest last; empty unless ``sequence`` is the last action."""
     shape = store.slice_shape(slice_id)
     draft = store.drafts.get(slice_id, shape)
     found = [] if draft is None else steps_of(draft.base, store.drafts.actions(slice_id), most)
@@ -98,7 +98,7 @@ def steps(store: Store, slice_id: SliceId, sequence: int, most: int = MOST_STEPS
 
 
 def apply(models: LoadedModels, slice_id: SliceId, patch: Patch) -> int:
-    """Store one action durably; returns the sequence number acknowledged."""
+    """Store one action durably and return the acknowledged sequence number."""
     store = models.store
     shape = store.slice_shape(slice_id)
     ids = frozenset(c.id for c in store.catalog.classes)
@@ -110,20 +110,19 @@ def apply(models: LoadedModels, slice_id: SliceId, patch: Patch) -> int:
 
 
 def rebase(models: LoadedModels, slice_id: SliceId, round_: int, sequence: int) -> int:
-    """Put the prediction of another round under the strokes of a slice; what was painted stays.
+    """Put the prediction of another round under the strokes of a slice; the strokes stay.
 
     Parameters
     ----------
     round_
-        A trained round, newer or older than the one that lies there now; 0 for none.
+        Any trained round; 0 for none.
     sequence
-        The last action that the person has seen.
+        Number of the last action known to the window.
 
     Returns
     -------
     int
-        The number of this action. A slice without a draft has nothing to store but that: it is opened over the round
-        that is asked for.
+        The number of this action. Without a draft nothing else is stored: the slice then opens over the given round.
 
     Raises
     ------
@@ -145,20 +144,20 @@ def rebase(models: LoadedModels, slice_id: SliceId, round_: int, sequence: int) 
 
 
 def undo(models: LoadedModels, slice_id: SliceId, revision: int | None = None) -> Revision | None:
-    """Take back the newest saved label, if it is ``revision`` or that is None.
+    """Undo the newest saved label, if it is ``revision`` or ``revision`` is None.
 
-    The strokes that became it are a draft again, in the same transaction, with strokes painted since then over them. It
-    counts as an action, so windows that show what was taken back are out of date from here on.
+    In the same transaction, its strokes become a draft again, below any strokes painted since. The undo counts as an action:
+    other windows with this slice are out of date.
 
     Returns
     -------
     Revision or None
-        The label before, which counts again; None where the slice is unlabelled now.
+        The label before, now the newest again; None if the slice is unlabelled now.
 
     Raises
     ------
     LabelError
-        If there is no label to take back, or another one by now.
+        If there is no label to undo, or the newest is not ``revision``.
     """
     store = models.store
     shape, last, head = store.slice_shape(slice_id), store.drafts.sequence(slice_id), store.labels.head(slice_id)
@@ -170,13 +169,13 @@ def undo(models: LoadedModels, slice_id: SliceId, revision: int | None = None) -
     def base(round_: int | None) -> Base:
         try:
             return _overlay(models, slice_id, shape, before, round_)
-        except (CheckpointError, NetworkError):  # the model that made it is missing; strokes and labels are not
+        except (CheckpointError, NetworkError):  # its model is missing, but strokes and labels are not
             return _overlay(models, slice_id, shape, before, None)
 
     saved = store.drafts.saved(head.id, lambda: base(head.round))
     draft = store.drafts.get(slice_id, shape)
-    seen = draft or saved
-    under = None if seen is None else base(seen.round)
+    shown = draft or saved
+    under = None if shown is None else base(shown.round)
 
     def move(db: sqlite3.Connection) -> None:
         forget_saved(db, head.id)
@@ -198,12 +197,12 @@ def submit(
     round_: int | None = None,
     sequence: int | None = None,
 ) -> Revision:
-    """Turn the draft of a slice into a revision; the draft ends in the same transaction.
+    """Turn the draft of a slice into a revision, and end the draft in the same transaction.
 
     Raises
     ------
     LabelError
-        If nothing is claimed, or ``sequence`` is given and not the last action.
+        If nothing is claimed, or ``sequence`` is given and not the last action's number.
     """
     store = models.store
     now = editing(models, slice_id, round_)
@@ -230,7 +229,13 @@ def submit(
 
 
 def submit_mask(store: Store, slice_id: SliceId, mask: NDArray[np.uint8], claim: Claim, *, work: Work, role: Role) -> Revision:
-    """Turn a mask that nobody painted in the editor into a revision; 255 claims nothing."""
+    """Turn a mask from outside the editor into a revision; 255 claims nothing.
+
+    Raises
+    ------
+    LabelError
+        If the mask does not fit the slice or holds an unknown class, or a pixel has another role already.
+    """
     shape, known = store.slice_shape(slice_id), {c.id for c in store.catalog.classes}
     if mask.shape != shape or mask.dtype != np.uint8:
         raise LabelError(f"The mask is {mask.dtype} {mask.shape}; the slice needs uint8 {shape}.")

@@ -1,4 +1,4 @@
-"""Masks suggested for a slice from other slices of its volume; a person takes them over or leaves them."""
+"""Masks suggested for a slice from other slices of its volume, for a person to accept or reject."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from core.storage.store import Store
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A mask, uint8 ``(H, W)`` of class ids, 255 where nothing is suggested, and the slices it was made from."""
+    """A mask, uint8 ``(H, W)`` of class ids, 255 without a suggestion, and its source slices."""
 
     mask: NDArray[np.uint8]
     slices: tuple[int, ...]
 
 
 def from_neighbour(models: LoadedModels, slice_id: SliceId, neighbour: int) -> Suggestion:
-    """The mask of another slice as the editor shows it: its draft, or stored label over prediction.
+    """Suggest the mask of another slice, as in the editor: its draft, or stored label over prediction.
 
     Raises
     ------
     LabelError
-        If that is the slice itself, or has nothing to take over.
+        If the other slice is the slice itself, or has no mask.
     """
     if neighbour == slice_id.z:
         raise LabelError(f"Slice {slice_id.z} cannot suggest a mask to itself; name another slice.")
@@ -41,12 +41,12 @@ def from_neighbour(models: LoadedModels, slice_id: SliceId, neighbour: int) -> S
 
 
 def between_labelled(store: Store, slice_id: SliceId) -> Suggestion:
-    """A mask between the nearest painted slices below and above, see :func:`core.editing.interpolate.interpolate`.
+    """Interpolate between the nearest painted slices below and above, see :func:`core.editing.interpolate.interpolate`.
 
     Raises
     ------
     LabelError
-        If there are no two such slices, or they are labelled in no common place.
+        If one of these slices is missing, or no pixel is labelled in both.
     """
     store.slice_shape(slice_id)
     volume, z = slice_id
@@ -74,7 +74,7 @@ def _named(lower: int | None, upper: int | None) -> str:
 
 
 def _painted(store: Store, slice_id: SliceId) -> NDArray[np.uint8]:
-    """What a person has said about a slice, saved or not: strokes over the stored label, 255 elsewhere."""
+    """Return a person's labels of a slice, saved or not: strokes over the stored label, 255 elsewhere."""
     shape = store.slice_shape(slice_id)
     label = store.labels.label(slice_id, shape)
     draft = store.drafts.get(slice_id, shape)

@@ -1,4 +1,4 @@
-"""The steps that led to a draft, with what takes each of them back: undo for a browser that was loaded anew."""
+"""The actions of a draft with their inverses, to restore undo after the browser reloads."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ Runs = NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class Step:
-    """One action, ``forward``, and the runs that undo it, ``inverse``: uint32 ``(N, 3)`` of start, length and value."""
+    """One action, ``forward``, and the runs to undo it, ``inverse``: uint32 ``(N, 3)`` of start, length and value."""
 
     forward: Runs
     inverse: Runs
 
 
 def steps_of(base: NDArray[np.uint8], actions: Iterable[Runs], most: int) -> list[Step]:
-    """The steps that are not undone yet, the latest last.
+    """Return the steps not undone yet, the latest last.
 
-    An action that is the inverse of the last step has taken it back: neither of the two is a step any more. Actions that
-    change nothing are none.
+    An action equal to the inverse of the last step undoes it: both are left out. Actions without any change are left out, too.
 
     Parameters
     ----------
     base
-        uint8 ``(H, W)``: the mask that the draft began with, untouched.
+        uint8 ``(H, W)``: the first mask of the draft, before any stroke.
     actions
-        Everything that was painted, in order.
+        All actions, in order.
     most
-        So many steps are returned at most.
+        Largest number of steps returned.
     """
     mask, touched, steps = base.copy(), np.zeros_like(base), list[Step]()
     for runs in actions:
@@ -48,7 +47,7 @@ def steps_of(base: NDArray[np.uint8], actions: Iterable[Runs], most: int) -> lis
 
 
 def packed(steps: Sequence[Step]) -> tuple[list[tuple[int, int]], bytes]:
-    """Steps for the browser: how many runs forward and back each has, and all runs after one another, little-endian."""
+    """Pack steps for the browser: the number of runs of each, forward and inverse, and all runs in order, little-endian."""
     parts = [part for step in steps for part in (step.forward, step.inverse)]
     counts = [(len(step.forward), len(step.inverse)) for step in steps]
     return counts, b"".join(part.astype("<u4").tobytes() for part in parts)
