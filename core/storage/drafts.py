@@ -1,7 +1,7 @@
 """Drafts: unclaimed strokes on a slice, stored one by one.
 
-A draft holds two rasters, the class and *touched*. It consists of a base mask and a sequence of actions on it, so a crash
-never loses an acknowledged action.
+A draft holds two rasters, the class and *touched*. Stored are a base mask and a sequence of actions on it. So a crash never
+loses an acknowledged action.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Labels: claimed pixels in cumulative immutable revisions, and the permanent role of every pixel.
 
-Validation begins with the first labels. The first region or slice claim on a volume places one tile at random and holds
-back its column through all slices for good. Labels inside the tile validate; a margin around it is neither trained on nor
+Validation begins with the first labels. The first region or slice claim on a volume places one tile at random. Its column
+through all slices is held back for good. Labels inside the tile validate; a margin around it is neither trained on nor
 scored; everything else trains. One column serves the whole volume because neighbouring slices are near copies: different
 tiles on neighbouring slices would leak validation pixels into training.
 """

@@ -111,7 +111,8 @@ class Proposals:
             Whether the model's uncertainty chose them, not chance.
         settled
             False during a scan, while the list still changes. A slice then becomes model-selected for good only when a person
-            opens it from the list (:meth:`mark_model_selected`) or labels it while listed (:meth:`settle_model_selected`).
+            opens it from the list or labels it while listed. See :meth:`mark_model_selected` and
+            :meth:`settle_model_selected`.
         """
         if model_selected and settled:
             self.mark_model_selected([p.slice_id for p in proposals])
