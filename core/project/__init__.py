@@ -1,4 +1,4 @@
-"""The front door: the page, the command line and a notebook all enter here; see :class:`core.project.project.Project`."""
+"""The interface to a project for the pages, the command line and Python; see :class:`core.project.project.Project`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that methods of a project had before its facades; they stay for one version."""
+"""Earlier names of a project's methods, from before its facades; kept for one version."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 
 class _Moved:
-    """A method that a facade of the project has now.
+    """An earlier name of a method, now on a facade of the project.
 
     Parameters
     ----------
     facade, name
-        Such as ``labels`` and ``of`` for ``project.labels.of``.
+        For example ``labels`` and ``of`` for ``project.labels.of``.
     """
 
     def __init__(self, facade: str, name: str) -> None:
@@ -23,7 +23,7 @@ class _Moved:
 
 
 class EarlierNames:
-    """Methods that scripts of the version before call on the project itself."""
+    """Methods called on the project itself by scripts for the version before."""
 
     label = _Moved("labels", "of")
     roles = _Moved("labels", "roles")

@@ -1,4 +1,4 @@
-"""The jobs of a project: work in a process of its own."""
+"""The jobs of a project: work in separate processes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from core.training.restore import find
 
 
 class ProjectJobs:
-    """The jobs of a project: work in a process of its own."""
+    """The jobs of a project: work in separate processes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def current(self) -> Job | None:
-        """The job at work, or the last one; None where there never was one."""
+        """Return the running job, else the last one, else None."""
         return self._store.jobs.last()
 
     def cancel(self, job_id: int) -> None:
-        """Ask a job to stop at the next safe moment."""
+        """Ask a job to stop at the next safe point."""
         self._store.jobs.cancel(job_id)
 
     def start_round(
@@ -42,42 +42,47 @@ class ProjectJobs:
         resume: bool = False,
         tensorboard: bool = False,
     ) -> Job:
-        """Train and then look through the volume, in a process of its own; returns at once."""
+        """Train a round and then scan the volumes, in a separate process; return at once."""
         plan = interrupted_plan(self._store) if resume else make_plan(self._store, train, frame, tensorboard=tensorboard)
         if plan.config.architecture == Architecture.OWN:
             raise NetworkError(OWN_NOT_GIVEN)
         return self._start_job("round", {"plan": plan.as_json(), "propose": asdict(propose), "resume": resume})
 
     def start_restore(self, round_: int, propose: ProposeConfig = ProposeConfig(), *, seconds: float | None = None) -> Job:
-        """Go back as :meth:`restore` does and then look through the volume, in a process of its own."""
+        """Restore a snapshot or round (see ``project.models.restore``) and then scan the volumes, in a separate process."""
         find(self._store, round_, seconds)
         return self._start_job("restore", {"round": round_, "seconds": seconds, "propose": asdict(propose)})
 
     def start_scan(self, propose: ProposeConfig = ProposeConfig()) -> Job:
-        """Look through the volume in a process of its own."""
+        """Scan the volumes in a separate process."""
         self._store.rounds.chosen(None)
         return self._start_job("scan", {"propose": asdict(propose)})
 
     def start_segment(
         self, volume: int = 0, views: int | None = None, across: int | None = None, *, config: PredictConfig | None = None
     ) -> Job:
-        """Segment a whole volume into the results, in a process of its own; by ``config``, or ``views`` and ``across`` of it.
+        """Segment a whole volume into the results, in a separate process.
+
+        Settings come from ``config``, or from ``views`` and ``across`` without it.
 
         Raises
         ------
         ValueError
-            If ``core.config.PredictConfig`` does not allow one of them.
+            If ``core.config.PredictConfig`` does not allow ``views`` or ``across``.
         """
         asked = config or PredictConfig(views=views, across=across)
         return self._start_job("segment", {"volume": volume, "round": self._store.rounds.chosen(None), **asdict(asked)})
 
     def start_confidence_export(self, volume: int = 0, suffix: str = ".tif") -> Job:
-        """Write a volume's confidence into the results as ``.tif`` or ``.zarr``, in a process of its own."""
+        """Write a volume's confidence into the results as ``.tif`` or ``.zarr``, in a separate process."""
         round_ = self._store.rounds.chosen(None)
         return self._start_job("confidence", {"volume": volume, "round": round_, "suffix": suffix})
 
     def start_evaluate(self, truth: Path, volume: int = 0, *, tolerance: float | None = TOLERANCE) -> Job:
-        """Score the newest round against a truth into the results, in a process of its own; see :meth:`evaluate`."""
+        """Score the newest round against ground truth, in a separate process; the scores go into the results.
+
+        See ``project.results.evaluate``.
+        """
         round_ = self._store.rounds.chosen(None)
         against_truth.check_truth(self._store, truth, volume)
         arguments = {"truth": str(truth.expanduser().resolve()), "volume": volume, "round": round_, "tolerance": tolerance}

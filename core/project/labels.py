@@ -1,4 +1,4 @@
-"""The labels of a project: read, painted, saved, suggested, taken back, and as files."""
+"""The labels of a project: reading, painting, saving, suggestions, undo, import and export."""
 
 from __future__ import annotations
 
@@ -27,55 +27,55 @@ from core.storage.workspace import workspace_folder as workspace_folder
 
 
 class ProjectLabels:
-    """The labels of a project: read, painted, saved, suggested, taken back, and as files."""
+    """The labels of a project: reading, painting, saving, suggestions, undo, import and export."""
 
     def __init__(self, store: Store, models: LoadedModels) -> None:
         self._store, self._models = store, models
         self._previews = Previews(store)
 
     def of(self, volume: int, z: int) -> NDArray[np.uint8]:
-        """The current label of a slice, uint8 ``(H, W)``, 255 where nobody has labelled."""
+        """Return the current label of a slice, uint8 ``(H, W)``, 255 where unlabelled."""
         slice_id = SliceId(volume, z)
         return self._store.labels.label(slice_id, self._store.slice_shape(slice_id))
 
     def roles(self, volume: int, z: int) -> NDArray[np.uint8]:
-        """What each labelled pixel is for, uint8 ``(H, W)`` of :class:`core.storage.labels.Role`."""
+        """Return the role of each labelled pixel, uint8 ``(H, W)`` of :class:`core.storage.labels.Role`."""
         slice_id = SliceId(volume, z)
         return self._store.labels.roles(slice_id, self._store.slice_shape(slice_id))
 
     def slices(self) -> list[Revision]:
-        """The newest revision of every labelled slice."""
+        """Return the newest revision of every labelled slice."""
         return self._store.labels.heads()
 
     def claimed(self, volume: int, z: int) -> NDArray[np.bool_]:
-        """Pixels that somebody has vouched for, bool ``(H, W)``: the labelled ones, and those that nobody can see."""
+        """Return the claimed pixels, bool ``(H, W)``: labelled ones, and those claimed as undecidable."""
         slice_id = SliceId(volume, z)
         return self._store.labels.claimed(slice_id, self._store.slice_shape(slice_id))
 
     def validation_summary(self) -> ValidationSummary:
-        """What is held back for validation, now."""
+        """Return a summary of the pixels held back for validation."""
         return held_back.validation_summary(self._store)
 
     def import_file(self, path: Path, *, slices: Sequence[int] | None = None, role: str = "train", volume: int = 0) -> list[int]:
-        """Import a label file, one page per slice of the volume or per slice listed; returns the slices labelled."""
+        """Import a label file, one page per slice of the volume or per listed slice, and return the labelled slices."""
         return label_import.import_labels(self._store, path, slices=slices, role=role, volume=volume)
 
     def export_file(self, path: Path, *, volume: int = 0, overwrite: bool = False) -> None:
-        """Write the labels as a stack of uint8 class ids, 255 where nobody has labelled; ``.tif`` or ``.zarr``."""
+        """Write the labels as a stack of uint8 class ids, 255 where unlabelled; ``.tif`` or ``.zarr``."""
         label_import.export_labels(self._store, path, volume=volume, overwrite=overwrite)
 
     def active_seconds(self) -> float:
-        """Seconds of work behind all saved labels."""
+        """Return the seconds of work behind all saved labels."""
         return self._store.labels.active_seconds()
 
     def mark_model_selected(self, volume: int, z: int) -> None:
-        """Note that the model's uncertainty led a person to this slice, so that its labels do not validate."""
+        """Mark a slice as chosen by the model's uncertainty; its labels do not validate."""
         slice_id = SliceId(volume, z)
         self._store.slice_shape(slice_id)
         self._store.proposals.mark_model_selected([slice_id])
 
     def may_validate(self, volume: int, z: int) -> bool:
-        """Whether labels of a slice may validate: no model's uncertainty has led there."""
+        """Return whether labels of a slice may validate: it was never model-selected."""
         slice_id = SliceId(volume, z)
         self._store.slice_shape(slice_id)
         return not self._store.proposals.is_model_selected(slice_id)
@@ -83,33 +83,33 @@ class ProjectLabels:
     # ---- the editor
 
     def editing(self, volume: int, z: int, *, round_: int | None = None) -> Editing:
-        """A slice to correct: its draft if there is one, else stored label over prediction over background.
+        """Return a slice to correct: its draft if any, else stored label over prediction over background.
 
         Parameters
         ----------
         round_
-            Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
+            The round of the prediction under a slice without a draft; 0 for none, None for the newest.
         """
         return session.editing(self._models, SliceId(volume, z), round_)
 
     def sync_state(self, volume: int, z: int) -> SyncState:
-        """What a window must know to see that it is out of date; reads no raster."""
+        """Return the stored state of a slice, to tell whether a window is out of date; reads no raster."""
         return session.news(self._models, SliceId(volume, z))
 
     def apply(self, volume: int, z: int, patch: Patch) -> int:
-        """Store one action of the editor durably; returns the sequence number acknowledged."""
+        """Store one action of the editor durably and return the acknowledged sequence number."""
         return session.apply(self._models, SliceId(volume, z), patch)
 
     def undo_steps(self, volume: int, z: int, *, sequence: int) -> list[Step]:
-        """The steps of a slice's draft that can be undone, the latest last; none where ``sequence`` is not the last action."""
+        """Return the undo steps of a slice's draft, the latest last; empty unless ``sequence`` is the last action."""
         return session.steps(self._store, SliceId(volume, z), sequence)
 
     def drafts(self) -> set[SliceId]:
-        """``(volume, z)`` of every slice with unclaimed strokes."""
+        """Return ``(volume, z)`` of every slice with unclaimed strokes."""
         return self._store.drafts.slices()
 
     def discard_draft(self, volume: int, z: int) -> None:
-        """Forget the unclaimed strokes of a slice."""
+        """Discard the unclaimed strokes of a slice."""
         self._store.drafts.discard(SliceId(volume, z))
 
     def submit(
@@ -128,13 +128,13 @@ class ProjectLabels:
         Parameters
         ----------
         active_seconds
-            Seconds of work it took; as the draft's actions counted them, if None.
+            Seconds of work; if None, the sum over the draft's actions plus ``more_seconds``.
         more_seconds
-            Seconds since the last action, to be added to these.
+            Seconds of work since the last action.
         round_
-            Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
+            The round of the prediction under a slice without a draft; 0 for none, None for the newest.
         sequence
-            The last action that the person has seen, if it matters.
+            Number of the last action known to the caller; any other raises. None skips this check.
         """
         return session.submit(
             self._models,
@@ -147,9 +147,9 @@ class ProjectLabels:
         )
 
     def rebase(self, volume: int, z: int, round_: int, *, sequence: int) -> int:
-        """Put another round's prediction, 0 for none, under the strokes of a slice; what was painted stays.
+        """Put another round's prediction, 0 for none, under the strokes of a slice, and return the number of this action.
 
-        ``sequence`` is the last action that the person has seen; returns the number of this one.
+        The strokes stay. ``sequence`` is the number of the last action known to the caller.
         """
         return session.rebase(self._models, SliceId(volume, z), round_, sequence)
 
@@ -167,51 +167,50 @@ class ProjectLabels:
         return session.submit_mask(self._store, SliceId(volume, z), mask, claim, work=work, role=role)
 
     def undo(self, volume: int, z: int, *, revision: int | None = None) -> Revision | None:
-        """Take back the newest saved label, if it is ``revision`` or that is None; strokes painted since then stay.
+        """Undo the newest saved label, if it is ``revision`` or ``revision`` is None; strokes painted since then stay.
 
-        Returns the label before, which counts again; None where the slice is unlabelled now.
+        Return the label before, now the newest again, or None if the slice is unlabelled now.
         """
         return session.undo(self._models, SliceId(volume, z), revision)
 
     # ---- masks from elsewhere
 
     def suggest_from(self, volume: int, z: int, neighbour: int) -> Suggestion:
-        """A mask for a slice: that of another one as the editor shows it, its draft or stored label over prediction."""
+        """Suggest the mask of another slice for a slice: its draft, or stored label over prediction."""
         return suggest.from_neighbour(self._models, SliceId(volume, z), neighbour)
 
     def suggest_between(self, volume: int, z: int) -> Suggestion:
-        """A mask for a slice: interpolated between the nearest painted slices below and above."""
+        """Suggest a mask for a slice, interpolated between the nearest painted slices below and above."""
         return suggest.between_labelled(self._store, SliceId(volume, z))
 
     def preview(self, volume: int, z: int, box: Box | None = None, *, anyway: bool = False) -> Preview:
-        """A box of a slice as a quick first model sees it, fitted to the strokes and saved labels as they are now.
+        """Predict a box of a slice with a quick first model, fitted to the current strokes and saved labels.
 
-        After :meth:`prepare_preview`, with 1024 x 1024 pixels on two cores of its own, about half a second after a stroke
-        while nothing is saved, a bit over one with whole slices saved; nearly all of it grows with ``box``, so a large view is
-        best asked for in parts, which share one fit. Safe to call from several threads. Never waits for a comparison with a
-        network, nor for PyTorch.
+        After :meth:`prepare_preview`, 1024 x 1024 pixels take about half a second on two free cores, with nothing saved yet;
+        with whole slices saved, a bit over one second. Nearly all of it grows with ``box``, so request a large view in parts;
+        they share one fit. Safe to call from several threads. Never waits for a comparison with a network, nor for PyTorch.
 
         Parameters
         ----------
         box
             The part in view; the whole slice if None.
         anyway
-            Draw it even if a network has taken over.
+            Draw the preview even if a network has taken over.
         """
         return self._previews.preview(SliceId(volume, z), box, anyway=anyway)
 
     def prepare_preview(self, volume: int, z: int, box: Box | None = None) -> None:
-        """Do ahead of the first stroke what need not wait for it; to be called in a thread when a slice is opened.
+        """Prepare the preview before the first stroke; call this in a thread when a slice opens.
 
-        Reads the image, imports scikit-learn (a second, once), and reads up to 64 labelled slices that were never read,
-        about 0.3 s each with 1024 x 1024 pixels. Starts the comparison of a new round in the background.
+        Imports scikit-learn (a second, once) and reads the image. Also reads up to 64 labelled slices not read before, about
+        0.3 s each with 1024 x 1024 pixels. Starts the comparison of a new round in the background.
         """
         self._previews.prepare(SliceId(volume, z), box)
 
     def preview_choice(self) -> PreviewChoice:
-        """Whether the newest round's network has taken over the preview, decided on held-back pixels, and why.
+        """Return the choice between forest and network for the preview, made on held-back pixels, with its reason.
 
-        The first call after a round fits a forest and scores it, 0.3 s for every labelled slice of 1024 x 1024 and a second
-        more; the answer is remembered with the project.
+        The first call after a round fits and scores a forest: a second, plus 0.3 s for every labelled slice of 1024 x 1024.
+        The choice is then stored with the project.
         """
         return self._previews.handover()

@@ -1,4 +1,4 @@
-"""The models of a project: what they were trained on, how good they are, what they predict, and the way back."""
+"""The models of a project: rounds, scores, predictions, training snapshots, and restoring one of them."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 
 class ProjectModels:
-    """The models of a project: what they were trained on, how good they are, what they predict, and the way back."""
+    """The models of a project: rounds, scores, predictions, training snapshots, and restoring one of them."""
 
     def __init__(self, store: Store, models: LoadedModels) -> None:
         self._store, self._models = store, models
 
     def rounds(self) -> list[RoundRow]:
-        """Every round, all scored on the same held-back pixels."""
+        """Return every round, all with scores on the same held-back pixels."""
         return self._store.rounds.rows([c.name for c in self._store.catalog.classes])
 
     def curve(self, round_: int | None = None) -> list[CurvePoint]:
-        """The course of a round's training; of the one at work, or the newest, if none is named."""
+        """Return the learning curve of a round; by default of the round in training, else of the newest."""
         if round_ is None:
             job = self._store.jobs.last()
             plan = None if job is None else job.arguments.get("plan")
@@ -48,34 +48,34 @@ class ProjectModels:
         return [] if round_ is None else self._store.rounds.curve(round_)
 
     def regression_warning(self) -> str | None:
-        """What speaks against the newest round, to follow "Round 2 is trained, but"; None where nothing does."""
+        """Return the reasons to distrust the newest round, worded to follow "Round 2 is trained, but"; None without any."""
         return regression_warning(self._store.rounds.standings())
 
     def interrupted(self) -> Interrupted | None:
-        """The training that was killed or cancelled and can go on (``resume``); one that is started instead gives it up."""
+        """Return the interrupted training, if one can be resumed (``resume=True``); a new training discards it."""
         return interrupted(self._store)
 
     def has_network(self, round_: int) -> bool:
-        """Whether a round can predict in this process: its network is built in, or your own and given."""
+        """Return whether a round can predict in this process: its network is built in, or your own and given."""
         return self._models.has_network(round_)
 
     def use(self, network: nn.Module) -> None:
-        """Give a network of your own again, built as it was when rounds were trained with it; for all rounds of its class.
+        """Provide a network of your own for the rounds trained with one of its class, built as for their training.
 
-        Needed in every process that predicts, proposes, scores or exports with such a round: its card says the name of the
-        class, which is never imported.
+        Needed in every process before predicting, proposing, scoring or exporting with such a round. The checkpoint's card
+        names the class, but Underpaint never imports it.
         """
         self._models.use(network)
 
     def predict_slice(self, volume: int, z: int, round_: int | None = None) -> Predicted | None:
-        """A slice as the newest model (or that of ``round_``) sees it; None before the first round."""
+        """Predict a slice with the newest model, or with that of ``round_``; None before the first round."""
         slice_id = SliceId(volume, z)
         self._store.slice_shape(slice_id)
         chosen = round_ or self._store.rounds.last()
         return None if chosen is None else self._models.predicted(slice_id, chosen)
 
     def cached_prediction(self, volume: int, z: int) -> Predicted | None:
-        """The newest model's prediction if it is kept on disk; never computes."""
+        """Return the newest model's prediction if cached on disk, else None; never computes."""
         last = self._store.rounds.last()
         return None if last is None else self._store.predictions.load(last, SliceId(volume, z))
 
@@ -89,18 +89,18 @@ class ProjectModels:
         number: int = 8,
         seed: int = 0,
     ) -> Examples:
-        """A patch of a slice beside changed versions of it, as training would show them to the network.
+        """Return a patch of a slice with augmented versions of it, as in training.
 
         Parameters
         ----------
         config
-            How patches are changed.
+            The augmentation.
         side
-            Of the patches, in pixels.
+            Side of the patches, in pixels.
         number
-            How many changed ones.
+            Number of augmented versions.
         seed
-            Of the place in the slice, near a labelled pixel where there is one, and of the changes.
+            Seed of the patch's position, near a labelled pixel if any, and of the augmentation.
         """
         slice_id = SliceId(volume, z)
         from core.training.examples import make_examples
@@ -112,35 +112,35 @@ class ProjectModels:
     # ---- training snapshots
 
     def watched_region(self, volume: int | None = None, z: int | None = None) -> WatchedRegion:
-        """At most 1024 x 1024 pixels of that slice, or of one without a label near the middle of the labelled ones."""
+        """Return at most 1024 x 1024 pixels of a slice; by default of an unlabelled one near the middle labelled slice."""
         return choose_watched_region(self._store, None if volume is None or z is None else SliceId(volume, z))
 
     def slice_to_watch(self) -> SliceId:
-        """``(volume, z)`` that :meth:`frame` takes if none is given; reads no raster."""
+        """Return ``(volume, z)`` of the default slice of :meth:`watched_region`; reads no raster."""
         return choose_slice(self._store)
 
     def snapshots(self, round_: int) -> list[Snapshot]:
-        """The kept snapshots of a round's training in order, also while it goes on; of older rounds none are kept."""
+        """Return the snapshots of a round's training in order, also during training; older rounds have none."""
         return self._store.snapshots.of(round_)
 
     def snapshot_rounds(self) -> list[int]:
-        """The rounds of whose training snapshots are kept, oldest first; one in training among them."""
+        """Return the rounds with training snapshots, oldest first, including one in training."""
         return self._store.snapshots.rounds()
 
     def snapshot_bytes(self) -> int:
-        """What all kept snapshots take on disk."""
+        """Return the size of all snapshots on disk in bytes."""
         return self._store.snapshots.size()
 
     def restore(self, round_: int, *, seconds: float | None = None) -> RoundReport:
-        """Go back: make a snapshot of a round's training, or the end of an earlier round, the newest model.
+        """Make a snapshot of a round's training, or the end of an earlier round, the newest model.
 
-        It is entered as a new round, scored on the held-back pixels as every round, with no proposals until the volume is
-        looked through. No other round changes. A training that was interrupted can then not be resumed any more.
+        The model becomes a new round with a score on the held-back pixels, and without proposals until the next scan. Other
+        rounds do not change. An interrupted training can no longer be resumed.
 
         Parameters
         ----------
         seconds
-            Of training before the snapshot, as :meth:`snapshots` gives them, to the second; the end of the round if None.
+            Seconds of training before the snapshot, as in :meth:`snapshots`, to the second; None for the end of the round.
         """
         with self._store.jobs.here("restore", {"round": round_, "seconds": seconds}) as handle:
             return restore(self._models, handle, round_, seconds)

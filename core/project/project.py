@@ -1,11 +1,11 @@
-"""The front door: the page, the command line and a notebook all enter here.
+"""The interface to a project for the pages, the command line and Python.
 
     >>> project = Project.create(workspace, "concrete", volumes=[path], classes=["matrix", "pore"])  # doctest: +SKIP
-    >>> project.import_labels(labels, slices=[2, 9, 16])                                             # doctest: +SKIP
+    >>> project.labels.import_file(labels, slices=[2, 9, 16])                                        # doctest: +SKIP
     >>> project.train(TrainConfig(seconds=120))                                                      # doctest: +SKIP
     >>> project.propose(ProposeConfig(number=5))                                                     # doctest: +SKIP
 
-Predict, propose, submit, train, and round again; everything else serves these four.
+Predict, propose, submit, train, and repeat; everything else serves these four.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Project(EarlierNames):
     Raises
     ------
     UnderpaintError
-        From every method, when the user's files, labels or settings do not allow what is asked, in one sentence.
+        From every method, in one sentence, if files, labels or settings do not allow the call.
     """
 
     def __init__(self, store: Store) -> None:
@@ -69,15 +69,15 @@ class Project(EarlierNames):
         self.workspace, self.name, self.folder = store.workspace, store.name, store.folder
         self._loaded = LoadedModels(store)
         self.labels = ProjectLabels(store, self._loaded)
-        """Read, paint, save and take back labels."""
+        """Reading, painting, saving and undoing labels."""
         self.models = ProjectModels(store, self._loaded)
-        """Rounds, their scores and predictions, training snapshots, and going back."""
+        """Rounds, scores, predictions, training snapshots, and restoring one of them."""
         self.proposals = ProjectProposals(store, self._loaded)
-        """What to correct next; called, it returns the list."""
+        """Slices to correct next; call it for the list."""
         self.results = ProjectResults(store, self._loaded)
-        """Files made for the user, confidence and scores; called, it returns the list."""
+        """Files made for the user, confidence and scores; call it for the list of files."""
         self.jobs = ProjectJobs(store)
-        """Work in processes of its own."""
+        """Work in separate processes."""
 
     @classmethod
     def create(
@@ -90,16 +90,16 @@ class Project(EarlierNames):
         axes: str | None = None,
         voxel_nm: tuple[float, float, float] | None = None,
     ) -> Project:
-        """Make a project; it appears whole or not at all.
+        """Make a project, whole or not at all.
 
         Parameters
         ----------
         volumes
-            Files or folders; they are read where they are and never changed.
+            Files or folders; they are read in place and never changed.
         classes
             At least two, the background first.
         axes, voxel_nm
-            For all volumes, where their metadata do not say: such as ``ZYX``, and ``(z, y, x)`` in nm.
+            For all volumes without this metadata: axes such as ``ZYX``, and the voxel size ``(z, y, x)`` in nm.
         """
         check_new_name(name)
         checked, folder = check_classes(classes), data_folder(workspace, name)
@@ -144,11 +144,11 @@ class Project(EarlierNames):
         return self.store.catalog.volumes
 
     def add_volume(self, path: Path, *, axes: str | None = None, voxel_nm: tuple[float, float, float] | None = None) -> VolumeRow:
-        """Add a volume whose labels will train the same model."""
+        """Add a volume; its labels train the same model."""
         return self.store.catalog.add_volume(path, axes=axes, voxel_nm=voxel_nm)
 
     def move_volume(self, index: int, path: Path) -> None:
-        """Say where a volume's files are now."""
+        """Set the new path of a volume after its files have moved."""
         self.store.catalog.move_volume(index, path)
 
     def set_voxel_size(self, index: int, voxel_nm: tuple[float, float, float] | None) -> None:
@@ -156,27 +156,27 @@ class Project(EarlierNames):
         self.store.catalog.set_voxel_size(index, voxel_nm)
 
     def set_weight(self, index: int, weight: float) -> None:
-        """Set how often a volume's labelled pixels are trained on, relative to other volumes': 1 is ordinary, 0 leaves it out.
+        """Set the sampling weight of a volume's labelled pixels in training: 1 by default, 0 to exclude the volume.
 
-        Its held-back pixels validate whatever the weight. It holds from the next round on.
+        Its held-back pixels validate at any weight. The weight applies from the next round on.
         """
         self.store.catalog.set_weight(index, weight)
 
     def set_region(self, index: int, polygons: Sequence[Polygon]) -> None:
-        """Limit training, scanning and measuring to polygons of ``(y, x)`` pixels; none for the whole slice."""
+        """Limit training, scanning and measuring to polygons of ``(y, x)`` pixels; an empty list for the whole slice."""
         self.store.catalog.set_region(index, polygons)
         self.store.proposals.forget_scan(index)
 
     def region_mask(self, index: int) -> NDArray[np.bool_] | None:
-        """The working region, bool ``(H, W)``; None where it is the whole slice."""
+        """Return the working region, bool ``(H, W)``; None for the whole slice."""
         return self.store.catalog.region_mask(index)
 
     def volume(self, index: int) -> Volume:
-        """An opened volume."""
+        """Return an opened volume."""
         return self.store.catalog.volume(index)
 
     def image(self, volume: int, z: int) -> NDArray[Any]:
-        """A raw slice ``(C, H, W)`` in its stored dtype."""
+        """Return a raw slice ``(C, H, W)`` in its stored dtype."""
         slice_id = SliceId(volume, z)
         self.store.slice_shape(slice_id)
         return self.store.image(slice_id)
@@ -193,22 +193,22 @@ class Project(EarlierNames):
         report: Report = silent,
         **averaging: Unpack[Averaging],
     ) -> PredictReport:
-        """Segment slices one after the other into ``.tif`` or ``.zarr``; memory is set by the slice, not by the volume.
+        """Segment slices one after the other into ``.tif`` or ``.zarr``; memory depends on the slice, not on the volume.
 
         Parameters
         ----------
         slices
-            Which; all of them if None.
+            The slices to segment; None for all.
         probabilities
             Write class probabilities, float32 ``(slices, K, H, W)``, instead of class ids, uint8 ``(slices, H, W)``.
         config
-            How slices are cut and averaged; ``views`` and ``across`` go before it.
+            Tiling and averaging; ``views`` and ``across`` override it.
         views
-            Mirrored and turned views to average: 1, 2, 4 or 8; more accurate, and as many times slower. If None, 2 where slices
-            stand alone, and one, another for each slice, where they are averaged with others; 1 if trained without flips.
+            Number of flipped and rotated views to average: 1, 2, 4 or 8; more accurate, and as many times slower. If None: 2
+            without z-averaging; with it one per slice, different from slice to slice; 1 if trained without flips.
         across
-            Slices on each side whose probabilities are averaged with each slice's own, 0 for none; if None, as many as painted
-            pixels allow; see :func:`core.evaluation.z_average_search.best`.
+            Slices on each side to average with each slice, 0 for none. If None, as many as labelled pixels support; see
+            :func:`core.evaluation.z_average_search.best`.
         """
         return segment.predict(
             self._loaded,
@@ -237,13 +237,13 @@ class Project(EarlierNames):
         Parameters
         ----------
         active_seconds
-            Seconds of work it took; as the draft's actions counted them, if None.
+            Seconds of work; if None, the sum over the draft's actions plus ``more_seconds``.
         more_seconds
-            Seconds since the last action, to be added to these.
+            Seconds of work since the last action.
         round_
-            Whose prediction lies under a slice without a draft, 0 for none; the newest one's if None.
+            The round of the prediction under a slice without a draft; 0 for none, None for the newest.
         sequence
-            The last action that the person has seen, if it matters.
+            Number of the last action known to the caller; any other raises. None skips this check.
         """
         return self.labels.submit(
             volume,
@@ -262,12 +262,12 @@ class Project(EarlierNames):
         exclude: Collection[tuple[int, int]] = (),
         report: Report = silent,
     ) -> list[Proposal]:
-        """Scan what is not scanned yet, then the slices to correct next, best first.
+        """Scan the slices not scanned yet, and return the slices to correct next, best first.
 
         Parameters
         ----------
         exclude
-            ``(volume, z)`` never to be looked at or proposed, such as test slices.
+            ``(volume, z)`` of slices to leave out of the scan and the proposals, such as test slices.
         """
         last, kept_out = self.store.rounds.last(), {SliceId(*pair) for pair in exclude}
         if last is None:
@@ -286,24 +286,26 @@ class Project(EarlierNames):
         report: Callable[[Progress], bool] | None = None,
         network: nn.Module | None = None,
     ) -> RoundReport:
-        """Train a round in this process on the labels as they are now; it begins with the newest round's weights or as
-        ``config.initial_weights`` says.
+        """Train a round in this process on the current labels.
+
+        Training begins with the newest round's weights, or as ``config.initial_weights`` says.
 
         Parameters
         ----------
         frame
-            What is predicted again and again meanwhile, for :meth:`moments`; that of :meth:`frame` if None.
+            The watched region, predicted repeatedly for ``models.snapshots``; None for that of ``models.watched_region``.
         resume
-            Go on with the training that was killed or cancelled, with its own labels, settings and frame.
+            Resume the interrupted training, with its own labels, settings and watched region.
         tensorboard
             Write logs for TensorBoard beside the checkpoint; needs the package ``tensorboard``.
         report
-            Called about once a second; returning True cancels and keeps what a resume needs.
+            Called about once a second; returning True cancels training and keeps its state for a resume.
         network
-            One of your own instead of a built-in one: scores ``(B, K, H, W)`` before softmax from images ``(B, C, H, W)``,
-            grey values of mean 0 and deviation 1, ``H`` and ``W`` multiples of its whole-number attribute ``stride`` (32 if it
-            has none); in ``reach`` it may say how many pixels around a place it looks at (96 if it does not). It is copied;
-            training begins with its weights. It predicts in this process from then on; elsewhere after :meth:`use`.
+            A network of your own instead of a built-in one: images ``(B, C, H, W)`` -> scores ``(B, K, H, W)`` before softmax.
+            Grey values have mean 0 and deviation 1. ``H`` and ``W`` are multiples of its whole-number attribute
+            ``stride`` (default 32). Its attribute ``reach`` is the radius of its receptive field in pixels (default 96).
+            Training copies the network and begins with its weights. It then predicts in this process; elsewhere after
+            ``models.use``.
         """
         if network is not None:
             config = replace(config, architecture=Architecture.OWN.value)

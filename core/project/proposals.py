@@ -1,4 +1,4 @@
-"""Where to look next: scanned slices and what was proposed from them. Calling it gives the proposals."""
+"""Scanned slices and the proposals from them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from core.storage.workspace import workspace_folder as workspace_folder
 
 
 class ProjectProposals:
-    """Where to look next: scanned slices and what was proposed from them. Calling it gives the proposals."""
+    """Scanned slices and the proposals from them; call it for the list of proposals."""
 
     def __init__(self, store: Store, models: LoadedModels) -> None:
         self._store, self._models = store, models
 
     def __call__(self) -> list[Proposal]:
-        """The newest model's proposals that are not answered yet; before the first round, slices spread evenly.
+        """Return the newest model's open proposals; before the first round, evenly spread slices.
 
-        Of each slice the boxes that are left to check. What was put off comes last.
+        Each slice comes with the boxes left to check. Proposals put off come last.
         """
         last = self._store.rounds.last()
         if last is None:
@@ -45,22 +45,22 @@ class ProjectProposals:
         scan(self._models, config, {SliceId(*pair) for pair in exclude}, report)
 
     def put_off(self, volume: int, z: int, box: Box | None = None) -> None:
-        """Ask later about a proposed slice, or about a box of it: it goes to the end of :meth:`proposals`."""
+        """Move a proposed slice, or a box of it, to the end of the proposals."""
         slice_id = SliceId(volume, z)
         self._store.slice_shape(slice_id)
         self._store.proposals.put_off(self._store.rounds.last() or 0, slice_id, box)
 
     def scanned(self, round_: int | None = None) -> list[ScannedSlice]:
-        """The scanned slices of the newest (or that) round, in order of volume and z."""
+        """Return the scanned slices of a round, by default the newest, in order of volume and z."""
         chosen = round_ or self._store.rounds.last()
         return [] if chosen is None else self._store.proposals.scanned(chosen)
 
     def look(self, volume: int, z: int, looked: bool = True) -> None:
-        """Mark a slice as looked at, which is never a label."""
+        """Mark a slice as inspected, or remove the mark; this never labels it."""
         slice_id = SliceId(volume, z)
         self._store.slice_shape(slice_id)
         self._store.proposals.look(slice_id, looked)
 
     def looked(self) -> set[SliceId]:
-        """``(volume, z)`` of every slice marked as looked at."""
+        """Return ``(volume, z)`` of every slice marked as inspected."""
         return self._store.proposals.looked()

@@ -1,4 +1,4 @@
-"""The files made for the user, and what they are made from. Calling it gives the list."""
+"""Files made for the user, and scores against ground truth."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from core.storage.workspace import workspace_folder as workspace_folder
 
 
 class ProjectResults:
-    """The files made for the user, and what they are made from. Calling it gives the list."""
+    """Files made for the user, and scores against ground truth; call it for the list of files."""
 
     def __init__(self, store: Store, models: LoadedModels) -> None:
         self._store, self._models = store, models
 
     def __call__(self) -> list[Result]:
-        """The files made for the user that are still there, newest first."""
+        """Return the files made for the user and still on disk, newest first."""
         return self._store.results.all()
 
     def export_confidence(
@@ -45,7 +45,7 @@ class ProjectResults:
         Parameters
         ----------
         config, views, across
-            As for :meth:`predict`: given the same, it is the confidence of what was segmented.
+            As for ``project.predict``; equal settings give the confidence of that segmentation.
         """
         asked = replace(config, **averaging)
         segment.export_confidence(self._models, out, asked, volume=volume, round_=round_, report=report)
@@ -62,16 +62,16 @@ class ProjectResults:
         report: Report = silent,
         **averaging: Unpack[Averaging],
     ) -> Evaluation:
-        """Score a round against a truth with one page per slice, on slices without a label of any role.
+        """Score a round against ground truth with one page per slice, on slices without a label of any role.
 
         Parameters
         ----------
         tolerance
-            Pixels that two boundaries may lie apart and still agree, such as :data:`core.config.TOLERANCE`. Boundary
+            Largest distance in pixels between two boundaries in agreement, such as :data:`core.config.TOLERANCE`. Boundary
             F-score and 95 % Hausdorff distance take about 2 s for a slice of 1024 x 1024 pixels with five classes; None
             leaves them out.
         config, views, across
-            How it would segment; as for :meth:`predict`.
+            Settings of the prediction; as for ``project.predict``.
         """
         return against_truth.evaluate_against(
             self._models,
