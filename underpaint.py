@@ -3,8 +3,8 @@
     >>> import underpaint
     >>> project = underpaint.Project.open(workspace, "concrete")  # doctest: +SKIP
 
-The engine behind it is the package ``core``, which lies beside this file. Another package of that name that comes first on
-the path is never used: the import then fails and names both.
+The engine behind it is the package ``core`` beside this file. Another package of that name, earlier on the path, is never
+used: the import then fails and names both.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _ENGINE = _Path(__file__).resolve().parent / "core" / "__init__.py"
 
 
 def _check_engine() -> None:
-    """Refuse an engine that is not the one beside this file.
+    """Raise unless the package ``core`` found first is the one beside this file.
 
     Raises
     ------
     ImportError
-        Naming the file found and the file wanted.
+        If it is another one; the message names both files.
     """
     try:
         found = _find_spec("core")
@@ -37,7 +37,7 @@ def _check_engine() -> None:
 
 _check_engine()
 
-from core.config import (  # noqa: E402 (only once it is known to be ours)
+from core.config import (  # noqa: E402 (only after the check)
     UNLABELLED,
     AugmentConfig,
     PredictConfig,

@@ -1,8 +1,8 @@
-"""What a correction costs a person, in seconds: the simulated annotator's speeds.
+"""The simulated annotator's cost of a correction, in seconds.
 
-A slice is opened, the cursor goes from one wrong patch to the next nearest one, and each patch is painted in one stroke
-(after RootPainter's simulated annotator, Abe404/root_painter ``trainer/tests``). The speeds are frozen in
-``AnnotatorConfig``, so that savings can be compared over the years; benchmarks vary them by half and double.
+The annotator opens a slice, moves the cursor from each wrong patch to the nearest one left, and paints each patch in one
+stroke (after RootPainter's simulated annotator, Abe404/root_painter ``trainer/tests``). The speeds are frozen in
+``AnnotatorConfig``, to keep savings comparable over the years; benchmarks vary them by half and double.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
 
 @dataclass(frozen=True)
 class Effort:
-    """What it takes to turn masks into others; efforts are added with ``+``.
+    """The effort to turn masks into others; add efforts with ``+``.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Effort:
     changed_pixels
         Pixels to paint.
     strokes
-        Patches of neighbouring pixels (also over corners) to paint with one class.
+        8-connected patches of pixels to paint with one class.
     travel_pixels
-        Way of the cursor from the slice's centre to the centres of the patches, always on to the nearest one left.
+        Path length of the cursor in pixels: from the slice's centre over the patch centres, each time to the nearest one left.
     """
 
     slices: int = 0
@@ -43,19 +43,19 @@ class Effort:
         return Effort(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def seconds(self, config: AnnotatorConfig) -> float:
-        """How long it takes a person with these speeds."""
+        """Return the seconds needed by a person with these speeds."""
         painting = self.changed_pixels / config.paint_px_per_s
         travelling = self.travel_pixels / config.travel_px_per_s
         return self.slices * config.open_s + painting + travelling + self.strokes * config.stroke_s
 
 
 def effort(shown: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> Effort:
-    """Compare the mask of one slice that a person is shown with the one they want.
+    """Return the effort to turn the shown mask of one slice into the wanted one.
 
     Parameters
     ----------
     shown, wanted
-        Class ids, uint8 ``(H, W)``. Where ``wanted`` is 255 nobody knows better, and nothing is painted.
+        Class ids, uint8 ``(H, W)``. Where ``wanted`` is 255, unknown, nothing is painted.
 
     Raises
     ------
@@ -72,18 +72,18 @@ def effort(shown: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> Effort:
 
 
 def _patch_centres(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Centre ``(y, x)`` of every 8-connected patch, float ``(N, 2)``."""
+    """Return the centre ``(y, x)`` of every 8-connected patch, float ``(N, 2)``."""
     patches, count = label(pixels, structure=_EIGHT_CONNECTED)
     return np.array(center_of_mass(pixels, patches, np.arange(1, count + 1)), dtype=float).reshape(-1, 2)
 
 
 def _travel(start: NDArray[np.float64], stops: NDArray[np.float64]) -> float:
-    """Length of the way over all stops, always on to the nearest one left."""
+    """Return the length of the path over all stops, each time to the nearest one left."""
     total, here = 0.0, start
     for left in range(len(stops), 0, -1):
         distances = np.hypot(*(stops[:left] - here).T)
         nearest = int(distances.argmin())
         total += float(distances[nearest])
         here = stops[nearest].copy()
-        stops[nearest] = stops[left - 1]  # the visited stop gives its place to the last one left
+        stops[nearest] = stops[left - 1]  # the last stop left replaces the visited one
     return total

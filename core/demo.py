@@ -1,4 +1,4 @@
-"""The demo project: a generated volume with known truth and three painted slices, ready to go round the loop."""
+"""The demo project: a generated volume with known truth and three labelled slices, ready for training."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ NAME = "demo"
 PHANTOM = PhantomConfig(depth=64, height=512, width=512)
 VOXEL_NM = (10.0, 10.0, 10.0)
 PAINTED = (8, 30, 52)
-"""Slices that come with labels: far apart in z, none at an end."""
+"""Slices with labels from the start: far apart in z, none at an end."""
 
 Report = Callable[[float, str], bool]
 
 
 def volume_files(workspace: Path) -> tuple[Path, Path]:
-    """Where the demo's image and truth lie."""
+    """Return the paths of the demo's image and truth."""
     folder = workspace / "data" / "demo-volume"
     return folder / "image.tif", folder / "truth.tif"
 
 
 def open_or_create(workspace: Path, *, phantom: PhantomConfig = PHANTOM, report: Report | None = None) -> Project:
-    """The demo project, made on the first call; a first call that was interrupted is taken up where it stopped.
+    """Open the demo project; make it on the first call, or continue an interrupted first call.
 
     Parameters
     ----------
     workspace
-        Folder that holds ``data/`` and ``checkpoints/``.
+        Folder with ``data/`` and ``checkpoints/``.
     phantom
         The volume to generate.
     report
-        Told the share done and a few words while the volume is generated.
+        Called with the share done and a few words during generation.
 
     Raises
     ------
@@ -59,12 +59,12 @@ def open_or_create(workspace: Path, *, phantom: PhantomConfig = PHANTOM, report:
 
 
 def painted(depth: int) -> list[int]:
-    """The slices of a volume of ``depth`` slices that come with labels."""
+    """Return the slices with labels from the start, in a volume of ``depth`` slices."""
     return sorted({z * depth // PHANTOM.depth for z in PAINTED})
 
 
 def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report | None = None) -> None:
-    """Write a phantom's grey values and truth as two TIFF stacks, slice by slice; both are whole or absent, the truth first."""
+    """Write a phantom's grey values and truth as two TIFF stacks, slice by slice; each whole or absent, the truth first."""
     with storage_errors(image):
         image.parent.mkdir(parents=True, exist_ok=True)
     page = (phantom.height, phantom.width)
@@ -79,7 +79,7 @@ def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report | 
 
 
 def start_first_round(project: Project, train: TrainConfig = TrainConfig()) -> bool:
-    """Start a first round in the background, unless there is one or a job is at work; whether it was started."""
+    """Start a first round in the background, unless there is one or a job is running; return whether it was started."""
     job = project.jobs.current()
     if project.models.rounds() or (job is not None and job.active):
         return False

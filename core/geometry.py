@@ -42,11 +42,11 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """For indexing an ``(H, W)`` array."""
+        """Row and column slices, to index an ``(H, W)`` array."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def grown(self, margin: int, shape: tuple[int, int]) -> Box:
-        """The box with ``margin`` pixels more on every side, cut to an ``(H, W)`` image."""
+        """Return the box with ``margin`` more pixels on every side, cropped to an ``(H, W)`` image."""
         return Box(
             max(0, self.y0 - margin),
             max(0, self.x0 - margin),
@@ -55,28 +55,28 @@ class Box:
         )
 
     def shifted(self, y: int, x: int) -> Box:
-        """The box as many pixels further down and to the right."""
+        """Return the box moved down by ``y`` and right by ``x`` pixels."""
         return Box(self.y0 + y, self.x0 + x, self.y1 + y, self.x1 + x)
 
     def within(self, shape: tuple[int, int]) -> bool:
-        """Whether the whole box lies in an ``(H, W)`` image."""
+        """Return whether the whole box lies in an ``(H, W)`` image."""
         return self.y1 <= shape[0] and self.x1 <= shape[1]
 
 
 def tile_boxes(shape: tuple[int, int], size: int) -> list[Box]:
-    """Cover an ``(H, W)`` image with boxes of ``size`` pixels, those at the far edges cut short."""
+    """Cover an ``(H, W)`` image with boxes of ``size`` pixels a side, smaller at the far edges."""
     height, width = shape
     return [Box(y, x, min(y + size, height), min(x + size, width)) for y in range(0, height, size) for x in range(0, width, size)]
 
 
 def bounds(mask: NDArray[np.bool_]) -> Box | None:
-    """The smallest box around what is true in ``(H, W)``; None where nothing is."""
+    """Return the smallest box around the true pixels of ``(H, W)``; None without any."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1) if rows.size else None
 
 
 def mirrored(positions: NDArray, length: int) -> NDArray:
-    """Positions folded back into ``0 .. length - 1`` as between two mirrors, the edge pixels not repeated."""
+    """Reflect positions into ``0 .. length - 1``, without repeating the edge pixels."""
     if length == 1:
         return np.zeros_like(positions)
     folded = np.abs(positions) % (2 * length - 2)
@@ -84,10 +84,10 @@ def mirrored(positions: NDArray, length: int) -> NDArray:
 
 
 def polygons_to_mask(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Fill polygons of ``(y, x)`` corners; the union, bool ``(H, W)``.
+    """Fill polygons of ``(y, x)`` corners and return their union, bool ``(H, W)``.
 
-    A pixel belongs to a polygon if its corner ``(y, x)`` lies inside by the even-odd rule. Row by row, because testing
-    every pixel against every edge, as scikit-image does, takes seconds on a slice of 4096 x 4096.
+    A pixel belongs to a polygon if its corner ``(y, x)`` lies inside by the even-odd rule. Filling goes row by row: a test of
+    every pixel against every edge, as in scikit-image, takes seconds on a slice of 4096 x 4096.
     """
     mask = np.zeros(shape, dtype=bool)
     for polygon in polygons:
@@ -96,7 +96,7 @@ def polygons_to_mask(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDA
 
 
 def _filled(polygon: Polygon, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Every edge flips what lies to its right in the rows that it crosses; an odd number of flips is inside."""
+    """Fill one polygon: every edge flips the pixels to its right in its rows; an odd number of flips is inside."""
     height, width = shape
     flips = np.zeros((height, width + 1), np.uint8)
     for (y0, x0), (y1, x1) in pairwise((*polygon, polygon[0])):

@@ -1,9 +1,8 @@
-"""Play the annotator from known truth, through the same front door as a person.
+"""Simulate the annotator from known truth, through the same interface as a person.
 
-The test slices are fixed before the first round and kept, with a gap in z around them, from ever being proposed,
-painted or trained on: a query must not choose its own exam. A few other slices are painted from nothing; then, round
-after round, the proposed slices are corrected from the model's prediction, each in the seconds that ``core.annotator``
-says, and claimed whole.
+The test slices are fixed before the first round. They and a gap in z around them are never proposed, painted or trained on:
+a query must not choose its own test set. A few other slices are painted without a prediction. Then, round after round, the
+proposed slices are corrected from the model's prediction and claimed whole. ``core.annotator`` counts the seconds of each.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ from core.storage.labels import Claim, Work
 from core.volumes.label_files import LabelFile
 
 Report = Callable[[float, str], bool]
-"""Called with the share done (0 to 1) and a few words; answers True when the work should stop."""
+"""Called with the share done (0 to 1) and a few words; returns True to stop the work."""
 
 TEST_EVERY = 10
-"""One test slice for so many slices, unless test slices are given."""
+"""Slices per test slice, unless test slices are given."""
 
 
 @dataclass(frozen=True)
 class SimulatedRound:
-    """One round of the replay.
+    """One round of a simulation.
 
     Attributes
     ----------
@@ -46,13 +45,13 @@ class SimulatedRound:
     labelled_slices
         Slices labelled so far.
     mean_dice, dice
-        Of this round's model on the test slices: the mean over measured classes other than the first, and each class.
+        Dice of this round's model on the test slices: the mean over measured classes other than the first, and each class.
     annotation_seconds
-        The annotator's time so far, all rounds together.
+        The annotator's time so far, over all rounds.
     training_seconds
         Seconds of training in this round.
     slices, effort
-        The slices painted or corrected before this round's training, and what that took.
+        The slices painted or corrected before this round's training, and the effort.
     """
 
     round: int
@@ -67,7 +66,7 @@ class SimulatedRound:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A replay: its rounds, the slices it was scored on and those kept out around them, and how it was set up."""
+    """A simulation: its rounds, the test slices, the gap in slices around each, and the settings."""
 
     rounds: tuple[SimulatedRound, ...]
     test_slices: tuple[int, ...]
@@ -84,7 +83,7 @@ def simulate(
     workspace: Path | None = None,
     report: Report | None = None,
 ) -> Simulation:
-    """Replay the loop headless on a volume whose truth is known.
+    """Simulate the active-learning loop on a volume of known truth.
 
     Parameters
     ----------
@@ -93,18 +92,18 @@ def simulate(
     classes
         Names by class id, the background first.
     workspace
-        Where the project is made, to be looked at later; by default it is temporary and removed at the end.
+        Folder for the project, to inspect it later; by default a temporary one, removed at the end.
     report
-        Told about progress; answering True stops training.
+        Called with the progress; returning True stops training.
 
     Raises
     ------
     Cancelled
-        If ``report`` asked to stop.
+        If ``report`` returns True.
     LabelError
         If the truth does not fit the volume or its classes.
     ProjectError
-        If too few slices are left to paint beside the test slices, or there is no such query.
+        If too few slices are left to paint besides the test slices, or there is no such query.
     """
     query_named(config.query)
     with _workspace(workspace) as folder:
@@ -118,7 +117,7 @@ def simulate(
 
 
 class _Replay:
-    """One run: what is fixed before the first round, and the annotator's clock."""
+    """One simulation: the slices fixed before the first round, and the annotator's clock."""
 
     def __init__(self, project: Project, truth: Path, config: SimulateConfig, report: Report) -> None:
         self._project, self._truth, self._config, self._report = project, truth, config, report
@@ -131,15 +130,15 @@ class _Replay:
         self._starts = start_slices(depth, self._kept_out, config.start)
         self._seconds = 0.0
         for z in (*self._starts, *self.test_slices):
-            self._right(z)  # a class that is not known is told before an hour of training, not after
+            self._truth_of(z)  # raises on an unknown class before an hour of training, not after
 
     def rounds(self) -> Iterator[SimulatedRound]:
-        """Paint, train and score; then correct what is proposed, train and score again, and so on."""
+        """Paint, train and score; then correct the proposals, train and score again, and so on."""
         yield self._round(0, self._starts)
         for number in range(1, self._config.rounds):
             chosen = self._ask(number)
             if not chosen:
-                return  # every slice that may be painted is
+                return  # no slice is left to paint
             yield self._round(number, chosen)
 
     def _ask(self, number: int) -> tuple[int, ...]:
@@ -152,10 +151,10 @@ class _Replay:
         return tuple(proposal.z for proposal in proposals)
 
     def _paint(self, z: int) -> Effort:
-        """Make slice ``z`` right, starting from what a person is shown."""
+        """Correct slice ``z``, starting from the mask a person would see."""
         predicted = self._project.models.predict_slice(0, z)
         shown = np.zeros(self._shape, np.uint8) if predicted is None else predicted.mask
-        wanted = self._right(z)
+        wanted = self._truth_of(z)
         needed = effort(shown, wanted)
         seconds = needed.seconds(self._config.annotator)
         started_from = None if predicted is None else predicted.round
@@ -164,11 +163,11 @@ class _Replay:
         self._seconds += seconds
         return needed
 
-    def _right(self, z: int) -> NDArray[np.uint8]:
+    def _truth_of(self, z: int) -> NDArray[np.uint8]:
         return self._answers.read(self._pages[z])
 
     def _round(self, number: int, slices: Sequence[int]) -> SimulatedRound:
-        """Paint the slices, train on all labels so far, score."""
+        """Paint the slices, train on all labels so far, and score."""
         total = sum((self._paint(z) for z in slices), Effort())
 
         def progress(now: Progress) -> bool:
@@ -191,18 +190,18 @@ class _Replay:
 
 
 def default_test_slices(depth: int) -> tuple[int, ...]:
-    """The middle of every ten slices; the middle of all where there are fewer."""
+    """Return the middle of every ten slices; of fewer slices, the middle one."""
     every = min(TEST_EVERY, depth)
     return tuple(range(every // 2, depth, every))
 
 
 def gap_around_tests(depth: int) -> int:
-    """Slices on either side of a test slice that are never painted either: 1 in a shallow volume, else 2."""
+    """Return the number of slices left unpainted on either side of a test slice: 1 in a shallow volume, else 2."""
     return 1 if depth < 3 * TEST_EVERY else 2
 
 
 def kept_out(test_slices: Sequence[int], gap: int, depth: int) -> frozenset[int]:
-    """The test slices and their neighbours up to ``gap`` away.
+    """Return the test slices and their neighbours up to ``gap`` away.
 
     Raises
     ------
@@ -216,12 +215,12 @@ def kept_out(test_slices: Sequence[int], gap: int, depth: int) -> frozenset[int]
 
 
 def start_slices(depth: int, excluded: frozenset[int], number: int) -> tuple[int, ...]:
-    """So many slices, evenly spaced among those not excluded, in ascending order.
+    """Return ``number`` slices, evenly spaced among those not excluded, in ascending order.
 
     Raises
     ------
     ProjectError
-        If there are not so many.
+        If fewer slices are left.
     """
     free = [z for z in range(depth) if z not in excluded]
     if len(free) < number:

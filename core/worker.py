@@ -1,4 +1,4 @@
-"""A job's own process: ``python -m core.worker WORKSPACE PROJECT JOB``, started by the app, not by hand."""
+"""The process of one job: ``python -m core.worker WORKSPACE PROJECT JOB``, started by the app, not by hand."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Arguments = dict[str, Any]
 
 
 def run_job(models: LoadedModels, job_id: int) -> None:
-    """Do an entered job in this process, and record how it ends.
+    """Run an entered job in this process, and record its end.
 
     Raises
     ------
     UnderpaintError
-        What stopped it, after it was recorded.
+        Any error of the job, after recording it.
     """
     job = models.store.jobs.get(job_id)
     work = _KINDS.get(job.kind)
@@ -86,7 +86,7 @@ def _segment(models: LoadedModels, handle: Handle, arguments: Arguments) -> None
 
 
 def _predict_config(arguments: Arguments) -> PredictConfig:
-    """Settings of a segmentation; jobs of earlier versions lack some."""
+    """Return the settings of a segmentation; jobs of earlier versions lack some."""
     names = (f.name for f in fields(PredictConfig))
     return PredictConfig(**{name: arguments[name] for name in names if name in arguments})
 
@@ -135,7 +135,7 @@ _KINDS: dict[str, Callable[[LoadedModels, Handle, Arguments], None]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run one entered job to its end; what went wrong is in the job's record and, in one line, on stderr."""
+    """Run one entered job to its end; an error goes into the job's record and, in one line, to stderr."""
     give_way()
     workspace, name, job = Path(arguments[0]), arguments[1], int(arguments[2])
     try:

@@ -16,7 +16,7 @@ from core.storage.prediction_cache import Predicted
 from core.storage.store import Store
 from core.volumes.slice_stack import SliceStack
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls need none of it
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and most calls do not need it
     from torch import nn
 
     from core.models.predictor import Predictor
@@ -29,7 +29,7 @@ class LoadedModels:
     Parameters
     ----------
     store
-        What is stored of the project.
+        The stored parts of the project.
     """
 
     def __init__(self, store: Store) -> None:
@@ -42,14 +42,14 @@ class LoadedModels:
         self._counting = Lock()
 
     def predictor(self, round_: int) -> Predictor:
-        """Return a round's model, ready to predict; the last one asked for stays loaded.
+        """Return a round's model, ready to predict; the last one stays loaded.
 
         Raises
         ------
         CheckpointError
             If there is no such round, or its checkpoint is missing or damaged.
         NetworkError
-            If its network cannot be built here, or is the user's own and was not given.
+            If its network cannot be built here, or is the user's own and not provided by :meth:`use`.
         """
         with self._loading:
             if self._predictor is None or self._predictor[0] != round_:
@@ -57,13 +57,13 @@ class LoadedModels:
             return self._predictor[1]
 
     def load(self, folder: Path) -> Predictor:
-        """Load a checkpoint or training snapshot, also one of the user's own network if given; raises as :meth:`predictor`."""
+        """Load a checkpoint or training snapshot, also of a user's own network after :meth:`use`; raise as :meth:`predictor`."""
         from core.models.predictor import Predictor
 
         return Predictor.load(folder, own=self._own)
 
     def use(self, network: nn.Module) -> None:
-        """Take a user's own network for the rounds trained with one of its class, until another of the class is given."""
+        """Use a user's own network for all rounds trained with one of its class, until the next call for the class."""
         from core.models.networks.own import name_of
 
         with self._loading:
@@ -71,25 +71,25 @@ class LoadedModels:
             self._predictor = None
 
     def has_network(self, round_: int) -> bool:
-        """Return whether a round's network is built in, or the user's own and given; fast enough to call often."""
+        """Return whether a round's network is built in, or provided by :meth:`use`; fast enough to call often."""
         name = self._own_classes.get(round_)
         if name is None:
             name = self._own_classes[round_] = self._own_class(round_)
         return not name or name in self._own
 
     def can_show(self, round_: int, slice_id: SliceId) -> bool:
-        """Return whether a round's prediction of a slice is available: its network is here, or the prediction is cached."""
+        """Return whether a round's prediction of a slice is available: from its network, or from the cache."""
         return self.has_network(round_) or self.store.predictions.stamp(round_, slice_id) is not None
 
     def _own_class(self, round_: int) -> str:
-        """Class name of a round's own network; "" for a built-in one, or a damaged checkpoint, whose loading says so."""
+        """Return the class name of a round's own network; "" for a built-in one or a damaged checkpoint (loading reports it)."""
         try:
             return load_card(self.store.checkpoint(round_)).own_class
         except CheckpointError:
             return ""
 
     def inputs(self, round_: int, volume: int) -> SliceStack:
-        """Return what a round's model is given of each slice of a volume; for one thread, fastest in order of z.
+        """Return the inputs of a round's model for each slice of a volume; for one thread, fastest in order of z.
 
         Raises
         ------
@@ -99,9 +99,9 @@ class LoadedModels:
         return SliceStack(self.store.catalog.volume(volume), self.predictor(round_).card.neighbours)
 
     def predicted(self, slice_id: SliceId, round_: int) -> Predicted:
-        """Return a slice as a round's model sees it, from the cache or computed and cached.
+        """Return a round's prediction of a slice, from the cache or computed and cached.
 
-        Threads that ask for the same slice wait for one of them to compute it; other slices are not held up.
+        Of several threads with the same slice one computes it and the others wait; other slices are not delayed.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class LoadedModels:
 
     @contextmanager
     def _computing(self, key: tuple[int, SliceId]) -> Iterator[None]:
-        """Hold the lock of one slice, which exists as long as somebody wants it."""
+        """Hold the lock of one slice; the lock exists only while in use."""
         with self._counting:
             lock, users = self._locks.get(key, (Lock(), 0))
             self._locks[key] = lock, users + 1
@@ -138,12 +138,12 @@ class LoadedModels:
                     self._locks[key] = lock, users - 1
 
     def z_averaged(self, round_: int, volume: int, config: PredictConfig) -> ZAveraged:
-        """Return the slices of a volume as a round's model sees them, averaged as the settings say.
+        """Return a round's predictions of a volume's slices, averaged by ``config``.
 
         Parameters
         ----------
         config
-            ``across`` is taken as 0 where it is None: :func:`core.evaluation.z_average_search.choose_z_average` decides it.
+            ``across`` counts as 0 if None; see :func:`core.evaluation.z_average_search.choose_z_average` for a choice.
 
         Raises
         ------
