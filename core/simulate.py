@@ -225,7 +225,7 @@ def start_slices(depth: int, excluded: frozenset[int], number: int) -> tuple[int
     free = [z for z in range(depth) if z not in excluded]
     if len(free) < number:
         raise ProjectError(
-            f"Only {len(free)} of {depth} slices are left to paint beside the test slices and their neighbours, but "
+            f"Only {len(free)} of {depth} slices are left to paint besides the test slices and their neighbours, but "
             f"{number} are wanted at the start; choose fewer test slices or a smaller start."
         )
     return tuple(free[(2 * i + 1) * len(free) // (2 * number)] for i in range(number))

@@ -70,7 +70,7 @@ def test_a_project_is_made_and_found_again(phantom_project, tmp_path):
 @pytest.mark.parametrize("name", ["../up", "", ".hidden", "a/b", "a b", "ünder", "x" * 65, "con\n", "-x"])
 def test_odd_names_are_refused(tmp_path, phantom_files, name):
     """A name is a plain folder name, and nothing is made for a bad one."""
-    with pytest.raises(ProjectError, match="is no project name; allowed are"):
+    with pytest.raises(ProjectError, match="is not a project name; allowed are"):
         Project.create(tmp_path, name, volumes=[phantom_files.image], classes=["a", "b"])
     with pytest.raises(ProjectError):
         Project.open(tmp_path, name)
@@ -94,7 +94,7 @@ def test_a_project_that_cannot_be_made_leaves_nothing(tmp_path):
 
 def test_an_unknown_project_is_told_with_those_there_are(phantom_project, tmp_path):
     """The sentence lists the projects of the workspace."""
-    with pytest.raises(ProjectError, match=r"no project 'other' .*there are: toy"):
+    with pytest.raises(ProjectError, match=r"no project 'other' .*its projects are: toy"):
         Project.open(tmp_path, "other")
 
 
@@ -371,7 +371,7 @@ def test_nothing_to_resume_is_told(trained):
 def test_a_background_round_trains_and_proposes(phantom_project):
     """A process of its own, followed through the records; its proposals appear by themselves."""
     job = phantom_project.start_round(TINY, ProposeConfig(number=2))
-    with pytest.raises(JobError, match="is at work on this project"):
+    with pytest.raises(JobError, match="is running on this project"):
         phantom_project.start_round(TINY)
     deadline = time.monotonic() + 240
     while phantom_project.job().active and time.monotonic() < deadline:
@@ -625,7 +625,7 @@ def test_probabilities_sum_to_one(trained, tmp_path):
 
 def test_slices_out_of_range_are_told(trained, tmp_path):
     """Nothing is written."""
-    with pytest.raises(ProjectError, match=r"Slices 10:20 are not there; volume 0 has 0:12"):
+    with pytest.raises(ProjectError, match=r"Slices 10:20 do not exist; volume 0 has 0:12"):
         trained.predict(tmp_path / "out.tif", slices=range(10, 20))
     assert not (tmp_path / "out.tif").exists()
 

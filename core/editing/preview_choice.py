@@ -151,21 +151,21 @@ def _compared(row: RoundRow, counts: NDArray[np.int64]) -> PreviewChoice | None:
     sentence = (
         f"The network of round {row.round} draws the preview from now on: {judged}."
         if wins
-        else f"The quick first model goes on drawing the preview: the network of round {row.round} has {judged}."
+        else f"The quick first model still draws the preview: the network of round {row.round} has {judged}."
     )
     return PreviewChoice(row.round, wins, forest, network, pixels, sentence)
 
 
 def _not_scored(round_: int) -> PreviewChoice:
     """Return the open choice for a round without scores yet: other rounds are still being scored on the same pixels."""
-    sentence = f"Who draws the preview is decided when round {round_} is scored on the held-back pixels."
+    sentence = f"The quick first model still draws the preview: round {round_} is not scored on the held-back pixels yet."
     return PreviewChoice(round_, False, None, None, 0, sentence, settled=False)
 
 
 def _not_compared(row: RoundRow) -> PreviewChoice:
     """Return the choice without held-back pixels: the forest, as a network of few steps may be worse than none."""
     sentence = (
-        f"The quick first model goes on drawing the preview: no held-back pixels say whether the network of round {row.round} is "
-        "better; save a slice or a large box as right that was not proposed, and the next round is compared."
+        "The quick first model still draws the preview: there are no held-back pixels to compare it with the network of round "
+        f"{row.round}. Save a slice or a large box that was not proposed; then the next round is compared."
     )
     return PreviewChoice(row.round, False, None, None, 0, sentence)

@@ -207,7 +207,7 @@ def submit(
     store = models.store
     now = editing(models, slice_id, round_)
     if sequence not in (None, now.sequence):
-        raise LabelError(f"Slice {slice_id.z} was changed in another window; look at it as it is stored now, and save it again.")
+        raise LabelError(f"Slice {slice_id.z} was changed in another window; reload it, check it, and save it again.")
     claimed = claim.pixels(now.touched)
     changed = int(np.count_nonzero((now.mask != now.base) & claimed))
     seconds = store.drafts.active_seconds(slice_id) + more_seconds if active_seconds is None else active_seconds

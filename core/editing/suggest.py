@@ -62,7 +62,7 @@ def between_labelled(store: Store, slice_id: SliceId) -> Suggestion:
     mask = interpolate(below, above, (z - lower) / (upper - lower))
     if (mask == UNLABELLED).all():
         raise LabelError(
-            f"Slices {lower} and {upper} are labelled in no common place, so nothing lies between them; label a box or "
+            f"Slices {lower} and {upper} have no labelled pixel in common, so there is nothing to interpolate; label a box or "
             "the whole slice in both."
         )
     return Suggestion(mask, (lower, upper))

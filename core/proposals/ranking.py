@@ -149,7 +149,7 @@ def reason(scored: ScannedSlice, class_names: Sequence[str]) -> str:
     """Return the reason for a proposal in plain words, with no claim beyond the computed numbers."""
     where = "working region" if scored.in_region else "slice"
     if scored.query == "random":
-        return "picked at random, whatever the model thinks of it"
+        return "picked at random, regardless of the model"
     if scored.query == "foreground-random":
         classes = _either(class_names[1:])
         return f"picked at random among places with {classes}" if scored.score else f"picked at random, with no {classes} seen"

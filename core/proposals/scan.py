@@ -58,8 +58,8 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
         if time.monotonic() - reported > _REFRESH_SECONDS:
             reported = time.monotonic()
             _refresh(store, round_, config, fresh, exclude, settled=False)
-            message = f"looking through the volume: {number + 1} of {len(todo)} slices"
-            kept = "Scanning was cancelled; the slices looked at so far are kept."
+            message = f"scanning: {number + 1} of {len(todo)} slices"
+            kept = "Scanning was cancelled; the results for scanned slices are kept."
             advance(report, (number + 1) / len(todo), message, cancelled=kept)
     _refresh(store, round_, config, fresh, exclude, settled=True)
 

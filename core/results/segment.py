@@ -51,7 +51,7 @@ def predict(
     row = store.catalog.row(volume)
     wanted = range(row.depth) if slices is None else slices
     if not len(wanted) or wanted[0] < 0 or wanted[-1] >= row.depth:
-        raise ProjectError(f"Slices {wanted.start}:{wanted.stop} are not there; volume {volume} has 0:{row.depth}.")
+        raise ProjectError(f"Slices {wanted.start}:{wanted.stop} do not exist; volume {volume} has 0:{row.depth}.")
     chosen, classes = store.rounds.chosen(round_), store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
     started = time.monotonic()

@@ -94,7 +94,9 @@ def check_classes(classes: Sequence[str] | Sequence[LabelClass]) -> tuple[LabelC
         )
     for name in names:
         if not 0 < len(name) <= _LONGEST_NAME or "," in name or not name.isprintable():
-            raise ProjectError(f"{name!r} is no class name; allowed are 1 to {_LONGEST_NAME} letters without a comma.")
+            raise ProjectError(
+                f"{name!r} is not a valid class name; allowed are 1 to {_LONGEST_NAME} characters without a comma."
+            )
         if names.count(name) > 1:
             raise ProjectError(f"The class {name!r} is given twice; every class needs a name of its own.")
     if [c.id for c in made] != list(range(len(made))):
@@ -204,13 +206,13 @@ class Catalog:
         if tuple(volume.shape) != row.shape or str(volume.dtype) != row.dtype:
             raise VolumeError(
                 f"{path} holds {tuple(volume.shape)} {volume.dtype}, volume {index} was {row.shape} {row.dtype}; "
-                "choose the same volume at its new place."
+                "choose the same volume at its new path."
             )
         content = _content(volume) if row.content is None else content_digest(volume)
         if row.content not in (None, content):
             raise VolumeError(
-                f"{path} has the size of volume {index} but holds other values; choose the same volume at its new place, "
-                "or add this one as a volume of its own."
+                f"{path} has the size of volume {index} but holds other values; choose the same volume at its new path, "
+                "or add this one as another volume."
             )
         with self._lock:
             self._open.pop(index, None)
@@ -260,8 +262,8 @@ class Catalog:
         self.row(index)
         if not 0 <= weight <= HIGHEST_WEIGHT:
             raise ProjectError(
-                f"The weight of volume {index} is to be {weight:g}; allowed are 0 (left out of training) to {HIGHEST_WEIGHT:g}, "
-                "1 being ordinary."
+                f"The weight of volume {index} cannot be {weight:g}; allowed are 0 (left out of training) to {HIGHEST_WEIGHT:g}, "
+                "with 1 as the default."
             )
         self._records.write("UPDATE volumes SET weight = ? WHERE id = ?", (float(weight), index))
 
@@ -318,14 +320,14 @@ def _looks_unchanged(row: VolumeRow) -> str:
     """
     if not row.path.exists():
         raise VolumeError(
-            f"{row.path} is not there any more; move it back, or give its new place on the Project page "
+            f"{row.path} no longer exists; move it back, or enter its new path on the Project page "
             f"(or by underpaint volumes NAME --volume-index {row.index} --path FILE)."
         )
     looks = glance(row.path)  # first, so that the next check notices a change meanwhile
     if fingerprint(row.path) != row.fingerprint:
         raise VolumeError(
             f"{row.path} has changed since it was added to the project, so its labels may not fit; put the original "
-            "file back, or make a new project for the changed one. If only its time is new, give its place again on the Project "
-            f"page (or by underpaint volumes NAME --volume-index {row.index} --path FILE)."
+            "file back, or make a new project for the changed one. If only its modification time changed, enter its path again "
+            f"on the Project page (or by underpaint volumes NAME --volume-index {row.index} --path FILE)."
         )
     return looks

@@ -236,7 +236,7 @@ class Records:
                 "Nothing that was stored before is lost."
             )
         if "locked" in text:
-            return StorageError(f"{self.path} is in use by another program for more than 30 s; close it and try again.")
+            return StorageError(f"{self.path} has been in use by another program for 30 s; close that program and try again.")
         if "no such" in text:
             return ProjectError(f"{self.path} is damaged ({text}); nothing was changed, restore the file from a backup.")
         return error

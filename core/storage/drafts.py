@@ -303,8 +303,8 @@ class Drafts:
         if row is not None and row["runs"] == pack(patch.runs):
             return True
         raise LabelError(
-            f"Slice {slice_id.z} was changed or saved in another window, so this stroke does not fit it any more; reload it and "
-            "paint again what is missing."
+            f"Slice {slice_id.z} was changed or saved in another window, so this stroke no longer fits; reload the slice and "
+            "repaint the missing strokes."
         )
 
     def _store(self, slice_id: SliceId, patch: Patch, base: Base, *, begins: bool) -> None:

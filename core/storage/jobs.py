@@ -208,7 +208,7 @@ class Jobs:
             busy = db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running')").fetchone()
             if busy is not None:
                 raise JobError(
-                    f"A {busy['kind']} job is at work on this project ({busy['message'] or busy['state']}); "
+                    f"A {busy['kind']} job is running on this project ({busy['message'] or busy['state']}); "
                     "wait for it to end, or cancel it, then try again."
                 )
             now = time.time()

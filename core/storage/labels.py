@@ -322,7 +322,7 @@ class LabelStore:
             if head is None:
                 raise LabelError(f"Slice {slice_id.z} has no saved label, so there is nothing to undo.")
             if revision not in (None, head.id):
-                raise LabelError(f"Slice {slice_id.z} has another saved label by now than the one to be taken back; reload it.")
+                raise LabelError(f"Slice {slice_id.z} has a newer saved label than the one to undo; reload it.")
             db.execute("UPDATE heads SET revision = ? WHERE volume = ? AND z = ?", (head.previous, *slice_id))
             if also is not None:
                 also(db)

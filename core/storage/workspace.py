@@ -41,7 +41,9 @@ def check_name(name: str) -> None:
         If it is anything but 1 to 64 letters, digits, ``-`` and ``_``, a letter or digit first.
     """
     if not _NAME.fullmatch(name):
-        raise ProjectError(f"{name!r} is no project name; allowed are 1 to 64 letters, digits, - and _, a letter or digit first.")
+        raise ProjectError(
+            f"{name!r} is not a project name; allowed are 1 to 64 letters, digits, - and _, a letter or digit first."
+        )
 
 
 def check_new_name(name: str) -> None:
@@ -54,7 +56,9 @@ def check_new_name(name: str) -> None:
     """
     check_name(name)
     if _DEVICE.fullmatch(name):
-        raise ProjectError(f"{name!r} is no project name, for Windows keeps it for a device; choose another, such as {name}-1.")
+        raise ProjectError(
+            f"{name!r} is not a project name, as Windows reserves it for a device; choose another, such as {name}-1."
+        )
 
 
 def open_store(workspace: Path, name: str) -> Store:
@@ -67,6 +71,6 @@ def open_store(workspace: Path, name: str) -> Store:
     """
     check_name(name)
     if not (data_folder(workspace, name) / RECORDS_FILE).is_file():
-        there = ", ".join(list_projects(workspace)) or "none yet"
-        raise ProjectError(f"There is no project {name!r} in {workspace}; there are: {there}.")
+        names = ", ".join(list_projects(workspace)) or "none yet"
+        raise ProjectError(f"There is no project {name!r} in {workspace}; its projects are: {names}.")
     return Store(workspace, name)

@@ -188,7 +188,7 @@ def test_a_stroke_out_of_order_changes_nothing(client: TestClient, project: Proj
     before = dump(project)
     answer = client.post(f"{SLICE}/patch/{number}", content=runs((5, 1, 257)))
     assert answer.status_code == 409
-    assert "does not fit it any more" in answer.json()["error"]
+    assert "no longer fits" in answer.json()["error"]
     assert dump(project) == before
 
 
@@ -273,7 +273,7 @@ def test_a_volume_that_was_moved_keeps_the_strokes_waiting(client: TestClient, r
     rounds.volumes[0].path.unlink()
     answer = client.get("/underpaint/api/toy/0/2/slice")
     assert answer.status_code == 503
-    assert "not there any more" in answer.json()["error"]
+    assert "no longer exists" in answer.json()["error"]
     paint(client, 1, (0, 3, 257), query="?round=1")
 
 

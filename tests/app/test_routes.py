@@ -158,7 +158,7 @@ def test_a_moved_volume_is_one_sentence(client: TestClient, project: Project) ->
     project.volumes[0].path.unlink()
     answer = client.get(f"{SLICE}/grey")
     assert answer.status_code == 503
-    assert "not there any more" in answer.json()["error"]
+    assert "no longer exists" in answer.json()["error"]
 
 
 def test_routes_carry_no_method_but_their_own(client: TestClient) -> None:

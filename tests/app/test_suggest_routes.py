@@ -121,7 +121,7 @@ def test_a_volume_that_is_away_is_one_sentence(client: TestClient, large: Projec
     large.volumes[0].path.unlink()
     answer = client.get(f"{LARGE}/superpixels?ty=0&tx=0")
     assert answer.status_code == 503
-    assert "not there any more" in answer.json()["error"]
+    assert "no longer exists" in answer.json()["error"]
 
 
 # ---- the preview

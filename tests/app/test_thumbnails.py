@@ -202,4 +202,4 @@ def test_a_volume_that_is_gone_is_one_sentence(client: TestClient, project: Proj
     project.volumes[0].path.unlink()
     answer = client.get(url)
     assert answer.status_code == 503
-    assert "not there any more" in answer.json()["error"]
+    assert "no longer exists" in answer.json()["error"]

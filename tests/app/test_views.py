@@ -136,7 +136,7 @@ def test_a_project_is_made_on_the_page(open_page, tmp_path, phantom_files):
 
 @pytest.mark.parametrize(
     ("name", "path", "said"),
-    [("../evil", None, "is no project name"), ("fine", "/nowhere/v.tif", "/nowhere/v.tif")],
+    [("../evil", None, "is not a project name"), ("fine", "/nowhere/v.tif", "/nowhere/v.tif")],
 )
 def test_a_mistake_in_the_form_is_one_sentence_and_keeps_what_was_typed(open_page, tmp_path, phantom_files, name, path, said):
     """What the engine refuses is shown as one error beside the form, which stays filled in."""
@@ -390,7 +390,7 @@ def test_a_moved_volume_is_one_sentence_and_can_be_found_again(open_page, tmp_pa
     project = Project.create(tmp_path, "toy", volumes=[there], classes=["a", "b"])
     there.rename(away)
     page = open_page(tmp_path, "project")
-    assert "is not there any more" in page.error[0].value
+    assert "no longer exists" in page.error[0].value
     page = _section(page, "Volumes")
     page.text_input(key="move_0").input(str(away)).run()
     page.button(key="save_move_0").click().run()

@@ -274,7 +274,7 @@ def test_a_save_is_taken_back_step_by_step(rounds):
     assert rounds.undo(0, 5, revision=second.id) == first
     assert rounds.label(0, 5)[0, :2].tolist() == [1, 255]
     assert rounds.news(0, 5).sequence == 3
-    with pytest.raises(LabelError, match="another saved label by now"):
+    with pytest.raises(LabelError, match="a newer saved label than the one to undo"):
         rounds.undo(0, 5, revision=second.id)
     assert rounds.undo(0, 5, revision=first.id) is None
     assert not rounds.claimed(0, 5).any()

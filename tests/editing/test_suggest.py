@@ -92,7 +92,7 @@ def test_slices_without_a_common_place_are_told(project):
     """Nothing would be suggested, and the person learns why."""
     stroke(project, 2, (0, 4, 1 | 256))
     stroke(project, 4, (30, 4, 1 | 256))
-    with pytest.raises(LabelError, match="Slices 2 and 4 are labelled in no common place"):
+    with pytest.raises(LabelError, match="Slices 2 and 4 have no labelled pixel in common"):
         project.suggest_between(0, 3)
 
 

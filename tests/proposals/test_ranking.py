@@ -225,7 +225,7 @@ def test_the_reason_says_what_was_computed() -> None:
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"query": "random"}, "picked at random, whatever the model thinks of it"),
+        ({"query": "random"}, "picked at random, regardless of the model"),
         ({"query": "foreground-random"}, "picked at random among places with pore or phase"),
         ({"query": "entropy"}, "at least 75 % sure everywhere in the slice"),
         (

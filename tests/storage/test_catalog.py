@@ -75,7 +75,7 @@ def test_a_volume_has_a_weight(catalog, stack):
     catalog.set_weight(0, 0.5)
     assert catalog.row(0).weight == 0.5
     for weight in (-1, 101, float("nan")):
-        with pytest.raises(ProjectError, match=r"allowed are 0 \(left out of training\) to 100, 1 being ordinary"):
+        with pytest.raises(ProjectError, match=r"allowed are 0 \(left out of training\) to 100, with 1 as the default"):
             catalog.set_weight(0, weight)
     with pytest.raises(ProjectError, match="no volume 1"):
         catalog.set_weight(1, 2)
@@ -85,7 +85,7 @@ def test_a_volume_that_has_moved_is_told_and_can_be_found_again(catalog, stack, 
     """The sentence says where to give its new place."""
     catalog.add_volume(stack)
     moved = stack.rename(tmp_path / "elsewhere.tif")
-    with pytest.raises(VolumeError, match="is not there any more; move it back"):
+    with pytest.raises(VolumeError, match="no longer exists; move it back"):
         catalog.volume(0)
     catalog.move_volume(0, moved)
     assert catalog.volume(0).depth == 3
@@ -121,7 +121,7 @@ def test_a_volume_that_vanishes_while_in_use_is_told(catalog, stack):
     catalog.volume(0)
     stack.unlink()
     catalog._open[0]._next = 0.0
-    with pytest.raises(VolumeError, match="is not there any more"):
+    with pytest.raises(VolumeError, match="no longer exists"):
         catalog.volume(0)
 
 
@@ -160,7 +160,7 @@ def test_a_volume_whose_time_alone_is_new_is_taken_at_its_place(catalog, stack):
     """A copy of the original, put back, is told as changed until somebody gives its place again."""
     catalog.add_volume(stack)
     os.utime(stack, (1, 1))
-    with pytest.raises(VolumeError, match="If only its time is new, give its place again"):
+    with pytest.raises(VolumeError, match="If only its modification time changed, enter its path again"):
         catalog.volume(0)
     catalog.move_volume(0, stack)
     assert catalog.volume(0).depth == 3

@@ -72,7 +72,7 @@ def test_only_the_revision_that_was_meant_is_taken_back(store):
     """Who takes back what is no longer the newest is told so, and nothing moves."""
     first = store.claim(SliceId(0, 5), np.full(SHAPE, 1, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
     second = store.claim(SliceId(0, 5), np.full(SHAPE, 2, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
-    with pytest.raises(LabelError, match="another saved label by now"):
+    with pytest.raises(LabelError, match="a newer saved label than the one to undo"):
         store.undo(SliceId(0, 5), revision=first.id)
     assert store.head(SliceId(0, 5)) == second
     assert store.undo(SliceId(0, 5), revision=second.id) == first
