@@ -1,4 +1,4 @@
-"""A finished result that is a folder, as one file: a zip that is made while it is sent and never lies on the disk."""
+"""Download a finished result folder as one zip, made while it is sent and never stored on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIECE = 1024 * 1024
 
 
 def result(request: Request) -> Response:
-    """A finished folder, such as a zarr, only if the project lists it."""
+    """Return a finished folder, such as a zarr, as a zip; refuse with 404 unless the project lists it."""
     project = open_project(request.path_params["project"])
     name = request.path_params["name"]
     for path in (result.path for result in project.results()):
@@ -30,9 +30,9 @@ def result(request: Request) -> Response:
 
 
 def zipped(folder: Path, piece: int = _PIECE) -> Iterator[bytes]:
-    """A folder as a zip, in pieces of about ``piece`` bytes.
+    """Yield a folder as a zip, in pieces of about ``piece`` bytes.
 
-    Stored as it is, because the chunks of a zarr are compressed already; the folder's name comes first in every path.
+    Files are stored uncompressed, because the chunks of a zarr are compressed already. Every path begins with the folder's name.
     """
     sent = _Sent()
     with ZipFile(sent, "w", ZIP_STORED) as archive:
@@ -47,7 +47,7 @@ def zipped(folder: Path, piece: int = _PIECE) -> Iterator[bytes]:
 
 
 class _Sent(io.RawIOBase):
-    """What the zip has written and nobody has taken yet; without a way back, as to a printer."""
+    """The unsent bytes of a zip, written as to a pipe, without seeking."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

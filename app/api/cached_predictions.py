@@ -1,4 +1,4 @@
-"""Predictions kept on disk, as pages and pictures need them: whether there is one, and its rasters, read once."""
+"""Cached predictions for pages and pictures: their time stamps and their rasters, each read once."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _rasters = ByteCache(160 * 1024 * 1024)
 
 
 class _Absent(Exception):
-    """There is no prediction to keep in the cache."""
+    """Raised where there is no prediction to keep in memory."""
 
 
 def stamp(project: Project, slice_id: SliceId) -> int | None:
-    """When the newest model's prediction of a slice was kept, in ns; None where there is none. Nothing is read."""
+    """Return the time when the newest model's prediction of a slice was cached, in ns, or None. No raster is read."""
     return project.store.predictions.stamp(_newest(project), slice_id)
 
 
 def predicted(project: Project, slice_id: SliceId) -> Predicted | None:
-    """The newest model's prediction of a slice if it is kept on disk; the last few stay in memory.
+    """Return the newest model's cached prediction of a slice, or None; the last few stay in memory.
 
-    Their rasters are shared, so they are not to be written to.
+    Their rasters are shared: do not write to them.
     """
     round_, written = _newest(project), stamp(project, slice_id)
     if written is None:

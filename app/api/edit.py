@@ -1,4 +1,4 @@
-"""A slice in the editor: its mask, the strokes as they are painted, and what they become."""
+"""Serve a slice to the editor: its mask, the strokes of its draft, and the labels saved from them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _presence = Presence()
 
 
 def slice_(request: Request) -> Response:
-    """Facts of a slice, its mask, and that which its draft began with; over the prediction of ``round``."""
+    """Return the facts of a slice, its mask and its draft's base, over the prediction of ``round``."""
     project, slice_id = target(request)
-    # Before the rasters: what comes between makes it old.
+    # Read before the rasters, so that a change in between makes the answer stale.
     row, news = project.volumes[slice_id.volume], project.labels.sync_state(*slice_id)
     editing = project.labels.editing(*slice_id, round_=round_of(request))
     saved = None if news.revision is None else project.labels.claimed(*slice_id)
@@ -51,7 +51,7 @@ def slice_(request: Request) -> Response:
 
 
 def steps(request: Request) -> Response:
-    """What undo takes back of the strokes that are not saved, if action ``sequence`` is still the last."""
+    """Return the undo steps of the unsaved strokes, if action ``sequence`` is still the last."""
     project, slice_id = target(request)
     counts, body = packed(project.labels.undo_steps(*slice_id, sequence=number(request, "sequence", 0, 0, MOST)))
     return binary(framed({"counts": counts}, body), squeeze=True)
@@ -76,7 +76,7 @@ def patch(request: Request, body: bytes) -> Response:
 
 
 def claim(request: Request, body: bytes) -> Response:
-    """Turn the draft into a revision."""
+    """Save the draft as a revision."""
     project, slice_id = target(request)
     wish = read_claim(body, project.volumes[slice_id.volume].slice_shape)
 
@@ -89,7 +89,7 @@ def claim(request: Request, body: bytes) -> Response:
 
 
 def undo(request: Request, body: bytes) -> Response:
-    """Take the newest saved label back."""
+    """Take back the newest saved label."""
     project, slice_id = target(request)
     wish = read_undo(body)
 
@@ -102,7 +102,7 @@ def undo(request: Request, body: bytes) -> Response:
 
 
 def put_off(request: Request, body: bytes) -> Response:
-    """Ask about the slice, or a box of it, later."""
+    """Move the slice, or one of its boxes, to the end of the proposals."""
     project, slice_id = target(request)
     wish = read_put_off(body, project.volumes[slice_id.volume].slice_shape)
 
@@ -125,7 +125,7 @@ def rebase(request: Request, body: bytes) -> Response:
 
 
 def news(request: Request) -> Response:
-    """What a window must know to see that it is out of date, and who else looks; ``closing``: it looks no more."""
+    """Return the slice's state, for a window to see it is out of date, and the number of other windows; ``closing`` leaves."""
     project, slice_id = target(request)
     window = window_of(request)
     if number(request, "closing", 0, 0, 1):
@@ -137,5 +137,5 @@ def news(request: Request) -> Response:
 
 def _once(verb: str, here: Target, identity: str, make: Callable[[], Answer]) -> Response:
     project, slice_id = here
-    made = project.store.records.meta("created")  # a project of the same name that is made anew has answers of its own
+    made = project.store.records.meta("created")  # so that a new project of the same name gets its own answers
     return JSONResponse(_answers.answer((project.folder, made, slice_id, verb, identity), make))

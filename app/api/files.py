@@ -1,4 +1,4 @@
-"""Whole files: the editor's modules, and finished results."""
+"""Serve whole files: the editor's modules and finished results."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def static(request: Request) -> Response:
 
 
 def _modules() -> dict[str, Path]:
-    """Return every file that may be served by its path; the request never reaches the file system."""
+    """Return every file to serve by its path; the request never reaches the file system."""
     return {path.relative_to(_EDITOR).as_posix(): path for path in sorted(_EDITOR.rglob("*")) if path.suffix in _TYPES}
 
 
 def version() -> str:
-    """Return a text that changes whenever a module of the editor changes or moves."""
+    """Return a text that depends on the content and path of every module of the editor."""
     digest = hashlib.sha256()
     for name, path in _modules().items():
         digest.update(name.encode())
@@ -40,7 +40,7 @@ def version() -> str:
 
 
 def result(request: Request) -> Response:
-    """A finished file, only if the project lists it."""
+    """Return a finished file; refuse with 404 unless the project lists it."""
     project = open_project(request.path_params["project"])
     name = request.path_params["name"]
     for path in (result.path for result in project.results()):

@@ -1,4 +1,4 @@
-"""A change that is asked for twice, because its answer was lost on the way, is made once and answered twice."""
+"""Make a repeated change once: a request sent again after a lost answer gets the first answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = Mapping[str, Any]
 
 
 class Once:
-    """The last ``most`` answers by the key of what was asked; what failed is not kept, so it can be asked for again."""
+    """The last ``most`` answers by request key. A failure is not kept, so that the request can be repeated."""
 
     def __init__(self, most: int = 256) -> None:
         self._most = most
@@ -20,9 +20,9 @@ class Once:
         self._lock = threading.Lock()
 
     def answer(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
-        """The answer under ``key``, made by the first who asks; who asks meanwhile waits for it, other keys do not.
+        """Return the answer under ``key``, made by the first caller; later callers of the same key wait for it.
 
-        What ``make`` raises passes through, also to those who waited.
+        An exception of ``make`` reaches the first caller and those waiting. Other keys never wait.
         """
         with self._lock:
             found = self._answers.get(key)

@@ -1,4 +1,4 @@
-"""Slices as the browser takes them: grey bytes, runs of the mask, a heat map, classes and confidence in colours, PNG.
+"""Convert slices for the browser: grey bytes, framed answers, heat maps, class and confidence colours, PNG.
 
 Arrays in, arrays or bytes out. Sizes are pixels, colours ``#rrggbb``, coloured pictures uint8 ``(H, W, 3)``.
 """
@@ -23,14 +23,13 @@ _SURE_TO_UNSURE = ("#0d0887", "#7e03a8", "#cc4778", "#f89540", "#f0f921")
 """Five anchors of matplotlib's colour-blind safe ``plasma`` map, dark = sure."""
 
 _MAKERS = 2
-_SQUEEZE = 3  # of zlib: noisy greys hardly shrink further, and 9 takes ten times as long
+_SQUEEZE = 3  # zlib level: noisy greys hardly shrink further, and level 9 takes ten times as long
 
 
 class ByteCache:
-    """The last few arrays, ``limit`` bytes of them at most; each is made once, however many ask at the same time.
+    """The most recently used arrays, at most ``limit`` bytes in all; concurrent requests for one array make it once.
 
-    Two arrays at most are in the making at once, which bounds the memory it takes; one that is kept is handed out
-    meanwhile.
+    At most two arrays are made at the same time, to bound the memory in use. A kept array is returned without waiting.
     """
 
     def __init__(self, limit: int) -> None:
@@ -42,7 +41,7 @@ class ByteCache:
         self._makers = threading.BoundedSemaphore(_MAKERS)
 
     def get(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """The array kept under ``key``, made and kept if it is not there; what ``make`` raises passes through."""
+        """Return the array under ``key``, made and kept if absent; exceptions of ``make`` pass through."""
         with self._lock:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
@@ -50,7 +49,7 @@ class ByteCache:
             mine = self._making.setdefault(key, threading.Lock())
         with mine:
             with self._lock:
-                if key in self._arrays:  # somebody else made it while this thread waited
+                if key in self._arrays:  # another thread made it while this one waited
                     return self._arrays[key]
             try:
                 with self._makers:
@@ -72,14 +71,14 @@ class ByteCache:
 
 
 def framed(facts: Mapping[str, Any], body: bytes | memoryview) -> bytes:
-    """Facts and bytes in one answer: uint32 length of the JSON (a multiple of 4), the JSON, the bytes."""
+    """Join facts and bytes: uint32 length of the JSON (a multiple of 4), the JSON, the bytes."""
     head = json.dumps(facts).encode()
     head += b" " * (-len(head) % 4)
     return b"".join((len(head).to_bytes(4, "little"), head, body))
 
 
 def heat_map(confidence: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """How unsure the model is, 0 to 255, as block means no larger than ``HEAT_SIDE`` on a side."""
+    """Return the uncertainty, 0 to 255, as block means of at most ``HEAT_SIDE`` pixels a side."""
     height, width = confidence.shape
     step = max(1, -(-max(height, width) // HEAT_SIDE))
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)
@@ -89,7 +88,7 @@ def heat_map(confidence: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def resized(mask: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """A mask ``(H, W)`` of class ids at another size, by its nearest pixels: classes are never mixed."""
+    """Resize a mask ``(H, W)`` of class ids by nearest pixels, so that classes never mix."""
     rows, columns = (_nearest(n, count) for n, count in zip(mask.shape, shape, strict=True))
     return mask[rows[:, None], columns]
 
@@ -117,7 +116,7 @@ def overlay(
 
 
 def tint(mask: NDArray[np.uint8], colors: Mapping[int, str], opacity: float = 0.45) -> bytes:
-    """Only the colours of :func:`overlay`, as a PNG to lie over the grey picture: a palette, and small.
+    """Return the colours of :func:`overlay` alone, as a small palette PNG to lay over the grey picture.
 
     Parameters
     ----------
@@ -126,7 +125,7 @@ def tint(mask: NDArray[np.uint8], colors: Mapping[int, str], opacity: float = 0.
     colors
         ``#rrggbb`` by class id.
     opacity
-        Of the other classes, 0 to 1.
+        Opacity of the other classes, 0 to 1.
     """
     palette, alpha = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
     for class_id, color in colors.items():
@@ -140,9 +139,9 @@ def tint(mask: NDArray[np.uint8], colors: Mapping[int, str], opacity: float = 0.
 
 
 def confidence_colors(confidence: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
-    """Confidence uint8 ``(H, W)`` (255 = certain) in colours: dark where sure, bright where unsure.
+    """Colour confidence uint8 ``(H, W)`` (255 = certain): dark where sure, bright where unsure.
 
-    The brightest colour stands for a guess, a largest probability of ``1 / classes``; ``classes`` is 2 or more.
+    The brightest colour stands for a guess, a highest probability of ``1 / classes``; ``classes`` is 2 or more.
     """
     uncertainty = (255 - np.arange(256)) / (255 * (1 - 1 / classes))
     anchors = np.stack([rgb(color) for color in _SURE_TO_UNSURE])
@@ -152,14 +151,14 @@ def confidence_colors(confidence: NDArray[np.uint8], classes: int) -> NDArray[np
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
-    """A grey picture ``(H, W)`` or a coloured one ``(H, W, 3)``, uint8, as PNG."""
+    """Encode a grey ``(H, W)`` or coloured ``(H, W, 3)`` uint8 picture as PNG."""
     out = io.BytesIO()
     Image.fromarray(picture).save(out, format="PNG", compress_level=_SQUEEZE)
     return out.getvalue()
 
 
 def rgb(color: str) -> NDArray[np.float32]:
-    """``#rrggbb`` as float32 ``(3,)``, 0 to 255."""
+    """Return ``#rrggbb`` as float32 ``(3,)``, 0 to 255."""
     return np.array(tuple(bytes.fromhex(color.removeprefix("#"))), dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Which browser windows have a slice open, as far as they have asked about it of late; in memory only."""
+"""The slices open in other browser windows, by their latest requests; in memory only."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 SECONDS = 15.0
-"""A window that has not asked for so long is taken to be closed."""
+"""A window without a request for this time counts as closed."""
 
 
 class Presence:
-    """The slice that each window asked about last; ``most`` windows at most, those that asked longest ago go first."""
+    """The latest slice of each window, for at most ``most`` windows; the longest silent ones are dropped first."""
 
     def __init__(self, most: int = 256, now: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._now = now
-        self._seen: OrderedDict[str, tuple[Hashable, float]] = OrderedDict()  # the longest ago first
+        self._seen: OrderedDict[str, tuple[Hashable, float]] = OrderedDict()  # the longest silent first
         self._lock = threading.Lock()
 
     def others(self, window: str, place: Hashable) -> int:
-        """Note that ``window`` looks at ``place``; the number of other windows that looked there within ``SECONDS``."""
+        """Note that ``window`` shows ``place``; return the number of other windows there within ``SECONDS``."""
         with self._lock:
             now = self._now()
             self._seen[window] = (place, now)
@@ -31,6 +31,6 @@ class Presence:
             return sum(where == place for where, _ in self._seen.values()) - 1
 
     def leave(self, window: str) -> None:
-        """Forget a window that was closed or loaded anew."""
+        """Forget a closed or reloaded window."""
         with self._lock:
             self._seen.pop(window, None)

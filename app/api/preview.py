@@ -1,4 +1,4 @@
-"""The preview of a slice while somebody paints: what a quick first model makes of the strokes so far."""
+"""Preview a slice during painting, predicted by a quick model trained on its strokes so far."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LARGEST = 1024 * 1024
 
 
 def preview(request: Request) -> Response:
-    """The likeliest class of every pixel of a box, uint8, and what that was made from; no pixels where there is none yet.
+    """Return the likeliest class of each pixel of a box, uint8, and the facts of the preview; no pixels if there is none.
 
-    With ``prepare=1`` nothing but the start of what the first stroke need not wait for; with ``handover=1`` no pixels, but
-    whether the quick model is ahead of the newest network, and why.
+    ``prepare=1`` only starts the preparations, before the first stroke. ``handover=1`` returns no pixels, but the preview
+    choice: whether the quick model beats the newest network, and why.
     """
     project, slice_id = target(request)
     if number(request, "handover", 0, 0, 1):

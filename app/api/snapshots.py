@@ -1,4 +1,4 @@
-"""What a snapshot of a training made of its frame, in the classes' colours."""
+"""The prediction of a training snapshot in its watched region, in the classes' colours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.storage.snapshots import REGION_SIDE, Snapshot, picture
 
 
 def prediction(request: Request) -> Response:
-    """The mask of a snapshot as a transparent PNG, to lie over the grey slice; the browser keeps it for good."""
+    """Return the mask of a snapshot as a transparent PNG to lay over the grey slice; browsers cache it for good."""
     project = open_project(request.path_params["project"])
     round_, step = request.path_params["round"], request.path_params["step"]
     snapshot = next((one for one in project.models.snapshots(round_) if one.step == step), None)
@@ -29,5 +29,5 @@ def prediction(request: Request) -> Response:
 
 
 def version(project: Project, snapshot: Snapshot) -> str:
-    """A text that changes with the colours, and with a training of the same number that was begun anew."""
+    """Return a digest of the class colours and of the training, even one repeated under the same number."""
     return stamped((snapshot.seconds, snapshot.step, snapshot.size, snapshot.created, [c.color for c in project.classes]))

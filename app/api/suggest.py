@@ -1,4 +1,4 @@
-"""What spares a person strokes: masks suggested from other slices, and superpixels to paint with."""
+"""Suggest masks from other slices, and superpixels to paint with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _tiles = ByteCache(32 * 1024 * 1024)
 
 
 def suggestion(request: Request) -> Response:
-    """A mask for the slice from the one ``from`` or from the painted ones around it, as runs; 255 says nothing."""
+    """Return a mask made from the slice ``from`` or from the painted neighbours, as runs; 255 means no suggestion."""
     project, slice_id = target(request)
     kind = request.query_params.get("kind")
     if kind == "neighbour":
@@ -38,7 +38,7 @@ def suggestion(request: Request) -> Response:
 
 
 def superpixels(request: Request) -> Response:
-    """The superpixels of tile ``ty``, ``tx`` in the first channel: where it lies, and the id of each of its pixels."""
+    """Return the superpixels of tile ``ty``, ``tx`` in the first channel: its position and an id per pixel."""
     project, slice_id = target(request)
     height, width = project.volumes[slice_id.volume].slice_shape
     y0 = number(request, "ty", -1, 0, (height - 1) // TILE) * TILE

@@ -1,4 +1,4 @@
-"""What a request is about: the project, volume and slice that its path names; and the answer in bytes."""
+"""Resolve a request's path to its project, volume and slice; build the answers in bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.geometry import SliceId
 from core.project import Project, list_projects, workspace_folder
 
 _LARGE = 1_000_000
-"""Bytes that take longer to travel to a browser, even on the same machine, than to squeeze."""
+"""Bytes from which compression saves time, even for a browser on the same machine."""
 
 _projects: dict[tuple[Path, str], Project] = {}
 _lock = threading.Lock()
@@ -25,16 +25,16 @@ Target = tuple[Project, SliceId]
 
 
 def open_project(name: str) -> Project:
-    """The project called ``name``, opened once in this process; only names in the workspace are known.
+    """Return the project called ``name``, opened once in this process; it must lie in the workspace.
 
-    One that was deleted meanwhile is let go of, and opened again if it was made anew.
+    A deleted project is closed, and a new one of the same name is opened afresh.
     """
     workspace = workspace_folder()
     with _lock:
         project = _projects.get((workspace, name))
         if project is not None and not project.store.records.in_place():
             del _projects[workspace, name]
-            project.store.records.close()  # those of other threads close when it is collected
+            project.store.records.close()  # connections of other threads close with garbage collection
         if name not in list_projects(workspace):
             raise Refusal(404, "There is no project of that name in this workspace.")
         if (workspace, name) not in _projects:
@@ -43,7 +43,7 @@ def open_project(name: str) -> Project:
 
 
 def target(request: Request) -> Target:
-    """The project, volume and slice that a path names, all of them known ones."""
+    """Return the project and slice of a path; refuse unknown ones."""
     project = open_project(request.path_params["project"])
     volume, z = request.path_params["volume"], request.path_params["z"]
     if not 0 <= volume < len(project.volumes):
@@ -55,26 +55,26 @@ def target(request: Request) -> Target:
 
 
 def stamped(facts: Sequence[object]) -> str:
-    """A short text that changes with the facts, for an address under which a browser may keep what it got."""
+    """Return a short digest of the facts, to put into the address of a cacheable answer."""
     return hashlib.sha256(repr(list(facts)).encode()).hexdigest()[:16]
 
 
 def picture(request: Request, body: bytes, version: str) -> Response:
-    """A PNG, which the browser keeps if the version in its address stands."""
+    """Return a PNG for the browser to cache if the address carries the current version."""
     current = request.query_params.get("v") == version
     cache = "private, max-age=31536000, immutable" if current else "private, no-cache"
-    headers = {"Cache-Control": cache, "Content-Encoding": "identity"}  # else Streamlit's gzip squeezes it again
+    headers = {"Cache-Control": cache, "Content-Encoding": "identity"}  # stops Streamlit's gzip from compressing it again
     return Response(body, media_type="image/png", headers=headers)
 
 
 def source(project: Project, volume: int) -> tuple[Hashable, ...]:
-    """What a cached picture was made from: the file, its state, and how its axes were read."""
+    """Return the facts a cached picture depends on: the file, its state and its axes."""
     row = project.volumes[volume]
     return row.path, row.fingerprint, row.axes
 
 
 def binary(body: bytes, *, squeeze: bool = False) -> Response:
-    """Bytes as they are, or squeezed if asked for and large: Streamlit's own gzip would squeeze megabytes at level 9."""
+    """Return bytes, compressed here if asked for and large: Streamlit's gzip would compress megabytes at level 9."""
     squeezed = squeeze and len(body) > _LARGE
     headers = {"Cache-Control": "no-store", "Content-Encoding": "deflate" if squeezed else "identity"}
     return Response(zlib.compress(body, 1) if squeezed else body, media_type="application/octet-stream", headers=headers)

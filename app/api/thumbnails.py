@@ -1,4 +1,4 @@
-"""Pictures of slices: grey, tinted by class, or the model's confidence; whole or cut out, and small."""
+"""Small pictures of slices or parts of them: grey, tinted by class, or the model's confidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.volumes.display import display_window, to_grey
 from core.volumes.display import thumbnail as shrunk
 
 Layer = Literal["grey", "overlay", "prediction", "confidence"]
-"""Grey values; with the stored label over the stored prediction; with the prediction; confidence in colours."""
+"""Grey values; grey under the saved label and the cached prediction; grey under the prediction; confidence in colours."""
 
 LARGEST_SIDE = 1024
 
@@ -28,16 +28,16 @@ _greys = ByteCache(32 * 1024 * 1024)
 
 
 def thumbnail(request: Request) -> Response:
-    """A slice as PNG, ``side`` pixels long at most; the browser keeps it while the version in its address stands."""
+    """Return a slice as PNG, at most ``side`` pixels long; browsers cache it until its version changes."""
     project, slice_id = target(request)
     layer, box = _layer(request), _box(request, project.volumes[slice_id.volume].slice_shape)
     made = png(_picture(project, slice_id, layer, box, number(request, "side", 160, 16, LARGEST_SIDE)))
-    # The version is asked for after the picture was made, which is then at least as new as the one in its address.
+    # Read the version after making the picture, so that the picture is at least as new as its address.
     return picture(request, made, version(project, slice_id, layer))
 
 
 def version(project: Project, slice_id: SliceId, layer: Layer) -> str:
-    """A text that changes whenever a slice's picture does; cheap, no raster is read."""
+    """Return a text that changes with the slice's picture; read no raster."""
     facts: list[object] = [source(project, slice_id.volume)]
     if layer != "grey":
         facts += [cached_predictions.stamp(project, slice_id), [c.color for c in project.classes]]
@@ -57,7 +57,7 @@ def _picture(project: Project, slice_id: SliceId, layer: Layer, box: Box, side: 
 
 
 def _grey(project: Project, slice_id: SliceId, box: Box, side: int) -> NDArray[np.uint8]:
-    """The first channel, with the brightness of the whole slice."""
+    """Return the first channel in the brightness window of the whole slice."""
     image = project.image(*slice_id)[0]
     return shrunk(to_grey(image[box.slices], display_window(image)), side)
 
@@ -70,7 +70,7 @@ def _predicted(project: Project, slice_id: SliceId) -> cached_predictions.Predic
 
 
 def _known_mask(project: Project, slice_id: SliceId) -> NDArray[np.uint8]:
-    """Stored label over stored prediction; nothing is computed here."""
+    """Return the saved label over the cached prediction; compute nothing."""
     label = project.labels.of(*slice_id)
     found = cached_predictions.predicted(project, slice_id)
     return label if found is None else np.where(label == UNLABELLED, found.mask, label)
@@ -85,7 +85,7 @@ def _layer(request: Request) -> Layer:
 
 
 def _box(request: Request, shape: tuple[int, int]) -> Box:
-    """The part of the slice asked for, ``box=y0,x0,y1,x1`` in its pixels; all of it if none is given."""
+    """Return the requested part of the slice, ``box=y0,x0,y1,x1`` in its pixels; the whole slice by default."""
     text = request.query_params.get("box")
     if text is None:
         return Box(0, 0, *shape)

@@ -1,4 +1,4 @@
-"""How a slice looks: its grey values, what they are exactly, and where the model is unsure."""
+"""Serve the grey values of a slice, exact or for display, and the model's uncertainty."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _greys = ByteCache(256 * 1024 * 1024)
 
 
 def grey(request: Request) -> Response:
-    """Rows ``y0`` to ``y1`` of a level of the slice, in 8 bit; the window is the slice's own percentiles unless given.
+    """Return rows ``y0`` to ``y1`` of a level of the slice, in 8 bit; the window defaults to the slice's own percentiles.
 
-    A slice of 8 bit comes as it is, unless a window is asked for or a second channel is blended in.
+    A slice of 8 bit comes unchanged, unless the query gives a window or blends in a second channel.
     """
     project, slice_id = target(request)
     _, channels, *shape = project.volumes[slice_id.volume].shape
@@ -41,7 +41,7 @@ def grey(request: Request) -> Response:
 
 
 def histogram(request: Request) -> Response:
-    """How often each grey value of a channel occurs, and the windows that suggests."""
+    """Return the histogram of a channel and the display windows it suggests."""
     project, slice_id = target(request)
     channel = number(request, "channel", 0, 0, project.volumes[slice_id.volume].shape[1] - 1)
     image = raw(project, slice_id)[channel]
@@ -52,7 +52,7 @@ def histogram(request: Request) -> Response:
 
 
 def pixel(request: Request) -> Response:
-    """What the file says at a pixel ``y``, ``x``: the raw value of every channel, null where it is NaN or infinite."""
+    """Return the stored value of every channel at pixel ``y``, ``x``; null for NaN or infinity."""
     project, slice_id = target(request)
     height, width = project.volumes[slice_id.volume].slice_shape
     y, x = number(request, "y", -1, 0, height - 1), number(request, "x", -1, 0, width - 1)
@@ -61,7 +61,7 @@ def pixel(request: Request) -> Response:
 
 
 def heat(request: Request) -> Response:
-    """How unsure the newest model is, as a small map; predicts the slice where that is not done yet."""
+    """Return the newest model's uncertainty as a small map; predict the slice if it is not cached."""
     project, slice_id = target(request)
     predicted = project.models.predict_slice(*slice_id)
     if predicted is None:
@@ -72,18 +72,18 @@ def heat(request: Request) -> Response:
 
 
 def raw(project: Project, slice_id: SliceId) -> NDArray[Any]:
-    """The slice ``(C, H, W)`` as it is stored."""
+    """Return the slice ``(C, H, W)`` in its stored dtype."""
     return _raws.get((*source(project, slice_id.volume), slice_id.z), lambda: project.image(*slice_id))
 
 
 def _levels(project: Project, slice_id: SliceId, wanted: Picture) -> NDArray[np.uint8]:
-    """All levels of the slice as it is to be shown."""
+    """Return all resolution levels of the slice, ready for display."""
     key = (*source(project, slice_id.volume), slice_id.z, wanted)
     return _greys.get(key, lambda: build_levels(_shown(raw(project, slice_id), wanted)))
 
 
 def _shown(image: NDArray[Any], wanted: Picture) -> NDArray[np.uint8]:
-    """A slice ``(C, H, W)`` in 8 bit, uint8 ``(H, W)``; the second channel always comes through its own window."""
+    """Convert a slice ``(C, H, W)`` to 8 bit, uint8 ``(H, W)``; the second channel always uses its own window."""
     first = image[wanted.channel]
     if wanted.second is None:
         return to_grey(first, wanted.limits or _own_window(first, wanted.cut), smooth=wanted.smooth)
@@ -93,7 +93,7 @@ def _shown(image: NDArray[Any], wanted: Picture) -> NDArray[np.uint8]:
 
 
 def _own_window(image: NDArray[Any], cut: float) -> tuple[float, float]:
-    """What is shown black and white unless somebody says: all of 8 bit, since there a window is a table in the browser."""
+    """Return the default window: all values for 8 bit, where the browser applies windows, else percentiles."""
     return (0.0, 255.0) if image.dtype == np.uint8 else _percentiles(image, cut)
 
 

@@ -1,4 +1,4 @@
-"""What a request may say: runs, claims, pictures and numbers, each checked before anything is done with it."""
+"""Parse and check the contents of requests: runs, claims, display settings and numbers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from core.project import UNLABELLED, Claim
 from core.volumes.histogram import CUTS
 
 DAY_MS = 24 * 3600 * 1000
-"""More work than this lies between no two actions."""
+"""The longest work accepted between two actions."""
 
 MOST = 2**31 - 1
-"""No round, revision or action has a greater number."""
+"""The greatest number of a round, revision or action."""
 
 _LONGEST_ID = 64
 _ID = re.compile(rf"[A-Za-z0-9-]{{1,{_LONGEST_ID}}}")
@@ -30,7 +30,7 @@ _ID = re.compile(rf"[A-Za-z0-9-]{{1,{_LONGEST_ID}}}")
 
 @dataclass(frozen=True)
 class ClaimWish:
-    """A claim as it was asked for: its own id, the last action that the person saw stored, and whose prediction they saw."""
+    """A requested claim: its own id, the last action the user saw stored, and the round of the prediction they saw."""
 
     id: str
     sequence: int
@@ -41,7 +41,7 @@ class ClaimWish:
 
 @dataclass(frozen=True)
 class UndoWish:
-    """A save to take back: the wish's own id, and the revision that the save made."""
+    """A requested undo of a save: its own id and the revision made by that save."""
 
     id: str
     revision: int
@@ -49,7 +49,7 @@ class UndoWish:
 
 @dataclass(frozen=True)
 class PutOffWish:
-    """What the person does not want to see now: the wish's own id, and a box of the slice, or None for all of it."""
+    """A request to put something off: its own id and a box of the slice, or None for the whole slice."""
 
     id: str
     box: Box | None
@@ -57,7 +57,7 @@ class PutOffWish:
 
 @dataclass(frozen=True)
 class RebaseWish:
-    """Another prediction under the strokes: the wish's own id, the last action seen, and the round, 0 for none."""
+    """A request for another prediction under the strokes: its own id, the last action seen, the round (0 for none)."""
 
     id: str
     sequence: int
@@ -66,20 +66,20 @@ class RebaseWish:
 
 @dataclass(frozen=True)
 class Picture:
-    """How a slice is to be shown: which channels, through which window.
+    """Display settings of a slice: its channels and grey-value window.
 
     Attributes
     ----------
     channel
-        The channel that is shown.
+        The channel to show.
     second, mix
-        A channel blended in, or None, and per cent of it.
+        A second channel to blend in, or None, and its share in per cent.
     limits
-        Grey values of ``channel`` shown black and white, or None for the percentiles of the slice itself.
+        Grey values of ``channel`` shown as black and white, or None for the slice's own percentiles.
     cut
-        Those percentiles: per cent of the pixels cut off at either end.
+        Per cent of the pixels cut off at either end to find those percentiles.
     smooth
-        Whether the grain is taken away, for the eye only.
+        Whether to smooth noise away, for display only.
     """
 
     channel: int
@@ -91,7 +91,7 @@ class Picture:
 
 
 def read_runs(body: bytes, pixels: int, class_ids: list[int]) -> NDArray[np.uint32]:
-    """The runs of one action, each checked.
+    """Return the runs of one action, all checked.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def read_runs(body: bytes, pixels: int, class_ids: list[int]) -> NDArray[np.uint
     Raises
     ------
     Refusal
-        400, if anything about the body is not so.
+        400, if the body breaks any of these rules.
     """
     if not body or len(body) % 12:
         raise Refusal(400, f"A stroke is a list of 12-byte runs, got {len(body)} bytes; reload the page.")
@@ -125,18 +125,18 @@ def read_runs(body: bytes, pixels: int, class_ids: list[int]) -> NDArray[np.uint
 
 
 def read_claim(body: bytes, shape: tuple[int, int]) -> ClaimWish:
-    """A claim about a slice of ``shape`` ``(H, W)``.
+    """Return a claim on a slice of ``shape`` ``(H, W)``.
 
     Parameters
     ----------
     body
         JSON: ``id``, ``sequence``, ``kind`` (strokes, region or slice) and, for a region, ``box`` (y0, x0, y1, x1);
-        ``round``, whose prediction was seen (null for none); ``active_ms``, the work since the last action.
+        ``round`` of the prediction on the screen (null for none); ``active_ms``, the work since the last action.
 
     Raises
     ------
     Refusal
-        400, if anything about the body is not so.
+        400, if the body breaks any of these rules.
     """
     said = _read_object(body)
     kind = said.get("kind")
@@ -155,24 +155,26 @@ def read_claim(body: bytes, shape: tuple[int, int]) -> ClaimWish:
 
 
 def read_undo(body: bytes) -> UndoWish:
-    """A save to take back: JSON of ``id`` and the ``revision`` that it made.
+    """Return a save to take back, from JSON of ``id`` and its ``revision``.
 
     Raises
     ------
     Refusal
-        400, if anything about the body is not so.
+        400, if the body breaks any of these rules.
     """
     said = _read_object(body)
     return UndoWish(said["id"], _whole(said, "revision", MOST))
 
 
 def read_put_off(body: bytes, shape: tuple[int, int]) -> PutOffWish:
-    """What of a slice of ``shape`` ``(H, W)`` is put off: JSON of ``id`` and ``box`` (y0, x0, y1, x1; null for all of it).
+    """Return a request to put off a slice of ``shape`` ``(H, W)``, from JSON of ``id`` and ``box``.
+
+    ``box`` is y0, x0, y1, x1, or null for the whole slice.
 
     Raises
     ------
     Refusal
-        400, if anything about the body is not so.
+        400, if the body breaks any of these rules.
     """
     said = _read_object(body)
     if "box" not in said:
@@ -181,19 +183,19 @@ def read_put_off(body: bytes, shape: tuple[int, int]) -> PutOffWish:
 
 
 def read_rebase(body: bytes) -> RebaseWish:
-    """Another prediction under the strokes: JSON of ``id``, ``sequence`` and ``round`` (null for none).
+    """Return a request for another prediction, from JSON of ``id``, ``sequence`` and ``round`` (null for none).
 
     Raises
     ------
     Refusal
-        400, if anything about the body is not so.
+        400, if the body breaks any of these rules.
     """
     said = _read_object(body)
     return RebaseWish(said["id"], _whole(said, "sequence", MOST), _read_round(said))
 
 
 def window_of(request: Request) -> str:
-    """The id that a browser window has given itself: ``window`` of the query."""
+    """Return the self-assigned id of a browser window: ``window`` of the query."""
     window = request.query_params.get("window")
     if not _is_id(window):
         raise Refusal(400, f"window must be 1 to {_LONGEST_ID} letters, digits and -; reload the page.")
@@ -201,7 +203,7 @@ def window_of(request: Request) -> str:
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
-    """A whole number of the query, from ``low`` to ``high``; ``default`` where it is not given."""
+    """Return a whole number of the query, from ``low`` to ``high``; ``default`` if missing."""
     text = request.query_params.get(name)
     try:
         value = default if text is None else int(text)
@@ -213,12 +215,12 @@ def number(request: Request, name: str, default: int, low: int, high: int) -> in
 
 
 def round_of(request: Request) -> int | None:
-    """The round of the query whose prediction lies under a slice, 0 for none; None where it is not given."""
+    """Return the round of the prediction under a slice, from the query: 0 for no prediction, None if missing."""
     return number(request, "round", 0, 0, MOST) if "round" in request.query_params else None
 
 
 def window(request: Request) -> tuple[float, float] | None:
-    """The grey values ``lo`` and ``hi`` of the query, shown as black and white; None where they are not given."""
+    """Return the query's grey values ``lo`` and ``hi``, shown as black and white; None if missing."""
     given = [request.query_params.get(name) for name in ("lo", "hi")]
     if given == [None, None]:
         return None
@@ -232,7 +234,7 @@ def window(request: Request) -> tuple[float, float] | None:
 
 
 def picture(request: Request, channels: int) -> Picture:
-    """How the query wants a slice of so many channels shown; the first channel through its own window unless it says more."""
+    """Return the query's display settings for a slice of ``channels``; the first channel in its own window by default."""
     second = number(request, "second", -1, -1, channels - 1)
     cut = request.query_params.get("cut", "0.5")
     allowed = {f"{c:g}": c for c in CUTS}
@@ -249,7 +251,7 @@ def picture(request: Request, channels: int) -> Picture:
 
 
 def _read_object(body: bytes) -> dict[str, Any]:
-    """A JSON object with an ``id`` that is one."""
+    """Return a JSON object with a valid ``id``."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
