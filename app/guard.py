@@ -1,9 +1,9 @@
-"""Who may ask, and how much they may send: Host, Origin, token and size of a request.
+"""Check the origin and size of a request: Host, Origin, token and bytes.
 
 The app listens on the loopback address, but every page in the same browser can send requests there. So a request must
-name a host this app answers to (a foreign name that resolves to 127.0.0.1 does not pass) and must not come from a page of
-another site, and one that changes data must come from this app's own page and carry a token of this process. Whoever can
-open the app's page can have one: other people on the same machine are kept out by the system, not here.
+name a host of this app and must not come from a page of another site; a foreign name resolving to 127.0.0.1 is
+refused. A request to change data must also come from this app's own page and carry a token of this process. Anybody able to
+open the app's page gets a token: keeping out other users of the same machine is the operating system's task.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from starlette.requests import Request
 from streamlit import config
 
 MAX_BODY = 8 * 1024 * 1024
-"""Bytes of a request's body at most."""
+"""Most bytes of a request's body."""
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _EVERYWHERE = {"0.0.0.0", "::"}
-"""Addresses that mean every interface: then any number will do as a host, because no name can be made to resolve to it."""
+"""Addresses for every interface: any numeric host is then accepted, because an attacker can point only names here."""
 _SECRET = secrets.token_bytes(32)
 
 
 class Refusal(Exception):
-    """A request that is not answered: an HTTP status and one sentence for the person."""
+    """A refused request: an HTTP status and one sentence for the user."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -35,20 +35,20 @@ class Refusal(Exception):
 
 
 def issue_token() -> str:
-    """A new token for one session, valid as long as this process lives."""
+    """Return a new session token, valid as long as this process lives."""
     nonce = secrets.token_urlsafe(16)
     return f"{nonce}.{_signature(nonce)}"
 
 
 def check_token(request: Request) -> None:
-    """Refuse a request that does not carry a token issued here (compared in constant time)."""
+    """Refuse a request without a token issued here (compared in constant time)."""
     nonce, _, signature = request.headers.get("x-underpaint-token", "").partition(".")
     if not hmac.compare_digest(signature.encode(), _signature(nonce).encode()):
         raise Refusal(403, "This page belongs to an earlier start of the app; reload the page to go on.")
 
 
 def check_host(request: Request) -> None:
-    """Refuse a request whose Host header is not a name of this app."""
+    """Refuse a request unless its Host header is a name of this app."""
     try:
         name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
@@ -63,23 +63,23 @@ def check_host(request: Request) -> None:
 
 
 def check_origin(request: Request) -> None:
-    """Refuse a change asked for by any other page than this app's own."""
+    """Refuse a change requested by a page other than this app's own."""
     scheme, _, name = request.headers.get("origin", "").partition("://")
     if scheme not in {"http", "https"} or name != request.headers.get("host"):
         raise Refusal(403, "Only this app's own page may change data; open the app and work there.")
 
 
 def check_site(request: Request) -> None:
-    """Refuse what the page of another site asks for, as browsers say in ``Sec-Fetch-Site``.
+    """Refuse a request from a page of another site, by the browser's ``Sec-Fetch-Site`` header.
 
-    Such a page could not read the answer, but working it out may take minutes (a prediction) and room on the disk.
+    Such a page could not read the answer, but making it may take minutes (a prediction) and disk space.
     """
     if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         raise Refusal(403, "Only this app's own page may ask for this; open the app and work there.")
 
 
 async def read_body(request: Request) -> bytes:
-    """The body of a request, refused as soon as it grows past ``MAX_BODY`` bytes."""
+    """Return the body of a request; refuse it as soon as it grows past ``MAX_BODY`` bytes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -1,4 +1,4 @@
-"""The page set-up and the router: what every page shares, then the page that was asked for."""
+"""Set up the page and route it: the parts common to all pages, then the requested page."""
 
 from __future__ import annotations
 

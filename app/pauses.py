@@ -1,8 +1,8 @@
-"""Short garbage collections, so that no stroke waits for one.
+"""Keep garbage collections short: no stroke should wait for one.
 
-Streamlit asks for a full collection after every run of a script, and the pages run one every second or two. Looking through
-all objects of the libraries takes 100 ms, in which nothing else in the process moves. So what has survived a collection
-that took long is set aside (``gc.freeze``), and the next one looks at newer objects only.
+Streamlit requests a full collection after every script run, and the pages run every second or two. Scanning all objects of
+the libraries takes 100 ms and blocks every thread of the process. So after a long collection the surviving objects are set
+aside (``gc.freeze``), and later collections scan newer objects only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _OLDEST = 2
 
 
 class Pauses:
-    """Sets aside what survives long collections; once an hour everything is looked at again, so that nothing leaks for good.
+    """Set aside the survivors of long collections; once an hour collect everything again, so that no leak lasts.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Pauses:
         self._began = self._thawed = now()
 
     def __call__(self, phase: str, info: Mapping[str, int]) -> None:
-        """What ``gc.callbacks`` calls: ``phase`` is ``start`` or ``stop``, ``info`` names the generation."""
+        """Handle an event of ``gc.callbacks``: ``phase`` is ``start`` or ``stop``, ``info`` names the generation."""
         now = self._now()
         if phase == "start":
             self._began = now
@@ -42,5 +42,5 @@ class Pauses:
 
 
 def keep_pauses_short() -> None:
-    """Begin to set aside what survives, in this process."""
+    """Start setting aside survivors in this process."""
     gc.callbacks.append(Pauses())

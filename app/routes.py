@@ -1,28 +1,27 @@
-"""Slices, masks and strokes over HTTP, beside Streamlit in the same process: validation, no logic.
+"""Serve slices, masks and strokes over HTTP, beside Streamlit in the same process: validation, no logic.
 
     GET  /underpaint/static/<version>/<path>                       the editor's modules
     GET  /underpaint/api/<project>/<volume>/<z>/slice              facts and mask, as runs
-    GET  /underpaint/api/<project>/<volume>/<z>/steps              what undo takes back of the strokes not saved yet
-    GET  /underpaint/api/<project>/<volume>/<z>/grey               rows of a level of it, 8 bit
-    GET  /underpaint/api/<project>/<volume>/<z>/histogram          how often each grey value occurs
-    GET  /underpaint/api/<project>/<volume>/<z>/pixel              what the file says at a pixel
-    GET  /underpaint/api/<project>/<volume>/<z>/heat               how unsure the model is
-    GET  /underpaint/api/<project>/<volume>/<z>/thumbnail.png      a layer of it as a small picture
+    GET  /underpaint/api/<project>/<volume>/<z>/steps              undo steps of the strokes not saved yet
+    GET  /underpaint/api/<project>/<volume>/<z>/grey               rows of a resolution level, 8 bit
+    GET  /underpaint/api/<project>/<volume>/<z>/histogram          counts of each grey value
+    GET  /underpaint/api/<project>/<volume>/<z>/pixel              stored values of a pixel
+    GET  /underpaint/api/<project>/<volume>/<z>/heat               the model's uncertainty
+    GET  /underpaint/api/<project>/<volume>/<z>/thumbnail.png      a layer as a small picture
     POST /underpaint/api/<project>/<volume>/<z>/patch/<sequence>   one action: runs (start, length, value)
-    POST /underpaint/api/<project>/<volume>/<z>/claim              strokes, region or slice: what is true now
-    POST /underpaint/api/<project>/<volume>/<z>/undo               the newest saved label is taken back
-    POST /underpaint/api/<project>/<volume>/<z>/put_off            it, or a box of it, is asked about later
-    POST /underpaint/api/<project>/<volume>/<z>/rebase             another round's prediction under the strokes
-    GET  /underpaint/api/<project>/<volume>/<z>/news               what else has changed, and who else looks
-    GET  /underpaint/api/<project>/<volume>/<z>/suggestion         a mask made from other slices, as runs
-    GET  /underpaint/api/<project>/<volume>/<z>/superpixels        a tile of small patches that keep to edges
-    GET  /underpaint/api/<project>/<volume>/<z>/preview            a box of it as a quick first model sees it
-    GET  /underpaint/api/<project>/moments/<round>/<step>.png      what a snapshot of a training made of its frame
+    POST /underpaint/api/<project>/<volume>/<z>/claim              save strokes, a region or the whole slice
+    POST /underpaint/api/<project>/<volume>/<z>/undo               take back the newest saved label
+    POST /underpaint/api/<project>/<volume>/<z>/put_off            put off the slice or one of its boxes
+    POST /underpaint/api/<project>/<volume>/<z>/rebase             put another round's prediction under the strokes
+    GET  /underpaint/api/<project>/<volume>/<z>/news               changes since, and other windows on it
+    GET  /underpaint/api/<project>/<volume>/<z>/suggestion         a mask from other slices, as runs
+    GET  /underpaint/api/<project>/<volume>/<z>/superpixels        a tile of superpixels
+    GET  /underpaint/api/<project>/<volume>/<z>/preview            a box as a quick first model predicts it
+    GET  /underpaint/api/<project>/moments/<round>/<step>.png      a training snapshot's prediction
     GET  /underpaint/api/<project>/results/<file>                  a finished result
-    GET  /underpaint/api/<project>/results/<folder>.zip            one that is a folder, as one file
+    GET  /underpaint/api/<project>/results/<folder>.zip            a finished result folder, as one file
 
-An error is ``{"error": sentence}`` and changes nothing. The calls into the project run in a thread, never on the
-event loop.
+An error is ``{"error": sentence}`` and changes nothing. Calls into the project run in a thread, never on the event loop.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> list[Route]:
-    """Everything the app serves besides Streamlit's own pages."""
+    """Return all routes of the app besides Streamlit's own pages."""
     place = "/underpaint/api/{project}/{volume:int}/{z:int}"
     return [
         Route("/underpaint/static/{version}/{name:path}", _reading(files.static)),
@@ -82,12 +81,12 @@ def routes() -> list[Route]:
 
 
 def module_url() -> str:
-    """Address of the editor's entry module; it changes whenever a module changes."""
+    """Return the address of the editor's entry module; it changes with every module."""
     return f"/underpaint/static/{files.version()}/editor.js"
 
 
 def picture_url(project: Project, slice_id: SliceId, *, layer: Layer, side: int, box: Box | None = None) -> str:
-    """Address of a picture of a slice, or of a box of it, ``side`` pixels long at most; it changes with its content."""
+    """Return the address of a picture of a slice or a box, at most ``side`` pixels long; it changes with the content."""
     asked = {"layer": layer, "side": side, "v": version(project, slice_id, layer)}
     if box is not None:
         asked["box"] = f"{box.y0},{box.x0},{box.y1},{box.x1}"
@@ -95,7 +94,7 @@ def picture_url(project: Project, slice_id: SliceId, *, layer: Layer, side: int,
 
 
 def moment_url(project: Project, moment: Snapshot, *, side: int) -> str:
-    """Address of what a snapshot made of its frame, in transparent colours, ``side`` pixels long at most."""
+    """Return the address of a snapshot's prediction in transparent colours, at most ``side`` pixels long."""
     asked = urlencode({"side": side, "v": snapshots.version(project, moment)})
     return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"
 
@@ -105,12 +104,12 @@ def _slice(project: str, slice_id: SliceId) -> str:
 
 
 def result_url(project: str, name: str) -> str:
-    """Address of a finished result file."""
+    """Return the address of a finished result file."""
     return f"/underpaint/api/{quote(project)}/results/{quote(name)}"
 
 
 def _reading(work: Callable[[Request], Response]) -> Endpoint:
-    """An endpoint that only reads; ``work`` runs in a thread."""
+    """Wrap ``work``, run in a thread, as a read-only endpoint."""
 
     async def endpoint(request: Request) -> Response:
         return await _answer(request, lambda: run_in_threadpool(work, request))
@@ -119,7 +118,7 @@ def _reading(work: Callable[[Request], Response]) -> Endpoint:
 
 
 def _changing(work: Callable[[Request, bytes], Response]) -> Endpoint:
-    """An endpoint that changes data: this app's own page and a session's token only."""
+    """Wrap ``work`` as an endpoint for changes, open only to this app's own page with a session's token."""
 
     async def checked(request: Request) -> Response:
         check_origin(request)
@@ -150,7 +149,7 @@ async def _answer(request: Request, work: Callable[[], Awaitable[Response]]) -> 
 
 
 def _status(error: UnderpaintError) -> int:
-    """503 for what may pass (a full or locked disk, a volume out of reach), so that the editor keeps its strokes."""
+    """Return 503 for passing causes (a full or locked disk, a missing volume), so that the editor keeps its strokes."""
     if isinstance(error, StorageError | VolumeError):
         return 503
     if isinstance(error, CheckpointError):

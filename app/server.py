@@ -1,6 +1,6 @@
-"""The server: Streamlit's pages and the editor's routes in one process.
+"""Serve Streamlit's pages and the editor's routes from one process.
 
-Started by ``underpaint app``, ``streamlit run app/server.py``, ``python -m app.server`` or ``uvicorn app.server:app``.
+Start it with ``underpaint app``, ``streamlit run app/server.py``, ``python -m app.server`` or ``uvicorn app.server:app``.
 Streamlit finds the app by reading this source, so the line ``app = st.App(...)`` must stand here literally.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 _HERE = Path(__file__).resolve().parent
-if str(_HERE.parent) not in sys.path:  # `streamlit run` puts app/ on the path, not the folder that holds app and core
+if str(_HERE.parent) not in sys.path:  # `streamlit run` puts app/ on the path, not its parent
     sys.path.insert(0, str(_HERE.parent))
 
 from app.pauses import keep_pauses_short  # noqa: E402 (the path must be right first)

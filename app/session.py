@@ -1,8 +1,7 @@
-"""What one browser window remembers: the only file that touches ``st.session_state``.
+"""The state of one browser window; the only module to touch ``st.session_state``.
 
-Everything that must survive the window (labels, rounds, jobs) is in the project; what is kept here may be lost at a
-reload without harm: which project is open, which slice is under review, and short messages. The slice in the editor is in
-the address too, where the editor writes it.
+Labels, rounds and jobs outlive the window in the project. The state here may be lost at a reload without harm: the open
+project, the slice under review and short messages. The slice in the editor is also in the address, written by the editor.
 """
 
 from __future__ import annotations
@@ -29,22 +28,22 @@ PAGES = {
 """Page files, relative to ``app/main.py``."""
 
 _CLICK_SECONDS = 10.0
-"""How long a click waits for its button: a slow run of a page, and less than somebody waits before they click again."""
+"""How long a click waits for its button: longer than a slow page run, shorter than a user's wait for a second click."""
 
 
 def workspace() -> Path:
-    """The folder that holds every project of this server."""
+    """Return the folder of all projects of this server."""
     return workspace_folder()
 
 
 @st.cache_resource(show_spinner=False)
 def _last_opened() -> dict[str, str]:
-    """The project opened last on this server, by workspace, so that a reload comes back to it."""
+    """Return the project opened last on this server, by workspace, so that a reload comes back to it."""
     return {}
 
 
 def project() -> Project | None:
-    """The open project: chosen here, named in the address, opened last, or the only one there is; else None."""
+    """Return the open project: chosen here, named in the address, opened last, or the only one; else None."""
     known = list_projects(workspace())
     last = _last_opened().get(str(workspace()))
     for name in (st.session_state.get("project"), st.query_params.get("project"), last, *known[: len(known) == 1]):
@@ -55,7 +54,7 @@ def project() -> Project | None:
 
 
 def choose(name: str) -> None:
-    """Open another project and forget the slices of the one before, and how its next round was to be trained."""
+    """Open another project; forget the previous one's slices and training settings."""
     st.session_state["project"] = name
     _last_opened()[str(workspace())] = name
     for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard", "snapshot"):
@@ -63,20 +62,20 @@ def choose(name: str) -> None:
 
 
 def token() -> str:
-    """The secret that lets this window, and no other site, change labels over HTTP."""
+    """Return this window's secret, without which no site can change labels over HTTP."""
     if "token" not in st.session_state:
         st.session_state["token"] = issue_token()
     return str(st.session_state["token"])
 
 
 def editing() -> SliceId | None:
-    """The slice in the editor; in a new window the one in the address, or None when the page shall choose one."""
+    """Return the slice in the editor; in a new window the one in the address, or None to let the page choose."""
     kept = st.session_state.get("editing")
     return _addressed() if kept is None else SliceId(*kept)
 
 
 def _addressed() -> SliceId | None:
-    """The slice of the open project that the address names; it may be none that there is."""
+    """Return the slice of the open project in the address, possibly beyond the volume; else None."""
     address, name = st.query_params, st.session_state.get("project")
     try:
         slice_id = SliceId(int(address.get("volume", "0")), int(address["slice"]))
@@ -92,11 +91,11 @@ def edit(slice_id: SliceId) -> None:
 
 
 def settle_address() -> None:
-    """Tell Streamlit's browser side the address of the slice in the editor, once it has stayed for a while.
+    """Give Streamlit's browser side the address of the slice in the editor, once it has stayed for a while.
 
-    The editor writes the address at once, which a reload asks for. A browser that is still there when the server is
-    started anew sends the address as Streamlit knows it. A slice or page that only just came is left to the editor: the
-    page may be behind, and what it writes then would become an entry of the browser's history.
+    The editor writes the address at once, and a reload reads it there. But a browser that stays open across a restart of the
+    server sends the address known to Streamlit. Leave a new slice or page to the editor: this page may lag behind, and an
+    outdated address would become an entry of the browser's history.
     """
     slice_id = editing()
     if slice_id is None or not st.session_state.get("stayed"):
@@ -108,13 +107,13 @@ def settle_address() -> None:
 
 
 def open_in_editor(slice_id: SliceId) -> None:
-    """Put a slice into the editor and go there."""
+    """Put a slice into the editor and open the Annotate page."""
     edit(slice_id)
     st.switch_page(PAGES["annotate"])
 
 
 def reviewing() -> SliceId | None:
-    """The slice under review, or None before one was chosen."""
+    """Return the slice under review, or None before the first choice."""
     kept = st.session_state.get("reviewing")
     return None if kept is None else SliceId(*kept)
 
@@ -125,71 +124,71 @@ def review(slice_id: SliceId) -> None:
 
 
 def snapshot() -> tuple[tuple[int, int], int] | None:
-    """The kept snapshot that was chosen last: its round with the last step that was kept then, and its own; None for none."""
+    """Return the chosen snapshot, or None: its round with the last step kept at the time, and its own step."""
     return st.session_state.get("snapshot")
 
 
 def look_at_snapshot(of: tuple[int, int], step: int) -> None:
-    """Choose a kept snapshot, see :func:`snapshot`; good as a button's callback."""
+    """Choose a kept snapshot, see :func:`snapshot`; usable as a button's callback."""
     st.session_state["snapshot"] = (of, step)
 
 
 def note_click(name: str) -> None:
-    """Keep a click until a button of this name is drawn; good as a button's callback."""
+    """Keep a click until a button of this name is drawn; usable as a button's callback."""
     st.session_state.setdefault("clicks", {})[name] = time.monotonic()
 
 
 def take_click(name: str) -> bool:
-    """Whether this button was clicked and has not answered yet; an old click no longer counts."""
+    """Return True once after a click on this button; a click older than ``_CLICK_SECONDS`` is dropped."""
     noted = st.session_state.get("clicks", {}).pop(name, None)
     return noted is not None and time.monotonic() - noted < _CLICK_SECONDS
 
 
 def count(key: str, start: int = 0) -> int:
-    """A small counter of this window."""
+    """Return a small counter of this window."""
     return int(st.session_state.get(f"count_{key}", start))
 
 
 def set_count(key: str, value: int) -> None:
-    """Put a counter of this window to a value; good as a button's callback."""
+    """Set a counter of this window; usable as a button's callback."""
     st.session_state[f"count_{key}"] = value
 
 
 def choices() -> dict[str, Any]:
-    """The settings of training that were changed in this window, by name of :class:`core.config.TrainConfig`."""
+    """Return the training settings changed in this window, by name of :class:`core.config.TrainConfig`."""
     return dict(st.session_state.get("choices", {}))
 
 
 def set_choices(changed: dict[str, Any]) -> None:
-    """Keep the settings of training that differ from the usual ones."""
+    """Keep the training settings other than the defaults."""
     st.session_state["choices"] = changed
 
 
 def augmentation() -> AugmentConfig:
-    """How this window wants patches changed in the next round."""
+    """Return this window's augmentation settings for the next round."""
     return AugmentConfig(**st.session_state.get("augmentation", {}))
 
 
 def set_augmentation(config: AugmentConfig | None) -> None:
-    """Choose how patches are changed; None for the defaults."""
+    """Keep the augmentation settings; None for the defaults."""
     st.session_state["augmentation"] = {} if config is None else asdict(config)
 
 
 def widget(key: str, default: Any = None) -> Any:
-    """The value of the widget with this key, or ``default`` while it is not on the page."""
+    """Return the value of the widget with this key, or ``default`` while it is not on the page."""
     return st.session_state.get(key, default)
 
 
 def set_widget(key: str, value: Any) -> None:
-    """Move a widget before it is drawn, as a chart's click moves a slider."""
+    """Set a widget before it is drawn, such as a slider after a click on a chart."""
     st.session_state[key] = value
 
 
 def say(message: str) -> None:
-    """Keep a short message for the next run of the page, where ``main`` shows it as a toast."""
+    """Keep a short message to show as a toast in the next run of the page."""
     st.session_state.setdefault("messages", []).append(message)
 
 
 def messages() -> list[str]:
-    """The messages not shown yet; each is handed out once."""
+    """Return the messages not shown yet, each once."""
     return list(st.session_state.pop("messages", []))
