@@ -1,4 +1,4 @@
-"""What the model will be shown: how patches are changed before it learns from them, seen before it is trained."""
+"""Choose the augmentation of the next round and see its effect on patches before training."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from core.project import Project
 
 _PATCHES = 8
 _GREYS = (-3.5, 3.5)
-"""Grey values from black to white, in standard deviations of the slice: the same for all patches, so that they compare."""
+"""Grey values shown black and white, in standard deviations of the slice: equal for all patches, to compare them."""
 _ALL = "all"
 
 
 def what_is_shown(project: Project) -> None:
-    """A drawer with the strengths that the next round takes, and patches changed by them; nothing is made while it is shut."""
+    """Show the settings and example patches of the next round's augmentation; make no patch while the drawer is shut."""
     drawer = st.expander("What the model will be shown", key="what_is_shown", on_change="rerun", icon=":material/grid_view:")
     with drawer:
         if drawer.open:
@@ -44,11 +44,11 @@ def _drawer(project: Project) -> None:
 
 def _reset() -> None:
     session.set_augmentation(None)
-    session.set_count("augmentation", session.count("augmentation") + 1)  # new keys, so that the sliders move
+    session.set_count("augmentation", session.count("augmentation") + 1)  # new keys reset the sliders
 
 
 def _strengths() -> AugmentConfig:
-    """A slider for every kind, and what goes with streaks and faults."""
+    """Ask for the strength of each kind, the direction of the streaks and the share of patches."""
     now, version = session.augmentation(), session.count("augmentation")
     chosen: dict[str, float] = {}
     columns = st.columns(2)
@@ -86,7 +86,7 @@ def _strengths() -> AugmentConfig:
 
 
 def _patches(project: Project, config: AugmentConfig) -> None:
-    """Which slice, which kinds, and the pictures."""
+    """Ask for a slice and the kinds to show, then show patches."""
     labelled = [r.slice_id for r in project.labels.slices()]
     several = len(project.volumes)
     one, two, three = st.columns([1.2, 1.4, 0.8], vertical_alignment="bottom")
@@ -116,6 +116,6 @@ def _shown_name(kind: str) -> str:
 
 
 def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Normalised greys ``(S, S)`` as uint8."""
+    """Convert normalised greys ``(S, S)`` to uint8."""
     low, high = _GREYS
     return np.asarray(np.clip((image - low) * (255 / (high - low)), 0, 255), np.uint8)

@@ -1,6 +1,6 @@
-"""Charts of the pages: rows in, one altair chart out; no project, no state.
+"""Charts of the pages: rows in, one Altair chart out; no project, no state.
 
-A row is a dictionary with one value per column, as JSON and Vega have it.
+A row is a dictionary with one value per column, as in JSON and Vega.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PADDING = {"left": 5, "top": 5, "right": 18, "bottom": 5}
 
 
 def curve_rows(points: Iterable[CurvePoint], names: Sequence[str]) -> tuple[list[Row], list[Row]]:
-    """A learning curve as long tables ``(losses, dice)`` with columns ``seconds``, ``measure``, ``value``."""
+    """Return a learning curve as long tables ``(losses, dice)`` with columns ``seconds``, ``measure``, ``value``."""
     losses: list[Row] = []
     dice: list[Row] = []
     for point in points:
@@ -34,7 +34,7 @@ def curve_rows(points: Iterable[CurvePoint], names: Sequence[str]) -> tuple[list
 
 
 def round_rows(rounds: Iterable[RoundRow]) -> tuple[list[Row], list[Row]]:
-    """Scores of rounds as long tables ``(losses, dice)`` with columns ``round``, ``measure``, ``value``."""
+    """Return the scores of rounds as long tables ``(losses, dice)`` with columns ``round``, ``measure``, ``value``."""
     losses: list[Row] = []
     dice: list[Row] = []
     for row in rounds:
@@ -60,7 +60,7 @@ def lines(
     points: bool = False,
     until: float | None = None,
 ) -> alt.Chart:
-    """Lines of ``value`` over ``x``, one per ``measure``; ``bounded`` fixes the axis to 0..1."""
+    """Draw lines of ``value`` over ``x``, one per ``measure``; ``bounded`` fixes the axis to 0..1."""
     scale = alt.Scale(domain=[0, 1]) if bounded else alt.Scale(zero=False)
     x_axis = alt.Axis(format="d", tickMinStep=1) if points else alt.Axis(tickCount=6)
     x_scale = alt.Scale(nice=False) if until is None else alt.Scale(domain=[0, until], nice=False)
@@ -83,7 +83,7 @@ def lines(
 
 
 def bars(rows: Sequence[Row], *, x: str, x_title: str, y: str, y_title: str) -> alt.Chart:
-    """Bars of ``y`` over the whole numbers ``x``."""
+    """Draw bars of ``y`` over the whole numbers ``x``."""
     return (
         alt.Chart(_data(rows))
         .mark_bar(color=ACCENT, size=22)
@@ -102,7 +102,7 @@ def bars(rows: Sequence[Row], *, x: str, x_title: str, y: str, y_title: str) -> 
 
 
 def shares(rows: Sequence[Row], colors: Mapping[str, str]) -> Any:
-    """Bars of each ``class``'s ``fraction`` of the whole, with the number beside the bar."""
+    """Draw the ``fraction`` of each ``class`` as a bar, with the number beside it."""
     order = [row["class"] for row in rows]
     base = alt.Chart(_data(rows)).encode(
         y=alt.Y("class:N", title=None, sort=order),
@@ -115,9 +115,9 @@ def shares(rows: Sequence[Row], colors: Mapping[str, str]) -> Any:
 
 
 def scores_along_z(rows: Sequence[Row], chosen: int, depth: int, height: int = 120) -> Any:
-    """How unsure the model is along z, to click on; columns ``z``, ``score``, ``labelled`` (bool).
+    """Draw the model's uncertainty along z, to click on; columns ``z``, ``score``, ``labelled`` (bool).
 
-    The selection is called ``pick`` and holds the ``z`` clicked.
+    The selection is called ``pick`` and holds the clicked ``z``.
     """
     x = alt.X("z:Q", title=None, scale=alt.Scale(domain=[0, max(1, depth - 1)], nice=False))
     pick = alt.selection_point(name="pick", fields=["z"], nearest=True, on="click", empty=False)
@@ -142,7 +142,7 @@ def scores_along_z(rows: Sequence[Row], chosen: int, depth: int, height: int = 1
 
 
 def _top(values: Iterable[float]) -> float:
-    """The end of an axis from 0: one at least, so that no bar is drawn from nothing."""
+    """Return the upper end of an axis from 0: at least 1, also for bars of height 0."""
     return max(1.0, 1.05 * max(values))
 
 

@@ -1,4 +1,4 @@
-"""Buttons that lose no click while a page is drawn again."""
+"""Buttons without lost clicks while a page is drawn again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ def button(
 ) -> bool:
     """Draw a button; return True once after each click. The parameters are those of ``st.button``.
 
-    ``st.button`` tells of a click in one run of the page only. Where that run is ended before it comes to the button, by the
-    next click or by a fragment that asks for a rerun, the click is lost. Here it is noted before the run and answered by the
-    first one that draws the button.
+    ``st.button`` reports a click in one run of the page only. If the next click or a fragment's rerun ends that run before
+    the button, the click is lost. Here the click is noted before the run and reported in the first run to draw the button.
     """
     name = key or label
     st.button(label, key=key, type=type, icon=icon, help=help, disabled=disabled, width=width,

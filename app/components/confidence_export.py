@@ -1,4 +1,4 @@
-"""The model's confidence in every pixel of a volume, as a file to take away."""
+"""Export the model's confidence in every pixel of a volume as a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.project import Project, Result
 
 
 def confidence_export(project: Project, volume: int) -> None:
-    """The confidence of every slice as one file, written by a background job."""
+    """Ask for a format and start a background job to export the confidence of every slice as one file."""
     st.caption("Writes, for every slice, how sure the newest model is of each pixel: 255 times the probability of the winning "
                "class, one byte per pixel. Low values are where to look, or what to leave out of a measurement.")  # fmt: skip
     job = project.jobs.current()
@@ -32,7 +32,7 @@ def confidence_export(project: Project, volume: int) -> None:
 
 
 def _until_done(project: Project) -> None:
-    """A fragment that follows the job and draws the page again when it ends."""
+    """Follow the job, as a fragment; draw the page again at its end."""
     with spoken():
         job = project.jobs.current()
         if job is None or not job.active:
@@ -42,7 +42,7 @@ def _until_done(project: Project) -> None:
 
 
 def _exported(project: Project, result: Result) -> None:
-    """A link that streams the file, or the folder as a zip, and where a folder lies."""
+    """Show a download link for the file, or for the folder as a zip, and the folder's path."""
     name = result.path.name
     if result.path.is_dir():
         name += ".zip"

@@ -1,4 +1,4 @@
-"""The fields of a form, each made from what a configuration says of a setting, and what is not allowed."""
+"""Form fields made from the metadata of a configuration, and the checks of their values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from core.config import help_text, labelled, setting
 
 
 def key(name: str) -> str:
-    """Names the field of a setting; Streamlit takes one without a name for another as soon as it begins with another value."""
+    """Return the widget key of a setting's field; without a key, Streamlit makes a new field for each new default."""
     return f"train_{name}"
 
 
 def label(config: type, name: str) -> str:
-    """What a setting is called on the page."""
+    """Return the name of a setting on the page."""
     return str(setting(config, name, "label"))
 
 
@@ -27,23 +27,24 @@ def page_help(config: type, name: str) -> str:
 
 
 def limits(config: type, name: str) -> tuple[Any, Any]:
-    """The least and the most that a form allows; None where there is no most."""
+    """Return the least and the most value in a form; None for no upper limit."""
     own = setting(config, name, "at_least"), setting(config, name, "at_most")
     return setting(config, name, "on_page") or own
 
 
 class Form:
-    """Fields of settings, and whether what stands in them is allowed.
+    """Fields of settings, and whether their values are allowed.
 
-    A browser that knew the limits would keep a number beyond them to itself, and a round would start with the one before.
+    The limits are checked here, not in the browser: a browser would silently keep back a number beyond them, and a round
+    would start with the previous value.
     """
 
     def __init__(self) -> None:
         self.allowed = True
-        """Whether every number is within its limits, and all of them go together."""
+        """True while every number is within its limits and all settings are compatible."""
 
     def setting(self, name: str, before: Any, place: DeltaGenerator | None = None, **own: Any) -> Any:
-        """Ask for a setting of the configuration ``before``: its label, value, limits and help, or the field's ``own``."""
+        """Ask for a setting of ``before``: its label, value, limits and help, or the field's ``own``."""
         config, value = type(before), getattr(before, name)
         usual = {"key": key(name), "help": page_help(config, name)}
         if isinstance(value, bool):
@@ -59,7 +60,7 @@ class Form:
         return self.number(label(config, name), place, **{**usual, **own})
 
     def choice(self, name: str, before: Any, names: Mapping[Any, str], place: DeltaGenerator | None = None) -> Any:
-        """Ask for a setting with a few values, each shown by its name; as it was before until another is chosen."""
+        """Ask for a setting with few values, each shown by its name; the default is the value in ``before``."""
         config, values = type(before), list(names)
         chosen = (place or st).selectbox(
             label(config, name),
@@ -72,11 +73,11 @@ class Form:
         return str(chosen) if isinstance(chosen, str) else chosen
 
     def rest(self, before: Any, asked: Collection[str]) -> dict[str, Any]:
-        """Ask for the settings with a label that were not asked for yet, as a new one is."""
+        """Ask for all labelled settings not yet asked for, such as a new one."""
         return {name: self.setting(name, before) for name in labelled(type(before)) if name not in asked}
 
     def number(self, label: str, place: DeltaGenerator | None = None, *, least: Any, most: Any = None, **field: Any) -> Any:
-        """Ask for a number, and say below it if it is not from ``least`` to ``most``."""
+        """Ask for a number; show an error below it unless it lies from ``least`` to ``most``."""
         into = place or st
         value = into.number_input(label, **field)
         if value is None or (value >= least and (most is None or value <= most)):
@@ -86,6 +87,6 @@ class Form:
         return value
 
     def refuse(self, sentence: str, place: DeltaGenerator | None = None) -> None:
-        """Say why what was chosen is not allowed."""
+        """Show why the chosen settings are not allowed."""
         self.allowed = False
         (place or st).error(sentence)

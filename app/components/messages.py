@@ -1,4 +1,4 @@
-"""Sentences for people: errors turned into one message, numbers with their unit, the state of a job."""
+"""Sentences for users: errors as one message, numbers with their units, the state of a job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_MEASURED = "not measured"
 
 @contextmanager
 def spoken() -> Iterator[None]:
-    """Show what a user caused as one sentence; the only place where the page turns an error into words."""
+    """Show a user's error as one sentence; the only place where the pages turn an error into words."""
     try:
         yield
     except UnderpaintError as error:
@@ -25,7 +25,7 @@ def spoken() -> Iterator[None]:
 
 
 def duration(seconds: float | None) -> str:
-    """A time in the unit a person would use, ``–`` where there is none."""
+    """Return a time in a readable unit, ``–`` for None."""
     if seconds is None:
         return "–"
     if seconds < 90:
@@ -36,28 +36,28 @@ def duration(seconds: float | None) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """``1 slice``, ``2 slices``, ``12,000 pixels``."""
+    """Return a count with its noun: ``1 slice``, ``2 slices``, ``12,000 pixels``."""
     ending = "" if number == 1 else "es" if noun.endswith(("s", "x")) else "s"
     return f"{number:,} {noun}{ending}"
 
 
 def scores_in_words(dice: Mapping[str, float | None]) -> str:
-    """``pore 0.93, phase not measured``."""
+    """Return Dice by class in words: ``pore 0.93, phase not measured``."""
     return ", ".join(f"{name} {NOT_MEASURED if v is None else format(v, '.2f')}" for name, v in dice.items())
 
 
 def settings_in_words(settings: Mapping[str, Any]) -> str:
-    """Settings and their values, "" where there are none."""
+    """Return settings and their values as one text, "" for none."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
 
 
 def slice_name(slice_id: SliceId, volumes: int) -> str:
-    """``Slice 12``, with the volume's number where there are several."""
+    """Return ``Slice 12``, with the volume's number if there are several."""
     return f"Slice {slice_id.z}" if volumes == 1 else f"Volume {slice_id.volume}, slice {slice_id.z}"
 
 
 def empty_page(text: str, page: str, label: str) -> None:
-    """What a page says while it has nothing to show: the reason, and a link to what comes next."""
+    """Show why a page is empty, and a link to the next step."""
     with st.container(border=True, width=720):
         st.markdown(text)
         st.page_link(PAGES[page], label=label, icon=":material/arrow_forward:")

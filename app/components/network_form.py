@@ -1,4 +1,4 @@
-"""Which network the next round trains and what it begins with: a part of the form on the Rounds page."""
+"""Ask for the next round's network and initial weights: a part of the form on the Rounds page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMES = {
     Architecture.MONAI_ATTENTION_UNET: "MONAI AttentionUnet",
     Architecture.MONAI_UNETR: "MONAI UNETR",
 }
-"""All that a form can choose: a network of one's own is given from Python."""
+"""The networks to choose in the form; a network of your own is available from Python only."""
 
 _INITIAL_WEIGHTS = {
     InitialWeights.PREVIOUS: "last round's weights",
@@ -29,13 +29,13 @@ _INITIAL_WEIGHTS = {
 
 
 def ask(form: form_fields.Form, before: TrainConfig, *, first: bool) -> dict[str, Any]:
-    """The form; its settings by name of :class:`core.config.TrainConfig`. The ``first`` round has nothing to begin with."""
+    """Ask for the network settings, by name of :class:`core.config.TrainConfig`; the ``first`` round has no initial weights."""
     architecture = form.choice("architecture", before, _NAMES)
     depth = before.depth if architecture in FIXED_DEPTH else _depth(form, before, architecture)
     furthest = setting(TrainConfig, "neighbours", "at_most")
     least, most = (1, min(furthest, depth - 1)) if architecture == Architecture.UNET_3D else (0, furthest)
     limits: dict[str, Any] = {"least": least, "most": most, "value": min(most, max(least, before.neighbours))}
-    own = f"{form_fields.key('neighbours')}_{least}_{most}"  # with other limits it begins anew
+    own = f"{form_fields.key('neighbours')}_{least}_{most}"  # a field with other limits starts anew
     neighbours = form.setting("neighbours", before, **limits, key=own)
     if architecture.startswith("monai") and find_spec("monai") is None:
         form.refuse("MONAI is not installed; `pip install 'underpaint[monai]'`, or choose another network.")
@@ -45,14 +45,14 @@ def ask(form: form_fields.Form, before: TrainConfig, *, first: bool) -> dict[str
 
 
 def _depth(form: form_fields.Form, before: TrainConfig, architecture: str) -> int:
-    """How many levels; as many as before while a number is refused."""
+    """Ask for the number of levels; keep the previous one while a number is refused."""
     least, most = LEAST_DEPTH.get(architecture, 1), setting(TrainConfig, "depth", "at_most")
     asked = form.setting("depth", before, least=least)
     return int(asked) if asked is not None and least <= asked <= most else max(least, before.depth)
 
 
 def _devices(form: form_fields.Form, before: TrainConfig) -> int:
-    """How many GPUs train together; asked only where there are several."""
+    """Ask for the number of GPUs to train on, if there are several."""
     there = _gpus()
     if there < 2:
         return TrainConfig.devices
@@ -60,7 +60,7 @@ def _devices(form: form_fields.Form, before: TrainConfig) -> int:
 
 
 def _gpus() -> int:
-    """How many there are; PyTorch takes seconds to import and is asked only where a driver is installed."""
+    """Return the number of GPUs; import PyTorch, a matter of seconds, only if a driver is installed."""
     if not any(map(which, ("nvidia-smi", "rocm-smi"))):
         return 0
     from core.models.device import gpus

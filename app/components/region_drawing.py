@@ -1,4 +1,4 @@
-"""The working region of a volume: drawn as polygons and rectangles on a downscaled slice, stored in its pixels."""
+"""Draw the working region of a volume as polygons and rectangles on a downscaled slice; store it in full pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REGION_COLOR = "#d55e00"
 
 
 def working_region(project: Project) -> None:
-    """Draw the part of the slices to work in; it holds for every slice of the volume."""
+    """Ask for the part of the slices to work in; it applies to every slice of the volume."""
     rows = project.volumes
     left, right = st.columns([1, 1.6], gap="large")
     with left:
@@ -48,8 +48,8 @@ def _canvas_key(project: Project, row: VolumeRow) -> str:
 
 
 def _canvas(project: Project, row: VolumeRow, z: int, mode: str, shown: tuple[int, int]) -> dict[str, object] | None:
-    """The slice to draw on, which the browser fetches, with the stored region; the drawing as the canvas has it."""
-    project.volume(row.index)  # says so if its files have moved
+    """Show the slice and the stored region to draw on; return the drawing in the canvas's own format."""
+    project.volume(row.index)  # raises an error if its files have moved
     stored = region_shapes.to_drawing(row.region, shown, row.slice_shape, _REGION_COLOR) if row.region else None
     version = session.count(_canvas_key(project, row))
     result = st_canvas(
@@ -68,12 +68,12 @@ def _canvas(project: Project, row: VolumeRow, z: int, mode: str, shown: tuple[in
 
 
 def _address(path: str) -> str | None:
-    """A path of this server as the browser reaches it; the canvas takes whole addresses only. None without a browser."""
+    """Return the full address of a path of this server, as the canvas requires; None without a browser."""
     return urljoin(st.context.url, path) if st.context.url else None
 
 
 def _save_region(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...]) -> None:
-    """What is drawn, the buttons that store it, and what is stored."""
+    """Show the drawn share, the buttons to store it, and the stored region."""
     if polygons:
         st.markdown(f"The drawing covers **{100 * region_shapes.share(polygons, row.slice_shape):.0f} %** of the slice.")
     else:
@@ -92,7 +92,7 @@ def _save_region(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...]
 
 
 def _store(project: Project, row: VolumeRow, polygons: tuple[Polygon, ...], message: str) -> None:
-    """Store a region and draw the canvas anew with it."""
+    """Store a region and redraw the canvas with it."""
     project.set_region(row.index, polygons)
     key = _canvas_key(project, row)
     session.set_count(key, session.count(key) + 1)

@@ -1,7 +1,7 @@
-"""Shapes of the drawing canvas to working regions and back, and how much a region covers; pure functions.
+"""Convert shapes of the drawing canvas to working regions and back, and measure regions; pure functions.
 
-The canvas speaks screen ``(x, y)`` on a downscaled slice, a region is polygons of ``(y, x)`` in pixels of the full
-slice. The turn-round happens here and nowhere else.
+The canvas uses screen ``(x, y)`` on a downscaled slice; a region is polygons of ``(y, x)`` in pixels of the full slice.
+Coordinates are swapped here and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
 def display_size(shape: tuple[int, int], longest: int) -> tuple[int, int]:
-    """``(height, width)`` of a slice of ``shape`` ``(H, W)`` drawn at most ``longest`` pixels long."""
+    """Return ``(height, width)`` of a slice of ``shape`` ``(H, W)`` drawn at most ``longest`` pixels long."""
     factor = longest / max(shape)
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def to_polygons(drawing: Mapping[str, Any] | None, shown: tuple[int, int], shape: tuple[int, int]) -> tuple[Polygon, ...]:
-    """The polygons and rectangles of a canvas as regions of the full slice.
+    """Convert the polygons and rectangles of a canvas to regions of the full slice.
 
     Parameters
     ----------
     drawing
-        ``json_data`` of the canvas (Fabric 7 objects, moved, scaled or turned as the person left them), or None.
+        ``json_data`` of the canvas (Fabric 7 objects, possibly moved, scaled or rotated by the user), or None.
     shown
         ``(height, width)`` of the canvas in screen pixels.
     shape
-        ``(H, W)`` of the slice; corners are cut to it.
+        ``(H, W)`` of the slice; corners are clipped to it.
 
     Returns
     -------
@@ -44,19 +44,19 @@ def to_polygons(drawing: Mapping[str, Any] | None, shown: tuple[int, int], shape
 
 
 def to_drawing(polygons: Sequence[Polygon], shown: tuple[int, int], shape: tuple[int, int], color: str) -> dict[str, Any]:
-    """A canvas drawing that shows regions of the full slice; the inverse of ``to_polygons``."""
+    """Return a canvas drawing of regions of the full slice; the inverse of ``to_polygons``."""
     return {"objects": [_polygon_object(_scaled_to_screen(p, shown, shape), color) for p in polygons]}
 
 
 def share(polygons: Sequence[Polygon], shape: tuple[int, int]) -> float:
-    """Share of a slice of ``shape`` ``(H, W)`` that a region covers, 0 to 1, to about a thousandth however large it is."""
+    """Return the share of a slice of ``shape`` ``(H, W)`` inside a region, 0 to 1, to about 0.001."""
     small = display_size(shape, _RASTER)
     scaled = [tuple((y * small[0] / shape[0], x * small[1] / shape[1]) for y, x in polygon) for polygon in polygons]
     return float(polygons_to_mask(scaled, small).mean())
 
 
 def _corners(item: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Corners ``(x, y)`` on the screen of one Fabric object; none for a kind that is not a region."""
+    """Return the screen corners ``(x, y)`` of a Fabric object; none for other kinds of object."""
     kind = str(item.get("type", "")).lower()
     if kind == "polygon":
         points = [(float(p["x"]), float(p["y"])) for p in item.get("points", [])]
@@ -68,7 +68,7 @@ def _corners(item: Mapping[str, Any]) -> list[tuple[float, float]]:
 
 
 def _placed(points: Sequence[tuple[float, float]], item: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Points of an object in its own frame, put where its origin, scale and angle say."""
+    """Move points from an object's own coordinates to the screen, by its origin, scale and angle."""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     pivot_x = _pivot(min(xs), max(xs), item.get("originX", "left"))
     pivot_y = _pivot(min(ys), max(ys), item.get("originY", "top"))
@@ -100,7 +100,7 @@ def _cut(value: float, size: int) -> float:
 
 
 def _area(polygon: Polygon) -> float:
-    """Area in pixels, by the shoelace formula."""
+    """Return the area in pixels, by the shoelace formula."""
     pairs = zip(polygon, (*polygon[1:], polygon[0]), strict=True)
     return abs(sum(y0 * x1 - y1 * x0 for (y0, x0), (y1, x1) in pairs)) / 2
 

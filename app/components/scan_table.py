@@ -1,4 +1,4 @@
-"""The table of the slices that the newest model has looked at, to sort, filter and choose from."""
+"""The table of scanned slices, to sort, filter and choose from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.storage.proposals import ScannedSlice
 
 
 def scanned_table(project: Project, scores: list[ScannedSlice]) -> None:
-    """Scanned slices with the model's confidence per class, to sort, filter and click on."""
+    """Show the scanned slices with the model's confidence per class, to sort, filter and click on."""
     names = [c.name for c in project.classes]
     one, two, three = st.columns([1.2, 2, 1.4], vertical_alignment="center", gap="large")
     name = one.selectbox("Filter by the confidence of", names, index=min(1, len(names) - 1))
@@ -33,7 +33,7 @@ def scanned_table(project: Project, scores: list[ScannedSlice]) -> None:
 
 
 def _filtered(table: list[Row], column: str, limit: int, hide: bool) -> list[Row]:
-    """Rows at most ``limit`` per cent sure in ``column``, least sure first; all of them at 100."""
+    """Return the rows at most ``limit`` per cent sure in ``column``, least sure first; all rows at 100."""
     if limit < 100:
         table = [row for row in table if row[column] is not None and row[column] <= limit]
     if hide:

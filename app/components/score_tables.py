@@ -1,4 +1,4 @@
-"""Scores as tables: every class in a line, and what was taken for what."""
+"""Scores as tables: a row per class, and the confusion of classes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HELP = {
 
 
 def scores_table(names: Sequence[str], scores: Sequence[ClassScore]) -> None:
-    """A line for each class; boundaries only where one was measured."""
+    """Show a row per class, with boundary scores if any were measured."""
     shown = [_line(name, score) for name, score in zip(names, scores, strict=True)]
     if all(score.boundary_f is None and score.hd95_px is None for score in scores):
         shown = [
@@ -64,12 +64,12 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def confusion_table(names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
-    """What the pixels of each true class were taken for: in per cent of the row, and counted; the more, the darker."""
+    """Show the predicted classes of each true class's pixels: per cent of the row and count; more is darker."""
     st.html(_CSS + confusion_html(names, counts))
 
 
 def confusion_html(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """The table as HTML: rows the truth, columns the prediction; a class without a pixel in the truth has no per cent."""
+    """Return the table as HTML: rows are true, columns predicted; a class without true pixels has no per cent."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th>{''.join(_cell(count, sum(row), i == j) for j, count in enumerate(row))}</tr>"
@@ -91,5 +91,5 @@ def _percent(share: float) -> str:
 
 
 def from_facts(classes: Sequence[tuple[str, dict[str, Any]]]) -> tuple[list[str], list[ClassScore]]:
-    """Names and scores as they were stored with a result."""
+    """Return the names and scores stored with a result."""
     return [name for name, _ in classes], [ClassScore(**facts) for _, facts in classes]

@@ -1,4 +1,4 @@
-"""Pictures of slices on a page: an ``<img>`` that the browser fetches, with boxes drawn over it; words in, HTML out."""
+"""Pictures of slices as HTML: an ``<img>`` for the browser to fetch, with boxes drawn over it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CSS = """
   .up-picture i { position: absolute; box-sizing: border-box; border: 2px solid var(--box); outline: 1px solid #0008; }
 </style>
 """
-"""The look of every picture; a page puts it into its ``st.html`` once."""
+"""The style sheet of all pictures; each page includes it once."""
 
 BOX_COLOR = "#d55e00"
 
@@ -37,23 +37,23 @@ def picture(
     pixels: bool = False,
     over: Sequence[str] = (),
 ) -> str:
-    """A picture of a slice, or of a part of it, as wide as its column allows.
+    """Return the HTML of a picture of a slice or a part of it, as wide as its column allows.
 
     Parameters
     ----------
     url, alt
-        Where the browser gets it, and what it says to those who do not see it.
+        Address of the picture, and its text alternative.
     shape
-        ``(H, W)`` of what is shown, in pixels of the slice; the page keeps the room for it while it loads.
+        ``(H, W)`` of the picture in pixels of the slice; the page reserves the space while it loads.
     tallest
         A CSS length, such as ``46vh``.
     boxes
-        Outlined in ``color``; pixels of what is shown.
+        Boxes to outline in ``color``, in pixels of the picture.
     pixels
-        Draw enlarged pixels as squares, for looking closely.
+        Draw enlarged pixels as squares, for close inspection.
     over
-        Addresses of transparent pictures that lie over it. All but the last were shown before and fade out, so that the last
-        one has time to arrive.
+        Addresses of transparent pictures to lay over it. All but the last are earlier ones and fade out, to bridge the time
+        until the last one arrives.
     """
     height, width = shape
     size = f"aspect-ratio:{width}/{height};width:min(100%,{tallest}*{width / height:.4f})"
@@ -76,7 +76,7 @@ def _frame(box: Box, shape: tuple[int, int]) -> str:
 
 
 def square_around(box: Box, side: int, shape: tuple[int, int]) -> Box:
-    """A box of at least ``side`` pixels with ``box`` in the middle, moved inside an ``(H, W)`` image."""
+    """Return a box of at least ``side`` pixels around ``box``'s centre, shifted into an ``(H, W)`` image."""
     height, width = max(side, box.shape[0]), max(side, box.shape[1])
     y0 = max(0, min((box.y0 + box.y1 - height) // 2, shape[0] - height))
     x0 = max(0, min((box.x0 + box.x1 - width) // 2, shape[1] - width))
@@ -84,5 +84,5 @@ def square_around(box: Box, side: int, shape: tuple[int, int]) -> Box:
 
 
 def inside(box: Box, around: Box) -> Box:
-    """``box`` as it lies in a part of the slice that holds it, ``around``."""
+    """Return ``box`` in the coordinates of ``around``, a part of the slice containing it."""
     return Box(box.y0 - around.y0, box.x0 - around.x0, box.y1 - around.y0, box.x1 - around.x0)

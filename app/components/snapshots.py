@@ -1,4 +1,4 @@
-"""A training as it is seen: the frame with its prediction, now and at every kept snapshot, and the way back to one."""
+"""Show a training in its watched region, live and at every kept snapshot, and restore a snapshot."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ _CSS = """
   [class*="st-key-moment-"] .chosen .up-picture { outline: 2px solid #0b6e75; outline-offset: 1px; }
 </style>
 """
-"""A button's words lie below its thumbnail; it takes clicks on both.
+"""Puts a button's words below its thumbnail and extends the button over both.
 
-This sheet and the code of buttons may arrive after a thumbnail. It stays hidden until then: a click on it would be lost.
+This sheet and the code of buttons may arrive after a thumbnail. The thumbnail stays hidden until then: a click on it
+would be lost.
 """
 
 
 def to_watch(project: Project) -> SliceId:
-    """The slice to look at while the next round is trained: the one in the editor, unless it is labelled.
+    """Return the slice to watch during the next training: the one in the editor, or one beside the labels.
 
-    What the model makes of a slice that it has learnt by heart says little; then it is one beside the labels.
+    The second replaces a labelled slice, because a prediction learnt by heart says little.
     """
     slice_id = session.editing()
     labelled = {head.slice_id for head in project.labels.slices()}
@@ -53,7 +54,7 @@ def to_watch(project: Project) -> SliceId:
 
 
 def choose_watched_region(project: Project, form: Form) -> SliceId:
-    """The input for that slice, and for its volume where there are several."""
+    """Ask for the slice to watch, and for its volume if there are several."""
     volume, z = to_watch(project)
     volumes = project.volumes
     if len(volumes) > 1:
@@ -69,9 +70,9 @@ def choose_watched_region(project: Project, form: Form) -> SliceId:
 
 
 def strip(project: Project, watched: int, job: Job | None) -> int:
-    """The snapshots of a training: the newest while it goes on, afterwards any of them, and the way back to it.
+    """Show the snapshots of a training, the newest during training and any of them afterwards; offer to restore one.
 
-    Returns the round that is looked at.
+    Return the round shown.
     """
     active = job is not None and job.active
     training = active and watched > len(project.models.rounds())
@@ -96,7 +97,7 @@ def strip(project: Project, watched: int, job: Job | None) -> int:
 
 
 def _chosen_round(project: Project, watched: int) -> int:
-    """The round to look at: one that has been trained, or was being trained when it was stopped."""
+    """Return the chosen round, among those trained or stopped during training."""
     rows = project.models.rounds()
     known = sorted({*(row.round for row in rows), *project.models.snapshot_rounds()}, reverse=True)
     if len(known) < 2:
@@ -117,14 +118,14 @@ def _without_moments(project: Project, round_: int, training: bool, active: bool
 
 
 def _chosen(snapshots: Sequence[Snapshot], round_: int) -> Snapshot:
-    """The snapshot whose thumbnail was clicked; the last one at first, and again where others have come since."""
+    """Return the snapshot of the clicked thumbnail; the last one by default and after new snapshots."""
     of_these, step = session.snapshot() or (None, 0)
     chosen = [snapshot for snapshot in snapshots if snapshot.step == step and of_these == (round_, snapshots[-1].step)]
     return chosen[0] if chosen else snapshots[-1]
 
 
 def _facts(project: Project, snapshot: Snapshot) -> None:
-    """When it was, how it scored, and what the colours mean."""
+    """Show the snapshot's time and scores, and the legend of its colours."""
     ended = " – the end" if snapshot.end else ""
     st.markdown(f"After **{_when(snapshot)}** of training, {plural(snapshot.step, 'step')}{ended}")
     if snapshot.validation_loss is None:
@@ -147,7 +148,7 @@ def _way_back(project: Project, snapshot: Snapshot, active: bool) -> None:
 
 
 def _confirm(project: Project, round_: int, seconds: float | None, label: str, active: bool) -> None:
-    """A button that says what will happen and what will not, and asks again."""
+    """Show a button that explains the effect of going back, and ask for confirmation."""
     number = len(project.models.rounds()) + 1
     source = f"the end of round {round_}" if seconds is None else f"round {round_} as it was after {_seconds(seconds)}"
     with st.popover(label, icon=":material/history:", disabled=active):
@@ -166,7 +167,7 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
 
 
 def _picture(project: Project, snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
-    """The frame under its prediction; the prediction ``before`` fades out below it."""
+    """Return the watched region under its prediction; the predictions ``before`` fade out below it."""
     frame = snapshot.frame
     return slice_figures.picture(
         picture_url(project, frame.slice_id, layer="grey", side=_SIDE, box=frame.box),
@@ -178,7 +179,7 @@ def _picture(project: Project, snapshot: Snapshot, before: Sequence[Snapshot]) -
 
 
 def _thumbnails(project: Project, snapshots: Sequence[Snapshot], chosen: Snapshot, *, training: bool) -> None:
-    """All snapshots side by side, small, with their seconds; the chosen one framed, the others to be clicked on."""
+    """Show all snapshots side by side with their seconds; the chosen one is outlined, the others are buttons."""
     st.html(_CSS)
     columns = st.columns(max(len(snapshots), _FEWEST), gap="xsmall")
     for column, snapshot in zip(columns, snapshots, strict=False):
@@ -188,7 +189,7 @@ def _thumbnails(project: Project, snapshots: Sequence[Snapshot], chosen: Snapsho
             f"after {_when(snapshot)}",
             frame.box.shape,
             tallest="7rem",
-            over=[moment_url(project, snapshot, side=_SIDE)],  # the large one, so that it is there when it is chosen,
+            over=[moment_url(project, snapshot, side=_SIDE)],  # the large one, to cache it before it is chosen
         )
         kind = ' class="chosen"' if snapshot == chosen else ""
         with column.container(key=f"moment-{snapshot.round}-{snapshot.step}"):

@@ -1,4 +1,4 @@
-"""The button that starts a round, and the way on with one that was stopped."""
+"""The button to start a round, and the one to resume a stopped round."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.project import Project
 
 
 def start_button(project: Project, label: str, *, primary: bool, disabled: bool = False) -> bool:
-    """A button that starts a round; True when clicked.
+    """Draw the button to start a round; return True when clicked.
 
-    Where a training was stopped there is one to go on with it as well, and the other asks before that is given up.
+    After a stopped training, offer to resume it as well, and ask before giving it up.
     """
     stopped = project.models.interrupted()
     if stopped is None:

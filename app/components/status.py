@@ -1,4 +1,4 @@
-"""What several pages show of a project: its job, and what is held back for validation."""
+"""Parts shared by several pages: the project's job and the pixels held back for validation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KIND_WORDS = {
     "confidence": "Exporting confidence",
     "evaluate": "Scoring against a truth",
 }
-"""What the kinds of job are called on the page."""
+"""The names of the kinds of job on the page."""
 
 POLL_SECONDS = 2.0
 
@@ -37,7 +37,7 @@ _COUNTING = ValidationSummary(0, 0, {}, "Counting what is held back for validati
 
 
 def sidebar() -> None:
-    """The open project's name and its job, kept up to date by a small fragment."""
+    """Show the open project's name and its job, kept up to date by a small fragment."""
     with st.sidebar, spoken():
         project = session.project()
         if project is None:
@@ -56,7 +56,7 @@ def _job_line(project: Project) -> None:
 
 
 def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> None:
-    """A job in a few lines: what it does, how far it is, how to stop it, or how it ended (why, unless ``brief``)."""
+    """Show a job in a few lines: its task, progress, a cancel button, or its end (with the reason, unless ``brief``)."""
     name = KIND_WORDS.get(job.kind, job.kind)
     if job.active:
         st.progress(job.progress, text=job.message[:1].upper() + job.message[1:] if job.message else f"{name}: {job.state}")
@@ -78,12 +78,12 @@ def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> No
 
 
 def trained_but(round_: int, caution: str) -> str:
-    """That a round is trained, and what speaks against it."""
+    """Return a sentence: the round is trained, but with a regression warning."""
     return f"Round {round_} is trained, but {caution}."
 
 
 def cautioned(project: Project) -> None:
-    """A warning where the newest round is to be trusted less than one before it; nothing where it is not."""
+    """Show a warning if the newest round deserves less trust than an earlier one."""
     caution = project.models.regression_warning()
     if caution is not None:
         st.warning(
@@ -94,7 +94,7 @@ def cautioned(project: Project) -> None:
 
 
 def not_learnt_from(project: Project) -> None:
-    """Which slices have strokes that are not saved, so that a round learns nothing from them; nothing where none have."""
+    """List the slices with unsaved strokes, invisible to the next round; show nothing if there are none."""
     drafts = sorted(project.labels.drafts())
     if drafts:
         names = [slice_name(slice_id, len(project.volumes)).lower() for slice_id in drafts[:_NAMED]]
@@ -103,7 +103,7 @@ def not_learnt_from(project: Project) -> None:
 
 
 def show_end(project: Project, kind: str, key: str) -> None:
-    """Why the last job was not finished, where it was of this kind; nothing else."""
+    """Show the last job if it is of this kind and did not finish."""
     job = project.jobs.current()
     if job is not None and job.kind == kind and job.state not in ("queued", "running", "done"):
         show_job(project, job, key)
@@ -116,7 +116,7 @@ def _took(job: Job) -> str:
 
 
 def scan_button(project: Project) -> None:
-    """Where the newest model has not looked through the volume, as after a new working region: let it look."""
+    """Offer to scan the volume with the newest model, as after a change of the working region."""
     if clicks.button("Scan the volume", icon=":material/search:", help="Finds the slices the newest model is least sure about."):
         project.jobs.start_scan()
         session.say("The newest model is looking through the volume; its proposals appear by themselves.")
@@ -124,7 +124,7 @@ def scan_button(project: Project) -> None:
 
 
 def held_back(project: Project) -> None:
-    """The sentence that says what is held back for validation; it draws itself again while that is still counted."""
+    """Show what is held back for validation; redraw the sentence while the pixels are being counted."""
     counting = validation(project) is _COUNTING
     st.fragment(run_every=POLL_SECONDS if counting else None)(_held_back)(project, counting)
 
@@ -138,9 +138,9 @@ def _held_back(project: Project, was_counting: bool) -> None:
 
 
 def scores_note(project: Project, newest: RoundRow) -> str:
-    """Where a working region has changed since the rounds were scored: a sentence that says so; else nothing.
+    """Return a sentence if the working region has changed since the rounds were scored; else "".
 
-    On the labels that they were scored on, only another region holds back another number of pixels.
+    On the same labels, only a different region changes the number of held-back pixels.
     """
     held = {head.id for head in project.labels.slices() if head.validation_pixels}
     same_labels = held == set(newest.validation_revisions)
@@ -151,9 +151,9 @@ def scores_note(project: Project, newest: RoundRow) -> str:
 
 
 def validation(project: Project) -> ValidationSummary:
-    """What is held back for validation; counted anew only when a label or a working region has changed.
+    """Return what is held back for validation, counted again only after a change of labels or working regions.
 
-    A large project is counted in the background: no pixels until then, and a sentence that says so.
+    A large project is counted in the background; until then the summary has no pixels and says so.
     """
     revisions = tuple(revision.id for revision in project.labels.slices())
     regions = tuple(row.region for row in project.volumes)
@@ -167,7 +167,7 @@ def validation(project: Project) -> ValidationSummary:
 
 
 def _do(key: Hashable, work: Callable[[], None]) -> None:
-    """Work in the background; who asks first waits as long as most of it takes. What has stopped it is raised, once."""
+    """Run work in the background, waiting ``_PATIENCE_SECONDS`` at most where it starts here; raise its error once."""
     if not tasks().running(key) and tasks().failure(key) is None:
         tasks().start(key, work)
         until = time.monotonic() + _PATIENCE_SECONDS
@@ -181,11 +181,11 @@ def _do(key: Hashable, work: Callable[[], None]) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _counted() -> dict[Path, tuple[object, ValidationSummary]]:
-    """What was counted last, by project folder, with the labels, regions and classes it was counted from."""
+    """Return the latest counts by project folder, with the labels, regions and classes they were counted from."""
     return {}
 
 
 def download(project: Project, name: str) -> None:
-    """A link that streams a file of the results."""
+    """Show a link to download a result file."""
     url = html.escape(result_url(project.name, name))
     st.html(f'<a class="up-download" href="{url}" download>Download {html.escape(name)}</a>')

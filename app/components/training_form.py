@@ -1,4 +1,4 @@
-"""How the next round is trained: the form on the Rounds page, and what was chosen there for as long as the window is open."""
+"""The training form on the Rounds page, and its values for as long as the window is open."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from core.config import Loss, StopRule, TrainConfig, changed, help_text, losses_
 _USUAL = TrainConfig()
 
 _PATCHES = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
-"""Sides to choose from, which fit every network of the form with the usual levels."""
+"""Patch sides to choose from; all fit every network of the form at the default depth."""
 
 
 def chosen() -> TrainConfig:
-    """The settings as they were chosen last in this window, or the usual ones."""
+    """Return the settings chosen last in this window, or the defaults."""
     return TrainConfig(**session.choices(), augment=session.augmentation())
 
 
 def logs() -> bool:
-    """Whether logs for TensorBoard are wanted."""
+    """Return True if logs for TensorBoard are wanted."""
     return bool(session.count("tensorboard"))
 
 
 def in_words(config: TrainConfig) -> str:
-    """The settings that are not the usual ones, but for the seconds; "" where all are."""
+    """Return the settings other than the defaults in words, without the seconds; "" if there are none."""
     return settings_in_words({name: value for name, value in changed(config).items() if name != "seconds"})
 
 
 def ask(form: form_fields.Form, *, first: bool) -> TrainConfig:
-    """The form; the settings as they were when all of them were allowed. ``first`` says that no round was trained yet."""
+    """Show the form; return the latest allowed settings. ``first`` is True before the first round."""
     before = chosen()
     picked: dict[str, Any] = {"seconds": float(form.setting("seconds", before))}
     with st.expander("More choices", expanded=any(name != "seconds" for name in session.choices())):
@@ -54,7 +54,7 @@ def ask(form: form_fields.Form, *, first: bool) -> TrainConfig:
 
 
 def _go_together(form: form_fields.Form, picked: dict[str, Any]) -> None:
-    """Refuse settings that are allowed one by one, but not together, such as a small patch for many levels."""
+    """Refuse settings allowed one by one but not together, such as a small patch for many levels."""
     try:
         TrainConfig(**picked)
     except ValueError as error:
@@ -62,7 +62,7 @@ def _go_together(form: form_fields.Form, picked: dict[str, Any]) -> None:
 
 
 def _step(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
-    """What a step of the training sees, and how far it goes."""
+    """Ask for the size of a training step and its learning rate."""
     patch, batch = st.columns(2)
     side = form.choice("patch", before, {side: str(side) for side in _PATCHES}, patch)
     number, peak = form.setting("batch", before, batch), form.setting("learning_rate", before)
@@ -70,14 +70,14 @@ def _step(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
 
 
 def _stop_rules(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
-    """What may end the training before its seconds are used up; an empty field is a rule that is off."""
+    """Ask for rules to end training before its seconds are used up; an empty field turns a rule off."""
     st.caption("Training ends when its seconds are used up, or before, by the first of these that is set:")
     rules = [str(rule) for rule in StopRule if rule != StopRule.SECONDS]
     return {name: form.setting(name, before, placeholder="off") for name in rules}
 
 
 def _loss(before: TrainConfig) -> str:
-    """What training minimises; the usual sum where nothing is left in the field."""
+    """Ask for the losses to minimise; an empty field means the default sum."""
     names = st.multiselect(
         form_fields.label(TrainConfig, "loss"),
         [str(name) for name in Loss],

@@ -14,7 +14,7 @@ from app.routes import module_url
 from core.geometry import Box, SliceId
 from core.project import Project
 
-# Streamlit turns this text into a Blob, which can import absolute addresses only.
+# Streamlit turns this text into a Blob, and a Blob can import absolute addresses only.
 _LOADER = """
 export default async function (component) {
   const { mount } = await import(new URL(component.data.module, window.location.origin).href);
@@ -38,7 +38,7 @@ class Saved:
 
     @property
     def slice_id(self) -> SliceId:
-        """The slice."""
+        """The slice of this event."""
         return SliceId(self.volume, self.z)
 
 
@@ -52,7 +52,7 @@ class PutOff:
 
     @property
     def slice_id(self) -> SliceId:
-        """The slice."""
+        """The slice of this event."""
         return SliceId(self.volume, self.z)
 
 
@@ -93,7 +93,7 @@ def editor(
     answered: int = 0,
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> EditorResult:
-    """Show the editor on a slice; never call it inside ``st.fragment``, which loses triggers.
+    """Show the editor on a slice; never call it inside ``st.fragment``, a cause of lost triggers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Annotate: what to paint next on the left, the pixel editor on the rest of the screen."""
+"""Annotate: the next slices to paint on the left, the pixel editor on the rest of the screen."""
 
 from __future__ import annotations
 
@@ -45,36 +45,36 @@ _CSS = """
 
 
 def show() -> None:
-    """The page."""
+    """Show the page."""
     project = session.project()
     if project is None:
         st.title("Annotate")
         empty_page("Open or create a project first; its slices are painted here.", "project", "Go to Project")
         return
     st.html(_CSS)
-    slice_id = _place(project)
+    slice_id = _slice_to_show(project)
     with st.sidebar:
         _panel(project, len(project.models.rounds()))
     told = _strip(project, slice_id)
     _editor(project, slice_id)
-    with told:  # after the editor, which need not wait for the count
+    with told:  # drawn last, so that the editor does not wait for the count
         held_back(project)
 
 
-def _place(project: Project) -> SliceId:
-    """The slice to show: the one asked for, else the first proposal, else the middle of the volume."""
+def _slice_to_show(project: Project) -> SliceId:
+    """Return the slice to show: the requested one, else the first proposal, else the middle of the volume."""
     slice_id, volumes = session.editing(), project.volumes
     if slice_id is None or slice_id.volume >= len(volumes) or slice_id.z >= volumes[slice_id.volume].depth:
         listed = project.proposals()
         if listed:
             return _lead_to(project, listed[0])
         slice_id = SliceId(0, volumes[0].depth // 2)
-    session.edit(slice_id)  # also what the address named: from here on the page leads and the address follows
+    session.edit(slice_id)  # also if it came from the address: from here on the address follows the page
     return slice_id
 
 
 def _lead_to(project: Project, proposal: Proposal) -> SliceId:
-    """Put a proposed slice into the editor; where the model's uncertainty chose it, its labels do not validate."""
+    """Put a proposed slice into the editor; if the model selected it, exclude its labels from validation."""
     if proposal.model_selected:
         project.labels.mark_model_selected(*proposal.slice_id)
     session.edit(proposal.slice_id)
@@ -82,7 +82,7 @@ def _lead_to(project: Project, proposal: Proposal) -> SliceId:
 
 
 def _strip(project: Project, slice_id: SliceId) -> DeltaGenerator:
-    """One line above the editor: any slice by its number, and a place for what is held back for validation."""
+    """Draw one line above the editor: the slice number to edit, and room for the validation summary."""
     several = len(project.volumes) > 1
     with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"):
         if several:
@@ -117,7 +117,7 @@ def _editor(project: Project, slice_id: SliceId) -> None:
         what = f"That place of {name}" if event.box else name.capitalize()
         session.say(f"{what} is put off to the end. {_go_on(project, event.slice_id)}")
 
-    def step(to: int) -> None:  # not by how many: quick steps are made from where the editor is, which no run knows
+    def step(to: int) -> None:  # a position, not a difference: after quick steps the editor is ahead of the page
         session.edit(SliceId(slice_id.volume, min(max(to, 0), depth - 1)))
 
     editor(
@@ -133,7 +133,7 @@ def _editor(project: Project, slice_id: SliceId) -> None:
 
 
 def _go_on(project: Project, slice_id: SliceId) -> str:
-    """Go to what is to be checked next, first the other places of the same slice; a sentence that says where that is."""
+    """Open the next slice to check, or stay for the other boxes of this one; return a sentence naming it."""
     session.set_count("answered", session.count("answered") + 1)
     listed = project.proposals()
     if not listed:
@@ -149,7 +149,7 @@ def _go_on(project: Project, slice_id: SliceId) -> str:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _panel(project: Project, rounds_at_opening: int) -> None:
-    """The proposals and the training button; new proposals appear here, the slice in the editor stays."""
+    """Show the proposals and the training button; new proposals appear here while the editor keeps its slice."""
     session.settle_address()
     with spoken():
         listed, job = project.proposals(), project.jobs.current()
@@ -170,7 +170,7 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
 
 @dataclass(frozen=True)
 class _Work:
-    """How far the work is: rounds trained, whether anything is labelled, and what the job at work does."""
+    """The state of the work: rounds trained, whether anything is labelled, and the activity of the running job."""
 
     rounds: int
     labelled: bool
@@ -179,7 +179,7 @@ class _Work:
 
 
 def _doing(job: Job | None, rounds: int) -> tuple[bool, bool]:
-    """Whether a round is being trained, and whether the newest one looks through the volume."""
+    """Return whether a round is in training, and whether the newest model scans the volume."""
     if job is None or not job.active:
         return False, False
     plan = job.arguments.get("plan")
@@ -199,7 +199,7 @@ def _announce(project: Project, first: Proposal, state: _Work, caution: str | No
 
 
 def _headline(state: _Work, listed: bool) -> str:
-    """What the list of proposals is, or why there is none."""
+    """Return the heading of the list of proposals, or the reason for an empty list."""
     following = f"Round {state.rounds + 1}"
     if state.looking:
         return "First proposals; still looking" if listed else "New proposals are on their way"
@@ -214,7 +214,7 @@ def _headline(state: _Work, listed: bool) -> str:
 
 
 def _card(project: Project, proposal: Proposal, rounds: int) -> None:
-    """One proposal: thumbnail, slice, score and reason; a click opens it in the editor."""
+    """Show one proposal: thumbnail, slice, score and reason; a click opens it in the editor."""
     slice_id = proposal.slice_id
     name = slice_name(slice_id, len(project.volumes))
     url = html.escape(picture_url(project, slice_id, layer="overlay", side=160), quote=True)
@@ -235,7 +235,7 @@ def _card(project: Project, proposal: Proposal, rounds: int) -> None:
 
 
 def _unsaved(project: Project, drafts: set[SliceId]) -> None:
-    """The slices with strokes that no label has yet, but for the open one; a click opens one."""
+    """List the slices with unsaved strokes other than the open one; a click opens one."""
     others = sorted(drafts - {session.editing()})
     if not others:
         return
@@ -256,7 +256,7 @@ def _unsaved(project: Project, drafts: set[SliceId]) -> None:
 
 
 def _train(project: Project, state: _Work, drafts: set[SliceId], *, primary: bool) -> None:
-    """The button that starts the next round, or what stands in its way."""
+    """Show the button to start the next round, or the reason for its absence."""
     rounds = state.rounds
     job = project.jobs.current()
     if job is not None and job.active:
@@ -268,7 +268,7 @@ def _train(project: Project, state: _Work, drafts: set[SliceId], *, primary: boo
     if rounds and not project.proposals.scanned():
         scan_button(project)
     config = training_form.chosen()
-    if session.editing() in drafts:  # the others are listed above
+    if session.editing() in drafts:  # other slices are listed above
         st.caption(":orange[The strokes on this slice are not saved yet, so a round does not learn from them.]")
     if start_button(project, f"Train round {rounds + 1}", primary=primary):
         project.jobs.start_round(

@@ -1,4 +1,4 @@
-"""Project: open or create one, its classes and volumes, and the part of the slices to work in."""
+"""Project: open or create one; edit its classes, its volumes and their working regions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ sure, so that you paint as little as possible.
 
 
 def show() -> None:
-    """The page."""
+    """Show the page."""
     project: Project | None = None
     with spoken():
         project = session.project()
@@ -52,7 +52,7 @@ def show() -> None:
 
 
 def _entrance() -> None:
-    """The first screen: what this is, the projects there are, and a form for a new one."""
+    """Show the first screen: an introduction, the existing projects, and a form for a new one."""
     left, right = st.columns([1, 1.25], gap="large")
     with left:
         st.markdown(_FIRST_TEXT)
@@ -97,7 +97,7 @@ def _shape(row: VolumeRow) -> str:
 
 
 def _create() -> None:
-    """The form for a new project; an error leaves what was typed."""
+    """Show the form for a new project; after an error it keeps its contents."""
     st.subheader("Create a project")
     name = st.text_input("Project name", placeholder="for example: concrete-2026", help="Letters, digits, - and _.")
     paths = st.text_area("Volume", height=80, placeholder="/data/fibsem/stack.tif",
@@ -126,7 +126,7 @@ def _paths(text: str) -> list[Path]:
 
 
 def _class_rows(classes: list[LabelClass], key: str) -> list[LabelClass]:
-    """Rows of colour and name, one per class, and a button for one more; what they say now."""
+    """Ask for colour and name per class, with a button to add one; return the current values."""
     st.markdown("**Classes** <small>· the first is the background, what is none of the others</small>", unsafe_allow_html=True)
     number = max(session.count(f"classes_{key}", len(classes)), len(classes))
     made = []
@@ -143,7 +143,7 @@ def _class_rows(classes: list[LabelClass], key: str) -> list[LabelClass]:
 
 
 def _voxel_inputs(key: str, known: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
-    """Three lengths in nm; None while any is 0."""
+    """Ask for three lengths in nm; return None while any is 0."""
     values = []
     for i, (column, axis) in enumerate(zip(st.columns(3), ("z (slice distance)", "y", "x"), strict=True)):
         start = 0.0 if known is None else known[i]
@@ -153,7 +153,7 @@ def _voxel_inputs(key: str, known: tuple[float, float, float] | None) -> tuple[f
 
 
 def _overview(project: Project) -> None:
-    """What there is, and what to do next."""
+    """Show the project's state and the next step."""
     st.html(slice_figures.CSS)
     painted, rounds = project.labels.slices(), project.models.rounds()
     left, right = st.columns([1.5, 1], gap="large")
@@ -171,7 +171,7 @@ def _overview(project: Project) -> None:
 
 
 def _numbers(project: Project, painted: list[Revision], rounds: list[RoundRow]) -> None:
-    """The project in four numbers, each with what it was measured on."""
+    """Show the project in four numbers, each with its basis."""
     one, two, three = st.columns(3)
     one.metric("Painted slices", len(painted), border=True)
     two.metric("Active painting", duration(project.labels.active_seconds()), border=True,
@@ -210,12 +210,12 @@ def _chips(project: Project) -> str:
 
 
 def _volume_card(project: Project, row: VolumeRow) -> None:
-    """The middle slice of a volume, and its facts."""
+    """Show the middle slice of a volume, and its facts."""
     z = row.depth // 2
     with st.container(border=True):
         st.markdown(f"**Volume {row.index}: {row.path.name}**")
         with spoken():
-            project.volume(row.index)  # says so if its files have moved
+            project.volume(row.index)  # raises an error if its files have moved
             url = picture_url(project, SliceId(row.index, z), layer="grey", side=_CARD_SIDE)
             st.html(slice_figures.picture(url, f"Slice {z} of {row.path.name}", row.slice_shape, tallest="60vh"))
         voxel = "voxel size unknown" if row.voxel_nm is None else f"voxel {_nm(row.voxel_nm)} (z, y, x)"
@@ -259,7 +259,7 @@ def _voxel_size(project: Project, row: VolumeRow) -> None:
 
 
 def _weight(project: Project, row: VolumeRow) -> None:
-    """How much a volume counts in training, beside others; alone it counts as it is, so that nothing is asked."""
+    """Ask for the weight of a volume in training beside others; a single volume has no such setting."""
     if len(project.volumes) == 1 and row.weight:
         return
     chosen = st.number_input("Weight in training", 0.0, HIGHEST_WEIGHT, row.weight, step=0.5, format="%g",

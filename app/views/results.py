@@ -1,4 +1,4 @@
-"""Results: segment everything, see how much there is of each class, and take the masks away."""
+"""Results: segment the volume, measure the amount of each class, and download the masks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from core.project import Project, Result
 from core.storage.rounds import RoundRow
 
 VIEWS = max(setting(PredictConfig, "views", "choices"))
-"""Mirrored and turned views that are averaged where somebody asks to segment carefully."""
+"""The number of mirrored and turned views to average in careful segmentation."""
 
 
 def show() -> None:
-    """The page."""
+    """Show the page."""
     st.title("Results")
     project = session.project()
     if project is None:
@@ -53,7 +53,7 @@ def show() -> None:
 
 
 def _quality(row: RoundRow) -> str:
-    """A round's score in words, with what it was measured on."""
+    """Return a round's score in words, with its basis."""
     if not row.validation_pixels:
         return (
             "It has not been measured: no labelled pixel is held back for validation yet. Save a whole slice or a checked "
@@ -66,7 +66,7 @@ def _quality(row: RoundRow) -> str:
 
 
 def _segment(project: Project, newest: RoundRow) -> None:
-    """The button that segments a volume, and the progress of the job."""
+    """Show the button to segment a volume, and the progress of the job."""
     job, volumes = project.jobs.current(), project.volumes
     active = job is not None and job.active
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -97,7 +97,7 @@ def _segment(project: Project, newest: RoundRow) -> None:
 
 
 def _progress(project: Project) -> None:
-    """The job at work, as a fragment; the page is drawn again when it ends."""
+    """Show the running job, as a fragment; draw the page again at its end."""
     with spoken():
         job = project.jobs.current()
         if job is None or not job.active:
@@ -107,12 +107,12 @@ def _progress(project: Project) -> None:
 
 
 def _scores(project: Project, newest: RoundRow) -> None:
-    """Every class of the newest round on the held-back pixels, and against a truth from elsewhere."""
+    """Show the newest round's scores per class on the held-back pixels, and against an external truth."""
     names = [c.name for c in project.classes]
     with st.expander(f"How good round {newest.round} is, class by class", icon=":material/table_chart:"):
         if newest.counts is not None and newest.validation_pixels:
             st.caption(f"Measured on {plural(newest.validation_pixels, 'pixel')} held back from training.")
-            known = names[: len(newest.counts)]  # a class may have been added since
+            known = names[: len(newest.counts)]  # a class may have been added after the scoring
             scores_table(known, class_scores(np.array(newest.counts)))
             confusion_table(known, newest.counts)
         else:
@@ -126,7 +126,7 @@ def _scores(project: Project, newest: RoundRow) -> None:
 
 
 def _truth(project: Project) -> None:
-    """A form that scores the newest round against a label file."""
+    """Show a form to score the newest round against a label file."""
     st.caption("Class ids, one page per slice of the volume, 255 where not labelled. Only slices without a label of any role "
                "are scored, slice by slice; boundaries take about 2 s for a slice of 1024 × 1024 pixels.")  # fmt: skip
     path = st.text_input("Label file", placeholder="/data/truth.tif")
@@ -141,7 +141,7 @@ def _truth(project: Project) -> None:
 
 
 def _scored(project: Project, result: Result) -> None:
-    """Scores against a truth: what they were measured on, class by class, and their file."""
+    """Show the scores against a truth: their basis, the classes and the file."""
     facts = result.facts
     names, scores = from_facts(facts["classes"])
     with st.container(border=True):
@@ -150,8 +150,8 @@ def _scored(project: Project, result: Result) -> None:
                     f"{_made(result)}, measured on {plural(facts['pixels'], 'pixel')} of "
                     f"{plural(len(facts['slices']), 'slice')} without a label.")  # fmt: skip
         scores_table(names, scores)
-        if _across(result):
-            st.caption(_across(result))
+        if _z_averaging(result):
+            st.caption(_z_averaging(result))
         if facts["tolerance_px"] is not None:
             st.caption(f"Boundary F within {facts['tolerance_px']:g} pixels. HD95 is ∞ where a class is missed altogether on too "
                        "many slices.")  # fmt: skip
@@ -160,7 +160,7 @@ def _scored(project: Project, result: Result) -> None:
 
 
 def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
-    """One finished segmentation: what it is, how much of each class, and its file."""
+    """Show one finished segmentation: its origin, the amount of each class and its file."""
     volume = project.volumes[result.volume]
     with st.container(border=True):
         left, right = st.columns([1.3, 1], gap="large")
@@ -168,7 +168,7 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
                       f"{plural(volume.depth, 'slice')} in {duration(result.facts.get('seconds'))}"
                       + (", carefully" if result.facts.get("views") == VIEWS else ""))  # fmt: skip
         older = [_quality(row) for row in rows[:-1] if row.round == result.round]
-        left.caption(" ".join([_across(result), *older]).strip())
+        left.caption(" ".join([_z_averaging(result), *older]).strip())
         with left:
             _file(project, result)
         _amounts(project, result.facts.get("amounts", {}), right)
@@ -180,13 +180,13 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
 
 
 def _region_of(result: Result) -> tuple[Polygon, ...] | None:
-    """The working region in which a result was counted; None where it does not say."""
+    """Return the working region of a result's count; None if it was not recorded."""
     region = result.facts.get("region")
     return None if region is None else tuple(tuple((y, x) for y, x in polygon) for polygon in region)
 
 
-def _across(result: Result) -> str:
-    """How slices were averaged; "" where they were not, or the result is of an earlier version."""
+def _z_averaging(result: Result) -> str:
+    """Return the z-averaging of a result in words; "" without averaging and for results of earlier versions."""
     return ZAverageChoice(**result.facts["across"]).sentence if "across" in result.facts else ""
 
 
@@ -195,16 +195,16 @@ def _made(result: Result) -> str:
 
 
 def _file(project: Project, result: Result) -> None:
-    """A link that streams the file, and where it lies."""
+    """Show a download link for the file, and its path."""
     download(project, result.path.name)
     st.caption(f"{result.path.stat().st_size / 1e6:,.1f} MB, one page per slice, values are class ids: "
                + ", ".join(f"{c.id} {c.name}" for c in project.classes))  # fmt: skip
 
 
 def _amounts(project: Project, amounts: dict[str, dict[str, Any]], place: Any) -> None:
-    """Share of each class as bars, and volume where the voxel size was known."""
+    """Show the share of each class as bars, and its volume if the voxel size was known."""
     names = [c.name for c in project.classes if c.name in amounts]
-    names += [name for name in amounts if name not in names]  # a class that has another name by now
+    names += [name for name in amounts if name not in names]  # a class renamed since
     rows = [{"class": name, **amounts[name]} for name in names if amounts[name]["fraction"] is not None]
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""Review: see what the model makes of any slice, where it is unsure, and open what needs work in the editor."""
+"""Review: see the model's prediction and uncertainty on any slice, and open a slice in the editor."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SHOWN_SIDE = 900
 _CROP_SIDE = 192
 _TALLEST, _TALLEST_CROP = "46vh", "40vh"
 _WHAT: dict[Layer, str] = {"grey": "image", "prediction": "prediction", "confidence": "confidence"}
-_ON_CONFIDENCE = "#ffffff"  # whose own colours have orange
+_ON_CONFIDENCE = "#ffffff"  # the confidence map contains orange
 
 
 def show() -> None:
-    """The page."""
+    """Show the page."""
     project = session.project()
     if project is None:
         st.title("Review")
@@ -46,7 +46,7 @@ def show() -> None:
         return
     st.html(slice_figures.CSS)
     scores = project.proposals.scanned()
-    slice_id = _place(project, scores)
+    slice_id = _slice_to_show(project, scores)
     cautioned(project)
     _choice(project, scores, slice_id)
     _pictures(project, scores, slice_id)
@@ -54,7 +54,7 @@ def show() -> None:
 
 
 def _below(project: Project, scores: list[ScannedSlice], volume: int) -> None:
-    """What lies under the pictures; only the tab in front is made."""
+    """Show the tabs under the pictures; only the front tab is computed."""
     hottest, table, export = st.tabs(
         ["Hottest places", "All scanned slices", "Export confidence"], key="review_tab", on_change="rerun"
     )
@@ -70,14 +70,14 @@ def _below(project: Project, scores: list[ScannedSlice], volume: int) -> None:
 
 
 def _edit(project: Project, slice_id: SliceId) -> None:
-    """Open a slice in the editor; whoever comes from here may have been led by the model's uncertainty."""
+    """Open a slice in the editor, marked as model-selected: uncertainty may have led the user here."""
     if project.proposals.scanned():
         project.labels.mark_model_selected(*slice_id)
     session.open_in_editor(slice_id)
 
 
-def _place(project: Project, scores: list[ScannedSlice]) -> SliceId:
-    """The slice under review: the one chosen before, else the least sure one, else the middle."""
+def _slice_to_show(project: Project, scores: list[ScannedSlice]) -> SliceId:
+    """Return the slice under review: the one chosen before, else the least sure one, else the middle."""
     chosen, volumes = session.reviewing(), project.volumes
     if chosen is not None and chosen.volume < len(volumes) and chosen.z < volumes[chosen.volume].depth:
         return chosen
@@ -88,7 +88,7 @@ def _place(project: Project, scores: list[ScannedSlice]) -> SliceId:
 
 
 def _choice(project: Project, scores: list[ScannedSlice], slice_id: SliceId) -> None:
-    """Slider and chart that choose the slice, and what can be done with it."""
+    """Show the slider and the chart to choose the slice, and the actions on it."""
     depth = project.volumes[slice_id.volume].shape[0]
     session.set_widget("review_volume", slice_id.volume)
     session.set_widget("review_slice", slice_id.z)
@@ -140,8 +140,8 @@ def _along_z(project: Project, scores: list[ScannedSlice], volume: int) -> list[
 
 
 def _pictures(project: Project, scores: list[ScannedSlice], slice_id: SliceId) -> None:
-    """Slice, prediction and confidence side by side; the browser fetches them, and nothing is computed here."""
-    project.volume(slice_id.volume)  # says so if its files have moved
+    """Show slice, prediction and confidence side by side; the browser fetches them, nothing is computed here."""
+    project.volume(slice_id.volume)  # raises an error if its files have moved
     boxes = next((s.boxes for s in scores if s.slice_id == slice_id), ())
     raw, overlaid, heat = (column.container(gap="xsmall") for column in st.columns(3))
     raw.html(_picture(project, slice_id, "grey", boxes))
@@ -159,7 +159,7 @@ def _pictures(project: Project, scores: list[ScannedSlice], slice_id: SliceId) -
 
 
 def _picture(project: Project, slice_id: SliceId, layer: Layer, boxes: Sequence[Box] = (), *, around: Box | None = None) -> str:
-    """One layer of a slice, or of the part ``around`` a place, as HTML; ``boxes`` are pixels of the slice."""
+    """Return the HTML of one layer of a slice, or of its part ``around``; ``boxes`` are in pixels of the slice."""
     part = Box(0, 0, *project.volumes[slice_id.volume].slice_shape) if around is None else around
     return slice_figures.picture(
         picture_url(project, slice_id, layer=layer, side=_SHOWN_SIDE, box=around),
@@ -183,7 +183,7 @@ def _legend(project: Project, round_: int) -> str:
 
 
 def _compute(project: Project, slice_id: SliceId) -> None:
-    """For a slice that was not predicted yet: a button, and the wait for the background thread."""
+    """Offer to predict a slice without a cached prediction, and wait for the background thread."""
     key = (str(project.folder), "predict", slice_id, len(project.models.rounds()))
     failure = tasks().failure(key)
     if failure is not None:
@@ -198,14 +198,14 @@ def _compute(project: Project, slice_id: SliceId) -> None:
 
 
 def _wait(key: tuple[object, ...]) -> None:
-    """A fragment that draws the page again once the slice is predicted."""
+    """Wait for the prediction, as a fragment; then draw the page again."""
     if not tasks().running(key):
         st.rerun()
     st.markdown("The model is looking at this slice, a few seconds …")
 
 
 def _hottest(project: Project, scores: list[ScannedSlice]) -> None:
-    """One hot box after the other, least sure slice first, zoomed in."""
+    """Show the boxes of highest uncertainty one by one, least sure slice first, enlarged."""
     places = [(s, box) for s in sorted(scores, key=lambda s: -s.score) for box in s.boxes]
     if not places:
         st.caption("No hot places are known yet; they are found by the scan at the end of a training round.")
@@ -223,7 +223,7 @@ def _hottest(project: Project, scores: list[ScannedSlice]) -> None:
 
 
 def _crops(project: Project, scored: ScannedSlice, box: Box) -> None:
-    """A hot place and what lies around it: image and, where the slice is predicted, prediction and confidence."""
+    """Show a box and its surroundings: the image and, if cached, prediction and confidence."""
     around = slice_figures.square_around(box, _CROP_SIDE, project.volumes[scored.volume].slice_shape)
     captions: dict[Layer, str] = {"grey": "image"}
     if cached_predictions.stamp(project, scored.slice_id) is not None:

@@ -1,4 +1,4 @@
-"""Rounds: train, watch, and see whether each round is better than the one before."""
+"""Rounds: train a round, follow it, and compare it with the rounds before."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FIRST_TEXT = """
 
 
 def show() -> None:
-    """The page."""
+    """Show the page."""
     st.title("Rounds")
     project = session.project()
     if project is None:
@@ -49,11 +49,11 @@ def show() -> None:
         st.fragment(run_every=POLL_SECONDS if active else None)(_latest)(project, active, rows)
     what_is_shown(project)
     if rows:
-        _across(project, rows)
+        _round_by_round(project, rows)
 
 
 def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
-    """What the next round would learn from, for how long, and its button."""
+    """Show the next round's labels and settings, and its start button."""
     st.subheader("Next round")
     painted = project.labels.slices()
     seconds = project.labels.active_seconds()
@@ -84,9 +84,9 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
 
 
 def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
-    """The running or last round: its state and its learning curve. Runs as a fragment.
+    """Show the running or last round, as a fragment: its state and its learning curve.
 
-    The page is drawn again when the job has ended, and before that as soon as there are other rounds or scores than it shows.
+    Draw the page again when the job ends, and earlier if the rounds or scores differ from those shown.
     """
     with spoken():
         job = project.jobs.current()
@@ -94,17 +94,17 @@ def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
             st.rerun()
         if job is not None and job.kind in _TRAINING and job.state != "done":
             show_job(project, job, "rounds")
-        _curve(project, snapshots.strip(project, _watched(project, job), job), job)
+        _curve(project, snapshots.strip(project, _curve_round(project, job), job), job)
 
 
-def _watched(project: Project, job: Job | None) -> int:
-    """The round whose curve is shown: the one being trained, else the newest."""
+def _curve_round(project: Project, job: Job | None) -> int:
+    """Return the round of the curve: the one in training, else the newest."""
     plan = None if job is None else job.arguments.get("plan")
     return int(plan["round"]) if plan else len(project.models.rounds())
 
 
 def _curve(project: Project, number: int, job: Job | None) -> None:
-    """Training and validation loss, and Dice per class, over the seconds of one round's training."""
+    """Plot training and validation loss, and Dice per class, over the seconds of one round's training."""
     names = [c.name for c in project.classes]
     losses, dice = charts.curve_rows(project.models.curve(number), names)
     if not losses:
@@ -124,13 +124,13 @@ def _curve(project: Project, number: int, job: Job | None) -> None:
 
 
 def _budget(job: Job | None) -> float:
-    """Seconds the training at work may take; 0 where none is."""
+    """Return the seconds of the running training; 0 without one."""
     plan = job.arguments.get("plan") if job is not None and job.active else None
     return float(plan["train"]["seconds"]) if plan else 0.0
 
 
-def _across(project: Project, rows: list[RoundRow]) -> None:
-    """Every round on the same validation pixels, and the work that went into it."""
+def _round_by_round(project: Project, rows: list[RoundRow]) -> None:
+    """Compare all rounds on the same validation pixels, and the painting before each."""
     st.subheader("Round by round")
     st.caption(f"{_measured_on(rows)} {scores_note(project, rows[-1])}")
     cautioned(project)
@@ -149,7 +149,7 @@ def _across(project: Project, rows: list[RoundRow]) -> None:
 
 
 def _not_here(project: Project, rows: list[RoundRow]) -> None:
-    """Which rounds cannot predict in the app."""
+    """Name the rounds with a network unavailable in the app."""
     own = [str(r.round) for r in rows if not project.models.has_network(r.round)]
     if own:
         st.caption(
@@ -171,7 +171,7 @@ def _measured_on(rows: list[RoundRow]) -> str:
 
 
 def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
-    """One line per round, newest first."""
+    """Return a line per round, newest first."""
     made: list[dict[str, object]] = []
     for r in rows:
         scores = {f"Dice {name}": "–" if v is None else f"{v:.3f}" for name, v in r.validation_dice.items()}
