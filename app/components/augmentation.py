@@ -30,8 +30,8 @@ def what_is_shown(project: Project) -> None:
 
 def _drawer(project: Project) -> None:
     st.markdown(
-        "While it learns, the model sees every painted patch changed by chance, so that other slices do not surprise it. "
-        "Turn up what your instrument does, and turn off what can never happen. The next round trains with what is chosen here."
+        "In training, every painted patch is changed at random, to prepare the model for other slices. Turn up the artefacts "
+        "of your instrument, and turn off those it never produces. The next round trains with these settings."
     )
     left, right = st.columns([1, 2.2], gap="large")
     with left:
@@ -97,7 +97,7 @@ def _patches(project: Project, config: AugmentConfig) -> None:
     three.button("Others", on_click=session.set_count, args=("augment_seed", seed + 1), icon=":material/casino:", width="stretch")
     tinted = st.toggle("Show labels", True, key="augment_labels")
     if slice_id is None:
-        st.caption("Paint and save a slice first; its patches are shown here.")
+        st.caption("Paint and save a slice first to see its patches here.")
         return
     shown = config if only == _ALL else config.alone(only)
     made = project.models.augmentation_examples(*slice_id, shown, side=training_form.chosen().patch, number=_PATCHES, seed=seed)
@@ -105,14 +105,14 @@ def _patches(project: Project, config: AugmentConfig) -> None:
     pictures = [overlay(_grey(image[0]), label, colors) for image, label in zip(made.images, made.labels, strict=True)]
     columns = st.columns(3)
     for number, picture in enumerate(pictures):
-        name = "As it is" if number == 0 else f"Changed, {number}"
+        name = "Unchanged" if number == 0 else f"Changed, {number}"
         columns[number % 3].image(
             picture, caption=name, width="stretch", alt=f"{name}: a patch of {slice_name(slice_id, several)}"
         )
 
 
 def _shown_name(kind: str) -> str:
-    return "As it will be trained" if kind == _ALL else f"Only {label(AugmentConfig, kind).lower()}"
+    return "All changes, as in training" if kind == _ALL else f"Only {label(AugmentConfig, kind).lower()}"
 
 
 def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:

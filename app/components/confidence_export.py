@@ -14,14 +14,14 @@ from core.project import Project, Result
 def confidence_export(project: Project, volume: int) -> None:
     """Ask for a format and start a background job to export the confidence of every slice as one file."""
     st.caption("Writes, for every slice, how sure the newest model is of each pixel: 255 times the probability of the winning "
-               "class, one byte per pixel. Low values are where to look, or what to leave out of a measurement.")  # fmt: skip
+               "class, one byte per pixel. Low values mark pixels to check, or to leave out of a measurement.")  # fmt: skip
     job = project.jobs.current()
     active = job is not None and job.active
     with st.container(horizontal=True, vertical_alignment="center"):
         kind = st.segmented_control("Format", ["TIFF", "Zarr"], default="TIFF", required=True, label_visibility="collapsed")
         if clicks.button(f"Export the confidence of volume {volume}", disabled=active, icon=":material/save:"):
             project.jobs.start_confidence_export(volume, ".zarr" if kind == "Zarr" else ".tif")
-            session.say("The export has started; it goes on when you close this window.")
+            session.say("The export has started; it continues if you close this window.")
             st.rerun()
     if active:
         st.fragment(run_every=POLL_SECONDS)(_until_done)(project)

@@ -62,8 +62,8 @@ def choose_watched_region(project: Project, form: Form) -> SliceId:
     chosen = int(
         form.number(
             "Slice to watch", least=0, most=volumes[volume].depth - 1, value=min(z, volumes[volume].depth - 1),
-            help="Its prediction is drawn again and again while the round is trained. One that is not painted says most: "
-                 "what the model makes of a place it has not seen.",
+            help="Its prediction is redrawn throughout training. Choose an unpainted slice, to judge the model on pixels it "
+                 "has not learnt.",
         )
     )  # fmt: skip
     return SliceId(volume, chosen)
@@ -153,17 +153,17 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
     source = f"the end of round {round_}" if seconds is None else f"round {round_} as it was after {_seconds(seconds)}"
     with st.popover(label, icon=":material/history:", disabled=active):
         st.markdown(
-            f"**A new round {number} is made from {source}.** It is scored on the held-back pixels, predicts from then on, and "
-            "looks through the volume for new proposals. No label and no other round changes: you can go back to any of them."
+            f"**A new round {number} is made from {source}.** It is scored on the held-back pixels, becomes the newest model "
+            "and scans the volume for new proposals. No label and no other round changes: you can go back to any of them."
         )
         if round_ == number or project.models.snapshots(number) or project.models.interrupted() is not None:
-            st.markdown("The training that was stopped can then not be resumed.")
+            st.markdown("The stopped training can then no longer be resumed.")
         if clicks.button("Go back", type="primary", key=f"back_{round_}_{seconds}"):
             project.jobs.start_restore(round_, seconds=seconds)
             session.say(f"Round {number} is made from {source}.")
             st.rerun()
     if active:
-        st.caption("One job works at a time; you can go back when it ends.")
+        st.caption("Only one job runs at a time; you can go back when it ends.")
 
 
 def _picture(project: Project, snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
@@ -215,7 +215,7 @@ def _where(project: Project, frame: WatchedRegion) -> str:
 def _room(project: Project) -> str:
     megabytes = project.models.snapshot_bytes() / 1e6
     return (f"The kept snapshots take {megabytes:,.0f} MB on disk. Those of the last {KEPT_ROUNDS} trainings stay; older ones "
-            "are deleted by themselves, but for the end of each round.")  # fmt: skip
+            "are deleted automatically, except the end of each round.")  # fmt: skip
 
 
 def _when(snapshot: Snapshot) -> str:

@@ -22,14 +22,14 @@ def start_button(project: Project, label: str, *, primary: bool, disabled: bool 
         kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
         return clicks.button(label, type=kind, icon=":material/play_arrow:", disabled=disabled, width="stretch")
     done = duration(stopped.seconds)
-    st.caption(f"Round {stopped.round} was stopped after {done} of {duration(stopped.budget)}; it can go on.")
+    st.caption(f"Round {stopped.round} was stopped after {done} of {duration(stopped.budget)}; you can resume it.")
     if clicks.button("Resume where it stopped", type="primary", icon=":material/resume:", width="stretch"):
         project.jobs.start_round(resume=True)
-        session.say("The round goes on where it stopped, with the labels and settings it began with.")
+        session.say("The round continues where it stopped, with its original labels and settings.")
         st.rerun()
     with st.popover(f"{label} anew", icon=":material/play_arrow:", disabled=disabled, width="stretch"):
         st.markdown(
-            f"**What round {stopped.round} learnt in {done} is given up**, with its kept snapshots, and the round begins again "
-            "with the labels as they are now."
+            f"**The training of round {stopped.round} so far ({done}) is given up**, with its kept snapshots, and the round "
+            "begins again with the current labels."
         )
         return clicks.button("Give it up and start", type="primary")

@@ -87,8 +87,8 @@ def cautioned(project: Project) -> None:
     caution = project.models.regression_warning()
     if caution is not None:
         st.warning(
-            f"{trained_but(project.models.rounds()[-1].round, caution)} It predicts all the same: look at what it predicts with "
-            "care, train again, or go back to a better snapshot on the Rounds page.",
+            f"{trained_but(project.models.rounds()[-1].round, caution)} It is still the newest model: check its predictions "
+            "with care, train again, or go back to a better snapshot on the Rounds page.",
             icon=":material/warning:",
         )
 
@@ -119,7 +119,7 @@ def scan_button(project: Project) -> None:
     """Offer to scan the volume with the newest model, as after a change of the working region."""
     if clicks.button("Scan the volume", icon=":material/search:", help="Finds the slices the newest model is least sure about."):
         project.jobs.start_scan()
-        session.say("The newest model is looking through the volume; its proposals appear by themselves.")
+        session.say("The newest model is scanning the volume; its proposals appear automatically.")
         st.rerun()
 
 
@@ -147,7 +147,7 @@ def scores_note(project: Project, newest: RoundRow) -> str:
     now = validation(project)
     if now is _COUNTING or not same_labels or now.pixels == newest.validation_pixels:
         return ""
-    return "The scores were measured before the working region was changed; they follow with the next round."
+    return "The scores were measured before the working region was changed; the next round updates them."
 
 
 def validation(project: Project) -> ValidationSummary:

@@ -71,7 +71,7 @@ def _step(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
 
 def _stop_rules(form: form_fields.Form, before: TrainConfig) -> dict[str, Any]:
     """Ask for rules to end training before its seconds are used up; an empty field turns a rule off."""
-    st.caption("Training ends when its seconds are used up, or before, by the first of these that is set:")
+    st.caption("Training ends when its seconds are used up, or earlier by the first of these rules:")
     rules = [str(rule) for rule in StopRule if rule != StopRule.SECONDS]
     return {name: form.setting(name, before, placeholder="off") for name in rules}
 
@@ -86,5 +86,5 @@ def _loss(before: TrainConfig) -> str:
         help=help_text(TrainConfig, "loss"),
     )
     if not names:
-        st.caption(f"None is chosen, so it is {_USUAL.loss}.")
+        st.caption(f"None is chosen: the next round uses {_USUAL.loss}.")
     return "+".join(names) or _USUAL.loss

@@ -49,7 +49,7 @@ def show() -> None:
     project = session.project()
     if project is None:
         st.title("Annotate")
-        empty_page("Open or create a project first; its slices are painted here.", "project", "Go to Project")
+        empty_page("Open or create a project first; then paint its slices here.", "project", "Go to Project")
         return
     st.html(_CSS)
     slice_id = _slice_to_show(project)
@@ -109,12 +109,12 @@ def _editor(project: Project, slice_id: SliceId) -> None:
         done = f"{_CLAIM_WORDS[event.claim]} saved on {name}: {event.pixels:,} of its pixels are labelled now."
         any_validates = any(head.validation_pixels for head in project.labels.slices())
         if event.claim != "strokes" and not any_validates and not project.labels.may_validate(*event.slice_id):
-            done += " None of it validates, as the model proposed it; save a slice as right that it did not propose."
+            done += " None of it validates, because the model proposed this slice; save a whole slice of your own choice, too."
         session.say(f"{done} {_go_on(project, event.slice_id)}")
 
     def put_off(event: PutOff) -> None:
         name = slice_name(event.slice_id, len(project.volumes)).lower()
-        what = f"That place of {name}" if event.box else name.capitalize()
+        what = f"This place on {name}" if event.box else name.capitalize()
         session.say(f"{what} is put off to the end. {_go_on(project, event.slice_id)}")
 
     def step(to: int) -> None:  # a position, not a difference: after quick steps the editor is ahead of the page
@@ -188,7 +188,7 @@ def _doing(job: Job | None, rounds: int) -> tuple[bool, bool]:
 
 
 def _announce(project: Project, first: Proposal, state: _Work, caution: str | None) -> None:
-    news = "First proposals; still looking." if state.looking else "New proposals are ready."
+    news = "First proposals; still scanning." if state.looking else "New proposals are ready."
     if caution is None:
         st.success(f"Round {state.rounds} is trained. {news}", icon=":material/notifications_active:")
     else:
@@ -202,7 +202,7 @@ def _headline(state: _Work, listed: bool) -> str:
     """Return the heading of the list of proposals, or the reason for an empty list."""
     following = f"Round {state.rounds + 1}"
     if state.looking:
-        return "First proposals; still looking" if listed else "New proposals are on their way"
+        return "First proposals; still scanning" if listed else "New proposals are on their way"
     if not listed:
         done = "Every proposal is done" if state.rounds else "All of the first slices are painted"
         return f"{following} is training" if state.training else done
@@ -247,7 +247,7 @@ def _unsaved(project: Project, drafts: set[SliceId]) -> None:
                 name,
                 key=f"unsaved_{slice_id.volume}_{slice_id.z}",
                 type="tertiary",
-                help="Its strokes are kept, but not learnt from.",
+                help="Its strokes are kept, but no round learns from them yet.",
             ):
                 session.edit(slice_id)
                 st.rerun()
@@ -286,10 +286,10 @@ def _train(project: Project, state: _Work, drafts: set[SliceId], *, primary: boo
 
 def _meanwhile(state: _Work) -> str:
     if state.training:
-        return "Training goes on in the background; keep painting. Its proposals appear here by themselves."
+        return "Training continues in the background; keep painting. New proposals will appear here."
     if state.looking:
-        return "The model goes on looking through the volume in the background; keep painting. Its list may still change."
-    return "A job goes on in the background; keep painting. The next round can start when it ends."
+        return "The model is still scanning the volume in the background; keep painting. The list may still change."
+    return "A job is running in the background; keep painting. The next round can start when it ends."
 
 
 show()

@@ -27,7 +27,7 @@ _FIRST_TEXT = """
 **From a few painted slices to a segmented volume.** Underpaint learns from what you paint and tells you where it is least
 sure, so that you paint as little as possible.
 
-1. **Make a project** here: say where your image volume is, and name what you want to see in it.
+1. **Make a project** here: choose your image volume, and name the classes to find in it.
 2. **Annotate**: paint some pixels of every class on three slices.
 3. **Train a round**: the model learns in the background, then proposes the slices to correct next.
 4. Correct, train again, and stop when **Rounds** and **Review** show that it is good enough. **Results** has the masks.
@@ -186,7 +186,7 @@ def _numbers(project: Project, painted: list[Revision], rounds: list[RoundRow]) 
 def _next_step(project: Project, painted: int, rounds: int) -> None:
     job = project.jobs.current()
     if job is not None and job.active and job.kind == "round":
-        text = f"A round is in training on {plural(painted, 'painted slice')}; its proposals appear by themselves."
+        text = f"A round is in training on {plural(painted, 'painted slice')}; its proposals appear automatically."
         page, label = "rounds", "Watch its curve"
     elif not painted:
         text = "Paint some pixels of **every class** on three slices; the Annotate page suggests which."
@@ -264,8 +264,8 @@ def _weight(project: Project, row: VolumeRow) -> None:
         return
     chosen = st.number_input("Weight in training", 0.0, HIGHEST_WEIGHT, row.weight, step=0.5, format="%g",
                              key=f"weight_{project.name}_{row.index}",
-                             help="How often its labelled pixels are trained on: 1 is ordinary, 2 twice as often, 0 leaves the "
-                                  "volume out of training. It holds from the next round on.")  # fmt: skip
+                             help="How often its labelled pixels are trained on: 1 is the default, 2 twice as often, 0 leaves "
+                                  "the volume out of training. It applies from the next round on.")  # fmt: skip
     if clicks.button("Save the weight", key=f"save_weight_{row.index}", disabled=chosen == row.weight):
         project.set_weight(row.index, chosen)
         session.say(f"Volume {row.index} has the weight {chosen:g} from the next round on.")
@@ -274,10 +274,10 @@ def _weight(project: Project, row: VolumeRow) -> None:
 
 def _new_place(project: Project, row: VolumeRow) -> None:
     with st.expander("The files have moved", expanded=not row.path.exists()):
-        path = st.text_input("New place of the same files", key=f"move_{row.index}", placeholder=str(row.path))
-        if clicks.button("Use the new place", key=f"save_move_{row.index}", disabled=not path.strip()):
+        path = st.text_input("New path of the same files", key=f"move_{row.index}", placeholder=str(row.path))
+        if clicks.button("Use the new path", key=f"save_move_{row.index}", disabled=not path.strip()):
             project.move_volume(row.index, _paths(path)[0])
-            session.say(f"Volume {row.index} is read from its new place.")
+            session.say(f"Volume {row.index} is read from its new path.")
             st.rerun()
 
 

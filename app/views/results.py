@@ -30,7 +30,7 @@ def show() -> None:
     st.title("Results")
     project = session.project()
     if project is None:
-        empty_page("Open or create a project first; its segmentation is made here.", "project", "Go to Project")
+        empty_page("Open or create a project first; then segment it here.", "project", "Go to Project")
         return
     rows = project.models.rounds()
     if not rows:
@@ -89,7 +89,7 @@ def _segment(project: Project, newest: RoundRow) -> None:
         label = f"Segment all {plural(volumes[index].depth, 'slice')} with round {newest.round}"
         if clicks.button(label, type="primary", icon=":material/play_arrow:", disabled=active):
             project.jobs.start_segment(index, VIEWS if careful else None, None if averaged else 0)
-            session.say("Segmenting has started; it goes on when you close this window.")
+            session.say("Segmenting has started; it continues if you close this window.")
             st.rerun()
     if active:
         st.fragment(run_every=POLL_SECONDS)(_progress)(project)
@@ -136,7 +136,7 @@ def _truth(project: Project) -> None:
     if clicks.button("Score", disabled=not path.strip() or (job is not None and job.active)):
         with spoken():
             project.jobs.start_evaluate(Path(path.strip()), int(index), tolerance=TOLERANCE if boundaries else None)
-            session.say("Scoring has started; it goes on when you close this window.")
+            session.say("Scoring has started; it continues if you close this window.")
             st.rerun()
 
 
@@ -176,7 +176,7 @@ def _result(project: Project, result: Result, rows: list[RoundRow]) -> None:
         counted = f"Counted over {where}all {plural(volume.depth, 'slice')}, as predicted;"
         right.caption(f"{counted} the model's errors are not corrected for.")
         if _region_of(result) not in (None, volume.region):
-            right.caption("The working region was changed since; segment again to count in the one there is now.")
+            right.caption("The working region has changed since; segment again to count in the current one.")
 
 
 def _region_of(result: Result) -> tuple[Polygon, ...] | None:

@@ -33,13 +33,13 @@ def show() -> None:
     project = session.project()
     if project is None:
         st.title("Review")
-        empty_page("Open or create a project first; its predictions are reviewed here.", "project", "Go to Project")
+        empty_page("Open or create a project first; then review its predictions here.", "project", "Go to Project")
         return
     if not project.models.rounds():
         st.title("Review")
         empty_page(
-            "**There is no model yet.** Paint a few slices and train a first round; then you see here what the model "
-            "makes of every slice, and where it is unsure.",
+            "**There is no model yet.** Paint a few slices and train a first round; then see here what the model "
+            "predicts on every slice, and where it is unsure.",
             "annotate",
             "Go to Annotate",
         )
@@ -110,9 +110,9 @@ def _choice(project: Project, scores: list[ScannedSlice], slice_id: SliceId) -> 
         return
     st.altair_chart(charts.scores_along_z(rows, slice_id.z, depth), key=f"along_{slice_id.volume}", selection_mode="pick",
                     on_select=lambda: _clicked(slice_id.volume))  # fmt: skip
-    st.caption(f"How unsure round {project.models.rounds()[-1].round} is, per slice: measured by the model on itself over "
-               f"{plural(len(rows), 'scanned slice')} of {depth}, higher = less sure; grey dots are painted. Click to go "
-               "there.")  # fmt: skip
+    st.caption(f"Uncertainty of round {project.models.rounds()[-1].round} per slice, by the model's own estimate on "
+               f"{plural(len(rows), 'scanned slice')} of {depth}; higher = less sure; grey dots are painted. Click to open "
+               "a slice.")  # fmt: skip
 
 
 def _unscanned(project: Project) -> None:
@@ -201,14 +201,14 @@ def _wait(key: tuple[object, ...]) -> None:
     """Wait for the prediction, as a fragment; then draw the page again."""
     if not tasks().running(key):
         st.rerun()
-    st.markdown("The model is looking at this slice, a few seconds …")
+    st.markdown("The model is predicting this slice; this takes a few seconds …")
 
 
 def _hottest(project: Project, scores: list[ScannedSlice]) -> None:
     """Show the boxes of highest uncertainty one by one, least sure slice first, enlarged."""
     places = [(s, box) for s in sorted(scores, key=lambda s: -s.score) for box in s.boxes]
     if not places:
-        st.caption("No hot places are known yet; they are found by the scan at the end of a training round.")
+        st.caption("No uncertain places are known yet; the scan at the end of each training round finds them.")
         return
     index = session.count("hot") % len(places)
     scored, box = places[index]

@@ -24,8 +24,8 @@ _FIRST_TEXT = """
 **Nothing is painted yet.** A round turns what you painted into a model:
 
 1. Paint some pixels of every class on two or three slices.
-2. Come back and start a round; it trains for as long as you say.
-3. The model looks through the volume and proposes the slices it is least sure about.
+2. Come back and start a round; it trains for the time you set.
+3. The model scans the volume and proposes the slices it is least sure about.
 """
 
 
@@ -34,7 +34,7 @@ def show() -> None:
     st.title("Rounds")
     project = session.project()
     if project is None:
-        empty_page("Open or create a project first; its training is followed here.", "project", "Go to Project")
+        empty_page("Open or create a project first; then train it here.", "project", "Go to Project")
         return
     rows, job = project.models.rounds(), project.jobs.current()
     if not project.labels.slices() and not rows:
@@ -65,7 +65,7 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     config = training_form.ask(form, first=not rows)
     number = form.setting("number", ProposeConfig())
     if session.augmentation() != AugmentConfig():
-        st.caption("It trains with what you chose under *What the model will be shown*.")
+        st.caption("It uses your settings under *What the model will be shown*.")
     watched = snapshots.choose_watched_region(project, form)
     busy, forbidden = job is not None and job.active, not form.allowed
     if start_button(project, "Start", primary=True, disabled=busy or forbidden):
@@ -75,12 +75,12 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
             frame=project.models.watched_region(*watched),
             tensorboard=training_form.logs(),
         )
-        session.say(f"Round {len(rows) + 1} has started; it goes on when you close this window.")
+        session.say(f"Round {len(rows) + 1} has started; it continues if you close this window.")
         st.rerun()
     if busy:
-        st.caption("One job works at a time; this button is free again when it ends.")
+        st.caption("Only one job runs at a time; the button is enabled again when it ends.")
     elif forbidden:
-        st.caption("Mend what is marked above, then start.")
+        st.caption("Correct the marked values above, then start.")
 
 
 def _latest(project: Project, was_active: bool, shown: list[RoundRow]) -> None:
@@ -153,19 +153,19 @@ def _not_here(project: Project, rows: list[RoundRow]) -> None:
     own = [str(r.round) for r in rows if not project.models.has_network(r.round)]
     if own:
         st.caption(
-            f"Network of your own: round {', '.join(own)}. Only Python can give it, so the app shows what it predicted there and "
-            "predicts nothing more with it; a round that was not scored there is not measured."
+            f"Network of your own: round {', '.join(own)}. It is available in Python only: the app shows its stored "
+            "predictions and makes no others. Such a round is measured only if it was scored in Python."
         )
 
 
 def _measured_on(rows: list[RoundRow]) -> str:
     newest = rows[-1]
     if not newest.validation_pixels:
-        return ("Not measured: no labelled pixel is held back for validation yet. Save a whole slice or a checked region "
-                "that was not proposed by a model, and the next round is scored.")  # fmt: skip
+        return ("Not measured: no labelled pixel is held back for validation yet. To score the next round, save a whole slice "
+                "or a checked region not proposed by a model.")  # fmt: skip
     return (
         f"Validation scores of all rounds are measured on the same {newest.validation_pixels:,} held-back pixels of "
-        f"{plural(len(newest.validation_revisions), 'slice')}, which no round was trained on; newest: "
+        f"{plural(len(newest.validation_revisions), 'slice')}, used to train no round; newest: "
         f"{scores_in_words(newest.validation_dice)}. Few pixels make a rough score: trust large differences only."
     )
 
@@ -180,7 +180,7 @@ def _table(rows: list[RoundRow]) -> list[dict[str, object]]:
                 "Round": r.round,
                 **({"Went back to": _origin(r)} if any(row.origin for row in rows) else {}),
                 "Network": r.network,
-                **({"Not the usual settings": settings_in_words(r.changed) or "–"} if any(row.changed for row in rows) else {}),
+                **({"Changed settings": settings_in_words(r.changed) or "–"} if any(row.changed for row in rows) else {}),
                 "Trained": datetime.fromtimestamp(r.created).strftime("%d %b %H:%M"),
                 "Painted slices": r.labelled_slices,
                 "Active painting": duration(r.active_seconds),

@@ -141,7 +141,7 @@ def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
     page = opened()
     assert "Round 2 as it learnt" in words(page)
     assert "A new round 2 is made from round 2 as it was after" in words(page)
-    assert "can then not be resumed" in words(page)
+    assert "can then no longer be resumed" in words(page)
     assert "Resume where it stopped" in buttons(page)
 
 

@@ -579,7 +579,7 @@ def test_a_number_that_is_not_allowed_is_said_to_be_so_and_starts_nothing(open_p
         field(page, label).set_value(value).run()
         assert [error.value for error in page.error] == [said]
         assert _button(page, "Start").disabled
-        assert "Mend what is marked above, then start." in words(page)
+        assert "Correct the marked values above, then start." in words(page)
         field(page, label).set_value(before).run()
         assert not page.error
     click(page, "Start")
@@ -727,7 +727,7 @@ def test_a_network_of_ones_own_is_shown_as_what_it_is(open_page, phantom_project
         assert not page.error
         if name == "rounds":
             assert list(page.dataframe[0].value["Network"]) == ["own"]
-            assert "Network of your own: round 1. Only Python can give it" in words(page)
+            assert "Network of your own: round 1. It is available in Python only" in words(page)
 
 
 FIRST = "Paint two or three of these first, some of every class"
@@ -761,8 +761,8 @@ def test_the_headline_says_that_the_model_still_looks(headline, phantom_project)
     add_round(phantom_project)
     assert headline(phantom_project, "round", round_) == "New proposals are on their way"
     phantom_project.store.proposals.replace(1, [Proposal(0, 6, 0.5, "unsure", ())], model_selected=True)
-    assert headline(phantom_project, "round", round_) == "First proposals; still looking"
-    assert headline(phantom_project, "scan") == "First proposals; still looking"
+    assert headline(phantom_project, "round", round_) == "First proposals; still scanning"
+    assert headline(phantom_project, "scan") == "First proposals; still scanning"
     assert headline(phantom_project, "segment") == "Correct these next"
     assert headline(phantom_project, "round", {"plan": {"round": 2}}) == "Correct these next"
     assert headline(phantom_project) == "Correct these next"
@@ -855,8 +855,8 @@ def test_the_table_of_rounds_names_the_settings_that_were_changed(open_page, pha
     phantom_project.restore(1)
     table = open_page(phantom_project.workspace, "rounds").dataframe[0].value
     usual = ", ".join(f"{name} {value}" for name, value in phantom_project.rounds()[1].changed.items())
-    assert "learning rate 0.5" in table["Not the usual settings"][2]
-    assert "curtain 3" in table["Not the usual settings"][2]
+    assert "learning rate 0.5" in table["Changed settings"][2]
+    assert "curtain 3" in table["Changed settings"][2]
     assert "curtain" not in usual
     assert list(table["Ended because"]) == ["–", *["its epochs were done"] * 2]
 
