@@ -1,9 +1,9 @@
-"""What a person may choose, one frozen dataclass per verb, checked when built.
+"""All settings of a user: one frozen dataclass per verb, checked when built.
 
-A field says once what it is called, what it allows and what it does. The options of the command line (``core.cli.options``), the
-fields of the page's forms (``app.components.form_fields``) and the reference are made from that, so that a new setting is one
-line here. Every configuration that made a model is saved as JSON in that model's card. What chose each default is in
-``docs/explanation/defaults.md``.
+Each field states its label, limits and help once, so a new setting is one line here. The options of the command line
+(``core.cli.options``), the fields of the page's forms (``app.components.form_fields``) and the reference follow. Every
+configuration used to make a model is saved as JSON in that model's card. ``docs/explanation/defaults.md`` gives the source of
+each default.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from enum import StrEnum
 from typing import Any, TypedDict, Unpack
 
 UNLABELLED = 255
-"""The class id of a pixel that nobody has labelled, or that nobody can: never claimed, trained on or scored."""
+"""The class id of an unlabelled or undecidable pixel: never claimed, trained on or scored."""
 
 TOLERANCE = 2.0
-"""Pixels that two boundaries may lie apart and still agree: about what two careful people differ by."""
+"""Distance in pixels within which boundaries agree: about the difference between two careful annotators."""
 
 
 class Shown(TypedDict, total=False):
-    """How a setting is asked for, beside its limits and help; what is left out is as for most settings.
+    """How to ask for a setting, beyond its limits and help; a missing key means the usual way.
 
-    Of the page's form, which leaves out a setting without a label: ``label``, ``step``, ``format``, in ``on_page`` limits
-    narrower than the setting's own, ``page_help`` where the page asks in another way. Of the command line: ``typed`` False for no
-    option, ``short`` for a name of one letter, ``metavar`` for the value in words, ``default_words`` for the default; ``parts``
-    names the settings of a nested configuration that are options of their own, with their defaults there.
+    For the page's form, which omits settings without a label: ``label``, ``step``, ``format``, in ``on_page`` limits narrower
+    than the setting's own, and ``page_help`` for a different help there. For the command line: ``typed`` False for no option,
+    ``short`` for a name of one letter, ``metavar`` and ``default_words`` for value and default in words. ``parts`` names the
+    settings of a nested configuration with options of their own, and their defaults there.
     """
 
     label: str
@@ -50,7 +50,7 @@ def option(
     choices: Sequence[Any] | None = None,
     **shown: Unpack[Shown],
 ) -> Any:
-    """Return a field of a configuration that says what it does, what it allows and how it is asked for."""
+    """Return a field of a configuration with its default, help, limits and way of asking."""
     limits = {"at_least": at_least, "at_most": at_most, "choices": choices}
     return field(default=default, metadata={"help": text, **limits, **shown})
 
@@ -60,22 +60,22 @@ def _strength(default: float, label: str, text: str, *, at_most: float = 3.0) ->
 
 
 def setting(config: type, name: str, kind: str) -> Any:
-    """Return what :func:`option` was told of a field: ``help``, ``at_least``, ``label`` and so on; None where it was not."""
+    """Return one property of a field given to :func:`option`, such as ``help``, ``at_least`` or ``label``; else None."""
     return next(f.metadata.get(kind) for f in fields(config) if f.name == name)
 
 
 def labelled(config: type) -> tuple[str, ...]:
-    """Return the names of the fields that the page's form asks for, in their order."""
+    """Return the names of the fields on the page's form, in order."""
     return tuple(f.name for f in fields(config) if f.metadata.get("label"))
 
 
 def help_text(config: type, name: str) -> str:
-    """The help of one field, for the command line and the page."""
+    """Return the help of one field, for the command line and the page."""
     return str(setting(config, name, "help"))
 
 
 class Checked:
-    """A configuration that refuses values which its fields do not allow."""
+    """A configuration that refuses values beyond the limits of its fields."""
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ class Checked:
 
 
 class Loss(StrEnum):
-    """What training may minimise; all look at labelled pixels only, see ``core.training.learning.losses``."""
+    """The losses to train with, all on labelled pixels only; see ``core.training.learning.losses``."""
 
     CROSS_ENTROPY = "cross-entropy"
     DICE = "dice"
@@ -103,12 +103,12 @@ class Loss(StrEnum):
 
 
 def losses_named(text: str) -> tuple[Loss, ...]:
-    """The losses of ``cross-entropy+dice``.
+    """Return the losses named in a text such as ``cross-entropy+dice``.
 
     Raises
     ------
     ValueError
-        If there is no loss of such a name, or one is named twice.
+        If a name is unknown or repeated.
     """
     names = [name.strip() for name in text.split("+")]
     unknown = [name for name in names if name not in list(Loss)]
@@ -119,7 +119,7 @@ def losses_named(text: str) -> tuple[Loss, ...]:
 
 
 class StopRule(StrEnum):
-    """What may end a training, by the setting that says when; the first to fire does."""
+    """The rules to end training, by name of their setting; the first to fire ends it."""
 
     SECONDS = "seconds"
     EPOCHS = "epochs"
@@ -129,53 +129,53 @@ class StopRule(StrEnum):
 
 @dataclass(frozen=True)
 class AugmentConfig(Checked):
-    """How patches are changed before the network sees them; see ``augmentation`` and ``artefacts`` in ``core.training.learning``.
+    """The augmentation of patches; see ``augmentation`` and ``artefacts`` in ``core.training.learning``.
 
     Every number but ``share`` is a strength: 0 is off and 1 the usual range.
     """
 
-    flips: float = _strength(1.0, "Flips and turns", "Mirror images and turns: the share of patches that get one.", at_most=1)
-    scale: float = _strength(1.0, "Stretch", "Stretched and squeezed, each direction by itself.")
-    elastic: float = _strength(1.0, "Bending", "Bent softly, like a section that was not flat.")
-    noise: float = _strength(1.0, "Noise", "Grain of the detector.")
-    blur: float = _strength(1.0, "Blur", "Out of focus.")
-    gamma: float = _strength(1.0, "Gamma", "Middle greys brighter or darker, black and white kept.")
-    brightness: float = _strength(1.0, "Brightness", "Brightness and contrast, also unevenly across the patch.")
+    flips: float = _strength(1.0, "Flips and turns", "Share of patches to mirror or turn.", at_most=1)
+    scale: float = _strength(1.0, "Stretch", "Stretch or squeeze each direction independently.")
+    elastic: float = _strength(1.0, "Bending", "Bend smoothly, like a section that is not flat.")
+    noise: float = _strength(1.0, "Noise", "Detector noise.")
+    blur: float = _strength(1.0, "Blur", "Defocus.")
+    gamma: float = _strength(1.0, "Gamma", "Brighten or darken middle greys; keep black and white.")
+    brightness: float = _strength(1.0, "Brightness", "Change brightness and contrast, also unevenly across the patch.")
     curtain: float = _strength(1.0, "Curtain streaks", "Curtain streaks of ion milling.")
     curtain_along: str = option(
         "both", "Direction of the curtain streaks.", choices=("both", "vertical", "horizontal"), label="Streaks run"
     )
-    shadow: float = _strength(1.0, "Shadow", "Shadow: light that fades across the slice, contrast with it.")
-    charging: float = _strength(1.0, "Charging", "Charging: bright haloes and trails beside bright or insulating objects.")
+    shadow: float = _strength(1.0, "Shadow", "Fade brightness and contrast across the slice.")
+    charging: float = _strength(1.0, "Charging", "Bright haloes and trails beside bright or insulating objects.")
     jumps: float = _strength(
         1.0, "Brightness jumps", "Slices exposed too bright or too dark, and steps of brightness inside a slice."
     )
     share: float = option(
-        0.25, "Share of the patches that each fault, bend, stretch and blur is put on, and that are turned by any angle.",
-        at_least=0, at_most=1, label="Share of patches with each fault", step=0.05,
+        0.25, "Share of patches with each artefact, bend, stretch and blur, and with a rotation by any angle.",
+        at_least=0, at_most=1, label="Share of patches with each artefact", step=0.05,
     )  # fmt: skip
 
     def alone(self, kind: str) -> AugmentConfig:
-        """One kind only, on every patch: to look at it."""
+        """Return a configuration for one kind only, on every patch, to inspect it."""
         strength = getattr(self, kind)
-        if kind == "flips":  # whose strength is a share of the patches, too
+        if kind == "flips":  # its strength is also a share of patches
             strength = float(strength > 0)
         return replace(self, share=1.0, **(dict.fromkeys(self.kinds(), 0.0) | {kind: strength}))
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
-        """The names of the strengths, in the order of the fields."""
+        """Return the names of the strengths, in the order of the fields."""
         return tuple(f.name for f in fields(cls) if f.name not in ("curtain_along", "share"))
 
 
 LOCAL_STEP = 8
-"""The deviation of the surroundings is a multiple of this, in pixels."""
+"""``TrainConfig.local`` is a multiple of this, in pixels."""
 
 
 class Architecture(StrEnum):
-    """Networks that a round may train; see ``core.models.networks``.
+    """The networks to train; see ``core.models.networks``.
 
-    Those of MONAI need the extra ``underpaint[monai]``; ``own`` is a module that only Python can give.
+    MONAI's networks need the extra ``underpaint[monai]``; ``own`` is a module given from Python only.
     """
 
     UNET = "unet"
@@ -190,7 +190,7 @@ class Architecture(StrEnum):
 
 
 class InitialWeights(StrEnum):
-    """What a round may begin with; see ``core.training.learning.warm_start``."""
+    """The weights a round may begin with; see ``core.training.learning.warm_start``."""
 
     PREVIOUS = "previous"
     SHRINK_PERTURB = "shrink-perturb"
@@ -198,18 +198,18 @@ class InitialWeights(StrEnum):
 
 
 FIXED_DEPTH = (Architecture.MONAI_BASIC_UNET, Architecture.MONAI_UNETR)
-"""Networks that have as many levels whatever ``TrainConfig.depth`` says."""
+"""Networks with a fixed number of levels, whatever ``TrainConfig.depth``."""
 
 LEAST_DEPTH: Mapping[str, int] = {Architecture.UNET_3D: 2, Architecture.MONAI_DYN_UNET: 2}
-"""Of the others, where one level below the first is too few."""
+"""The least depth of other networks, if more than 1."""
 
 
-OWN_NOT_GIVEN = "The round trains a network of your own, which only Python can give: call project.train(..., network=...)."
+OWN_NOT_GIVEN = "The round trains a network of your own, available from Python only: call project.train(..., network=...)."
 
 
 @dataclass(frozen=True)
 class TrainConfig(Checked):
-    """How a round is trained; lengths in image pixels."""
+    """The training of a round; lengths in image pixels."""
 
     seconds: float = option(
         120.0,
@@ -220,11 +220,11 @@ class TrainConfig(Checked):
         on_page=(5, 86_400),
     )
     seed: int = option(
-        0, "Seed of weights, patches and augmentation, which differ from round to round.", at_least=0, at_most=2**32 - 1
+        0, "Seed of weights, patches and augmentation; each round derives its own from it.", at_least=0, at_most=2**32 - 1
     )
     patch: int = option(
         256,
-        "Side of a training patch in pixels, a multiple of 16; of more with more levels.",
+        "Side of a training patch in pixels, a multiple of 16, or of more with more levels.",
         at_least=64,
         at_most=1024,
         label="Patch, pixels",
@@ -232,14 +232,14 @@ class TrainConfig(Checked):
     batch: int = option(4, "Patches per training step, on each device.", at_least=1, at_most=256, label="Batch")
     devices: int = option(
         1,
-        "GPUs of this machine that train together; in a step each of them takes a batch of its own.",
+        "GPUs of this machine to train on; in each step every GPU takes its own batch.",
         at_least=1,
         at_most=64,
         label="GPUs",
     )
     architecture: str = option(
         Architecture.UNET.value,
-        f"The network: {', '.join(Architecture)}. Those of MONAI need it; own is given from Python.",
+        f"The network: {', '.join(Architecture)}. Those of MONAI need the package monai; own is given from Python.",
         label="Network",
         metavar="NAME",
     )
@@ -247,23 +247,23 @@ class TrainConfig(Checked):
     depth: int = option(3, "Levels of the network below the first.", at_least=1, at_most=6, label="Depth: levels below the first")
     neighbours: int = option(
         0,
-        "Slices on each side that the network sees beside the slice itself; it labels that slice alone.",
+        "Slices on each side as further input of the network; it labels the middle slice alone.",
         at_least=0,
         at_most=3,
         label="Neighbouring slices on each side",
     )
     flat: int | None = option(
-        None, "Levels of unet-3d that look at each slice by itself; left out, by the size of a voxel, 2 where it is not known.",
+        None, "Levels of unet-3d to process each slice by itself; left out, chosen by the voxel size, 2 if unknown.",
         at_least=1, at_most=6,
     )  # fmt: skip
     local: int = option(
-        32, "Deviation in pixels of the surroundings that the built-in networks see taken off beside the image; 0 for none.",
+        32, "Standard deviation in pixels of the local normalisation, an extra input of the built-in networks; 0 for none.",
         at_least=0, at_most=256,
     )  # fmt: skip
     initial_weights: str = option(
         InitialWeights.PREVIOUS.value,
-        "What training begins with: the weights of the previous round (a warm start); shrink-perturb, half of these and half of "
-        "weights newly drawn at random; random ones.",
+        "Weights to begin training with: those of the previous round (a warm start); shrink-perturb, half of these plus half of "
+        "new random weights; or random.",
         choices=tuple(InitialWeights),
         label="Begin with",
     )
@@ -272,18 +272,18 @@ class TrainConfig(Checked):
     )
     loss: str = option(
         "cross-entropy+dice",
-        f"What training minimises: {', '.join(Loss)}, or several joined with +.",
+        f"Loss to minimise: {', '.join(Loss)}, or several joined with +.",
         label="Losses, added up",
         metavar="NAMES",
     )
     unlabelled: float = option(
-        1.0, "Weight of what the model is sure of where nothing is labelled, if less than a quarter of the labelled slices is; 0 "
+        1.0, "Weight of confident predictions on unlabelled pixels, if less than a quarter of the labelled slices is labelled; 0 "
         "to learn from labels alone.",
         at_least=0, at_most=10,
     )  # fmt: skip
     epochs: float | None = option(
         None,
-        "End after so many epochs; in one, as many patches are drawn as would cover the labelled area once.",
+        "End after this many epochs; an epoch draws enough patches to cover the labelled area once.",
         at_least=0.01,
         label="Epochs",
         step=1.0,
@@ -291,7 +291,7 @@ class TrainConfig(Checked):
     )
     stop_loss: float | None = option(
         None,
-        "End when the validation loss is this low; the training loss where nothing is held back.",
+        "End at this validation loss; at this training loss if nothing is held back.",
         at_least=0,
         label="Loss to reach",
         step=0.01,
@@ -299,18 +299,18 @@ class TrainConfig(Checked):
     )
     patience: int | None = option(
         None,
-        "End after so many validations in a row without a lower validation loss.",
+        "End after this many validations in a row without a lower validation loss.",
         at_least=1,
         label="Validations without a lower loss",
     )
     augment: AugmentConfig = option(
-        AugmentConfig(), f"How strongly patches are changed, like curtain=1.5,shadow=0; kinds are "
-        f"{', '.join(AugmentConfig.kinds())}, and curtain_along and share can be set too.",
+        AugmentConfig(), f"Strengths of augmentation, like curtain=1.5,shadow=0; kinds are "
+        f"{', '.join(AugmentConfig.kinds())}; curtain_along and share can be set too.",
         metavar="KIND=STRENGTH,...", default_words="1 each",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if isinstance(self.augment, Mapping):  # as JSON gives it back
+        if isinstance(self.augment, Mapping):  # as read from JSON
             object.__setattr__(self, "augment", AugmentConfig(**self.augment))
         super().__post_init__()
         losses_named(self.loss)
@@ -343,12 +343,12 @@ class TrainConfig(Checked):
 
     @property
     def inherits(self) -> bool:
-        """Whether training begins with weights of the round before; one's own network has its own to begin with."""
+        """True if training begins with the previous round's weights; never for a network of your own."""
         return self.initial_weights != InitialWeights.RANDOM and self.architecture != Architecture.OWN
 
 
 def changed(config: TrainConfig | Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are not the defaults, by name; strengths of augmentation by theirs. A mapping is as JSON gives it."""
+    """Return the settings other than the defaults by name, augmentation strengths included; also from JSON's mapping."""
     given = config if isinstance(config, Mapping) else asdict(config)
     usual = _flat(asdict(TrainConfig()))
     return {name: value for name, value in _flat(given).items() if name in usual and value != usual[name]}
@@ -359,37 +359,37 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 EARLIER: Mapping[str, Any] = {"initial_weights": InitialWeights.RANDOM.value, "local": 0, "unlabelled": 0.0}
-"""Settings that records of earlier versions lack, where what they were then is not the default now."""
+"""Settings missing from records of earlier versions, with their values then, if different from today's defaults."""
 
 
 @dataclass(frozen=True)
 class PredictConfig(Checked):
-    """How a slice is cut into tiles for prediction; lengths in image pixels."""
+    """The tiles, views and z-averaging of prediction; lengths in image pixels."""
 
-    tile: int = option(1024, "Side of the part of a tile that is kept, in pixels.", at_least=64, at_most=4096, typed=False)
+    tile: int = option(1024, "Side of the kept part of a tile, in pixels.", at_least=64, at_most=4096, typed=False)
     context: int | None = option(
-        None, "Pixels around a tile that the network sees and that are thrown away; left out, as many as the network looks at, "
+        None, "Pixels around a tile to predict and discard; left out, the reach of the network, "
         "96 for most.",
         at_least=0, typed=False,
     )  # fmt: skip
     views: int | None = option(
-        None, "Mirrored and turned views of a slice whose predictions are averaged: 1, 2, 4 or 8; takes as many times as long. "
-        "Left out, 2 where slices stand alone; one, another for each slice, where they are averaged with others.",
+        None, "Mirrored and turned views of a slice to average: 1, 2, 4 or 8; takes as many times as long. Left out, 2 without "
+        "z-averaging; with it, 1, alternating from slice to slice.",
         choices=(1, 2, 4, 8), label="Carefully",
         page_help="Averages 8 mirrored and turned views of every slice, instead of one or two: a little more accurate, and four "
         "to eight times slower.",
     )  # fmt: skip
     across: int | None = option(
-        None, "Slices on each side whose probabilities are averaged with each slice's own, 0 for none; left out, as many as "
-        "painted pixels allow.",
+        None, "Slices on each side to average with each slice (z-averaging), 0 for none; left out, as many as painted pixels "
+        "allow.",
         at_least=0, at_most=16, label="Average neighbouring slices",
-        page_help="Where slices lie as close as pixels do, each is averaged with some on each side, as many as your painted "
-        "pixels allow. Without, every slice is the mean over two views of it.",
+        page_help="If slices lie as close as pixels, averages each with its neighbours, as many as your painted pixels allow. "
+        "Otherwise every slice is the mean over two views of it.",
     )  # fmt: skip
 
 
 class Averaging(TypedDict, total=False):
-    """The settings of prediction that have keywords of their own, beside a whole configuration."""
+    """The settings of prediction with keywords of their own, beside a whole configuration."""
 
     views: int | None
     across: int | None
@@ -397,32 +397,32 @@ class Averaging(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ProposeConfig(Checked):
-    """How slices are chosen for the next correction."""
+    """The choice of slices for the next correction."""
 
     number: int = option(
         5,
-        "How many slices to propose.",
+        "Number of slices to propose.",
         at_least=1,
         at_most=1000,
         label="Slices to propose afterwards",
         on_page=(1, 50),
         short="n",
     )
-    query: str = option("least-confidence", "What makes a pixel worth a look.", metavar="NAME")
+    query: str = option("least-confidence", "Measure of uncertainty to choose pixels by.", metavar="NAME")
     scan_seconds: float = option(120.0, "Longest time to scan the volume, coarse first.", at_least=0, typed=False)
 
 
 @dataclass(frozen=True)
 class ValidationConfig(Checked):
-    """How pixels are held back from training; see ``core.storage.labels``."""
+    """The pixels held back from training; see ``core.storage.labels``."""
 
     fraction: float = option(0.05, "Share of a slice held back for validation.", at_least=0.01, at_most=0.5)
-    margin: int = option(48, "Pixels around a held-back tile that are never trained on.", at_least=0)
+    margin: int = option(48, "Pixels around a held-back tile, never trained on.", at_least=0)
 
 
 @dataclass(frozen=True)
 class AnnotatorConfig(Checked):
-    """The simulated annotator's speeds, frozen so that results can be compared over time."""
+    """The simulated annotator's speeds, frozen to keep results comparable over time."""
 
     paint_px_per_s: float = option(400.0, "Pixels painted per second.", at_least=1)
     travel_px_per_s: float = option(800.0, "Pixels travelled per second between strokes.", at_least=1)
@@ -432,10 +432,10 @@ class AnnotatorConfig(Checked):
 
 @dataclass(frozen=True)
 class SimulateConfig(Checked):
-    """How the loop is replayed from known truth."""
+    """The replay of the loop from known truth."""
 
     rounds: int = option(4, "Rounds of training; the first on painted slices, the rest after corrections.", at_least=1)
-    start: int = option(3, "Slices painted from nothing before the first round.", at_least=1)
+    start: int = option(3, "Slices painted from scratch before the first round.", at_least=1)
     per_round: int = option(2, "Proposed slices corrected before each further round.", at_least=1)
     query: str = option(ProposeConfig.query, help_text(ProposeConfig, "query"), metavar="NAME")
     test_slices: tuple[int, ...] | None = option(

@@ -1,6 +1,6 @@
 """The command line: each command is a thin call of :class:`core.project.Project`.
 
-The engine is imported inside the commands, because PyTorch takes seconds to load and ``underpaint --help`` should not.
+Commands import the engine when called, so that ``underpaint --help`` need not load PyTorch, a matter of seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-labels = typer.Typer(help="Bring painted slices in, take them out.", no_args_is_help=True)
+labels = typer.Typer(help="Import and export painted slices.", no_args_is_help=True)
 
 app.command()(start.demo)
 app.command("app")(start.app)
@@ -59,12 +59,12 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the ``underpaint`` command; always ends in ``SystemExit``.
+    """Run the ``underpaint`` command; always end in ``SystemExit``.
 
     Parameters
     ----------
     arguments
-        Instead of ``sys.argv[1:]``.
+        Arguments in place of ``sys.argv[1:]``.
     """
     try:
         app(args=list(arguments) if arguments is not None else None, prog_name="underpaint")

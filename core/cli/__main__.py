@@ -1,4 +1,4 @@
-"""``python -m core.cli`` is ``underpaint``."""
+"""Run ``underpaint`` as ``python -m core.cli``."""
 
 from core.cli import main
 

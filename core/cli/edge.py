@@ -1,7 +1,7 @@
-"""Where the engine meets the terminal: errors, progress, signals and what is printed.
+"""Connect the engine to the terminal: errors, progress, signals and output.
 
-Standard output carries the answer and nothing else; bars, hints and errors go to standard error. Exit status 0 means done,
-1 a cause the user can mend (one line says which), 2 a command that was typed wrongly.
+Standard output carries the answer alone; progress bars, hints and errors go to standard error. Exit status 0 means done, 1 an
+error the user can mend (explained in one line), 2 a mistyped command.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from rich.markup import escape
 from core.errors import StorageError, UnderpaintError, storage_errors
 
 Report = Callable[[float, str], bool]
-"""Called with the share done (0 to 1) and a few words; answers True when the work should stop."""
+"""Takes the share done (0 to 1) and a few words; returns True to stop the work."""
 
 _NOISY = ("pytorch_lightning", "lightning_fabric", "torch", "tifffile", "PIL")
 
 
 def debugging() -> bool:
-    """Whether ``UNDERPAINT_DEBUG`` asks for tracebacks and library warnings."""
+    """Return True if ``UNDERPAINT_DEBUG`` asks for tracebacks and library warnings."""
     return os.environ.get("UNDERPAINT_DEBUG", "") not in ("", "0")
 
 
 def answer(result: Mapping[str, Any], text: RenderableType, *, as_json: bool) -> None:
-    """Print the result on stdout: one JSON object, or ``text`` for a person."""
+    """Print the result on stdout: one JSON object, or ``text`` for a reader."""
     if as_json:
         print(json.dumps(_plain(result), allow_nan=False), flush=True)
     else:
@@ -45,14 +45,14 @@ def answer(result: Mapping[str, Any], text: RenderableType, *, as_json: bool) ->
 
 
 def say(text: str) -> None:
-    """Print a hint for a person on stderr."""
+    """Print a hint on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text))
 
 
 def tell(error: Exception) -> int:
-    """Say on stderr, in one line, what went wrong; the exit status.
+    """Print an error as one line on stderr; return the exit status.
 
-    With ``UNDERPAINT_DEBUG=1`` the error is raised again, so that its traceback is seen.
+    With ``UNDERPAINT_DEBUG=1`` raise the error again, to show its traceback.
     """
     if debugging():
         raise error
@@ -86,10 +86,10 @@ def _disk_sentence(error: OSError) -> str:
 
 @contextmanager
 def working(title: str) -> Iterator[Report]:
-    """A progress bar on stderr if that is a terminal; stdout is closed to libraries, and a signal asks the work to stop.
+    """Show a progress bar if stderr is a terminal; redirect libraries from stdout; turn signals into a request to stop.
 
-    The first SIGINT (Ctrl-C) or SIGTERM makes the yielded `Report` answer True, so that work ends in good order; a second
-    one ends the process at once.
+    The first SIGINT (Ctrl-C) or SIGTERM makes the yielded `Report` return True, for work to end in good order; the second
+    ends the process at once.
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -144,7 +144,7 @@ def _quiet_libraries() -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON's own types: numpy scalars and paths unwrapped, a number that is not finite as ``null``."""
+    """Convert to JSON's own types: unwrap numpy scalars and paths; turn non-finite numbers into ``null``."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset, range)):

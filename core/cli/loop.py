@@ -1,4 +1,4 @@
-"""The loop: ``train``, ``restore``, ``propose``, ``predict``, ``evaluate``."""
+"""Commands of the loop: ``train``, ``restore``, ``propose``, ``predict``, ``evaluate``."""
 
 from __future__ import annotations
 
@@ -33,22 +33,20 @@ def train(
     ] = False,
     watch: Annotated[
         int | None,
-        typer.Option(
-            metavar="Z", min=0, help="Slice whose prediction is kept as training goes on; by default one beside the labels."
-        ),
+        typer.Option(metavar="Z", min=0, help="Slice to predict repeatedly during training; by default one beside the labels."),
     ] = None,
     volume_index: VolumeIndex = 0,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the round that was stopped or killed, with its own labels and settings."),
+        typer.Option("--resume", help="Resume the stopped or killed round with its own labels and settings."),
     ] = False,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """Train the next round on all labels; Ctrl-C keeps what is needed to --resume."""
+    """Train the next round on all labels; after Ctrl-C, resume it with --resume."""
     new = (*typed, *(["tensorboard"] if tensorboard else []), *(["watch"] if watch is not None else []))
     if resume and new:
-        raise typer.BadParameter(f"--resume goes on with the settings it was stopped with; leave out {option_names(new)}.")
+        raise typer.BadParameter(f"--resume uses the settings of the stopped round; leave out {option_names(new)}.")
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -56,7 +54,7 @@ def train(
     kept = None if resume else project.models.interrupted()
     if kept is not None:
         done_of = f"{kept.seconds:.0f} of {kept.budget:.0f} s"
-        say(f"Round {kept.round} was stopped after {done_of}; to begin it anew gives that up, --resume goes on with it.")
+        say(f"Round {kept.round} was stopped after {done_of}; a new start discards that, --resume continues it.")
     try:
         with working("Training") as report:
             done = project.train(
@@ -67,12 +65,12 @@ def train(
                 report=lambda now: report(now.share, _words(now)),
             )
     except Cancelled as stopped:
-        raise Cancelled(f"Training was stopped; underpaint train {name} --resume goes on with it.") from stopped
+        raise Cancelled(f"Training was stopped; continue it with: underpaint train {name} --resume") from stopped
     _tell(done, project.models.regression_warning(), as_json=as_json)
 
 
 def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
-    """What a round entered just now is like."""
+    """Print a report of the new round."""
     result = {
         "round": done.round,
         "seconds": done.seconds,
@@ -104,20 +102,20 @@ def restore(
             "--moment",
             metavar="SECONDS",
             min=0,
-            help="The snapshot of its training, see rounds --snapshots; its end by default.",
+            help="The time of a snapshot, see rounds --snapshots; the end of its training by default.",
         ),
     ] = None,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """Make a training snapshot, or an earlier round, the newest model, as a round of its own."""
+    """Restore a training snapshot or an earlier round as a new round, the newest model."""
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
     with working("Measuring"):
         done = project.models.restore(round_number, seconds=snapshot)
     _tell(done, project.models.regression_warning(), as_json=as_json)
-    say(f"It has no proposals yet: underpaint propose {name} looks through the volume with it.")
+    say(f"It has no proposals yet; make some with: underpaint propose {name}")
 
 
 def _words(now: Progress) -> str:
@@ -211,19 +209,17 @@ def evaluate(
     boundaries: Annotated[
         bool,
         typer.Option(
-            "--boundaries", help="Boundary F-score and 95 % Hausdorff distance, too: about 2 s for a slice of 1024 x 1024."
+            "--boundaries", help="Add boundary F-score and 95 % Hausdorff distance: about 2 s for a slice of 1024 x 1024."
         ),
     ] = False,
-    tolerance: Annotated[
-        float, typer.Option(min=0, help="Pixels that two boundaries may lie apart and still agree.")
-    ] = TOLERANCE,
+    tolerance: Annotated[float, typer.Option(min=0, help="Distance in pixels within which boundaries agree.")] = TOLERANCE,
     config: PredictConfig,
     round_number: Round = None,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """Score a model against the truth, on slices without a label of any role."""
+    """Score a model against a truth, on slices without labels of any role."""
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)

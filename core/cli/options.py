@@ -1,4 +1,4 @@
-"""The options that several commands share, those made from a configuration, and how their values are read."""
+"""Options shared by commands, options made from configurations, and the parsers of their values."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Workspace = Annotated[
         "--workspace",
         metavar="DIR",
         envvar="UNDERPAINT_WORKSPACE",
-        help="Folder that holds data/ and checkpoints/; the current folder by default.",
+        help="Folder of data/ and checkpoints/; the current folder by default.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The project's name.")]
-VolumeIndex = Annotated[int, typer.Option("--volume-index", min=0, help="Which of the project's volumes, from 0.")]
+VolumeIndex = Annotated[int, typer.Option("--volume-index", min=0, help="Index of the volume in the project, from 0.")]
 Round = Annotated[int | None, typer.Option("--round", metavar="R", min=1, help="Use this round's model; the newest by default.")]
 
-_NUMBER = re.compile(r"\d{1,6}")  # beyond a million it is a slip of the hand, and a list of them would fill the memory
+_NUMBER = re.compile(r"\d{1,6}")  # a number beyond a million is a typing error, and a range up to it would fill the memory
 _RANGE = re.compile(r"(\d{1,6}):(\d{1,6})")
 
 C = TypeVar("C")
@@ -38,14 +38,14 @@ Command = Callable[..., None]
 
 
 class Typed(tuple[str, ...]):
-    """The names of a configuration's fields that were typed, whatever their values."""
+    """The names of the options given by the user, even with default values."""
 
 
 def takes(config: type) -> Callable[[Command], Command]:
-    """Give a command an option for each field of a configuration, in the place of its parameter ``config``.
+    """Give a command an option per field of a configuration, in place of its parameter ``config``.
 
-    The command is handed one ``config``, built from the options; as ``typed``, if it has such a parameter, a :class:`Typed`. A
-    value that the configuration refuses is a mistake in typing, told in the configuration's own sentence.
+    The command gets one ``config`` built from the options, and as ``typed``, if it has such a parameter, a :class:`Typed`. A
+    value refused by the configuration is reported as a typing error, in the configuration's own sentence.
     """
 
     def decorate(command: Command) -> Command:
@@ -59,7 +59,7 @@ def takes(config: type) -> Callable[[Command], Command]:
             command(config=_built(config, chosen), **given)
 
         shown = [parameter for one in own.parameters.values() for parameter in _in_place_of(one, options)]
-        del run.__wrapped__  # whose parameters Typer would take
+        del run.__wrapped__  # or Typer would read its parameters
         run.__signature__ = own.replace(parameters=shown)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in shown}
         return run
@@ -68,7 +68,7 @@ def takes(config: type) -> Callable[[Command], Command]:
 
 
 def _in_place_of(parameter: Parameter, options: list[Parameter]) -> list[Parameter]:
-    """What Typer is to see of a command's parameter."""
+    """Return the parameters to show Typer for a command's parameter."""
     if parameter.name == "config":
         return options
     if parameter.name == "typed":
@@ -77,7 +77,7 @@ def _in_place_of(parameter: Parameter, options: list[Parameter]) -> list[Paramet
 
 
 def option_names(names: tuple[str, ...]) -> str:
-    """Names of settings as they are typed, such as ``--seed and --stop-loss``."""
+    """Return settings as options, such as ``--seed and --stop-loss``."""
     return " and ".join(_option_name(name) for name in names)
 
 
@@ -86,7 +86,7 @@ def _option_name(name: str) -> str:
 
 
 def _options(config: type) -> list[Parameter]:
-    """The options of a configuration, in the order of its fields; those of a nested one where its field says so."""
+    """Return the options of a configuration in the order of its fields, nested parts included."""
     made: list[Parameter] = []
     for one in fields(config):
         parts = one.metadata.get("parts")
@@ -99,7 +99,7 @@ def _options(config: type) -> list[Parameter]:
 
 
 def _option(one: Field[Any], config: type, default: Any) -> Parameter:
-    """An option of a configuration's field, whose limits the configuration itself checks and tells."""
+    """Return the option of a configuration's field; the configuration itself checks its limits."""
     told, kind = one.metadata, get_type_hints(config)[one.name]
     choices, reader = told.get("choices"), _READERS.get(kind)
     names = [f"-{told['short']}"] if told.get("short") else []
@@ -113,15 +113,15 @@ def _option(one: Field[Any], config: type, default: Any) -> Parameter:
         show_default=told.get("default_words", True),
     )
     if isinstance(default, float) and default.is_integer():
-        default = int(default)  # and is shown so
+        default = int(default)  # shown without a decimal point
     if is_dataclass(default):
-        default = None  # and is left to the configuration
+        default = None  # the configuration supplies its own default
     annotation: Any = Annotated[Any if reader else kind, info]
     return Parameter(one.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _built(config: type[C], chosen: Mapping[str, Any]) -> C:
-    """A configuration from the values of its options; a nested one as a whole, or from its parts."""
+    """Build a configuration from the values of its options; a nested one as a whole or from its parts."""
     given: dict[str, Any] = {}
     for one in fields(config):  # type: ignore[arg-type]
         parts = one.metadata.get("parts")
@@ -133,12 +133,12 @@ def _built(config: type[C], chosen: Mapping[str, Any]) -> C:
 
 
 def known_query(name: str) -> str:
-    """The name of a query, if there is one of that name.
+    """Return the name of a query, if it is known.
 
     Raises
     ------
     typer.BadParameter
-        With the names there are.
+        With the known names.
     """
     from core.proposals.queries import query_named
 
@@ -150,7 +150,7 @@ def known_query(name: str) -> str:
 
 
 def parse_slices(text: str) -> list[int]:
-    """Slice numbers from ``2,9,16`` or ``10:20`` (10 to 19) or a mixture, in ascending order, each once.
+    """Return slice numbers from ``2,9,16`` or ``10:20`` (10 to 19) or a mixture, in ascending order, each once.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def parse_slices(text: str) -> list[int]:
 
 
 def parse_range(text: str) -> range:
-    """Neighbouring slices from ``10:20`` (10 to 19) or one slice from ``9``.
+    """Return neighbouring slices from ``10:20`` (10 to 19) or one slice from ``9``.
 
     Raises
     ------
@@ -187,12 +187,12 @@ def parse_range(text: str) -> range:
 
 
 def parse_names(text: str) -> list[str]:
-    """Class names from ``background,pore,phase``."""
+    """Return class names from ``background,pore,phase``."""
     return [name.strip() for name in text.split(",")]
 
 
 def parse_voxel(text: str) -> tuple[float, float, float]:
-    """A voxel's size ``(z, y, x)`` in nanometres from ``10,5,5``, or ``5`` for a cube.
+    """Return a voxel's size ``(z, y, x)`` in nanometres from ``10,5,5``, or ``5`` for a cube.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def parse_voxel(text: str) -> tuple[float, float, float]:
 
 
 def parse_augment(text: str) -> AugmentConfig:
-    """Strengths of augmentation from ``curtain=1.5,shadow=0``; what is not named keeps its default.
+    """Return strengths of augmentation from ``curtain=1.5,shadow=0``; the others keep their defaults.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def parse_augment(text: str) -> AugmentConfig:
 
 
 def configured(config: type[C], **chosen: Any) -> C:
-    """Build a configuration from options; a value it refuses is a mistake in typing the command.
+    """Build a configuration from options; report a refused value as a typing error.
 
     Raises
     ------
@@ -249,7 +249,7 @@ _READERS: Mapping[Any, Callable[[str], Any]] = {
     AugmentConfig: parse_augment,
     tuple[int, ...] | None: lambda text: tuple(parse_slices(text)),
 }
-"""How what is typed is read, by the type of a field that Typer does not know."""
+"""Parsers of typed values, by field type, for types unknown to Typer."""
 
 _CALLBACKS: Mapping[str, Callable[[Any], Any]] = {"query": known_query}
-"""Of fields whose allowed values a configuration does not know."""
+"""Checks of fields beyond the configuration's own limits."""

@@ -1,4 +1,4 @@
-"""Commands about a project and its labels: ``new``, ``labels import``, ``labels export``, ``rounds``."""
+"""Commands on a project and its labels: ``new``, ``labels import``, ``labels export``, ``rounds``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What imported pixels may be used for, for ever."""
+    """The permanent use of imported pixels."""
 
     train = "train"
     validation = "validation"
@@ -29,8 +29,8 @@ def new(
     name: Name,
     volume: Annotated[list[Path], typer.Option(help="An image volume: TIFF, zarr or a folder of images; repeatable.")],
     classes: Annotated[str, typer.Option(help="Class names, background first, like background,pore,phase.")],
-    axes: Annotated[str | None, typer.Option(help="Order of the axes, like ZYX or CZYX, where the file does not say.")] = None,
-    voxel_nm: Annotated[str | None, typer.Option(help="Voxel size z,y,x in nanometres, where the file does not say.")] = None,
+    axes: Annotated[str | None, typer.Option(help="Order of the axes, like ZYX or CZYX, if the file does not say.")] = None,
+    voxel_nm: Annotated[str | None, typer.Option(help="Voxel size z,y,x in nanometres, if the file does not say.")] = None,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
@@ -49,17 +49,17 @@ def new(
 
 def volumes(
     name: Name,
-    volume_index: Annotated[int | None, typer.Option("--volume-index", min=0, help="Of which volume to set it, from 0.")] = None,
+    volume_index: Annotated[int | None, typer.Option("--volume-index", min=0, help="Volume to change, from 0.")] = None,
     weight: Annotated[
         float | None,
-        typer.Option(help="How often to train on the volume's labelled pixels: 1 is ordinary, 0 leaves it out."),
+        typer.Option(help="How often to train on the volume's labelled pixels: 1 is the default, 0 leaves it out."),
     ] = None,
-    path: Annotated[Path | None, typer.Option(help="Where its files are now, or again, if only their time is new.")] = None,
+    path: Annotated[Path | None, typer.Option(help="New path of its files, or the old one if only their times changed.")] = None,
     voxel_nm: Annotated[str | None, typer.Option(help="Voxel size z,y,x in nanometres.")] = None,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """List the volumes, and set where one is, its voxel size, or how much it weighs in training."""
+    """List the volumes, or set the path, voxel size or training weight of one."""
     given = [option for option in (weight, path, voxel_nm) if option is not None]
     if len(given) != (volume_index is not None):
         raise typer.BadParameter("give --volume-index and one of --weight, --path and --voxel-nm to set it, or none to list.")
@@ -91,12 +91,12 @@ def import_labels(
     slices: Annotated[
         str | None, typer.Option(help="Slices to take, from 0, like 2,9,16 or 10:20; all pages by default.")
     ] = None,
-    role: Annotated[Role, typer.Option(help="What these pixels may be used for, for ever.")] = Role.train,
+    role: Annotated[Role, typer.Option(help="Permanent use of these pixels.")] = Role.train,
     volume_index: VolumeIndex = 0,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """Bring painted slices in from a label file with a page per slice of the volume, or per slice listed."""
+    """Import painted slices from a label file with one page per slice of the volume, or per listed slice."""
     chosen = None if slices is None else parse_slices(slices)
     from core.project import Project, workspace_folder
 
@@ -132,7 +132,7 @@ def rounds(
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """List the rounds: what they learned from, how they score, what they cost."""
+    """List the rounds with their labels, scores and cost."""
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
@@ -195,10 +195,10 @@ def _snapshots(project: Project, *, as_json: bool) -> None:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A measured value in words; ``not measured`` where there is none."""
+    """Format a measured value; ``not measured`` for None."""
     return "not measured" if value is None else f"{value:.{digits}f}"
 
 
 def dice_words(dice: dict[str, float | None]) -> str:
-    """Dice per class in one line."""
+    """Format Dice per class in one line."""
     return ", ".join(f"{name} {number(value)}" for name, value in dice.items())

@@ -1,4 +1,4 @@
-"""``simulate``: the whole loop without a person, painted from known truth."""
+"""``simulate``: replay the whole loop from known truth, without a user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def simulate(
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """Play the whole loop from known truth; the project is kept in --workspace, or else removed at the end."""
+    """Replay the whole loop from known truth; keep the project in --workspace, or else remove it at the end."""
     from core.simulate import simulate as play
 
     with working("Simulating") as report:

@@ -1,4 +1,4 @@
-"""Scores against a truth as a person reads them in a terminal."""
+"""Format scores against a truth for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def evaluation_text(found: Evaluation) -> RenderableType:
-    """What was measured on what, a line for each class, and what its pixels were taken for."""
+    """Return what was measured, a line per class, and the confusion of classes."""
     measured = (
         f"Round {found.round} on {len(found.slices)} slices without a label, {found.pixels:,} pixels: mean Dice "
         f"{number(found.mean_dice)}. {found.across.sentence}"

@@ -1,4 +1,4 @@
-"""Commands that open the screen: ``app`` and ``demo``."""
+"""Commands to open the app: ``app`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from core.processes import start_tied, stop
 SERVER = Path(__file__).resolve().parents[2] / "app" / "server.py"
 FIRST_PORT = 8501
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses that mean every interface, and where a browser on this machine finds them."""
+"""Addresses for every interface, and the address for a browser on this machine."""
 
 
 def _own_address(address: str) -> str:
-    """The address, if this machine has it.
+    """Return the address, if it belongs to this machine.
 
     Raises
     ------
     typer.BadParameter
-        If nothing here can listen on it.
+        If no program can listen on it here.
     """
     with suppress(OSError, UnicodeError):
-        if address:  # an empty one would mean every network
+        if address:  # an empty address would mean every network
             with socket.socket(_family(address)) as probe:
                 probe.bind((address, 0))
             return address
@@ -63,7 +63,7 @@ def app(
     no_browser: NoBrowser = False,
     workspace: Workspace = None,
 ) -> None:
-    """Open the app in the browser; Ctrl-C stops it, jobs go on."""
+    """Open the app in the browser; Ctrl-C stops it, running jobs continue."""
     from core.project import workspace_folder
 
     serve(workspace_folder(workspace), port=port, address=address, browser=not no_browser)
@@ -75,7 +75,7 @@ def demo(
     address: Address = "127.0.0.1",
     workspace: Workspace = None,
 ) -> None:
-    """Open the app on a generated volume, with a first round in training; again, to come back to it."""
+    """Open the app on a generated volume with a first round in training; run it again to come back."""
     from core.demo import open_or_create, start_first_round, volume_files
     from core.project import workspace_folder
 
@@ -95,13 +95,13 @@ def serve(workspace: Path, *, port: int | None, address: str, browser: bool) -> 
     Raises
     ------
     ProjectError
-        If the port is taken, or the server ends by itself.
+        If the port is in use, or the server ends unexpectedly.
     """
     port = _free_port(address, port)
     host = _EVERYWHERE.get(address, address)
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     environment = {**os.environ, "UNDERPAINT_WORKSPACE": str(workspace.resolve())}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in good order, as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end in good order, as after Ctrl-C
     server = start_tied(_command(port, address), environment)
     try:
         if _wait_until_up(server, host, port):
@@ -110,21 +110,21 @@ def serve(workspace: Path, *, port: int | None, address: str, browser: bool) -> 
                 webbrowser.open(url)
         status = server.wait()
     except KeyboardInterrupt:
-        say("Closing the app; jobs that are running go on.")
+        say("Closing the app; running jobs continue.")
         status = 0
     finally:
         stop(server)
     if status:
-        raise ProjectError(f"The app ended with status {status}; what it said is above.")
+        raise ProjectError(f"The app ended with status {status}; see its output above.")
 
 
 def _command(port: int, address: str) -> list[str]:
     options = {
         "server.port": str(port),
         "server.address": address,
-        "server.headless": "true",  # no e-mail prompt; the browser is opened here
+        "server.headless": "true",  # no e-mail prompt; this process opens the browser
         "browser.gatherUsageStats": "false",
-        "logger.hideWelcomeMessage": "true",  # the address is said here, once
+        "logger.hideWelcomeMessage": "true",  # this process prints the address, once
     }
     flags = [part for key, value in options.items() for part in (f"--{key}", value)]
     return [sys.executable, "-m", "streamlit", "run", str(SERVER), *flags]
