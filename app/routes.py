@@ -44,7 +44,7 @@ from core.geometry import Box, SliceId
 from core.project import Project
 from core.storage.snapshots import Snapshot
 
-__all__ = ["issue_token", "module_url", "moment_url", "open_project", "picture_url", "result_url", "routes"]
+__all__ = ["issue_token", "module_url", "open_project", "picture_url", "result_url", "routes", "snapshot_url"]
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
@@ -93,7 +93,7 @@ def picture_url(project: Project, slice_id: SliceId, *, layer: Layer, side: int,
     return f"{_slice(project.name, slice_id)}/thumbnail.png?{urlencode(asked, safe=',')}"
 
 
-def moment_url(project: Project, moment: Snapshot, *, side: int) -> str:
+def snapshot_url(project: Project, moment: Snapshot, *, side: int) -> str:
     """Return the address of a snapshot's prediction in transparent colours, at most ``side`` pixels long."""
     asked = urlencode({"side": side, "v": snapshots.version(project, moment)})
     return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"

@@ -57,7 +57,7 @@ def choose(name: str) -> None:
     """Open another project; forget the previous one's slices and training settings."""
     st.session_state["project"] = name
     _last_opened()[str(workspace())] = name
-    for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard", "snapshot"):
+    for key in ("editing", "reviewing", "count_hot", "choices", "augmentation", "count_tensorboard", "snapshot", "clicks"):
         st.session_state.pop(key, None)
 
 

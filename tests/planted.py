@@ -9,7 +9,7 @@ import numpy as np
 
 from core.project import Project
 from core.storage.checkpoints import load
-from core.storage.snapshots import Snapshot, keep, moment_facts, step_folder
+from core.storage.snapshots import Snapshot, keep, snapshot_facts, step_folder
 
 WHEN = (0.5, 5.0, 20.0)
 
@@ -20,13 +20,13 @@ def plant(project: Project, round_: int, *, source: int = 1, times: Sequence[flo
     They are made from the checkpoint of the round ``source``, which is the last of them if it has ``ended``. The first was not
     validated, the others a fifth of a second before.
     """
-    place = project.store.snapshots.place(round_)
+    place = project.store.snapshots.folder(round_)
     project.store.snapshots.forget(round_)
     card, state = load(project.store.checkpoint_folder(source))
     frame = project.frame(0, 5)
     for number, seconds in enumerate(times):
         end = ended and number == len(times) - 1
-        facts = moment_facts(frame, end=end, validated=seconds - 0.2 if number else None)
+        facts = snapshot_facts(frame, end=end, validated=seconds - 0.2 if number else None)
         told = replace(
             card,
             scores={"loss": 1 / seconds, "dice": {}, "pixels": 9} if number else {},

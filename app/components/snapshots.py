@@ -11,7 +11,7 @@ from app import session
 from app.components import clicks, slice_figures
 from app.components.form_fields import Form
 from app.components.messages import plural, slice_name
-from app.routes import moment_url, picture_url
+from app.routes import picture_url, snapshot_url
 from core.geometry import SliceId
 from core.project import Project
 from core.storage.jobs import Job
@@ -174,7 +174,7 @@ def _picture(project: Project, snapshot: Snapshot, before: Sequence[Snapshot]) -
         f"{_where(project, frame)}, predicted after {_when(snapshot)} of training",
         frame.box.shape,
         tallest=_TALLEST,
-        over=[moment_url(project, one, side=_SIDE) for one in (*before, snapshot) if one.frame == frame],
+        over=[snapshot_url(project, one, side=_SIDE) for one in (*before, snapshot) if one.frame == frame],
     )
 
 
@@ -189,7 +189,7 @@ def _thumbnails(project: Project, snapshots: Sequence[Snapshot], chosen: Snapsho
             f"after {_when(snapshot)}",
             frame.box.shape,
             tallest="7rem",
-            over=[moment_url(project, snapshot, side=_SIDE)],  # the large one, to cache it before it is chosen
+            over=[snapshot_url(project, snapshot, side=_SIDE)],  # the large one, to cache it before it is chosen
         )
         kind = ' class="chosen"' if snapshot == chosen else ""
         with column.container(key=f"moment-{snapshot.round}-{snapshot.step}"):

@@ -158,7 +158,9 @@ def _compared(row: RoundRow, counts: NDArray[np.int64]) -> PreviewChoice | None:
 
 def _not_scored(round_: int) -> PreviewChoice:
     """Return the open choice for a round without scores yet: other rounds are still being scored on the same pixels."""
-    sentence = f"The quick first model still draws the preview: round {round_} is not scored on the held-back pixels yet."
+    sentence = (
+        f"The quick first model draws the preview until a choice is made, when round {round_} is scored on held-back pixels."
+    )
     return PreviewChoice(round_, False, None, None, 0, sentence, settled=False)
 
 
@@ -166,6 +168,6 @@ def _not_compared(row: RoundRow) -> PreviewChoice:
     """Return the choice without held-back pixels: the forest, as a network of few steps may be worse than none."""
     sentence = (
         "The quick first model still draws the preview: there are no held-back pixels to compare it with the network of round "
-        f"{row.round}. Save a slice or a large box that was not proposed; then the next round is compared."
+        f"{row.round}. Save a slice or a large box as right, one that was not proposed; then the next round is compared."
     )
     return PreviewChoice(row.round, False, None, None, 0, sentence)

@@ -329,7 +329,7 @@ def _network(folder: Path, card: Card, state: dict[str, Tensor], own: Mapping[st
     if card.own_class not in own:
         raise NetworkError(
             f"The model of {folder.name} is a network of your own, {card.own_class}, which only Python can give: call "
-            "project.use(network) in your script, or train a round of a built-in network."
+            "project.models.use(network) in your script, or train a round of a built-in network."
         )
     return loaded(own[card.own_class], card.own_class, state)
 

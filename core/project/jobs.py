@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, PredictConfig, ProposeConfig, TrainConfig
-from core.config import UNLABELLED as UNLABELLED
 from core.errors import NetworkError
 from core.evaluation import against_truth
 from core.storage.jobs import Job
 from core.storage.snapshots import WatchedRegion
 from core.storage.store import Store
-from core.storage.workspace import list_projects as list_projects
-from core.storage.workspace import workspace_folder as workspace_folder
 from core.training.plan import interrupted_plan, make_plan
 from core.training.restore import find
 

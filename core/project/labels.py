@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.config import UNLABELLED as UNLABELLED
 from core.editing import label_import, session, suggest
 from core.editing.preview import Preview, Previews
 from core.editing.preview_choice import PreviewChoice
@@ -22,8 +21,6 @@ from core.models.loaded import LoadedModels
 from core.storage.drafts import Editing, Patch
 from core.storage.labels import Claim, Revision, Role, Work
 from core.storage.store import Store
-from core.storage.workspace import list_projects as list_projects
-from core.storage.workspace import workspace_folder as workspace_folder
 
 
 class ProjectLabels:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.config import UNLABELLED as UNLABELLED
-from core.config import AugmentConfig, TrainConfig
+from core.config import UNLABELLED, AugmentConfig, TrainConfig
 from core.evaluation.regression import regression_warning
 from core.geometry import SliceId
 from core.models.loaded import LoadedModels
@@ -16,8 +15,6 @@ from core.storage.prediction_cache import Predicted
 from core.storage.rounds import CurvePoint, RoundRow
 from core.storage.snapshots import Snapshot, WatchedRegion
 from core.storage.store import Store
-from core.storage.workspace import list_projects as list_projects
-from core.storage.workspace import workspace_folder as workspace_folder
 from core.training.plan import Interrupted, interrupted
 from core.training.restore import restore
 from core.training.round import RoundReport

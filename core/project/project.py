@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from core.config import UNLABELLED as UNLABELLED
 from core.config import Architecture, Averaging, PredictConfig, ProposeConfig, TrainConfig
 from core.errors import ProjectError, storage_errors
 from core.geometry import Polygon, SliceId
@@ -43,8 +42,6 @@ from core.storage.proposals import Proposal
 from core.storage.snapshots import WatchedRegion
 from core.storage.store import RECORDS_FILE, Store, data_folder
 from core.storage.workspace import check_new_name, open_store
-from core.storage.workspace import list_projects as list_projects
-from core.storage.workspace import workspace_folder as workspace_folder
 from core.training.plan import interrupted_plan, make_plan
 from core.training.round import RoundReport, train_round
 from core.volumes import Volume

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from core.config import UNLABELLED as UNLABELLED
 from core.config import ProposeConfig
 from core.geometry import Box, SliceId
 from core.models.loaded import LoadedModels
@@ -13,8 +12,6 @@ from core.proposals.ranking import first_proposals, in_turn, open_proposals
 from core.proposals.scan import scan
 from core.storage.proposals import Proposal, ScannedSlice
 from core.storage.store import Store
-from core.storage.workspace import list_projects as list_projects
-from core.storage.workspace import workspace_folder as workspace_folder
 
 
 class ProjectProposals:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from core.config import UNLABELLED as UNLABELLED
 from core.config import Averaging, PredictConfig
 from core.evaluation import against_truth
 from core.evaluation.against_truth import Evaluation
@@ -16,8 +15,6 @@ from core.progress import Report, silent
 from core.results import segment
 from core.storage.results import Result
 from core.storage.store import Store
-from core.storage.workspace import list_projects as list_projects
-from core.storage.workspace import workspace_folder as workspace_folder
 
 
 class ProjectResults:

@@ -104,7 +104,7 @@ def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np
     folder
         From :func:`step_folder`.
     state, card
-        As for a checkpoint; ``card.extra["moment"]`` comes from :func:`moment_facts`.
+        As for a checkpoint; ``card.extra["moment"]`` comes from :func:`snapshot_facts`.
     mask, confidence
         uint8 ``(h, w)`` of the watched region: class ids, and 255 times the probability of that class.
 
@@ -120,7 +120,7 @@ def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np
     save(folder, state, card, beside={FRAME: picture.getvalue()})
 
 
-def moment_facts(frame: WatchedRegion, *, end: bool, validated: float | None) -> dict[str, Any]:
+def snapshot_facts(frame: WatchedRegion, *, end: bool, validated: float | None) -> dict[str, Any]:
     """Return the entries of a snapshot's card beyond those of a checkpoint's, in JSON types."""
     return {"frame": frame.as_json(), "end": end, "validated": validated}
 
@@ -159,13 +159,13 @@ class SnapshotStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def place(self, round_: int) -> Path:
+    def folder(self, round_: int) -> Path:
         """Return the folder for the snapshots of a round's training; it may not exist."""
         return self._folder / f"round-{round_:03d}.moments"
 
     def of(self, round_: int) -> list[Snapshot]:
         """Return the snapshots of a round's training in order, without damaged ones."""
-        found = (_read(round_, folder) for folder in self.place(round_).glob("step-*"))
+        found = (_read(round_, folder) for folder in self.folder(round_).glob("step-*"))
         return sorted((snapshot for snapshot in found if snapshot is not None), key=lambda snapshot: snapshot.seconds)
 
     def rounds(self) -> list[int]:
@@ -175,11 +175,11 @@ class SnapshotStore:
 
     def size(self) -> int:
         """Return the size of all snapshots on disk in bytes."""
-        return sum(_size(self.place(round_)) for round_ in self.rounds())
+        return sum(_size(self.folder(round_)) for round_ in self.rounds())
 
     def forget(self, round_: int) -> None:
         """Remove all snapshots of a round's training; its checkpoint stays."""
-        shutil.rmtree(self.place(round_), ignore_errors=True)
+        shutil.rmtree(self.folder(round_), ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove the snapshots of all but the last few trainings."""

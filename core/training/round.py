@@ -157,7 +157,7 @@ def _watched(store: Store, plan: Plan) -> SnapshotSource:
 
     frame = plan.frame
     image = store.image(frame.slice_id, plan.config.neighbours)
-    return SnapshotSource(frame, image, store.snapshots.place(plan.round))
+    return SnapshotSource(frame, image, store.snapshots.folder(plan.round))
 
 
 def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:

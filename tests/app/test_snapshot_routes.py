@@ -14,11 +14,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app.api.pictures import overlay, rgb, tint
-from app.routes import moment_url
+from app.routes import snapshot_url
 from core.geometry import Box
 from core.project import LabelClass, Project
 from core.storage.checkpoints import Card
-from core.storage.snapshots import Snapshot, WatchedRegion, keep, moment_facts, step_folder
+from core.storage.snapshots import Snapshot, WatchedRegion, keep, snapshot_facts, step_folder
 from tests.toy import HEIGHT, WIDTH, browser, make_toy
 
 MASK = (np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) // 5) % 2
@@ -29,9 +29,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The toy project with one kept moment of round 1."""
     monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
     made = make_toy(tmp_path)
-    facts = moment_facts(WatchedRegion(0, 1, Box(0, 0, HEIGHT, WIDTH)), end=False, validated=None)
+    facts = snapshot_facts(WatchedRegion(0, 1, Box(0, 0, HEIGHT, WIDTH)), end=False, validated=None)
     card = Card("unet", {}, ("matrix", "pore"), 1, "none", {}, 0, training={"seconds": 1.5, "steps": 7}, extra={"moment": facts})
-    keep(step_folder(made.store.snapshots.place(1), 7), {"a": torch.zeros(1)}, card, MASK, MASK)
+    keep(step_folder(made.store.snapshots.folder(1), 7), {"a": torch.zeros(1)}, card, MASK, MASK)
     return made
 
 
@@ -55,7 +55,7 @@ def pixels(body: bytes) -> NDArray[np.uint8]:
 
 def test_a_moment_is_seen_in_the_colours_of_its_classes(client: TestClient, project: Project) -> None:
     """The background is transparent, so that the grey slice below is seen."""
-    answer = client.get(moment_url(project, only(project), side=64))
+    answer = client.get(snapshot_url(project, only(project), side=64))
     seen = pixels(answer.content)
     assert answer.headers["content-type"] == "image/png"
     assert (seen[MASK == 0][:, 3] == 0).all()
@@ -65,16 +65,16 @@ def test_a_moment_is_seen_in_the_colours_of_its_classes(client: TestClient, proj
 
 def test_the_browser_keeps_it_until_a_colour_changes(client: TestClient, project: Project) -> None:
     """An address stands for one picture; an old address is answered, but not kept."""
-    first = moment_url(project, only(project), side=64)
+    first = snapshot_url(project, only(project), side=64)
     assert "immutable" in client.get(first).headers["cache-control"]
     project.set_classes([LabelClass(0, "matrix", "#000000"), LabelClass(1, "pore", "#123456")])
-    assert moment_url(project, only(project), side=64) != first
+    assert snapshot_url(project, only(project), side=64) != first
     assert client.get(first).headers["cache-control"] == "private, no-cache"
 
 
 def test_a_moment_that_is_gone_is_one_sentence(client: TestClient, project: Project) -> None:
     """As when it was swept while the page was open."""
-    url = moment_url(project, only(project), side=64)
+    url = snapshot_url(project, only(project), side=64)
     project.store.snapshots.forget(1)
     answer = client.get(url)
     assert (answer.status_code, answer.json()["error"]) == (404, "This snapshot is not kept any more; reload the page.")

@@ -141,7 +141,7 @@ def test_without_held_back_pixels_the_first_model_goes_on(tmp_path, phantom_file
     decision = project.handover()
     assert (decision.to_network, decision.forest, decision.network, decision.pixels) == (False, None, None, 0)
     assert "no held-back pixels" in decision.sentence
-    assert "save a slice or a large box as right" in decision.sentence
+    assert "Save a slice or a large box as right" in decision.sentence
     assert project.preview(0, 3).mask is not None
 
 

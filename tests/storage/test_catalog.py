@@ -34,8 +34,8 @@ def catalog(tmp_path):
         (["pore"], "1 classes were given .*needs 2 to 64"),
         ([], "0 classes were given"),
         (["a", "a"], "given twice"),
-        (["a", " "], "no class name"),
-        (["a", "b\n"[:1] + "\x00"], "no class name"),
+        (["a", " "], "not a valid class name"),
+        (["a", "b\n"[:1] + "\x00"], "not a valid class name"),
         (["x"] * 65, "65 classes"),
     ],
 )

@@ -47,7 +47,7 @@ def test_a_job_is_recorded_from_start_to_end(jobs):
 
 def test_a_second_job_is_refused_while_one_runs(jobs):
     """One writer per thing: the message says what is in the way."""
-    with jobs.here("train", {}), pytest.raises(JobError, match="A train job is at work"), jobs.here("scan", {}):
+    with jobs.here("train", {}), pytest.raises(JobError, match="A train job is running"), jobs.here("scan", {}):
         pass
     with jobs.here("scan", {}):
         pass

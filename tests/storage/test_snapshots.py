@@ -11,7 +11,17 @@ import torch
 from core.errors import CheckpointError, StorageError
 from core.geometry import Box
 from core.storage.checkpoints import CARD, Card, load
-from core.storage.snapshots import FRAME, KEPT_ROUNDS, SnapshotStore, WatchedRegion, cut, keep, moment_facts, picture, step_folder
+from core.storage.snapshots import (
+    FRAME,
+    KEPT_ROUNDS,
+    SnapshotStore,
+    WatchedRegion,
+    cut,
+    keep,
+    picture,
+    snapshot_facts,
+    step_folder,
+)
 
 HERE = WatchedRegion(0, 5, Box(0, 0, 2, 3))
 MASK = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
@@ -25,7 +35,7 @@ def card(seconds: float, step: int, *, end: bool = False) -> Card:
         "unet", {}, ("matrix", "pore"), 1, "none", {}, 0,
         scores={"loss": 0.5, "dice": {}, "pixels": 9},
         training={"seconds": seconds, "steps": step},
-        extra={"moment": moment_facts(HERE, end=end, validated=seconds - 1)},
+        extra={"moment": snapshot_facts(HERE, end=end, validated=seconds - 1)},
     )  # fmt: skip
 
 

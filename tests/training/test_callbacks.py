@@ -15,7 +15,7 @@ import torch
 from core.errors import StorageError
 from core.evaluation.validation import Scores
 from core.progress import Progress
-from core.training.learning.callbacks import Clock, Report, ResumeState, Validation
+from core.training.learning.callbacks import Clock, ProgressReports, ResumeState, Validation
 from core.training.learning.lightning_module import FINEST
 
 MEASURED = Scores(0.25, (0.9, None), 12)
@@ -150,7 +150,7 @@ def test_a_full_disk_is_one_sentence_and_the_state_before_stays(tmp_path: Path) 
     assert ((tmp_path / "last.ckpt").read_text(), state.step) == ("7", 7)
 
 
-def reporting(tmp_path: Path, answers: list[bool], *, every: float) -> tuple[Report, list[Progress], ResumeState]:
+def reporting(tmp_path: Path, answers: list[bool], *, every: float) -> tuple[ProgressReports, list[Progress], ResumeState]:
     """A report that is answered so, what it has told, and the state that it may ask for."""
     clock, told = ByHand(50), list[Progress]()
     clock.now = 20.0
@@ -161,7 +161,7 @@ def reporting(tmp_path: Path, answers: list[bool], *, every: float) -> tuple[Rep
         told.append(progress)
         return answers[len(told) - 1]
 
-    return Report(clock, validation, state, report, batch=4, every=every), told, state
+    return ProgressReports(clock, validation, state, report, batch=4, every=every), told, state
 
 
 def test_a_report_tells_the_mean_of_the_losses_since_the_last(tmp_path: Path) -> None:

@@ -263,9 +263,9 @@ def begun(folder: Path, **config: Any) -> TrainingRun:
 def test_fewer_patches_make_a_longer_epoch(tmp_path: Path) -> None:
     """Halving the batch doubles the steps of an epoch in reports and in the dropout schedule."""
     run = begun(tmp_path, batch=4)
-    before = run.segmenter.epoch
+    before = run.module.epoch
     run._halve()
-    assert run.segmenter.epoch == run.clock.epoch == run.patches.epoch == 2 * before
+    assert run.module.epoch == run.clock.epoch == run.patches.epoch == 2 * before
 
 
 def test_what_goes_on_beside_the_steps_is_not_timed_as_theirs(tmp_path: Path) -> None:

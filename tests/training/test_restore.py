@@ -204,7 +204,7 @@ def test_a_damaged_moment_is_refused_and_nothing_is_entered(project: Project) ->
 
 def test_going_back_waits_for_the_job_at_work(project: Project) -> None:
     """The newest model does not change during a training or a scan."""
-    with project.store.jobs.here("scan", {}), pytest.raises(JobError, match="A scan job is at work"):
+    with project.store.jobs.here("scan", {}), pytest.raises(JobError, match="A scan job is running"):
         project.restore(1)
 
 

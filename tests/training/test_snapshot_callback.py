@@ -20,7 +20,7 @@ from core.storage.checkpoints import load, load_card
 from core.storage.snapshots import Snapshot, SnapshotStore, WatchedRegion, picture
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.training.learning.fit import FitResult, fit
-from core.training.learning.snapshot_callback import MOMENTS, Feedback, SnapshotSource, affordable, due
+from core.training.learning.snapshot_callback import SNAPSHOTS, Feedback, SnapshotSource, affordable, due
 from tests.slices import disc_task, discs
 
 FRAME = WatchedRegion(0, 7, Box(8, 16, 72, 88))
@@ -52,7 +52,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_moments_are_closer_at_the_beginning() -> None:
     """The first of ten snapshots comes after a hundredth of the training, the last at its end, with growing gaps."""
-    times = [due(number) for number in range(MOMENTS)]
+    times = [due(number) for number in range(SNAPSHOTS)]
     assert times[0] == pytest.approx(0.01)
     assert times[-1] == pytest.approx(1)
     assert (np.diff(times, n=2) > 0).all()
@@ -61,7 +61,7 @@ def test_moments_are_closer_at_the_beginning() -> None:
 def test_a_training_keeps_several_moments_and_its_end(watched: Path) -> None:
     """At most ten snapshots are kept, from the first steps on; the last has the checkpoint's weights."""
     kept = moments(watched)
-    assert 2 <= len(kept) <= MOMENTS
+    assert 2 <= len(kept) <= SNAPSHOTS
     assert [moment.end for moment in kept] == [False] * (len(kept) - 1) + [True]
     (_, of_moment), (_, of_round) = load(kept[-1].folder), load(watched / "round-001")
     assert all(torch.equal(of_moment[name], tensor) for name, tensor in of_round.items())
@@ -101,7 +101,7 @@ def test_a_small_frame_stays_as_it_is() -> None:
 def test_all_moments_of_a_training_show_the_same_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The region is cropped before the first snapshot, and every mask is of the cropped region."""
     monkeypatch.setattr("core.training.learning.snapshot_callback.SMALLEST_SIDE", 32)
-    monkeypatch.setattr("core.training.learning.snapshot_callback.FRAME_SHARE", 1e-9)
+    monkeypatch.setattr("core.training.learning.snapshot_callback.REGION_SHARE", 1e-9)
     trained(tmp_path, 1.0)
     (first, *_), end = moments(tmp_path), moments(tmp_path)[-1]
     assert first.frame == end.frame == WatchedRegion(0, 7, Box(24, 36, 56, 68))
@@ -192,7 +192,7 @@ def test_looking_keeps_within_a_tenth_of_the_training(
         hours.now += 0.3
         for callback in (clock, validation, feedback):
             callback.on_train_batch_end(trainer, None, None, None, 0)
-    assert least <= len(feedback.times) < MOMENTS
+    assert least <= len(feedback.times) < SNAPSHOTS
     assert feedback.times[0] == pytest.approx(1.2, abs=0.31)
     assert len(validated) >= 2, "moments leave time for validations"
     spent = frame_takes * len(feedback.times) + validation_takes * len(validated)

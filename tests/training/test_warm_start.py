@@ -250,7 +250,7 @@ def test_a_training_is_not_shown_the_patches_of_the_one_before(before: Path, tmp
 
     def patches(begins_with: Path | None) -> Tensor:
         run = fitting(tmp_path, begins_with)
-        assert run.segmenter.draws == run.patches.seed
+        assert run.module.draws == run.patches.seed
         return run.patches.draw(0)[0]
 
     assert not torch.equal(patches(None), patches(before))
@@ -262,7 +262,7 @@ def test_rounds_that_begin_with_random_weights_are_shown_other_patches_too(tmp_p
 
     def drawn(number: int) -> tuple[Tensor, Tensor]:
         run = fitting(tmp_path, None, number=number)
-        return run.patches.draw(0)[0], run.segmenter.network.state_dict()["stem.first.conv.weight"]
+        return run.patches.draw(0)[0], run.module.network.state_dict()["stem.first.conv.weight"]
 
     rounds = [drawn(number) for number in (1, 2, 3)]
     for one, other in combinations(rounds, 2):

@@ -242,7 +242,7 @@ class StopRules(Callback):
 
 
 class ResumeState(Callback):
-    """Keep the newest state of the training on disk: mark a write as due, for :class:`Agreement` to do.
+    """Keep the newest state of the training on disk: mark a write as due, for :class:`BroadcastDecisions` to do.
 
     Parameters
     ----------
@@ -291,7 +291,7 @@ class ResumeState(Callback):
         self._next = time.monotonic() + max(self._every, 20 * took)
 
 
-class Report(Callback):
+class ProgressReports(Callback):
     """Report progress to the caller about once a second, and stop the training on request.
 
     Parameters
@@ -353,7 +353,7 @@ class Report(Callback):
         )
 
 
-class Agreement(Callback):
+class BroadcastDecisions(Callback):
     """Broadcast the decisions of rank 0 to all ranks: used share of the budget, when to store, when to stop.
 
     Must be the last callback, on every rank. With one device, Lightning's broadcast returns its argument.

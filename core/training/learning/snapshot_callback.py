@@ -18,13 +18,13 @@ from core.geometry import Box
 from core.models import normalisation
 from core.models.predictor import Predictor
 from core.storage.checkpoints import Card
-from core.storage.snapshots import WatchedRegion, cut, keep, moment_facts, step_folder
+from core.storage.snapshots import WatchedRegion, cut, keep, snapshot_facts, step_folder
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 
-MOMENTS = 10
+SNAPSHOTS = 10
 """Largest number of snapshots of a training, including the one at its end."""
 
-FRAME_SHARE = VALIDATION_SHARE / 2
+REGION_SHARE = VALIDATION_SHARE / 2
 """Largest share of training time for snapshots: half of the share for validations."""
 
 SMALLEST_SIDE = 256
@@ -61,7 +61,7 @@ class Model:
 
 def due(number: int) -> float:
     """Return the share of the training at snapshot ``number``, from 0; the gaps grow towards the end."""
-    return float(((number + 1) / MOMENTS) ** 2)
+    return float(((number + 1) / SNAPSHOTS) ** 2)
 
 
 def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegion:
@@ -74,7 +74,7 @@ def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegio
     budget
         Seconds of the training.
     """
-    share = min(1.0, FRAME_SHARE * budget / (MOMENTS - 1) / took)
+    share = min(1.0, REGION_SHARE * budget / (SNAPSHOTS - 1) / took)
     (height, width), box = frame.box.shape, frame.box
     h, w = (min(length, max(SMALLEST_SIDE, round(length * share**0.5))) for length in (height, width))
     y0, x0 = box.y0 + (height - h) // 2, box.x0 + (width - w) // 2
@@ -112,7 +112,7 @@ class Feedback(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         share = self._clock.share(trainer.global_step)
-        if share < self._next or trainer.should_stop or self._spent > FRAME_SHARE * self._clock.seconds:
+        if share < self._next or trainer.should_stop or self._spent > REGION_SHARE * self._clock.seconds:
             return
         if self._validation.affordable:
             self._validation.measure(trainer.global_step)
@@ -126,14 +126,14 @@ class Feedback(Callback):
 
     def _plan(self, share: float) -> None:
         """Set the time of the next snapshot; the last one, at the end of the training, is kept by the caller."""
-        self._next = next((at for at in map(due, range(MOMENTS - 1)) if at > share), float("inf"))
+        self._next = next((at for at in map(due, range(SNAPSHOTS - 1)) if at > share), float("inf"))
 
     def keep(self, step: int, *, end: bool = False) -> None:
         """Predict the watched region and store a snapshot now; ``end`` marks the weights of the checkpoint."""
         validation, model = self._validation, self._model(self._validation.newest)
         frame, mask, confidence = self._predict(model.predictor)
         validated = self._clock.seconds if end else validation.measured
-        facts = moment_facts(frame, end=end, validated=None if validated is None else round(validated, 3))
+        facts = snapshot_facts(frame, end=end, validated=None if validated is None else round(validated, 3))
         clock = self._clock
         progress = {"seconds": round(clock.seconds, 3), "steps": step, "epochs": round(clock.epochs_after(step), 3)}
         card = replace(

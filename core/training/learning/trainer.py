@@ -63,14 +63,14 @@ class TrainingRun:
         seed_everything(draws, verbose=False)
         self.own_class = "" if task.network is None else name_of(task.network)
         made = chosen(config, self.network, task.network)
-        self.segmenter = SegmentationModule(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
-        self.segmenter.draws = draws
-        self.segmenter.facts = {"fingerprint": self._fingerprint()}
+        self.module = SegmentationModule(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
+        self.module.draws = draws
+        self.module.facts = {"fingerprint": self._fingerprint()}
         self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
         self.validations = callbacks.Validation(self.clock, self._validate_quickly)
         self.rules = callbacks.StopRules(self.validations, config)
         self.resume_state = callbacks.ResumeState(self.clock, task.state, at_start=config.devices > 1)
-        self.reports = callbacks.Report(self.clock, self.validations, self.resume_state, report, batch=config.batch)
+        self.reports = callbacks.ProgressReports(self.clock, self.validations, self.resume_state, report, batch=config.batch)
         self.scalars: list[Scalars] = []  # one element if logs are requested
         watched = () if task.watched is None else (task.watched,)
         self.feedback = [Feedback(self.clock, self.validations, one, self._model) for one in watched]
@@ -89,7 +89,7 @@ class TrainingRun:
 
     def _model(self, scores: Scores | None) -> Model:
         """Return the current averaged weights for a training snapshot."""
-        return Model(self.predictor(), self.segmenter.average.module.state_dict(), self._card(scores, self.task.card))
+        return Model(self.predictor(), self.module.average.module.state_dict(), self._card(scores, self.task.card))
 
     def _fingerprint(self) -> str:
         """Hash labels, classes, weights and settings, without the stop rules, to match a resume state with this training."""
@@ -102,7 +102,7 @@ class TrainingRun:
             apart.append("unlabelled")
         settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
         labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
-        parameters = [(name, list(weight.shape)) for name, weight in self.segmenter.network.named_parameters()]
+        parameters = [(name, list(weight.shape)) for name, weight in self.module.network.named_parameters()]
         own = [self.own_class, parameters]
         begun = [] if self.begins_with is None else [self.config.initial_weights, self.begins_with.name]
         weights = [one.weight for one in self.task.train]
@@ -111,7 +111,7 @@ class TrainingRun:
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:
         """Train to the end, from the interrupted state if given; halve the batch whenever memory runs out."""
-        if state is not None and state["fingerprint"] != self.segmenter.facts["fingerprint"]:
+        if state is not None and state["fingerprint"] != self.module.facts["fingerprint"]:
             raise TrainingError(
                 "The interrupted training had other labels, classes or settings; it can only be resumed with the same ones, so "
                 "train again without resume."
@@ -127,13 +127,13 @@ class TrainingRun:
 
     def _begin(self, state: Mapping[str, Any] | None) -> None:
         """Load the initial weights, or note the reason against them; an interrupted training has done so already."""
-        network = self.segmenter.network
+        network = self.module.network
         if state is not None:
             self.fresh_because = state["fresh_because"]
         elif self.begins_with is not None:
             self.fresh_because = inherit(network, self.begins_with, self.config, self.network)
-            self.segmenter.average.module.load_state_dict(network.state_dict())
-        self.segmenter.facts["fresh_because"] = self.fresh_because
+            self.module.average.module.load_state_dict(network.state_dict())
+        self.module.facts["fresh_because"] = self.fresh_because
 
     def _fits(self, step: int | None) -> bool:
         """Train from a step on (None: the first); return False if memory ran out, with the resume state stored."""
@@ -163,13 +163,13 @@ class TrainingRun:
     def _run(self, trainer: Trainer, step: int | None) -> None:
         self.patches.start = step or 0
         loader = DataLoader(self.patches, batch_size=None)
-        trainer.fit(self.segmenter, loader, ckpt_path=None if step is None else self.task.state, weights_only=True)
+        trainer.fit(self.module, loader, ckpt_path=None if step is None else self.task.state, weights_only=True)
 
     def train_along(self) -> None:
         """Train as a worker rank, until rank 0 ends the training."""
         self.patches.batch, step = join(self.config.devices)
-        self.segmenter.epoch = self.patches.epoch
-        self._run(self._trainer([WorkerRank(), callbacks.Agreement(self.resume_state)]), step)
+        self.module.epoch = self.patches.epoch
+        self._run(self._trainer([WorkerRank(), callbacks.BroadcastDecisions(self.resume_state)]), step)
 
     def _halve(self) -> None:
         """Halve the batch from now on; an epoch then takes twice as many steps."""
@@ -181,7 +181,7 @@ class TrainingRun:
                 "or choose a smaller patch, then resume."
             )
         self.patches.batch = self.reports.batch = -(-before // 2)
-        self.segmenter.epoch = self.clock.epoch = self.patches.epoch
+        self.module.epoch = self.clock.epoch = self.patches.epoch
         release_memory(self.device)
 
     def _callbacks(self) -> list[Callback]:
@@ -195,7 +195,7 @@ class TrainingRun:
             *self.scalars,
             self.resume_state,
             self.reports,
-            callbacks.Agreement(self.resume_state),
+            callbacks.BroadcastDecisions(self.resume_state),
         ]
 
     def _trainer(self, called: list[Callback]) -> Trainer:
@@ -217,7 +217,7 @@ class TrainingRun:
 
     def predictor(self) -> Predictor:
         """Return a predictor with the averaged weights."""
-        network = copy.deepcopy(self.segmenter.average.module)
+        network = copy.deepcopy(self.module.average.module)
         return Predictor(ready(network, self.device), self._card())
 
     def _validate_quickly(self) -> Scores:
@@ -234,7 +234,7 @@ class TrainingRun:
             scalars.close()
         for feedback in self.feedback:
             feedback.keep(self.steps, end=True)
-        save(self.task.folder, self.segmenter.average.module.state_dict(), self._card(scores, self.task.card))
+        save(self.task.folder, self.module.average.module.state_dict(), self._card(scores, self.task.card))
         return FitResult(
             checkpoint=self.task.folder,
             seconds=self.clock.seconds,
@@ -288,7 +288,7 @@ class TrainingRun:
             "batch": self.patches.batch,
             "epochs": round(self.clock.epochs_after(self.steps), 3),
             "ended_by": str(self.ended_by),
-            "pseudo_labels": self.segmenter.few,
+            "pseudo_labels": self.module.few,
             "labelled_pixels": dict(zip(self.task.class_names, self.patches.counts.tolist(), strict=True)),
         }
 
