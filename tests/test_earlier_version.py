@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from core.config import TrainConfig
+from core.errors import Cancelled
 from core.project import Project
 from tests.shell import run
 
@@ -78,7 +79,7 @@ def test_its_stopped_training_goes_on(old: Project) -> None:
     assert job is not None
     assert (job.kind, job.state) == ("train", "cancelled")
     done = []
-    with pytest.raises(Exception, match="can be resumed"):
+    with pytest.raises(Cancelled, match="can be resumed"):
         old.train(resume=True, report=lambda now: done.append(now.step) or True)
     assert done[0] > 2
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli import loop, projects, replay, start
+from core.cli import loop, projects, simulate, start
 from core.cli.edge import tell
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ app.command()(loop.propose)
 app.command()(loop.predict)
 app.command()(loop.evaluate)
 app.command()(projects.rounds)
-app.command()(replay.simulate)
+app.command()(simulate.simulate)
 
 
 def _print_version(asked: bool) -> None:

@@ -24,9 +24,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from core.errors import StorageError, UnderpaintError, storage_errors
-
-Report = Callable[[float, str], bool]
-"""Takes the share done (0 to 1) and a few words; returns True to stop the work."""
+from core.progress import Report
 
 _NOISY = ("pytorch_lightning", "lightning_fabric", "torch", "tifffile", "PIL")
 

@@ -48,7 +48,7 @@ class Preview:
     pixels, slices
         Labelled pixels behind the preview, unsaved strokes included, and their number of slices.
     waiting
-        Labelled slices still to be read; :meth:`core.project.Project.prepare_preview` reads them.
+        Labelled slices still to be read; :meth:`core.project.labels.ProjectLabels.prepare_preview` reads them.
     seconds
         Duration of this call.
     handover
@@ -81,7 +81,7 @@ class Previews:
         self._asked: dict[int, Future[Any]] = {}
 
     def preview(self, slice_id: SliceId, box: Box | None = None, *, anyway: bool = False) -> Preview:
-        """Draw a preview; see :meth:`core.project.Project.preview`."""
+        """Draw a preview; see :meth:`core.project.labels.ProjectLabels.preview`."""
         started = time.perf_counter()
         shape = self._store.slice_shape(slice_id)
         box = _checked(box, shape)
@@ -90,7 +90,7 @@ class Previews:
             self._decide_soon()
         elif decision.to_network and not anyway:
             return Preview(box, None, None, 0, (), 0, 0, 0, time.perf_counter() - started, decision, decision.sentence)
-        data = self._samples.ground(slice_id, most_new=_READ_AT_ONCE)
+        data = self._samples.training_data(slice_id, most_new=_READ_AT_ONCE)
         if len(data.classes) < 2:
             sentence = self._too_few(data.classes)
             return self._answer(box, None, 0, data, started, decision, sentence)
@@ -99,7 +99,7 @@ class Previews:
         return self._answer(box, drawn, model, data, started, decision, _made_from(data))
 
     def prepare(self, slice_id: SliceId, box: Box | None = None) -> None:
-        """Prepare a preview; see :meth:`core.project.Project.prepare_preview`."""
+        """Prepare a preview; see :meth:`core.project.labels.ProjectLabels.prepare_preview`."""
         box, decision = _checked(box, self._store.slice_shape(slice_id)), preview_choice.remembered(self._store)
         if decision is not None and decision.to_network:
             return
@@ -108,12 +108,12 @@ class Previews:
         self._samples.features(slice_id).prepare(box)
         if decision is None:
             self._decide_soon()
-        data = self._samples.ground(slice_id, most_new=SLICES_AT_MOST)
+        data = self._samples.training_data(slice_id, most_new=SLICES_AT_MOST)
         if len(data.classes) > 1:
             self._forest(data)
 
-    def handover(self) -> PreviewChoice:
-        """Choose between forest and network; see :meth:`core.project.Project.handover`."""
+    def choice(self) -> PreviewChoice:
+        """Choose between forest and network; see :meth:`core.project.labels.ProjectLabels.preview_choice`."""
         with self._deciding:
             return preview_choice.decide(self._store, self._samples.sample, self._samples.passed)
 
@@ -155,7 +155,7 @@ class Previews:
 
     def _decide_quietly(self, round_: int) -> None:
         try:
-            if not self.handover().settled:  # to compare again later
+            if not self.choice().settled:  # to compare again later
                 with self._lock:
                     self._asked.pop(round_, None)
         except UnderpaintError:

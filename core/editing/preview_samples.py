@@ -78,7 +78,7 @@ class PreviewSamples:
         row = self._store.catalog.row(slice_id.volume)
         return str(row.path), row.fingerprint, slice_id.z
 
-    def ground(self, slice_id: SliceId, *, most_new: int) -> PreviewData:
+    def training_data(self, slice_id: SliceId, *, most_new: int) -> PreviewData:
         """Return the current training data: strokes of this slice, cached saved labels, and ``most_new`` further ones."""
         weights = [row.weight for row in self._store.catalog.volumes]
         heads = self._nearest(slice_id, weights)

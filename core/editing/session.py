@@ -37,7 +37,7 @@ class SyncState:
     caution: str | None
 
 
-def news(models: LoadedModels, slice_id: SliceId) -> SyncState:
+def sync_state(models: LoadedModels, slice_id: SliceId) -> SyncState:
     """Return the stored state of a slice, to tell whether a window is out of date; reads no raster."""
     store = models.store
     store.slice_shape(slice_id)
@@ -89,7 +89,7 @@ def _overlay(models: LoadedModels, slice_id: SliceId, shape: tuple[int, int], he
     return Base.of(mask, "label" if head is not None else "empty" if round_ is None else "prediction", round_)
 
 
-def steps(store: Store, slice_id: SliceId, sequence: int, most: int = MOST_STEPS) -> list[Step]:
+def undo_steps(store: Store, slice_id: SliceId, sequence: int, most: int = MOST_STEPS) -> list[Step]:
     """Return the undo steps of a slice's draft, the latest last; empty unless ``sequence`` is the last action."""
     shape = store.slice_shape(slice_id)
     draft = store.drafts.get(slice_id, shape)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.editing import label_import, session, suggest
+from core.editing import label_transfer, session, suggest
 from core.editing.preview import Preview, Previews
 from core.editing.preview_choice import PreviewChoice
 from core.editing.session import SyncState
@@ -55,11 +55,11 @@ class ProjectLabels:
 
     def import_file(self, path: Path, *, slices: Sequence[int] | None = None, role: str = "train", volume: int = 0) -> list[int]:
         """Import a label file, one page per slice of the volume or per listed slice, and return the labelled slices."""
-        return label_import.import_labels(self._store, path, slices=slices, role=role, volume=volume)
+        return label_transfer.import_labels(self._store, path, slices=slices, role=role, volume=volume)
 
     def export_file(self, path: Path, *, volume: int = 0, overwrite: bool = False) -> None:
         """Write the labels as a stack of uint8 class ids, 255 where unlabelled; ``.tif`` or ``.zarr``."""
-        label_import.export_labels(self._store, path, volume=volume, overwrite=overwrite)
+        label_transfer.export_labels(self._store, path, volume=volume, overwrite=overwrite)
 
     def active_seconds(self) -> float:
         """Return the seconds of work behind all saved labels."""
@@ -91,7 +91,7 @@ class ProjectLabels:
 
     def sync_state(self, volume: int, z: int) -> SyncState:
         """Return the stored state of a slice, to tell whether a window is out of date; reads no raster."""
-        return session.news(self._models, SliceId(volume, z))
+        return session.sync_state(self._models, SliceId(volume, z))
 
     def apply(self, volume: int, z: int, patch: Patch) -> int:
         """Store one action of the editor durably and return the acknowledged sequence number."""
@@ -99,7 +99,7 @@ class ProjectLabels:
 
     def undo_steps(self, volume: int, z: int, *, sequence: int) -> list[Step]:
         """Return the undo steps of a slice's draft, the latest last; empty unless ``sequence`` is the last action."""
-        return session.steps(self._store, SliceId(volume, z), sequence)
+        return session.undo_steps(self._store, SliceId(volume, z), sequence)
 
     def drafts(self) -> set[SliceId]:
         """Return ``(volume, z)`` of every slice with unclaimed strokes."""
@@ -158,10 +158,17 @@ class ProjectLabels:
         claim: Claim,
         *,
         work: Work = Work(),
-        role: Role = Role.TRAIN,
+        role: Role | str = Role.TRAIN,
     ) -> Revision:
-        """Save a mask, uint8 ``(H, W)``, without the editor; 255 claims nothing. For scripts and simulations."""
-        return session.submit_mask(self._store, SliceId(volume, z), mask, claim, work=work, role=role)
+        """Save a mask, uint8 ``(H, W)``, without the editor; 255 claims nothing. For scripts and simulations.
+
+        Parameters
+        ----------
+        role
+            Also by its name: ``train``, ``validation`` or ``audit``.
+        """
+        chosen = label_transfer.role_named(role) if isinstance(role, str) else role
+        return session.submit_mask(self._store, SliceId(volume, z), mask, claim, work=work, role=chosen)
 
     def undo(self, volume: int, z: int, *, revision: int | None = None) -> Revision | None:
         """Undo the newest saved label, if it is ``revision`` or ``revision`` is None; strokes painted since then stay.
@@ -210,4 +217,4 @@ class ProjectLabels:
         The first call after a round fits and scores a forest: a second, plus 0.3 s for every labelled slice of 1024 x 1024.
         The choice is then stored with the project.
         """
-        return self._previews.handover()
+        return self._previews.choice()

@@ -24,7 +24,7 @@ from core.training.round import RoundReport, entered, score_all_rounds, set_asid
 
 
 def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
-    """Enter a training snapshot as the newest round; see :meth:`core.project.Project.restore`."""
+    """Enter a training snapshot as the newest round; see :meth:`core.project.models.ProjectModels.restore`."""
     from core.evaluation.validation import score
 
     store = models.store

@@ -121,7 +121,9 @@ def test_a_volume_that_is_left_out_of_training_is_left_out_here(project, truth, 
     assert (alone.slices, alone.pixels) == (1, 3 * SHAPE[1])
     for weight, weights in ((0.0, [1.0]), (2.5, [2.5, 2.5])):
         project.set_weight(0, weight)
-        assert [sample.weight for sample in PreviewSamples(project.store).ground(SliceId(0, Z), most_new=9).samples] == weights
+        assert [
+            sample.weight for sample in PreviewSamples(project.store).training_data(SliceId(0, Z), most_new=9).samples
+        ] == weights
 
 
 def test_a_stroke_over_a_saved_label_replaces_it(project, truth):

@@ -46,9 +46,9 @@ def test_strokes_come_first_and_take_the_place_of_labels_below_them(project: Pro
     """A pixel is learnt from once, as it is seen; both count as one slice."""
     save(project, 1, 0, 1)
     stroke(project, 1, 1)
-    ground = samples.ground(SliceId(0, 1), most_new=9)
-    assert [sample.counts.sum() for sample in ground.samples] == [8, 8]
-    assert (ground.classes, ground.pixels, ground.slices, ground.waiting) == ((0, 1), 16, 1, 0)
+    data = samples.training_data(SliceId(0, 1), most_new=9)
+    assert [sample.counts.sum() for sample in data.samples] == [8, 8]
+    assert (data.classes, data.pixels, data.slices, data.waiting) == ((0, 1), 16, 1, 0)
 
 
 def test_few_new_slices_are_read_at_a_time(project: Project, samples: PreviewSamples) -> None:
@@ -56,9 +56,9 @@ def test_few_new_slices_are_read_at_a_time(project: Project, samples: PreviewSam
     for z in range(3):
         save(project, z, 0)
     for most_new in (1, 0):
-        ground = samples.ground(SliceId(0, 0), most_new=most_new)
-        assert (ground.slices, ground.waiting) == (2, 1)
-    assert samples.ground(SliceId(0, 0), most_new=1).waiting == 0
+        data = samples.training_data(SliceId(0, 0), most_new=most_new)
+        assert (data.slices, data.waiting) == (2, 1)
+    assert samples.training_data(SliceId(0, 0), most_new=1).waiting == 0
 
 
 def test_the_key_changes_with_all_that_is_learnt_from(project: Project, samples: PreviewSamples) -> None:
@@ -66,7 +66,7 @@ def test_the_key_changes_with_all_that_is_learnt_from(project: Project, samples:
     save(project, 0, 0)
 
     def key() -> object:
-        return samples.ground(SliceId(0, 1), most_new=9).key
+        return samples.training_data(SliceId(0, 1), most_new=9).key
 
     keys = [key(), key()]
     stroke(project, 1, 2)
@@ -85,7 +85,7 @@ def test_the_working_region_limits_labels_and_strokes(project: Project, samples:
     save(project, 0, 0)
     stroke(project, 1, 2)
     project.set_region(0, [((0, 0), (0, 3.5), (6, 3.5), (6, 0))])
-    assert samples.ground(SliceId(0, 1), most_new=9).pixels == 8
+    assert samples.training_data(SliceId(0, 1), most_new=9).pixels == 8
 
 
 def test_a_volume_of_weight_0_teaches_nothing_but_what_is_painted_now(project: Project, samples: PreviewSamples) -> None:
@@ -93,7 +93,7 @@ def test_a_volume_of_weight_0_teaches_nothing_but_what_is_painted_now(project: P
     save(project, 0, 0)
     stroke(project, 1, 2)
     project.set_weight(0, 0)
-    (painted,) = samples.ground(SliceId(0, 1), most_new=9).samples
+    (painted,) = samples.training_data(SliceId(0, 1), most_new=9).samples
     assert (painted.weight, painted.counts.sum()) == (1.0, 8)
     assert samples.sample(project.labelled_slices()[0]) is None
     project.set_weight(0, 3)

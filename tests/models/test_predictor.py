@@ -17,7 +17,7 @@ from core.errors import CheckpointError, VolumeError
 from core.geometry import Box, mirrored
 from core.models import normalisation
 from core.models.networks import build
-from core.models.networks.local import Surroundings
+from core.models.networks.surroundings import Surroundings
 from core.models.networks.unet import FOLD, Decoded
 from core.models.predictor import Predictor, ready, winners
 from core.storage.checkpoints import CARD, save

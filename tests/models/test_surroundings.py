@@ -14,7 +14,7 @@ from torch.nn import functional
 from core.config import LOCAL_STEP, PredictConfig, TrainConfig
 from core.models import normalisation
 from core.models.networks import arguments, build
-from core.models.networks.local import CELLS, Surroundings
+from core.models.networks.surroundings import CELLS, Surroundings
 from core.models.networks.unet import FOLD, Stem
 from core.models.networks.unet3d import UNet3D
 from core.models.predictor import Predictor, ready

@@ -43,7 +43,7 @@ def kept(store: SnapshotStore, round_: int, *times: float) -> None:
     """Keep a moment at each of these seconds, ten steps a second."""
     for seconds in times:
         step = int(10 * seconds)
-        keep(step_folder(store.place(round_), step), STATE, card(seconds, step), MASK, CONFIDENCE)
+        keep(step_folder(store.folder(round_), step), STATE, card(seconds, step), MASK, CONFIDENCE)
 
 
 @pytest.fixture
@@ -75,16 +75,16 @@ def test_moments_come_in_the_order_of_training(store: SnapshotStore) -> None:
 def test_a_moment_of_the_same_step_gives_way(store: SnapshotStore) -> None:
     """The end of a training may fall on the step of the moment before."""
     kept(store, 1, 5.0)
-    keep(step_folder(store.place(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
+    keep(step_folder(store.folder(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
     assert [moment.end for moment in store.of(1)] == [True]
 
 
 def test_what_a_resume_does_again_is_cut(store: SnapshotStore) -> None:
     """Moments after that step go, and torn ones; earlier ones stay, and that of the step itself."""
     kept(store, 1, 1.0, 2.0, 3.0)
-    torn = step_folder(store.place(1), 5)
+    torn = step_folder(store.folder(1), 5)
     torn.mkdir()
-    cut(store.place(1), 20)
+    cut(store.folder(1), 20)
     assert [moment.step for moment in store.of(1)] == [10, 20]
     assert not torn.exists()
 
@@ -92,8 +92,8 @@ def test_what_a_resume_does_again_is_cut(store: SnapshotStore) -> None:
 def test_an_end_that_is_gone_on_from_is_cut(store: SnapshotStore) -> None:
     """A training that was killed while its end was stored, and is given more time."""
     kept(store, 1, 1.0)
-    keep(step_folder(store.place(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
-    cut(store.place(1), 50)
+    keep(step_folder(store.folder(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
+    cut(store.folder(1), 50)
     assert [moment.step for moment in store.of(1)] == [10]
 
 
@@ -125,7 +125,7 @@ def test_a_full_disk_leaves_no_half_moment(store: SnapshotStore, monkeypatch: py
     monkeypatch.setattr("core.storage.checkpoints.os.replace", full)
     with pytest.raises(StorageError, match="the disk is full"):
         kept(store, 1, 1.0)
-    assert list(store.place(1).iterdir()) == []
+    assert list(store.folder(1).iterdir()) == []
 
 
 def test_only_the_last_trainings_keep_their_moments(store: SnapshotStore) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.models.networks.local import CELLS, Surroundings
+from core.models.networks.surroundings import CELLS, Surroundings
 
 FOLD = 2
 """Image pixels per pixel of the first level, along each axis."""

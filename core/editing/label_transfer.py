@@ -18,6 +18,19 @@ from core.volumes.writers import open_stack
 _ROLES = {role.name.lower(): role for role in (Role.TRAIN, Role.VALIDATION, Role.AUDIT)}
 
 
+def role_named(name: str) -> Role:
+    """Return the role of a name, such as ``validation``.
+
+    Raises
+    ------
+    LabelError
+        If there is no such role.
+    """
+    if name not in _ROLES:
+        raise LabelError(f"There is no role {name!r}; choose one of {', '.join(_ROLES)}.")
+    return _ROLES[name]
+
+
 def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, role: str, volume: int) -> list[int]:
     """Store a label file's pages as labels, after a check of all pages.
 
@@ -33,8 +46,7 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
         differs from a pixel's; if a slice has unsaved strokes.
     """
     row = store.catalog.row(volume)
-    if role not in _ROLES:
-        raise LabelError(f"There is no role {role!r}; choose one of {', '.join(_ROLES)}.")
+    chosen = role_named(role)
     file = LabelFile(path.expanduser(), row.slice_shape, len(store.catalog.classes))
     pairs = file.pages_for(slices, row.depth)
     labelled = [(page, z) for page, z in pairs if (file.read(page) != UNLABELLED).any()]
@@ -44,9 +56,9 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
     if painted:
         raise LabelError(f"Slice {painted[0]} has strokes that are not saved yet; save or discard them, then import again.")
     for page, z in labelled:
-        store.labels.check_role(SliceId(volume, z), file.read(page) != UNLABELLED, _ROLES[role])
+        store.labels.check_role(SliceId(volume, z), file.read(page) != UNLABELLED, chosen)
     for page, z in labelled:
-        _import_page(store, file, page, SliceId(volume, z), _ROLES[role])
+        _import_page(store, file, page, SliceId(volume, z), chosen)
     return [z for _, z in labelled]
 
 
