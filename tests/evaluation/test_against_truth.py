@@ -38,7 +38,7 @@ def test_nanometres_need_square_pixels_of_a_known_size(voxel: tuple[float, ...] 
 
 
 def test_held_back_pixels_are_kept_by_class(trained_project: Project) -> None:
-    """They give the Dice of the round, and count its validation pixels."""
+    """Stored counts of held-back pixels by class reproduce the Dice of the round and its validation pixels."""
     (row,) = trained_project.rounds()
     assert row.counts is not None
     assert sum(map(sum, row.counts)) == row.validation_pixels
@@ -46,7 +46,7 @@ def test_held_back_pixels_are_kept_by_class(trained_project: Project) -> None:
 
 
 def test_a_job_scores_against_a_truth_into_the_results(trained_project: Project, phantom_files: Files) -> None:
-    """In a process of its own; the file and the page have what `evaluate` gives."""
+    """A job in a process of its own gives the same file and page as `evaluate`."""
     trained_project.start_evaluate(phantom_files.truth)
     deadline = time.monotonic() + 120
     while trained_project.job().active and time.monotonic() < deadline:  # type: ignore[union-attr]
@@ -63,7 +63,7 @@ def test_a_job_scores_against_a_truth_into_the_results(trained_project: Project,
 
 
 def test_a_truth_that_does_not_fit_starts_no_job(trained_project: Project, tmp_path: Path) -> None:
-    """One sentence at once, not a job that fails."""
+    """An unfit truth is refused at once in one sentence, without a failed job."""
     before = trained_project.job()
     with pytest.raises(VolumeError, match="no file or folder"):
         trained_project.start_evaluate(tmp_path / "nowhere.tif")

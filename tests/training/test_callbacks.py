@@ -1,4 +1,4 @@
-"""When a training validates, stores its state and reports: asked of the callbacks alone, with a clock set by hand."""
+"""Callbacks validate, store the state and report at the right times, by a clock set by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MEASURED = Scores(0.25, (0.9, None), 12)
 
 @dataclass
 class Trained:
-    """What a callback needs of a trainer; it stores its step as its state."""
+    """The parts of a trainer used by a callback; its step is its state."""
 
     global_step: int = 1
     should_stop: bool = False
@@ -35,7 +35,7 @@ class Trained:
 
 
 class ByHand(Clock):
-    """A clock that stands still unless it is set."""
+    """A clock set by hand."""
 
     now = 0.0
 
@@ -45,12 +45,12 @@ class ByHand(Clock):
 
 
 def after_step(callback: Any, trainer: Trained, loss: float = 1.0) -> None:
-    """Tell a callback that a step is done."""
+    """Call a callback at the end of a step."""
     callback.on_train_batch_end(trainer, None, {FINEST: torch.tensor(loss)}, None, 0)
 
 
 def test_validation_begins_after_a_tenth_and_comes_back_after_a_twentieth() -> None:
-    """Of the seconds; no sooner, and not much later where it costs next to nothing."""
+    """A cheap validation comes after a tenth of the seconds, then about every twentieth."""
     clock = ByHand(100)
     validation, measured = Validation(clock, lambda: MEASURED), []
     for second in range(100):
@@ -65,7 +65,7 @@ def test_validation_begins_after_a_tenth_and_comes_back_after_a_twentieth() -> N
 
 
 def test_a_slow_look_is_paid_for_with_time_until_the_next() -> None:
-    """Ten times as long as it took, by whomever; debts add up, and a resume remembers them."""
+    """Delays of ten times the duration add up, and a resume keeps them."""
     clock = ByHand(100)
     validation = Validation(clock, lambda: MEASURED)
     clock.now = 20.0
@@ -84,7 +84,7 @@ def test_a_slow_look_is_paid_for_with_time_until_the_next() -> None:
 
 
 def test_a_training_that_has_ended_is_not_validated_once_more() -> None:
-    """Its end is measured on all pixels, and apart."""
+    """The end of a training is scored separately, on all held-back pixels."""
     clock = ByHand(10)
     clock.now = 10.0
     validation = Validation(clock, lambda: MEASURED)
@@ -93,7 +93,7 @@ def test_a_training_that_has_ended_is_not_validated_once_more() -> None:
 
 
 def test_the_state_is_due_after_its_time_and_from_then_on_until_it_is_written(tmp_path: Path) -> None:
-    """At a quarter of a short training; written, it is not due any more."""
+    """In a short training the state is due after a quarter, until it is written."""
     state = ResumeState(ByHand(0.0), tmp_path / "last.ckpt")
     after_step(state, Trained())
     assert state.due
@@ -109,7 +109,7 @@ def test_the_state_is_due_after_its_time_and_from_then_on_until_it_is_written(tm
 def test_the_state_before_the_first_step_is_stored_where_it_could_be_lost(
     tmp_path: Path, at_start: bool, stored: int | None, due: bool
 ) -> None:
-    """Unless one is on disk already."""
+    """The state is due at the start if requested, unless one is on disk already."""
     state = ResumeState(Clock(600), tmp_path / "last.ckpt", at_start=at_start)
     state.step = stored
     state.on_train_start(Trained(), None)  # type: ignore[arg-type]
@@ -127,14 +127,14 @@ def test_the_state_before_the_first_step_is_stored_where_it_could_be_lost(
 def test_an_interrupt_and_too_little_memory_keep_the_state_and_a_fault_does_not(
     tmp_path: Path, error: BaseException, kept: bool
 ) -> None:
-    """After a fault the state before it is the one to go on with."""
+    """After any other error, the state on disk stays as it was."""
     state = ResumeState(Clock(600), tmp_path / "last.ckpt")
     state.on_exception(Trained(), None, error)  # type: ignore[arg-type]
     assert (tmp_path / "last.ckpt").exists() is kept
 
 
 class FullDisk(Trained):
-    """A trainer whose disk is full."""
+    """A trainer on a full disk."""
 
     def save_checkpoint(self, path: Path, weights_only: bool) -> None:
         path.write_text("ha")
@@ -142,7 +142,7 @@ class FullDisk(Trained):
 
 
 def test_a_full_disk_is_one_sentence_and_the_state_before_stays(tmp_path: Path) -> None:
-    """What is written is whole or absent."""
+    """A failed write raises one sentence and leaves the former state whole."""
     state = ResumeState(Clock(600), tmp_path / "last.ckpt")
     state.write(Trained(global_step=7))  # type: ignore[arg-type]
     with pytest.raises(StorageError, match=r"Could not write .*last.ckpt"):
@@ -151,7 +151,7 @@ def test_a_full_disk_is_one_sentence_and_the_state_before_stays(tmp_path: Path) 
 
 
 def reporting(tmp_path: Path, answers: list[bool], *, every: float) -> tuple[ProgressReports, list[Progress], ResumeState]:
-    """A report that is answered so, what it has told, and the state that it may ask for."""
+    """Progress reports with given answers, the list of their progress, and the resume state."""
     clock, told = ByHand(50), list[Progress]()
     clock.now = 20.0
     validation, state = Validation(clock, lambda: MEASURED), ResumeState(clock, tmp_path / "last.ckpt")
@@ -165,7 +165,7 @@ def reporting(tmp_path: Path, answers: list[bool], *, every: float) -> tuple[Pro
 
 
 def test_a_report_tells_the_mean_of_the_losses_since_the_last(tmp_path: Path) -> None:
-    """With what was measured last, the learning rate and how far the training is."""
+    """A report also gives the newest scores, the learning rate and the used share of the budget."""
     report, told, _ = reporting(tmp_path, [False] * 2, every=3600.0)
     for step, loss in enumerate((3.0, 1.0, 2.0), start=1):
         after_step(report, Trained(global_step=step), loss)
@@ -177,7 +177,7 @@ def test_a_report_tells_the_mean_of_the_losses_since_the_last(tmp_path: Path) ->
 
 
 def test_who_answers_yes_or_cancels_stops_the_training_and_has_it_stored(tmp_path: Path) -> None:
-    """After the step at work, whatever is answered later."""
+    """Training stops after the current step, and a later answer does not revoke it."""
     for cancelled in (False, True):
         report, _, state = reporting(tmp_path, [not cancelled, False], every=0.0)
         if cancelled:

@@ -278,7 +278,7 @@ def test_a_signal_to_all_processes_stops_in_good_order(tmp_path: Path) -> None:
 
 
 def test_more_devices_than_there_are_are_refused(phantom_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before there is a job; and so is a network that only this process has."""
+    """Missing devices, and a network of this process only, are refused before a job starts."""
     with pytest.raises(TrainingError, match="is set to 3 devices, but PyTorch finds"):
         phantom_project.train(replace(PAIR, devices=3))
     with pytest.raises(TrainingError, match="a network of your own cannot go to the processes of other devices"):

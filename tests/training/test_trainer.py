@@ -1,4 +1,4 @@
-"""What makes a training the same training, and what each one draws by chance."""
+"""A resume state matches only the same training, and every round and rank draws at random on its own."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TASK = TrainingTask([discs(0)], ("grey", "disc", "square"), 1, CONFIG, Path("rou
 
 
 def fingerprint(task: TrainingTask) -> str:
-    """What a resume state is recognised by."""
-    return str(TrainingRun(task).segmenter.facts["fingerprint"])
+    """Hash stored in the resume state."""
+    return str(TrainingRun(task).module.facts["fingerprint"])
 
 
 def draws(task: TrainingTask, rank: int = 0) -> int:
-    """The seed of weights and patches."""
+    """Seed of weights and patches."""
     return int(TrainingRun(task, rank=rank).patches.seed)
 
 
 def with_config(**changes: Any) -> TrainingTask:
-    """The training with other settings."""
+    """The task with other settings."""
     return replace(TASK, config=replace(CONFIG, **changes))
 
 
@@ -43,7 +43,7 @@ def with_config(**changes: Any) -> TrainingTask:
     ],
 )
 def test_when_it_ends_and_what_is_told_of_it_make_no_other_training(other: TrainingTask) -> None:
-    """It can be carried on with another budget, other held-back pixels and other facts on its card."""
+    """A resume may have another budget, other held-back pixels and other facts on its card."""
     assert fingerprint(other) == fingerprint(TASK)
 
 
@@ -62,12 +62,12 @@ def test_when_it_ends_and_what_is_told_of_it_make_no_other_training(other: Train
     ],
 )
 def test_other_labels_classes_settings_or_weights_make_another(other: TrainingTask) -> None:
-    """A state of one cannot be carried on as the other."""
+    """A resume needs the same labels, classes, settings and weights."""
     assert fingerprint(other) != fingerprint(TASK)
 
 
 def test_rounds_ranks_and_beginnings_draw_what_no_other_draws() -> None:
-    """The first round draws by its seed itself; all of them draw the same when they are trained again."""
+    """Seeds differ between rounds, ranks and initial weights; a repeated training has the same seed."""
     after, numbered = replace(TASK, begins_with=Path("round-001")), replace(TASK, number=2)
     drawn = [draws(TASK), draws(TASK, rank=1), draws(numbered), draws(numbered, rank=1), draws(after), draws(after, rank=2)]
     assert drawn[0] == CONFIG.seed
@@ -76,7 +76,7 @@ def test_rounds_ranks_and_beginnings_draw_what_no_other_draws() -> None:
 
 
 def test_a_checkpoint_to_begin_with_means_nothing_where_weights_are_random() -> None:
-    """Neither for what is drawn nor for a resume."""
+    """With random weights chosen, the checkpoint changes neither seed nor resume."""
     alone = with_config(initial_weights="random")
     begun = replace(alone, begins_with=Path("round-001"))
     assert (draws(begun), fingerprint(begun)) == (draws(alone), fingerprint(alone))

@@ -198,7 +198,7 @@ def test_a_checkpoint_that_cannot_be_used_does_not_fail_the_training(before: Pat
     because = "the checkpoint round-001 is missing or damaged"
     assert result.fresh_because == because
     assert load_card(result.checkpoint).extra == {"project": "toy", "begins_with": None, "fresh_because": because}
-    drawn = fitting(tmp_path, before).segmenter.network.state_dict()
+    drawn = fitting(tmp_path, before).module.network.state_dict()
     new = weights(result.checkpoint)
     assert same(new, {name: drawn[name] for name in new})
     assert not same(new, weights(other))
@@ -274,7 +274,7 @@ def test_rounds_that_begin_with_random_weights_are_shown_other_patches_too(tmp_p
 def test_random_weights_differ_from_round_to_round(tmp_path: Path) -> None:
     """Each round mixes other random weights in, so that shrink and perturb has no fixed direction."""
     rounds = (None, tmp_path / "round-001", tmp_path / "round-002")
-    first = [fitting(tmp_path, begins).segmenter.network.state_dict()["stem.first.conv.weight"] for begins in rounds]
+    first = [fitting(tmp_path, begins).module.network.state_dict()["stem.first.conv.weight"] for begins in rounds]
     assert not torch.equal(first[0], first[1])
     assert not torch.equal(first[1], first[2])
 
