@@ -17,7 +17,7 @@ def drawn(*rows):
 
 
 def distance(members):
-    """To the nearest member, as far as anything is told apart."""
+    """Distance to the nearest member, clipped at ``REACH``."""
     return np.minimum(distance_transform_edt(~members), REACH) if members.any() else np.full(members.shape, float(REACH))
 
 
@@ -88,7 +88,7 @@ def test_the_result_is_that_of_whole_distance_transforms(below, above, weight, t
 
 @pytest.mark.parametrize("seed", range(3))
 def test_large_shapes_are_decided_as_whole_distance_transforms_do(seed):
-    """Also where borders lie farther apart than what counts, and across the borders of tiles."""
+    """Also for borders farther apart than ``REACH``, and across tiles."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:330, :420]
     below, above = np.zeros((2, 330, 420), np.uint8)

@@ -1,4 +1,4 @@
-"""The preview while somebody paints: what it learns from, what never, and when it is made again."""
+"""The preview during painting: its training data, excluded pixels, and refits."""
 
 import subprocess
 import sys
@@ -49,7 +49,7 @@ def rows(*starts):
 
 
 def test_strokes_of_two_classes_give_a_preview(project, truth):
-    """Before that, the user is told what is missing."""
+    """Before that, a sentence names the missing class."""
     empty = project.preview(0, Z)
     assert (empty.mask, empty.classes, empty.pixels) == (None, (), 0)
     assert empty.sentence == "Paint a few strokes of two classes, and a preview appears."
@@ -69,7 +69,7 @@ def test_strokes_of_two_classes_give_a_preview(project, truth):
 
 
 def test_it_is_fitted_again_only_when_something_was_painted(project, truth):
-    """Boxes of one moment come from one forest and fit together; a stroke makes another one."""
+    """Boxes between two strokes share one forest; a stroke brings a new one."""
     paint(project, truth, rows(20, 90))
     whole = project.preview(0, Z)
     part = project.preview(0, Z, Box(3, 40, 101, 160))
@@ -107,7 +107,7 @@ def test_saved_labels_of_other_slices_count(project, phantom_files):
 
 
 def test_a_volume_that_is_left_out_of_training_is_left_out_here(project, truth, phantom_files):
-    """Its saved labels; what is being painted counts in any case. Another weight makes another preview."""
+    """Its saved labels are left out, but unsaved strokes count. Another weight gives another preview."""
     project.import_labels(phantom_files.truth, slices=[3])
     once = project.preview(0, Z)
     project.set_weight(0, 2.0)

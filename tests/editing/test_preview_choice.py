@@ -26,13 +26,13 @@ def enter_round(project, scores):
 
 
 def show_scores(project, number, scores):
-    """What the round of this number scored on the pixels that are held back now."""
+    """Enter the score of this round on the current held-back pixels."""
     project.store.rounds.score(number, f"pixels-{number}", 0.1, scores, 100)
     project.store.rounds.show_scores_on(f"pixels-{number}", [head.id for head in project.labelled_slices()])
 
 
 def forest_dice(project):
-    """What a forest from the training pixels has on the held-back ones, without the code that is tested."""
+    """Return the Dice of a forest on the held-back pixels, without the code under test."""
     parts = {z: project.label(0, z) for z in (2, 8)}
     features = {z: SliceFeatures(project.image(0, z)) for z in parts}
     samples, counts = [], 0
@@ -69,7 +69,7 @@ def test_the_better_one_on_held_back_pixels_draws(phantom_project, network, wins
 
 
 def test_only_classes_measured_for_both_are_compared(phantom_project):
-    """What the network was not measured on counts for neither."""
+    """A class not measured for the network counts for neither."""
     measured = forest_dice(phantom_project)
     enter_round(phantom_project, (0.9, None, 0.5))
     decision = phantom_project.handover()
@@ -77,7 +77,7 @@ def test_only_classes_measured_for_both_are_compared(phantom_project):
 
 
 def test_after_the_handover_the_network_draws_unless_asked_otherwise(phantom_project):
-    """The preview says so instead of a mask, and who wants the first model still gets it."""
+    """The preview gives a sentence instead of a mask; the first model is still available on request."""
     enter_round(phantom_project, (1.0, 1.0, 1.0))
     decision = phantom_project.handover()
     preview = phantom_project.preview(0, 5)
@@ -103,7 +103,7 @@ def test_it_is_decided_once_for_a_round_and_remembered(phantom_project):
 
 
 def test_a_round_whose_scores_are_still_to_come_is_not_decided_about(phantom_project):
-    """Older rounds are scored on its pixels before its own scores are shown: what is asked meanwhile is not kept."""
+    """Older rounds are scored on its pixels first; an answer given meanwhile is not stored."""
     enter_round(phantom_project, (0.1, 0.1, 0.1))
     assert not phantom_project.handover().to_network
     number = enter_round(phantom_project, None)
@@ -132,7 +132,7 @@ def test_a_preview_never_waits_for_the_decision(phantom_project):
 
 
 def test_without_held_back_pixels_the_first_model_goes_on(tmp_path, phantom_files):
-    """Strokes never validate, however many: nothing shows that the network is better, and the user learns what would."""
+    """Strokes never validate, so nothing shows that the network is better; the sentence names the remedy."""
     project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
     mask = np.zeros((160, 160), np.uint8)
     mask[:20] = 1

@@ -24,7 +24,7 @@ FULL = Claim.slice()
 
 
 def predicted(z, round_):
-    """What a round that was never trained predicts of a slice."""
+    """Return random classes as the prediction of a slice by a round without a model."""
     return np.random.default_rng([z, round_]).integers(0, 3, SHAPE, dtype=np.uint8)
 
 
@@ -70,7 +70,7 @@ def paint(project, z, number, *triples, **more):
 
 
 def test_a_slice_is_opened_over_the_prediction_that_is_asked_for(rounds):
-    """The newest by itself, an older one or none if the person saw that; what no round made is told."""
+    """By default the newest, on request an older one or none; an unknown round raises."""
     for asked, under in ((None, 2), (2, 2), (1, 1)):
         editing = rounds.editing(0, 5, round_=asked)
         assert (editing.round, editing.origin) == (under, "prediction")
@@ -83,7 +83,7 @@ def test_a_slice_is_opened_over_the_prediction_that_is_asked_for(rounds):
 
 
 def test_a_slice_painted_while_it_is_opened_is_shown_as_out_of_date(rounds, monkeypatch):
-    """Its number is the one from before, so that the next stroke on what is shown is refused, not mixed in."""
+    """It carries the earlier sequence number, so the next stroke on the old state is refused."""
     load = rounds.store.predictions.load
 
     def late(*asked):
@@ -115,7 +115,7 @@ def test_a_slice_that_nobody_painted_is_claimed_as_it_was_seen(rounds):
 
 @pytest.mark.parametrize("seen", [0, 2])
 def test_a_slice_that_was_painted_meanwhile_is_not_saved(rounds, seen):
-    """Who vouches for a slice has seen its last stroke; nothing is stored for anybody else."""
+    """A claim needs the number of the last stroke; otherwise nothing is stored."""
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     with pytest.raises(LabelError, match="changed in another window"):
         rounds.submit(0, 5, FULL, sequence=seen)
@@ -132,7 +132,7 @@ def test_a_class_may_be_added_while_a_draft_is_open(rounds):
 
 
 def test_a_save_while_a_slice_is_opened_leaves_no_trace_when_it_is_taken_back(rounds, monkeypatch):
-    """What is kept for a first stroke is the slice with the label it was opened with, not with the one saved meanwhile."""
+    """The cached base belongs to the label at opening, not to the one saved meanwhile."""
     load = rounds.store.predictions.load
 
     def late(*asked):
@@ -150,7 +150,7 @@ def test_a_save_while_a_slice_is_opened_leaves_no_trace_when_it_is_taken_back(ro
 
 
 def test_another_prediction_goes_under_the_strokes(rounds):
-    """What was painted stays, all else is the other round's; it counts as an action, and the way back is the same."""
+    """Strokes stay and all else changes; this counts as an action, and can be reversed the same way."""
     paint(rounds, 5, 1, (0, 4, 2 | 256), round=1, active_ms=700)
     paint(rounds, 5, 2, (2, 2, int(predicted(5, 1)[0, 2])), (3, 1, 1 | 256), active_ms=300)
     for round_, number in ((2, 3), (1, 4)):
@@ -196,7 +196,7 @@ def test_without_strokes_only_the_number_goes_on(rounds):
 
 
 def test_a_prediction_can_be_taken_away(rounds):
-    """What was painted before the first model is taken back to that state too."""
+    """Strokes from before the first model return to that state too."""
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     rounds.rebase(0, 5, 0, sequence=1)
     editing = rounds.editing(0, 5)
@@ -206,7 +206,7 @@ def test_a_prediction_can_be_taken_away(rounds):
 
 @pytest.mark.parametrize("sequence", [0, 2, 3])
 def test_a_prediction_is_not_changed_for_a_window_that_is_out_of_date(rounds, sequence):
-    """Neither by one that has not seen the last stroke nor by one that counts on strokes that are not there."""
+    """Neither for a window that missed the last stroke, nor for one ahead of the stored strokes."""
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     with pytest.raises(LabelError, match="changed in another window"):
         rounds.rebase(0, 5, 2, sequence=sequence)
@@ -214,7 +214,7 @@ def test_a_prediction_is_not_changed_for_a_window_that_is_out_of_date(rounds, se
 
 
 def test_a_prediction_that_is_not_there_changes_nothing(rounds):
-    """An unknown round is told, and the draft is as it was."""
+    """An unknown round raises, and the draft stays unchanged."""
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     with pytest.raises(CheckpointError, match="There is no round 7"):
         rounds.rebase(0, 5, 7, sequence=1)
@@ -286,7 +286,7 @@ def test_a_save_is_taken_back_step_by_step(rounds):
 
 
 def test_a_save_that_is_taken_back_is_a_draft_again(rounds):
-    """Its strokes and what was taken over are there at once, over the prediction that was seen, and their time counts once."""
+    """Its strokes and adopted pixels return over the same prediction, and their time counts once."""
     paint(rounds, 5, 1, (0, 3, 2 | 256), round=1, active_ms=4000)
     paint(rounds, 5, 2, (9, 1, 2))
     before = rounds.editing(0, 5)
@@ -304,7 +304,7 @@ def test_a_save_that_is_taken_back_is_a_draft_again(rounds):
 
 @pytest.mark.parametrize("error", [CheckpointError, NetworkError])
 def test_a_save_can_be_taken_back_when_its_model_is_gone(rounds, monkeypatch, error):
-    """Its checkpoint, or what its network needs: the strokes come back over nothing."""
+    """Without its checkpoint or network the strokes return over the background."""
 
     def gone(*_):
         raise error("It is not here.")

@@ -48,7 +48,7 @@ def test_the_nearest_labelled_slices_on_both_sides_are_taken(project):
 
 
 def test_a_bar_that_grows_is_half_grown_half_way(project):
-    """Unsure and unlabelled places stay open: both slices must say what is there."""
+    """Undecidable and unlabelled pixels stay open: both slices must be labelled there."""
     project.submit_mask(0, 2, bar(4, 6), Claim.slice())
     wide = bar(2, 8)
     wide[5] = 255

@@ -172,7 +172,7 @@ def test_near_neighbours_are_kept_apart() -> None:
 
 
 def test_the_distance_softens_until_the_number_is_reached() -> None:
-    """In a small volume the number asked for comes all the same, best first, and never a labelled slice."""
+    """A small volume still gives the full number of proposals, best first, without labelled slices."""
     scores = [scored(z, z / 10) for z in range(6)]
 
     assert places(scores, 4, {(0, 2), (0, 5)}, depth=6) == [4, 3, 1, 0]

@@ -70,7 +70,7 @@ def test_a_volume_is_known_by_shape_and_read_where_it_is(catalog, stack):
 
 
 def test_a_volume_has_a_weight(catalog, stack):
-    """1 unless it is set; what is allowed is told."""
+    """It is 1 by default; an error names the allowed range."""
     assert catalog.add_volume(stack).weight == 1
     catalog.set_weight(0, 0.5)
     assert catalog.row(0).weight == 0.5
@@ -100,7 +100,7 @@ def test_a_volume_that_has_changed_is_told(catalog, stack):
 
 
 def test_a_volume_that_is_replaced_while_in_use_is_told(catalog, stack):
-    """Also by a file of the same size, and also when it was read a moment ago; put back, it is read again."""
+    """Also for a file of the same size read just before. With the original restored, the volume is read again."""
     catalog.add_volume(stack)
     original = stack.with_name("original.tif")
     shutil.copy2(stack, original)
@@ -157,7 +157,7 @@ def test_a_copy_with_another_time_takes_a_volumes_place(catalog, stack, tmp_path
 
 
 def test_a_volume_whose_time_alone_is_new_is_taken_at_its_place(catalog, stack):
-    """A copy of the original, put back, is told as changed until somebody gives its place again."""
+    """A restored copy of the original counts as changed until a person enters its path again."""
     catalog.add_volume(stack)
     os.utime(stack, (1, 1))
     with pytest.raises(VolumeError, match="If only its modification time changed, enter its path again"):
@@ -167,7 +167,7 @@ def test_a_volume_whose_time_alone_is_new_is_taken_at_its_place(catalog, stack):
 
 
 def test_a_volume_with_a_slice_that_cannot_be_read_can_still_be_moved(catalog, tmp_path):
-    """What cannot be compared is taken by its size, as long as it never could; what could be read must still be."""
+    """Values never read are accepted by shape; values read once must be readable again."""
     holes = np.zeros((3, 8, 10), np.float32)
     holes[1, 2, 3] = np.nan
     paths = [tmp_path / name for name in ("holes.tif", "whole.tif", "moved.tif")]
@@ -200,7 +200,7 @@ def test_a_project_of_an_earlier_version_opens(tmp_path, stack):
 
 
 def test_the_content_of_an_earlier_project_s_volume_is_noted_when_it_is_opened(earlier, stack, tmp_path):
-    """From then on, and from the old place if it is still there, another volume is told from it."""
+    """From then on another volume is recognised as another, also by values read at the old path."""
     other = tmp_path / "other.tif"
     tifffile.imwrite(other, np.zeros((3, 8, 10), np.uint8), photometric="minisblack")
     with pytest.raises(VolumeError, match="holds other values"):
@@ -251,7 +251,7 @@ def test_a_region_without_area_is_refused(catalog, stack, polygon, words):
 
 @pytest.mark.parametrize("voxel", [(0, 5, 5), (5, -1, 5), (float("nan"), 5, 5), (5, 5)])
 def test_a_voxel_size_is_three_positive_numbers(catalog, stack, voxel):
-    """Anything else is refused, and what was there stays."""
+    """Anything else is refused, and the old value stays."""
     catalog.add_volume(stack, voxel_nm=(5, 5, 5))
     with pytest.raises(VolumeError):
         catalog.set_voxel_size(0, voxel)

@@ -54,7 +54,7 @@ def test_a_volume_of_an_earlier_version_has_the_weight_1(tmp_path):
 
 
 def test_a_file_of_a_newer_version_is_refused(tmp_path):
-    """It is not opened with half the knowledge, and the message says what to do."""
+    """It stays closed, and the message gives advice."""
     path = tmp_path / "p.sqlite"
     Records(path, create=True, migrations=["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).close()
     with pytest.raises(ProjectError, match="schema version 2, this Underpaint knows up to 1; update"):
@@ -154,7 +154,7 @@ def test_a_write_is_on_the_disk_when_acknowledged(records):
 
 
 def test_a_raster_survives_packing():
-    """What is packed is unpacked the same, and stays writable."""
+    """Unpacking restores the packed array, writable."""
     raster = np.arange(12, dtype=np.uint8).reshape(3, 4)
     back = unpack(pack(raster), np.uint8, (3, 4))
     assert (back == raster).all()

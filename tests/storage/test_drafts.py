@@ -42,7 +42,7 @@ def records(tmp_path):
 
 
 def test_a_stroke_is_there_for_a_new_process(records):
-    """What was acknowledged is read back by another reader of the same file."""
+    """Another reader of the same file reads every acknowledged stroke."""
     assert stroke(Drafts(records), Patch(1, runs((5, 2, 2 | 256)))) == 1
     seen = Drafts(records).get(SliceId(0, 7), SHAPE)
     assert seen.mask.tolist() == [[0, 0, 0, 0], [0, 2, 2, 0], [0, 0, 0, 0]]
@@ -60,7 +60,7 @@ def test_a_repeated_patch_is_acknowledged_and_not_applied_again(records):
 
 
 def test_another_patch_with_a_used_number_is_refused(records):
-    """Two windows on one slice: the second is told, nobody's stroke is overwritten silently."""
+    """Of two windows on one slice the second gets an error; no stroke is overwritten silently."""
     drafts = Drafts(records)
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
     with pytest.raises(LabelError, match="another window"):
@@ -75,7 +75,7 @@ def test_a_gap_is_refused(records):
 
 
 def test_numbers_go_on_after_the_draft_ends(records):
-    """A window that missed the save cannot smuggle old strokes into the next draft."""
+    """A window that missed the save cannot add old strokes to the next draft."""
     drafts = Drafts(records)
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
     save(records)
@@ -86,7 +86,7 @@ def test_numbers_go_on_after_the_draft_ends(records):
 
 
 def test_a_window_that_shows_a_discarded_draft_cannot_go_on_with_it(records):
-    """What it shows is not there any more, and it is told so at its next stroke; where there was no draft nothing happens."""
+    """Its next stroke is refused. Without a draft, discarding changes nothing."""
     drafts = Drafts(records)
     drafts.discard(SliceId(0, 7))
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
@@ -128,7 +128,7 @@ def test_active_time_adds_up(records):
 
 
 def test_a_base_is_packed_once_and_never_written_to(records):
-    """What is stored at the first stroke was made ready before; a change of the base raises instead of lying."""
+    """The first stroke stores the packed base; a write to the base raises instead of going unnoticed."""
     base = blank()
     assert base.packed == pack(np.zeros(SHAPE, np.uint8))
     with pytest.raises(ValueError, match="read-only"):
@@ -168,7 +168,7 @@ def test_a_slow_start_keeps_no_other_slice_waiting(records):
 
 
 def test_a_stroke_on_a_draft_that_has_just_ended_is_refused(records, monkeypatch):
-    """Who saves between the look at a draft and its next stroke takes the draft away; the stroke must not revive it."""
+    """A save between reading a draft and its next stroke ends the draft; the stroke must not revive it."""
     drafts = Drafts(records)
     stroke(drafts, Patch(1, runs((0, 1, 1 | 256))))
     load = drafts._load

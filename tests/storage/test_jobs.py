@@ -46,7 +46,7 @@ def test_a_job_is_recorded_from_start_to_end(jobs):
 
 
 def test_a_second_job_is_refused_while_one_runs(jobs):
-    """One writer per thing: the message says what is in the way."""
+    """One job per project: the message names the running job."""
     with jobs.here("train", {}), pytest.raises(JobError, match="A train job is running"), jobs.here("scan", {}):
         pass
     with jobs.here("scan", {}):
@@ -54,7 +54,7 @@ def test_a_second_job_is_refused_while_one_runs(jobs):
 
 
 def test_a_failure_keeps_its_sentence(jobs):
-    """What the user caused is shown as it was said."""
+    """The record holds the message of the user's error unchanged."""
     with pytest.raises(TrainingError), jobs.here("train", {}):
         raise TrainingError("There is nothing to learn from.")
     assert (jobs.last().state, jobs.last().error) == ("failed", "There is nothing to learn from.")
@@ -94,7 +94,7 @@ def test_a_killed_job_is_seen_as_dead(jobs, records):
 
 
 def test_what_a_job_was_entered_with_is_read_without_writing(jobs, records):
-    """By a process that may not bury the dead."""
+    """Reading them does not even mark a dead job as dead."""
     with jobs.here("train", {"plan": {"round": 3}}) as handle:
         records.write("UPDATE jobs SET pid = NULL, heartbeat = 0")
         assert jobs.arguments(handle.id) == {"plan": {"round": 3}}
@@ -104,7 +104,7 @@ def test_what_a_job_was_entered_with_is_read_without_writing(jobs, records):
 
 
 def test_a_silent_job_of_another_machine_is_dead(jobs, records):
-    """Where the process cannot be looked at, a heart that stopped beating is all there is."""
+    """A process on another machine cannot be checked, so an old heartbeat decides."""
     enter(records, 1, "far")
     assert jobs.last().state == "running"
     records.write("UPDATE jobs SET heartbeat = ?", (time.time() - 120,))

@@ -58,7 +58,7 @@ def test_undo_points_back_step_by_step(store):
 
 
 def test_a_revision_is_laid_over_a_mask(store):
-    """Classes where they were claimed, 255 where somebody vouched that nobody can see, the mask everywhere else."""
+    """Class ids where claimed, 255 where claimed as undecidable, the mask everywhere else."""
     mask = np.full(SHAPE, 1, np.uint8)
     mask[0, 1] = 255
     first = store.claim(SliceId(0, 5), mask, some(Box(0, 0, 1, 2)), Claim.strokes())
@@ -69,7 +69,7 @@ def test_a_revision_is_laid_over_a_mask(store):
 
 
 def test_only_the_revision_that_was_meant_is_taken_back(store):
-    """Who takes back what is no longer the newest is told so, and nothing moves."""
+    """An undo of an older revision raises and changes nothing."""
     first = store.claim(SliceId(0, 5), np.full(SHAPE, 1, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
     second = store.claim(SliceId(0, 5), np.full(SHAPE, 2, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
     with pytest.raises(LabelError, match="a newer saved label than the one to undo"):
@@ -79,7 +79,7 @@ def test_only_the_revision_that_was_meant_is_taken_back(store):
 
 
 def test_what_belongs_to_an_undo_happens_with_it_or_not_at_all(store):
-    """It sees the label before as the newest one; if it fails, the label is not taken back."""
+    """It sees the previous label as the newest; if it fails, the undo fails too."""
     first = store.claim(SliceId(0, 5), np.full(SHAPE, 1, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
     second = store.claim(SliceId(0, 5), np.full(SHAPE, 2, np.uint8), some(Box(0, 0, 2, 2)), Claim.strokes())
     seen = []
@@ -115,7 +115,7 @@ def test_the_tile_is_a_column_through_all_slices(store):
 
 
 def test_strokes_never_validate_but_a_later_slice_claim_may(store):
-    """Strokes in the tile are held; when the whole slice is vouched for, they validate."""
+    """Strokes in the tile are held back; once the whole slice is claimed, they validate."""
     store.claim(SliceId(0, 5), *everything(), Claim.slice())
     (tile,) = store.tiles(0)
     mask, _ = everything()
@@ -126,7 +126,7 @@ def test_strokes_never_validate_but_a_later_slice_claim_may(store):
 
 
 def test_a_model_selected_slice_never_validates(store):
-    """What the model sought out is harder than most: its tile is held back, but not scored."""
+    """Model-selected slices are harder than most: the tile is held back but not scored."""
     store.claim(SliceId(0, 5), *everything(), Claim.slice())
     store.claim(SliceId(0, 9), *everything(), Claim.slice(), hold_back=False)
     (tile,) = store.tiles(0)
@@ -143,7 +143,7 @@ def test_what_was_trained_on_never_validates(store):
 
 
 def test_no_tile_where_everything_is_trained_on(store):
-    """Then nothing validates, rather than what was trained on."""
+    """Then nothing validates; training pixels never do."""
     mask, claimed = everything()
     store.claim(SliceId(0, 5), mask, claimed, Claim.strokes())
     store.claim(SliceId(0, 6), mask, claimed, Claim.slice())
@@ -152,7 +152,7 @@ def test_no_tile_where_everything_is_trained_on(store):
 
 
 def test_roles_survive_undo(store):
-    """A role is permanent even when the label is taken back."""
+    """A role stays after an undo of its label."""
     store.claim(SliceId(0, 5), *everything(), Claim.slice())
     before = store.roles(SliceId(0, 5), SHAPE)
     store.undo(SliceId(0, 5))
@@ -174,7 +174,7 @@ def test_an_audit_slice_has_that_role_everywhere(store):
 
 
 def test_a_part_shows_one_role_only(store):
-    """What trains and what validates never overlap."""
+    """Training and validation pixels never overlap."""
     revision = store.claim(SliceId(0, 5), *everything(), Claim.slice())
     train = store.part(revision, SHAPE, Role.TRAIN) != 255
     validation = store.part(revision, SHAPE, Role.VALIDATION) != 255
@@ -184,7 +184,7 @@ def test_a_part_shows_one_role_only(store):
 
 
 def test_nothing_claimed_is_told(store):
-    """Saving without a stroke says what to do."""
+    """Saving without a stroke raises, with advice."""
     with pytest.raises(LabelError, match="Nothing is painted yet"):
         store.claim(SliceId(0, 5), np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, bool), Claim.strokes())
 
@@ -209,7 +209,7 @@ def test_the_claims_say_which_pixels():
 
 
 def test_the_tile_is_rich_in_classes():
-    """Of all places, one where the rare class is, so that it can be measured."""
+    """It is placed on the rare class, so that this class can be measured."""
     label = np.zeros(SHAPE, np.uint8)
     label[200:230, 10:40] = 1
     tile = choose_tile(label, trained=np.zeros(SHAPE, bool), side=48, margin=16, seed=3)

@@ -37,7 +37,7 @@ def test_any_viewer_can_read_it(store, tmp_path):
 
 
 def test_a_torn_file_is_absent(store, tmp_path):
-    """A prediction cut off in the middle is computed again, not believed."""
+    """A truncated prediction counts as missing and is computed again."""
     store.save(SliceId(0, 12), predicted())
     file = tmp_path / "predictions/round-001/volume-0/slice-00012.tif"
     file.write_bytes(file.read_bytes()[:40])

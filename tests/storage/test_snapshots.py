@@ -1,4 +1,4 @@
-"""Kept moments: whole or absent, read back as they were, cut and swept."""
+"""Training snapshots: whole or absent, read back unchanged, cut and swept."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATE = {"a": torch.arange(4.0)}
 
 
 def card(seconds: float, step: int, *, end: bool = False) -> Card:
-    """What a moment says of itself."""
+    """A snapshot's card."""
     return Card(
         "unet", {}, ("matrix", "pore"), 1, "none", {}, 0,
         scores={"loss": 0.5, "dice": {}, "pixels": 9},
@@ -40,7 +40,7 @@ def card(seconds: float, step: int, *, end: bool = False) -> Card:
 
 
 def kept(store: SnapshotStore, round_: int, *times: float) -> None:
-    """Keep a moment at each of these seconds, ten steps a second."""
+    """Keep a snapshot at each of these seconds, ten steps a second."""
     for seconds in times:
         step = int(10 * seconds)
         keep(step_folder(store.folder(round_), step), STATE, card(seconds, step), MASK, CONFIDENCE)
@@ -48,7 +48,7 @@ def kept(store: SnapshotStore, round_: int, *times: float) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> SnapshotStore:
-    """No moment yet."""
+    """A store without snapshots."""
     return SnapshotStore(tmp_path)
 
 
@@ -73,14 +73,14 @@ def test_moments_come_in_the_order_of_training(store: SnapshotStore) -> None:
 
 
 def test_a_moment_of_the_same_step_gives_way(store: SnapshotStore) -> None:
-    """The end of a training may fall on the step of the moment before."""
+    """The end of a training may fall on the step of the last snapshot."""
     kept(store, 1, 5.0)
     keep(step_folder(store.folder(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
     assert [moment.end for moment in store.of(1)] == [True]
 
 
 def test_what_a_resume_does_again_is_cut(store: SnapshotStore) -> None:
-    """Moments after that step go, and torn ones; earlier ones stay, and that of the step itself."""
+    """Later and damaged snapshots are removed; earlier ones and that of the step itself stay."""
     kept(store, 1, 1.0, 2.0, 3.0)
     torn = step_folder(store.folder(1), 5)
     torn.mkdir()
@@ -98,7 +98,7 @@ def test_an_end_that_is_gone_on_from_is_cut(store: SnapshotStore) -> None:
 
 
 def test_a_damaged_moment_is_left_out(store: SnapshotStore) -> None:
-    """The others can still be looked at."""
+    """The others can still be read."""
     kept(store, 1, 1.0, 2.0)
     (store.of(1)[0].folder / CARD).write_text("{")
     assert [moment.seconds for moment in store.of(1)] == [2.0]
@@ -106,7 +106,7 @@ def test_a_damaged_moment_is_left_out(store: SnapshotStore) -> None:
 
 @pytest.mark.parametrize("damage", ["removed", "torn"])
 def test_a_picture_that_is_gone_is_one_sentence(store: SnapshotStore, damage: str) -> None:
-    """As when the moments were swept while the page was open."""
+    """For example after a sweep while the page was open."""
     kept(store, 1, 1.0)
     (moment,) = store.of(1)
     path = moment.folder / FRAME
@@ -116,7 +116,7 @@ def test_a_picture_that_is_gone_is_one_sentence(store: SnapshotStore, damage: st
 
 
 def test_a_full_disk_leaves_no_half_moment(store: SnapshotStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A moment is renamed into place when it is whole."""
+    """A snapshot is renamed into place once it is whole."""
     import errno
 
     def full(source: object, target: object) -> None:
@@ -129,7 +129,7 @@ def test_a_full_disk_leaves_no_half_moment(store: SnapshotStore, monkeypatch: py
 
 
 def test_only_the_last_trainings_keep_their_moments(store: SnapshotStore) -> None:
-    """The disk that moments take is bounded, however many rounds there are."""
+    """Snapshots take bounded disk space, whatever the number of rounds."""
     for round_ in range(1, KEPT_ROUNDS + 3):
         kept(store, round_, 1.0)
     store.sweep()
