@@ -32,7 +32,7 @@ def trained(
 ) -> FitResult:
     """A short training, watched on a slice it is not trained on."""
     config = TrainConfig(seconds=seconds, patch=64, batch=4, channels=8, depth=2)
-    watched = SnapshotSource(FRAME, UNSEEN.pixels, SnapshotStore(folder).place(1))
+    watched = SnapshotSource(FRAME, UNSEEN.pixels, SnapshotStore(folder).folder(1))
     task = disc_task(folder / "round-001", config, card={"label_revisions": [1]}, watched=watched)
     return fit(task, report=report, resume=resume)
 
