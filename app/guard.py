@@ -93,8 +93,8 @@ def _signature(nonce: str) -> str:
 
 
 def _host_names() -> set[str]:
-    told = (config.get_option(option) for option in ("server.address", "browser.serverAddress"))
-    return _LOOPBACK | {str(name).lower() for name in told if name}
+    configured = (config.get_option(option) for option in ("server.address", "browser.serverAddress"))
+    return _LOOPBACK | {str(name).lower() for name in configured if name}
 
 
 def _is_address(name: str) -> bool:

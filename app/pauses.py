@@ -17,7 +17,7 @@ _OLDEST = 2
 
 
 class Pauses:
-    """Set aside the survivors of long collections; once an hour collect everything again, so that no leak lasts.
+    """Set aside the survivors of long collections; once an hour collect everything again, to end any leak.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def preview(request: Request) -> Response:
     y0, x0 = number(request, "y0", 0, 0, height - 1), number(request, "x0", 0, 0, width - 1)
     box = Box(y0, x0, number(request, "y1", height, y0 + 1, height), number(request, "x1", width, x0 + 1, width))
     if box.shape[0] * box.shape[1] > LARGEST:
-        raise Refusal(400, f"A preview of at most {LARGEST:,} pixels can be asked for; zoom in.")
+        raise Refusal(400, f"A preview covers at most {LARGEST:,} pixels; zoom in.")
     if number(request, "prepare", 0, 0, 1):
         tasks().start(("preview", project.folder, slice_id), lambda: project.labels.prepare_preview(*slice_id, box))
         return Response(status_code=204)

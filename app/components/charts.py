@@ -74,7 +74,7 @@ def lines(
             color=alt.Color("measure:N", title=None, scale=_scale(colors), legend=legend),
             tooltip=[
                 alt.Tooltip(f"{x}:Q", title=X_TITLES[x]),
-                alt.Tooltip("measure:N", title="what"),
+                alt.Tooltip("measure:N", title="measure"),
                 alt.Tooltip("value:Q", title=y_title, format=".3f"),
             ],
         )

@@ -22,7 +22,7 @@ def label(config: type, name: str) -> str:
 
 
 def page_help(config: type, name: str) -> str:
-    """What is told of a setting beside its field."""
+    """Return the help of a setting on the page."""
     return setting(config, name, "page_help") or help_text(config, name)
 
 

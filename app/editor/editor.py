@@ -70,7 +70,7 @@ class EditorResult:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What a page does about the editor's events: a save, a skip, a step to a neighbouring slice."""
+    """A page's responses to the editor's events: a save, a skip, a step to a neighbouring slice."""
 
     saved: Callable[[Saved], None] | None = None
     put_off: Callable[[PutOff], None] | None = None
@@ -79,7 +79,7 @@ class Callbacks:
 
 NO_CALLBACKS = Callbacks()
 HEIGHT = "calc(100vh - 72px)"
-"""CSS height of the editor: the window less what the page shows above it."""
+"""CSS height of the editor: the window less the page's header."""
 
 
 def editor(

@@ -55,9 +55,9 @@ def show() -> None:
     slice_id = _slice_to_show(project)
     with st.sidebar:
         _panel(project, len(project.models.rounds()))
-    told = _strip(project, slice_id)
+    validation_note = _strip(project, slice_id)
     _editor(project, slice_id)
-    with told:  # drawn last, so that the editor does not wait for the count
+    with validation_note:  # drawn last, so that the editor does not wait for the count
         held_back(project)
 
 

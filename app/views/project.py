@@ -127,7 +127,7 @@ def _paths(text: str) -> list[Path]:
 
 def _class_rows(classes: list[LabelClass], key: str) -> list[LabelClass]:
     """Ask for colour and name per class, with a button to add one; return the current values."""
-    st.markdown("**Classes** <small>· the first is the background, what is none of the others</small>", unsafe_allow_html=True)
+    st.markdown("**Classes** <small>· the first is the background: all pixels of no other class</small>", unsafe_allow_html=True)
     number = max(session.count(f"classes_{key}", len(classes)), len(classes))
     made = []
     for i in range(number):
@@ -192,7 +192,7 @@ def _next_step(project: Project, painted: int, rounds: int) -> None:
         text = "Paint some pixels of **every class** on three slices; the Annotate page suggests which."
         page, label = "annotate", "Paint the first slices"
     elif not rounds:
-        text = f"{plural(painted, 'slice')} painted. Paint a few more, or train the first round on what there is."
+        text = f"{plural(painted, 'slice')} painted. Paint a few more, or train the first round on these."
         page, label = "rounds", "Train the first round"
     else:
         text = (

@@ -100,17 +100,17 @@ def _options(config: type) -> list[Parameter]:
 
 def _option(one: Field[Any], config: type, default: Any) -> Parameter:
     """Return the option of a configuration's field; the configuration itself checks its limits."""
-    told, kind = one.metadata, get_type_hints(config)[one.name]
-    choices, reader = told.get("choices"), _READERS.get(kind)
-    names = [f"-{told['short']}"] if told.get("short") else []
+    metadata, kind = one.metadata, get_type_hints(config)[one.name]
+    choices, reader = metadata.get("choices"), _READERS.get(kind)
+    names = [f"-{metadata['short']}"] if metadata.get("short") else []
     info = typer.Option(
         *names,
         _option_name(one.name),
-        help=told["help"],
-        metavar=told.get("metavar") or ("|".join(map(str, choices)) if choices else None),
+        help=metadata["help"],
+        metavar=metadata.get("metavar") or ("|".join(map(str, choices)) if choices else None),
         callback=_CALLBACKS.get(one.name),
         parser=reader,
-        show_default=told.get("default_words", True),
+        show_default=metadata.get("default_words", True),
     )
     if isinstance(default, float) and default.is_integer():
         default = int(default)  # shown without a decimal point

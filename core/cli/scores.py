@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def evaluation_text(found: Evaluation) -> RenderableType:
-    """Return what was measured, a line per class, and the confusion of classes."""
+    """Format the scores with their basis, a line per class, and the confusion of classes."""
     measured = (
         f"Round {found.round} on {len(found.slices)} slices without a label, {found.pixels:,} pixels: mean Dice "
         f"{number(found.mean_dice)}. {found.across.sentence}"
     ).rstrip()
     return Group(
-        measured, _classes(found), "Pixels of each class (rows) in per cent, by what they were taken for:", _confusion(found)
+        measured, _classes(found), "Pixels of each true class (rows) in per cent, by predicted class:", _confusion(found)
     )
 
 
