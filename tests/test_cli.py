@@ -516,7 +516,7 @@ def test_a_resumed_training_takes_no_new_settings(project: Path, setting: str) -
         (("--initial-weights", "cold"), 2, "initial_weights is 'cold'; allowed is previous, shrink-perturb, random"),
         (("--devices", "0"), 2, "devices is 0; allowed is 1 to 64"),
         (("--devices", "64"), 1, "Training is set to 64 devices, but PyTorch finds"),
-        (("--architecture", "own"), 1, "available from Python only: call project.train"),
+        (("--architecture", "own"), 1, "which only Python can give: call project.train"),
     ],
 )
 def test_a_network_that_cannot_be_trained_is_told(
