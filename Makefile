@@ -1,7 +1,7 @@
 # make demo      the app on a generated volume, with a first round in training
 # make test      all tests
 # make coverage  all tests, and the lines that none of them runs
-# make lint      style, types, the floors of the house
+# make lint      style, types, which package may import which
 # make docs      the documentation as a site in site/, strictly and without the network
 # make clean     removes the environment and what the tools left behind (never data/ or checkpoints/)
 #

@@ -1,4 +1,4 @@
-"""Commands on a project and its labels: ``new``, ``labels import``, ``labels export``, ``rounds``."""
+"""Commands about a project and its labels: ``new``, ``labels import``, ``labels export``, ``volumes``, ``rounds``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task of a training: its data, settings and files, built once and passed to every rank."""
+"""The task of a training: its data, settings and files, built from the plan on every rank; rank 0 adds what it alone writes."""
 
 from __future__ import annotations
 
