@@ -73,7 +73,7 @@ def _block(name: str) -> str:
     elif name in MEMBERS:
         made = _members(MEMBERS[name])
     else:
-        made = _command(name) if name.startswith("underpaint ") else _settings(getattr(config, name))
+        made = _command(name) if name.startswith("underpaint ") else _settings(vars(config)[name])
     return "\n" + "\n".join(made) + "\n\n"
 
 

@@ -143,6 +143,13 @@ def test_lists_of_options_settings_and_verbs_are_what_the_code_says(name: str) -
     assert page == generate.filled(page), "run python docs/generate.py"
 
 
+@pytest.mark.parametrize("name", ["Nonesuch", "underpaint nonesuch"])
+def test_a_list_of_nothing_is_refused(name: str) -> None:
+    """A block that names neither a command nor a configuration is an error that holds the name."""
+    with pytest.raises(KeyError, match="(?i)nonesuch"):
+        generate.filled(f"<!-- begin: {name} -->\n<!-- end -->")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Relative links in the documentation point at files that exist, and at headings that these have."""
