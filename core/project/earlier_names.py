@@ -1,4 +1,4 @@
-"""Earlier names of a project's methods, from before its facades; kept for one version."""
+"""Names of 0.1 for methods that a facade of the project has now; removed in 0.3."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Moved:
 
 
 class EarlierNames:
-    """Methods called on the project itself by scripts for the version before."""
+    """Methods that scripts for version 0.1 call on the project itself; to be removed in 0.3."""
 
     label = _Moved("labels", "of")
     roles = _Moved("labels", "roles")
