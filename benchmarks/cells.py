@@ -30,18 +30,22 @@ class Results:
             self._read(path)
 
     @classmethod
-    def of(cls, paths: Iterable[Path]) -> Results:
-        """The cells of several files, to be read only; of two with one key the later one counts."""
+    def of(cls, paths: Iterable[Path], *, quick: bool = True) -> Results:
+        """The cells of several files, to be read only; of two with one key the later one counts.
+
+        Without ``quick``, those of ``--quick`` runs are passed over.
+        """
         made = cls(None)
         for path in paths:
-            made._read(path)
+            made._read(path, quick=quick)
         return made
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: Path, *, quick: bool = True) -> None:
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 row = json.loads(line)
-                self.rows[tuple(row["cell"])] = row
+                if quick or not row.get("quick"):
+                    self.rows[tuple(row["cell"])] = row
             except (ValueError, KeyError, TypeError):
                 print(f"passed over in {path}: {line[:60]!r}", file=sys.stderr)
 

@@ -190,6 +190,7 @@ def artefacts() -> Section:
 
 
 def _said(state: str) -> str:
+    """The name of a state or a volume on the page; cells keep the word that they were measured under."""
     return state.replace("faults", "artefacts")
 
 
@@ -216,15 +217,16 @@ def choices() -> Section:
         return mean([dice_of(default, "1") - dice_of(without, "1") for default, without in both]) or 0.0
 
     told = tuple((name, *(f"{gained(volume, name):+.3f}" for volume in volumes)) for name in names)
-    return Section("choices", "", ("taken back", *volumes), told)
+    return Section("choices", "", ("taken back", *map(_said, volumes)), told)
 
 
 def kept() -> Iterator[Section]:
-    """Sections of ``editor.py``, ``loop.py`` and ``forest.py`` that were kept as cells."""
-    for key, row in read(sorted(path.stem for path in MEASURED.glob("sections-*.jsonl"))).rows.items():
+    """Sections of ``editor.py``, ``loop.py`` and ``forest.py`` that were kept as cells, but for those of ``--quick`` runs."""
+    for key, row in Results.of(sorted(MEASURED.glob("sections-*.jsonl")), quick=False).rows.items():
         where = f"{row['machine']['processor']}, commit `{row['commit']}`"
         sentence = f"`python benchmarks/{key[0]}.py --only {key[1]}`, {where}: {row['measured']}"
-        yield Section(key[1], sentence, tuple(row["columns"]), tuple(map(tuple, row["rows"])))
+        goals = tuple(Goal(**goal) for goal in row["goals"])
+        yield Section(key[1], sentence, tuple(row["columns"]), tuple(map(tuple, row["rows"])), goals)
 
 
 def page() -> str:
@@ -326,7 +328,9 @@ defaults gain by the choice.
 
 
 def _kept(section: Section) -> str:
-    return f"\n## {section.name.capitalize()}\n\n{section.measured}.\n\n{markdown(section)}\n"
+    goals = "".join(f"- {goal.text}: {cell(goal.value)}{_verdict(goal.reached)}\n" for goal in section.goals)
+    told = f"\nGoals; a value that misses its goal says so:\n\n{goals}" if goals else ""
+    return f"\n## {section.name.capitalize()}\n\n{section.measured}.\n\n{markdown(section)}\n{told}"
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ def test_a_missed_goal_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_section_is_kept_as_a_cell_and_shown_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``--results`` of a benchmark with sections gives what the page reads."""
     section = Section("frames", "frame to frame", ("what", "median"), (("painting", 16.7),), (Goal("fast", 16.7, True),))
-    keep(Report(True, 1, [section]), "editor", tmp_path / "sections-2026-12-01.jsonl")
+    keep(Report(False, 1, [section]), "editor", tmp_path / "sections-2026-12-01.jsonl")
     ((key, row),) = Results(tmp_path / "sections-2026-12-01.jsonl").rows.items()
     assert key == ("editor", "frames")
     assert row.keys() >= {"machine", "commit", "quick", "goals"}
@@ -103,3 +103,24 @@ def test_a_section_is_kept_as_a_cell_and_shown_on_the_page(tmp_path: Path, monke
     (shown,) = published.kept()
     assert markdown(shown) == "| what | median |\n|---|---|\n| painting | 17 |"
     assert "`python benchmarks/editor.py --only frames`" in shown.measured
+
+
+def test_a_quick_run_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of ``--quick`` are passed over, and hide no full run measured before."""
+    monkeypatch.setattr(published, "MEASURED", tmp_path)
+    for quick, name, value in ((False, "frames", 16.7), (True, "frames", 9.9), (True, "stored", 8.8)):
+        section = Section(name, "frame to frame", ("what", "median"), (("painting", value),))
+        keep(Report(quick, 1, [section]), "editor", tmp_path / "sections-2026-12-01.jsonl")
+    assert [(shown.name, shown.rows) for shown in published.kept()] == [("frames", (("painting", 16.7),))]
+
+
+def test_goals_of_a_section_are_published_with_their_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each goal follows the table; one that is missed says so, and so does one that was not decided."""
+    monkeypatch.setattr(published, "MEASURED", tmp_path)
+    goals = (Goal("median, ms", 16.7, True), Goal("worst, ms", 80.0, False), Goal("memory, MiB", None, None))
+    section = Section("frames", "frame to frame", ("what", "median"), (("painting", 16.7),), goals)
+    keep(Report(False, 1, [section]), "editor", tmp_path / "sections-2026-12-01.jsonl")
+    (shown,) = published.kept()
+    assert shown.goals == goals
+    told = published._kept(shown).partition("says so:\n\n")[2]
+    assert told == "- median, ms: 17\n- worst, ms: 80, **missed**\n- memory, MiB: -, undecided\n"
