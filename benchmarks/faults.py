@@ -1,4 +1,4 @@
-"""What the instrument's faults cost, and what augmentation by such faults gives back.
+"""What imaging artefacts cost, and what augmentation by artefacts gives back.
 
     python benchmarks/faults.py --quick
     python benchmarks/faults.py --seeds 2 --results faults.jsonl
@@ -42,8 +42,10 @@ SECONDS, QUICK_SECONDS = 240.0, 5.0
 SHADOW = 0.7
 """Share of the light lost from the bright to the dark corner."""
 JUMPS = {"faults": 0.2, "strong faults": 0.4}
-"""Standard deviation of the brightness of slices: they get 0.55 to 1.35 of the light, 6 % of them beyond +-40 %; or 0.2 to 1.7
-and 27 %."""
+"""Standard deviation of the brightness of slices, by the name of the state in the cells.
+
+Slices get 0.55 to 1.35 of the light, 6 % of them beyond +-40 %; or 0.2 to 1.7 and 27 %.
+"""
 
 FLAT = 1 / 8
 """Deviation of the blur by which a slice is divided to flatten its light, as a share of its shorter side."""
@@ -58,12 +60,12 @@ class Learner:
     local: int = 0
 
 
-_NO_FAULTS = {"elastic": 0.0, "blur": 0.0, "curtain": 0.0, "shadow": 0.0, "charging": 0.0, "jumps": 0.0}
-_PLAIN = AugmentConfig(scale=0, noise=0, gamma=0, brightness=0, **_NO_FAULTS)  # flips and turns alone
+_NO_ARTEFACTS = {"elastic": 0.0, "blur": 0.0, "curtain": 0.0, "shadow": 0.0, "charging": 0.0, "jumps": 0.0}
+_PLAIN = AugmentConfig(scale=0, noise=0, gamma=0, brightness=0, **_NO_ARTEFACTS)  # flips and turns alone
 LEARNERS = {
     "plain": Learner(_PLAIN),
     "plain, flattened": Learner(_PLAIN, flat=True),
-    "tones": Learner(AugmentConfig(**_NO_FAULTS)),
+    "tones": Learner(AugmentConfig(**_NO_ARTEFACTS)),
     "augmented": Learner(AugmentConfig()),
     "plain, surroundings": Learner(_PLAIN, local=TrainConfig.local),
     "full, noise 2": Learner(AugmentConfig(noise=2), local=TrainConfig.local),
@@ -92,14 +94,14 @@ VOLUMES = {
 
 
 def read(name: str, state: str, folder: Path) -> Callable[[int], Slice]:
-    """The slices of a volume, clean or with faults."""
+    """The slices of a volume, clean or with imaging artefacts."""
     if name == "phantom":
-        phantom = Phantom(_faulty(384, 384, state))
+        phantom = Phantom(_lit(384, 384, state))
         return lambda z: Slice(phantom.image(z), phantom.truth(z))
     image, labels = (tifffile.imread(folder / name / f"{what}.tif") for what in ("image", "labels"))
     if state not in JUMPS:
         return lambda z: Slice(image[z], labels[z])
-    phantom = Phantom(_faulty(*image.shape[1:], state))
+    phantom = Phantom(_lit(*image.shape[1:], state))
     return lambda z: Slice(np.clip(np.rint(image[z] * phantom.light(z)), 0, 255).astype(np.uint8), labels[z])
 
 
@@ -109,7 +111,7 @@ def flattened(one: Slice) -> Slice:
     return replace(one, grey=grey / (gaussian_filter(grey, FLAT * min(grey.shape)) + 1))
 
 
-def _faulty(height: int, width: int, state: str) -> PhantomConfig:
+def _lit(height: int, width: int, state: str) -> PhantomConfig:
     light = {"shadow": SHADOW if state in JUMPS else 0.0, "jumps": JUMPS.get(state, 0.0)}
     return PhantomConfig(height=height, width=width, seed=7, **light)
 
@@ -179,7 +181,7 @@ def section(name: str, learners: Sequence[str], seconds: float, seeds: int, fold
 
 
 def _goals(volume: Volume, learners: Sequence[str], found: Found) -> Iterator[Goal]:
-    """What faults may cost the last learner, and that it is better than the first; one line for each pair of states."""
+    """What artefacts may cost the last learner, and that it is better than the first; one line for each pair of states."""
     plain, own, clean = learners[0], learners[-1], volume.states[0]
     best = mean(found[clean, own, clean]) or 0.0
     for state in volume.states[1:]:

@@ -1,4 +1,4 @@
-"""The benchmark of faults puts them on, trains and scores what it says, and remembers what it measured."""
+"""The benchmark of imaging artefacts puts them on, trains and scores what it says, and remembers what it measured."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from faults import VOLUMES, Cell, Slice, flattened, read, section
 CELL = Cell("phantom", "clean", "plain", 1.0, 0)
 
 
-def test_faults_change_greys_and_never_the_truth(tmp_path: Path) -> None:
-    """Clean slices are lit evenly; with faults one corner has about 30 % of the other's light."""
+def test_artefacts_change_greys_and_never_the_truth(tmp_path: Path) -> None:
+    """Clean slices are lit evenly; with artefacts one corner has about 30 % of the other's light."""
     clean, faulty = (read("phantom", state, tmp_path)(5) for state in ("clean", "faults"))
     np.testing.assert_array_equal(clean.truth, faulty.truth)
     light = faulty.grey.astype(float) / np.maximum(clean.grey, 1)
@@ -48,7 +48,7 @@ def test_a_cell_is_trained_and_scored_in_every_state(tmp_path: Path, monkeypatch
 
 
 def test_goals_compare_the_last_learner_with_clean_and_with_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dice lost to faults, and what is gained over the plain learner."""
+    """Dice lost to artefacts, and what is gained over the plain learner."""
     scores = {
         ("clean", "plain"): (0.9, 0.6),
         ("clean", "full"): (0.9, 0.8),

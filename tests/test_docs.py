@@ -146,7 +146,7 @@ def test_lists_of_options_settings_and_verbs_are_what_the_code_says(name: str) -
 @pytest.mark.parametrize("name", ["Nonesuch", "underpaint nonesuch"])
 def test_a_list_of_nothing_is_refused(name: str) -> None:
     """A block that names neither a command nor a configuration is an error that holds the name."""
-    with pytest.raises(KeyError, match="(?i)nonesuch"):
+    with pytest.raises(KeyError, match=r"(?i)nonesuch"):
         generate.filled(f"<!-- begin: {name} -->\n<!-- end -->")
 
 
