@@ -151,7 +151,7 @@ class AugmentConfig(Checked):
         1.0, "Brightness jumps", "Slices exposed too bright or too dark, and steps of brightness inside a slice."
     )
     share: float = option(
-        0.25, "Share of the patches that each artefact, bend, stretch and blur is put on, and that are turned by any angle.",
+        0.25, "Share of patches with each artefact, bend, stretch and blur, and with a rotation by any angle.",
         at_least=0, at_most=1, label="Share of patches with each artefact", step=0.05,
     )  # fmt: skip
 
