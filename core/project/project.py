@@ -200,12 +200,14 @@ class Project(EarlierNames):
             Write class probabilities, float32 ``(slices, K, H, W)``, instead of class ids, uint8 ``(slices, H, W)``.
         config
             Tiling and averaging; ``views`` and ``across`` override it.
-        views
-            Number of flipped and rotated views to average: 1, 2, 4 or 8; more accurate, and as many times slower. If None: 2
+        **averaging
+            ``views`` and ``across``, in place of those of ``config``.
+
+            ``views``: flipped and rotated views to average: 1, 2, 4 or 8; more accurate, and as many times slower. If None: 2
             without z-averaging; with it one per slice, different from slice to slice; 1 if trained without flips.
-        across
-            Slices on each side to average with each slice, 0 for none. If None, as many as labelled pixels support; see
-            :func:`core.evaluation.z_average_search.best`.
+
+            ``across``: slices on each side to average with each slice, 0 for none. If None, as many as labelled pixels support;
+            see :func:`core.evaluation.z_average_search.best`.
         """
         return segment.predict(
             self._loaded,

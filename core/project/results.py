@@ -41,7 +41,7 @@ class ProjectResults:
 
         Parameters
         ----------
-        config, views, across
+        config, **averaging
             As for ``project.predict``; equal settings give the confidence of that segmentation.
         """
         asked = replace(config, **averaging)
@@ -67,7 +67,7 @@ class ProjectResults:
             Largest distance in pixels between two boundaries in agreement, such as :data:`core.config.TOLERANCE`. Boundary
             F-score and 95 % Hausdorff distance take about 2 s for a slice of 1024 x 1024 pixels with five classes; None
             leaves them out.
-        config, views, across
+        config, **averaging
             Settings of the prediction; as for ``project.predict``.
         """
         return against_truth.evaluate_against(
