@@ -204,7 +204,7 @@ LEAST_DEPTH: Mapping[str, int] = {Architecture.UNET_3D: 2, Architecture.MONAI_DY
 """The least depth of other networks, if more than 1."""
 
 
-OWN_NOT_GIVEN = "The round trains a network of your own, available from Python only: call project.train(..., network=...)."
+OWN_NOT_GIVEN = "The round trains a network of your own, which only Python can give: call project.train(..., network=...)."
 
 
 @dataclass(frozen=True)
