@@ -109,40 +109,6 @@ class ProjectLabels:
         """Discard the unclaimed strokes of a slice."""
         self._store.drafts.discard(SliceId(volume, z))
 
-    def submit(
-        self,
-        volume: int,
-        z: int,
-        claim: Claim,
-        *,
-        active_seconds: float | None = None,
-        more_seconds: float = 0.0,
-        round_: int | None = None,
-        sequence: int | None = None,
-    ) -> Revision:
-        """Save the draft of a slice: the claimed pixels become a new revision and the draft ends.
-
-        Parameters
-        ----------
-        active_seconds
-            Seconds of work; if None, the sum over the draft's actions plus ``more_seconds``.
-        more_seconds
-            Seconds of work since the last action.
-        round_
-            The round of the prediction under a slice without a draft; 0 for none, None for the newest.
-        sequence
-            Number of the last action known to the caller; any other raises. None skips this check.
-        """
-        return session.submit(
-            self._models,
-            SliceId(volume, z),
-            claim,
-            active_seconds=active_seconds,
-            more_seconds=more_seconds,
-            round_=round_,
-            sequence=sequence,
-        )
-
     def rebase(self, volume: int, z: int, round_: int, *, sequence: int) -> int:
         """Put another round's prediction, 0 for none, under the strokes of a slice, and return the number of this action.
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import Architecture, Averaging, PredictConfig, ProposeConfig, TrainConfig
+from core.editing import session
 from core.errors import ProjectError, storage_errors
 from core.geometry import Polygon, SliceId
 from core.models.loaded import LoadedModels
@@ -244,9 +245,9 @@ class Project(EarlierNames):
         sequence
             Number of the last action known to the caller; any other raises. None skips this check.
         """
-        return self.labels.submit(
-            volume,
-            z,
+        return session.submit(
+            self._loaded,
+            SliceId(volume, z),
             claim,
             active_seconds=active_seconds,
             more_seconds=more_seconds,
