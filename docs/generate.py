@@ -1,4 +1,4 @@
-"""Write the lists of commands, options, settings, verbs and keys into docs/reference/ from the code that defines them.
+"""Write the lists of commands, options, settings, queries, verbs and keys into docs/reference/ from the code that defines them.
 
     python docs/generate.py
 
@@ -28,6 +28,7 @@ from core.project.labels import ProjectLabels
 from core.project.models import ProjectModels
 from core.project.proposals import ProjectProposals
 from core.project.results import ProjectResults
+from core.proposals.queries import QUERIES
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("command-line.md", "editor.md", "python.md", "training-settings.md")
@@ -70,6 +71,8 @@ def filled(text: str) -> str:
 def _block(name: str) -> str:
     if name == "keys":
         made = _keys()
+    elif name == "queries":
+        made = _queries()
     elif name in MEMBERS:
         made = _members(MEMBERS[name])
     else:
@@ -123,6 +126,16 @@ def _keys() -> Iterator[str]:
     yield "| key | group | effect |"
     yield "|---|---|---|"
     yield from (f"| `{shown}` | {group} | {told} |" for group, shown, told in bindings)
+
+
+def _queries() -> Iterator[str]:
+    """A table of the queries: name, and the first sentence on its function."""
+    yield "| query | score of a pixel |"
+    yield "|---|---|"
+    for name, query in QUERIES.items():
+        first = (inspect.getdoc(query.score) or "").split("\n\n")[0].replace("\n", " ").replace("``", "`")
+        told = first.removeprefix("Return ")
+        yield f"| `{name}` | {told[0].upper()}{told[1:]} |"
 
 
 def _members(owner: Any) -> Iterator[str]:

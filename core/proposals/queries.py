@@ -1,6 +1,6 @@
 """Queries: scores for the pixels most worth labelling.
 
-A query is one function from class probabilities to a score, higher = more worth labelling. The first three measure
+A query has one function from class probabilities to a score, higher = more worth labelling. The first three measure
 uncertainty from 0, certain, to 1, all classes equally likely (Settles 2009, *Active Learning Literature Survey*).
 The random ones are the controls: plain uncertainty often fails to beat foreground-aware random choice (nnActive, Lüth et
 al. 2025). They seed the draw from the probabilities, so the same prediction gets the same draw.
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Literal, get_args
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError, ProjectError
 
-Query = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Probabilities ``(K, h, w)`` with sum 1 over ``K`` -> score ``(h, w)``; raises on values that are not finite."""
 
 RANDOM_CELL = 128
@@ -46,7 +46,7 @@ def entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def random(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a random draw between 0 and 1 for every cell of ``RANDOM_CELL`` pixels, independent of uncertainty."""
+    """Return a random draw between 0 and 1 for every cell of 128 x 128 pixels, independent of uncertainty."""
     seed = zlib.crc32(np.ascontiguousarray(_finite(probabilities)).tobytes())
     draws = np.random.default_rng(seed).random(_cells(probabilities.shape[1:]), dtype=np.float32)
     return _spread(draws, probabilities.shape[1:])
@@ -61,14 +61,37 @@ def foreground_random(probabilities: NDArray[np.float32]) -> NDArray[np.float32]
     return random(probabilities) * _spread(cells, foreground.shape)
 
 
-QueryName = Literal["least-confidence", "margin", "entropy", "random", "foreground-random"]
+@dataclass(frozen=True)
+class Query:
+    """One way to choose what to label next.
 
-QUERIES: Mapping[QueryName, Query] = {
-    "least-confidence": least_confidence,
-    "margin": margin,
-    "entropy": entropy,
-    "random": random,
-    "foreground-random": foreground_random,
+    Attributes
+    ----------
+    name
+        The name on the command line, in settings and in stored proposals.
+    score
+        The function that scores each pixel.
+    words
+        What a proposal says of its boxes, as in "least sure in 2 places"; of a random query, the whole reason.
+    random
+        Whether chance alone ranks slices; labels of such slices may also score a model.
+    """
+
+    name: str
+    score: Score
+    words: str
+    random: bool = False
+
+
+QUERIES: Mapping[str, Query] = {
+    query.name: query
+    for query in (
+        Query("least-confidence", least_confidence, "least sure"),
+        Query("margin", margin, "closest to a tie"),
+        Query("entropy", entropy, "most undecided"),
+        Query("random", random, "picked at random, regardless of the model", random=True),
+        Query("foreground-random", foreground_random, "picked at random"),
+    )
 }
 """Every available query by name."""
 
@@ -81,20 +104,9 @@ def query_named(name: str) -> Query:
     ProjectError
         If there is no query of that name.
     """
-    for known, query in QUERIES.items():
-        if known == name:
-            return query
-    raise ProjectError(f"There is no query {name!r}; choose one of {', '.join(get_args(QueryName))}.")
-
-
-def is_random(query: Query) -> bool:
-    """Return whether chance alone ranks slices; labels of such slices may also score a model."""
-    return query is random
-
-
-def name_of(query: Query) -> QueryName | None:
-    """Return the name of a query; ``None`` for a function outside the list."""
-    return next((name for name, known in QUERIES.items() if known is query), None)
+    if name not in QUERIES:
+        raise ProjectError(f"There is no query {name!r}; choose one of {', '.join(QUERIES)}.")
+    return QUERIES[name]
 
 
 def _finite(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

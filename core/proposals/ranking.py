@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.config import ProposeConfig
 from core.geometry import Box, SliceId
-from core.proposals.queries import is_random, query_named
+from core.proposals.queries import QUERIES, query_named
 from core.proposals.slice_scan import UNSURE_BELOW
 from core.storage.proposals import Proposal, ScannedSlice
 from core.storage.store import Store
@@ -23,7 +23,7 @@ def propose(
 ) -> list[Proposal]:
     """Rank the scored slices and store the best as the round's proposals; ``settled`` as in ``Proposals.replace``."""
     proposals = rank(store, round_, config, exclude)
-    store.proposals.replace(round_, proposals, model_selected=not is_random(query_named(config.query)), settled=settled)
+    store.proposals.replace(round_, proposals, model_selected=not query_named(config.query).random, settled=settled)
     return proposals
 
 
@@ -148,19 +148,17 @@ def _is_apart(slice_id: SliceId, others: Collection[SliceId], gap: int) -> bool:
 def reason(scored: ScannedSlice, class_names: Sequence[str]) -> str:
     """Return the reason for a proposal in plain words, with no claim beyond the computed numbers."""
     where = "working region" if scored.in_region else "slice"
-    if scored.query == "random":
-        return "picked at random, regardless of the model"
+    query = QUERIES.get(scored.query)
+    if query is not None and query.random:
+        return query.words
     if scored.query == "foreground-random":
         classes = _either(class_names[1:])
         return f"picked at random among places with {classes}" if scored.score else f"picked at random, with no {classes} seen"
-    spots = f", {_LEAST_SURE.get(scored.query, 'asked for')} in {_places(len(scored.boxes))}" if scored.boxes else ""
+    spots = f", {query.words if query else 'asked for'} in {_places(len(scored.boxes))}" if scored.boxes else ""
     if scored.unsure_classes is None:
         return f"at least {100 * UNSURE_BELOW:.0f} % sure everywhere in the {where}{spots}"
     one, other = (class_names[c] for c in scored.unsure_classes)
     return f"unsure between {one} and {other} over {_percent(scored.unsure_fraction)} of the {where}{spots}"
-
-
-_LEAST_SURE = {"least-confidence": "least sure", "margin": "closest to a tie", "entropy": "most undecided"}
 
 
 def _percent(fraction: float) -> str:

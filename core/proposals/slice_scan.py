@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.geometry import Box, SliceId
 from core.proposals.heatmap import BlockMeans, hottest_boxes, hottest_mean
-from core.proposals.queries import Query, name_of
+from core.proposals.queries import Query
 from core.storage.proposals import ScannedSlice
 
 UNSURE_BELOW = 0.75
@@ -87,7 +87,7 @@ def scan_slice(
     shape
         ``(H, W)`` of the slice in pixels.
     query
-        Score of a pixel; see ``core.proposals.queries``.
+        Gives the score of a pixel; see ``core.proposals.queries``.
     inside
         The working region, bool ``(H, W)``; None is the whole slice. Pixels outside are not counted.
 
@@ -104,7 +104,7 @@ def scan_slice(
     tally: _Tally | None = None
     for box, probabilities in tiles:
         region = np.ones(box.shape, dtype=bool) if inside is None else inside[box.slices]
-        heat.add(box, query(probabilities), region)
+        heat.add(box, query.score(probabilities), region)
         best, labels = probabilities.max(axis=0), probabilities.argmax(axis=0).astype(np.uint8)
         mask[box.slices], confidence[box.slices] = labels, np.rint(best * 255)
         tally = tally or _Tally(len(probabilities))
@@ -122,7 +122,7 @@ def scan_slice(
         tally.fractions(),
         unsure_classes,
         unsure_fraction,
-        name_of(query) or "",
+        query.name,
         inside is not None,
     )
 

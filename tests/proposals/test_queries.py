@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,20 +10,18 @@ from core.errors import CheckpointError, ProjectError
 from core.proposals.queries import (
     QUERIES,
     RANDOM_CELL,
-    Query,
-    QueryName,
+    Score,
     entropy,
     foreground_random,
     least_confidence,
     margin,
-    name_of,
     query_named,
     random,
 )
 
 # three pixels, three classes: certain, a tie of two, all alike
 PIXELS = np.array([[[1, 0.5, 1 / 3]], [[0, 0.5, 1 / 3]], [[0, 0, 1 / 3]]], dtype=np.float32)
-EVERY = list(QUERIES.values())
+EVERY = [query.score for query in QUERIES.values()]
 
 
 def two_classes(foreground: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -91,25 +87,25 @@ def test_foreground_random_draws_only_where_something_is_predicted() -> None:
     assert score[200, 200] == random(probabilities)[200, 200]
 
 
-@pytest.mark.parametrize("query", EVERY)
-def test_every_query_returns_one_finite_score_per_pixel(query: Query) -> None:
+@pytest.mark.parametrize("score", EVERY)
+def test_every_query_returns_one_finite_score_per_pixel(score: Score) -> None:
     """(K, h, w) in, (h, w) float32 out."""
-    score = query(noise(3, (70, 33)))
+    scores = score(noise(3, (70, 33)))
 
-    assert score.shape == (70, 33)
-    assert score.dtype == np.float32
-    assert np.isfinite(score).all()
+    assert scores.shape == (70, 33)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("query", EVERY)
+@pytest.mark.parametrize("score", EVERY)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_probabilities_that_are_not_finite_are_refused(query: Query, bad: float) -> None:
+def test_probabilities_that_are_not_finite_are_refused(score: Score, bad: float) -> None:
     """A broken model is named as such and never ranked."""
     probabilities = noise(0, (8, 8))
     probabilities[1, 3, 3] = bad
 
     with pytest.raises(CheckpointError, match=r"not numbers.*train another round"):
-        query(probabilities)
+        score(probabilities)
 
 
 def test_one_class_is_refused() -> None:
@@ -118,11 +114,16 @@ def test_one_class_is_refused() -> None:
         least_confidence(np.ones((1, 4, 4), dtype=np.float32))
 
 
-def test_every_name_has_its_query_and_every_query_its_name() -> None:
-    """The names the type checker knows are exactly those that can be chosen."""
-    assert set(get_args(QueryName)) == set(QUERIES)
-    assert [name_of(query_named(name)) for name in QUERIES] == list(QUERIES)
-    assert name_of(lambda probabilities: probabilities[0]) is None
+def test_one_table_holds_every_query() -> None:
+    """Each name leads to its query; each query has a function of its own and words for a proposal."""
+    assert [query_named(name).name for name in QUERIES] == list(QUERIES)
+    assert len({query.score for query in QUERIES.values()}) == len(QUERIES)
+    assert all(query.words for query in QUERIES.values())
+
+
+def test_only_pure_chance_counts_as_random() -> None:
+    """Labels of slices chosen by ``random`` may validate; those chosen by the model, even in part, may not."""
+    assert [query.name for query in QUERIES.values() if query.random] == ["random"]
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
