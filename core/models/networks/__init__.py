@@ -37,6 +37,12 @@ LIMITS: Mapping[str, Limits] = {
 
 _BUILT_IN: Mapping[str, Callable[..., nn.Module]] = {Architecture.UNET: UNet, Architecture.UNET_3D: UNet3D}
 
+MAY_LEAVE_UNUSED = frozenset(LIMITS.keys() - _BUILT_IN.keys())
+"""Networks that may have weights without influence on their scores; several GPUs must be told.
+
+MONAI's UNETR has some. The others of MONAI have none in the version tried.
+"""
+
 _OWN = ("in_channels", "classes")
 """The arguments recorded for a user-supplied network."""
 

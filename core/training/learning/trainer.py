@@ -19,7 +19,7 @@ from core.errors import Cancelled, TrainingError
 from core.evaluation.validation import Scores, score
 from core.models import normalisation
 from core.models.device import choose_device, is_out_of_memory, precision, release_memory
-from core.models.networks import arguments, chosen
+from core.models.networks import MAY_LEAVE_UNUSED, arguments, chosen
 from core.models.networks.own import name_of
 from core.models.predictor import Predictor, ready
 from core.progress import FitResult, Progress
@@ -199,7 +199,7 @@ class TrainingRun:
         ]
 
     def _trainer(self, called: list[Callback]) -> Trainer:
-        some_unused = self.config.architecture.startswith("monai")
+        some_unused = self.config.architecture in MAY_LEAVE_UNUSED
         return Trainer(
             accelerator={"cuda": "gpu"}.get(self.device.type, self.device.type),
             devices=self.config.devices,
