@@ -65,7 +65,8 @@ class VolumeInfo:
 class Volume(ABC):
     """A stack of slices on disk, read one slice at a time from any thread.
 
-    To add a file format, write a subclass with one method, ``_read``.
+    To add a file format, write a subclass. Its constructor takes ``(path, axes, voxel_nm, *, as_stored)`` and builds the
+    ``VolumeInfo``; its method ``_read`` returns one slice. Then name the format in ``core.volumes.opening``.
     """
 
     def __init__(self, path: Path, info: VolumeInfo) -> None:
