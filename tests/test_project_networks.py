@@ -96,7 +96,7 @@ def test_an_own_network_predicts_where_it_is_given_again(project: Project, own: 
     expected = project.predict_slice(0, 1)
     again = Project.open(tmp_path, "toy")
     for verb in (lambda: again.predict_slice(0, 3), lambda: again.predict(tmp_path / "o.tif"), lambda: again.propose()):
-        with pytest.raises(NetworkError, match=r"Thresholds, which only Python can give: call project.use\(network\)"):
+        with pytest.raises(NetworkError, match=r"Thresholds, which only Python can give: call project.models.use\(network\)"):
             verb()
     again.use(Thresholds(len(project.classes)))
     again.store.predictions.tidy(99)
