@@ -72,9 +72,7 @@ class LoadedModels:
 
     def has_network(self, round_: int) -> bool:
         """Return whether a round's network is built in, or provided by :meth:`use`; fast enough to call often."""
-        name = self._own_classes.get(round_)
-        if name is None:
-            name = self._own_classes[round_] = self._own_class(round_)
+        name = self._own_class(round_)
         return not name or name in self._own
 
     def can_show(self, round_: int, slice_id: SliceId) -> bool:
@@ -82,11 +80,16 @@ class LoadedModels:
         return self.has_network(round_) or self.store.predictions.stamp(round_, slice_id) is not None
 
     def _own_class(self, round_: int) -> str:
-        """Return the class name of a round's own network; "" for a built-in one or a damaged checkpoint (loading reports it)."""
-        try:
-            return load_card(self.store.checkpoint(round_)).own_class
-        except CheckpointError:
-            return ""
+        """Return the class name of a round's own network, read once; "" for a built-in one.
+
+        A damaged checkpoint counts as built in, since loading it says so, and is looked at again at the next call.
+        """
+        if round_ not in self._own_classes:
+            try:
+                self._own_classes[round_] = load_card(self.store.checkpoint(round_)).own_class
+            except CheckpointError:
+                return ""
+        return self._own_classes[round_]
 
     def inputs(self, round_: int, volume: int) -> SliceStack:
         """Return the inputs of a round's model for each slice of a volume; for one thread, fastest in order of z.

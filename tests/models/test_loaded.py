@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier, Event
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.project import Project
+from core.storage.checkpoints import save
+from tests.predicted import add_round
+from tests.storage.test_checkpoints import SAMPLE
 
 
 class Slow:
@@ -79,3 +85,15 @@ def test_a_failed_computation_leaves_the_slice_free(models: NumberedModels, monk
         broken.setattr(models.model, "labels", lambda image: (_ for _ in ()).throw(ValueError("no")))
         models.predicted(SliceId(0, 1), 1)
     assert models.predicted(SliceId(0, 1), 1).mask[0, 0] == 1
+
+
+def test_a_damaged_card_is_read_again_once_it_is_replaced(project: Project) -> None:
+    """Then the round turns out to be of an own network, which is not given yet."""
+    models, number = LoadedModels(project.store), add_round(project)
+    folder = project.store.checkpoint(number)
+    folder.mkdir()
+    (folder / "card.json").write_text("torn")
+    assert models.has_network(number)
+    shutil.rmtree(folder)
+    save(folder, {"weight": torch.zeros(1)}, replace(SAMPLE, own_class="mine.Network"))
+    assert not models.has_network(number)
