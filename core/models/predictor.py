@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -80,10 +80,6 @@ class Predictor:
     def views(self) -> int:
         """Number of views averaged per tile."""
         return len(self._views)
-
-    def with_views(self, views: int | None) -> Predictor:
-        """Return a predictor of the same network with another number of views; see ``core.config.PredictConfig``."""
-        return self.with_config(replace(self.config, views=views))
 
     def with_config(self, config: PredictConfig) -> Predictor:
         """Return a predictor of the same network with other settings."""

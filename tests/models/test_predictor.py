@@ -200,7 +200,9 @@ def test_an_even_network_sees_the_same_in_every_view() -> None:
     """Averaging changes nothing where every view agrees, whatever the tiles."""
     image = noise((150, 90))
     one = threshold(tile=64, context=16)
-    np.testing.assert_allclose(one.with_views(8).probabilities(image), one.probabilities(image), atol=1e-5)
+    np.testing.assert_allclose(
+        one.with_config(replace(one.config, views=8)).probabilities(image), one.probabilities(image), atol=1e-5
+    )
 
 
 def test_in_turn_each_slice_is_seen_in_another_view() -> None:
@@ -210,7 +212,9 @@ def test_in_turn_each_slice_is_seen_in_another_view() -> None:
     scores = [np.log(one.in_turn(number).probabilities(image)) for number in range(8)]
     mean = np.exp(np.mean(scores, axis=0))
     rounded = 5e-3  # scores may be bfloat16
-    np.testing.assert_allclose(mean / mean.sum(axis=0), one.with_views(8).probabilities(image), atol=rounded)
+    np.testing.assert_allclose(
+        mean / mean.sum(axis=0), one.with_config(replace(one.config, views=8)).probabilities(image), atol=rounded
+    )
     assert np.abs(np.exp(scores[0]) - np.exp(scores[1])).max() > 4 * rounded
     np.testing.assert_array_equal(one.in_turn(8).probabilities(image), one.probabilities(image))
 
@@ -219,10 +223,12 @@ def test_a_slice_that_stands_alone_is_seen_twice() -> None:
     """A slice alone is predicted in two views, unless another number is configured, including one."""
     image = noise((70, 131))
     one = random_unet(tile=64, context=16)
-    np.testing.assert_array_equal(one.alone().probabilities(image), one.with_views(2).probabilities(image))
+    np.testing.assert_array_equal(
+        one.alone().probabilities(image), one.with_config(replace(one.config, views=2)).probabilities(image)
+    )
     assert (one.views, one.alone().views, one.in_turn(3).views) == (1, 2, 1)
     for asked in (1, 8):
-        chosen = one.with_views(asked)
+        chosen = one.with_config(replace(one.config, views=asked))
         assert chosen.views == asked
         assert chosen.alone() is chosen
         assert chosen.in_turn(3) is chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,10 @@ def test_part_of_a_volume_is_as_in_all_of_it(predictor: Predictor, tmp_path: Pat
 @pytest.mark.parametrize(("asked", "views"), [(None, 2), (1, 1), (8, 8)])
 def test_none_on_each_side_is_the_slice_itself(predictor: Predictor, tmp_path: Path, asked: int | None, views: int) -> None:
     """Without neighbours the result is the slice's own, exactly and without a file; two views by default."""
-    expected = predictor.with_views(views)
-    with ZAveraged(predictor.with_views(asked), SliceInput(), SHAPE, 0, tmp_path / "nowhere") as model:
+    expected = predictor.with_config(replace(predictor.config, views=views))
+    with ZAveraged(
+        predictor.with_config(replace(predictor.config, views=asked)), SliceInput(), SHAPE, 0, tmp_path / "nowhere"
+    ) as model:
         assert model.views == views
         np.testing.assert_array_equal(model.probabilities(3), expected.probabilities(VOLUME[3][None]))
         np.testing.assert_array_equal(model.labels(3)[0], expected.labels(VOLUME[3][None])[0])
