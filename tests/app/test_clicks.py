@@ -11,10 +11,13 @@ def page() -> None:
     """Two buttons below a fragment that may ask for another run first, as when a job has just ended."""
     import streamlit as st
 
+    from app import session
     from app.components import clicks
 
     if st.session_state.pop("job has ended", False):
         st.rerun()
+    if "leave" in st.session_state:
+        session.choose(st.session_state.pop("leave"))
     answered = st.session_state.setdefault("answered", [])
     if st.button("Streamlit's"):
         answered.append("Streamlit's")
@@ -55,5 +58,16 @@ def test_an_old_click_is_not_answered_by_a_button_that_appears_later() -> None:
     test.session_state["gone"] = True
     test.button[1].click().run()
     test.session_state["clicks"]["ours"] -= session._CLICK_SECONDS
+    test.session_state["gone"] = False
+    assert answered(test.run()) == []
+
+
+def test_a_click_is_not_answered_in_another_project() -> None:
+    """Opening one forgets the clicks waiting in the one before."""
+    test = opened()
+    test.session_state["gone"] = True
+    test.button[1].click().run()
+    assert "clicks" in test.session_state
+    test.session_state["leave"] = "another"
     test.session_state["gone"] = False
     assert answered(test.run()) == []
