@@ -6,10 +6,13 @@ export class FakeImageData {
   }
 }
 
+/** Return the key of a pixel in the pixels of a canvas; a number, as text takes ten times as long. */
+export const pixelKey = (x, y) => y * 65536 + x;
+
 class FakeCanvas {
   width = 300;
   height = 150;
-  /** Pixels put, by `x,y`. @type {Map<string, number>} */
+  /** Pixels put, by {@link pixelKey}. @type {Map<number, number>} */
   pixels = new Map();
   puts = 0;
 
@@ -20,7 +23,7 @@ class FakeCanvas {
         const source = new Uint32Array(image.data.buffer);
         for (let row = y; row < y + height; row += 1) {
           for (let column = x; column < x + width; column += 1) {
-            this.pixels.set(`${dx + column},${dy + row}`, source[row * image.width + column]);
+            this.pixels.set(pixelKey(dx + column, dy + row), source[row * image.width + column]);
           }
         }
       },

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Raster } from "../../../app/editor/slice/raster.js";
 import { bareTable, buildShown, buildTable, PREVIEWED, STRIPE } from "../../../app/editor/view/palette.js";
 import { levelFor, Tiles, union } from "../../../app/editor/view/tiles.js";
-import { installCanvases } from "../canvases.mjs";
+import { installCanvases, pixelKey } from "../canvases.mjs";
 
 installCanvases();
 
@@ -42,7 +42,13 @@ function expected(raster, level, look) {
   const { width, height, grey } = raster.levels[level];
   const { table, bare, shown } = paletteOf(look);
   const inside = (i, length) => Math.max(0, Math.min(length - 1, i));
-  const keyAt = (x, y) => keyOf(raster, level, inside(x, width), inside(y, height));
+  const known = new Map();
+  const keyAt = (x, y) => {
+    const [column, row] = [inside(x, width), inside(y, height)];
+    const at = pixelKey(column, row);
+    if (!known.has(at)) known.set(at, keyOf(raster, level, column, row));
+    return known.get(at);
+  };
   return (x, y) => {
     const value = grey[y * width + x];
     const colour = table[(keyAt(x, y) << 8) | value];
@@ -83,7 +89,7 @@ for (const [name, look] of Object.entries(looks)) {
       assert.equal(tile.canvas.pixels.size, tile.width * tile.height);
       for (let y = 0; y < tile.height; y += 3) {
         for (let x = 0; x < tile.width; x += 1) {
-          const found = tile.canvas.pixels.get(`${x},${y}`);
+          const found = tile.canvas.pixels.get(pixelKey(x, y));
           if (found !== wanted(tx * 512 + x, ty * 512 + y)) assert.fail(`${level}/${tx}/${ty} at ${x}, ${y}`);
         }
       }
