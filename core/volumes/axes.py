@@ -30,7 +30,7 @@ def name_axes(found: str, shape: tuple[int, ...], given: str | None, path: Path)
     shape
         Length of every axis.
     given
-        Axes from the user, such as ``"ZCYX"``, or None.
+        Axes from the user, such as ``"ZCYX"``, or None: one letter per axis, or per axis longer than 1.
     path
         Path to name in error messages.
 
@@ -61,6 +61,11 @@ def name_axes(found: str, shape: tuple[int, ...], given: str | None, path: Path)
         )
     if "Z" not in letters:
         raise VolumeError(flat_image(path, shape, channels="C" in letters))
+    if any(letters.count(letter) != 1 for letter in "ZYX") or letters.count("C") > 1:
+        raise VolumeError(
+            f"{path} has the axes {found} with lengths {shape}; Z, Y and X are needed once each and C at most once, "
+            'so give the axes, for example axes "ZYX".'
+        )
     return "".join(letters)
 
 
@@ -83,12 +88,15 @@ def _given_axes(given: str, shape: tuple[int, ...], path: Path) -> str:
         )
     if len(shape) == 2:
         raise VolumeError(flat_image(path, shape))
-    if len(letters) != len(shape):
+    if len(letters) == len(shape):
+        return letters
+    if len(letters) != sum(n > 1 for n in shape):
         raise VolumeError(
             f'The axes "{given}" name {len(letters)} axes but {path} has {len(shape)}, with lengths {shape}; '
-            "give one letter for each."
+            "give one letter for each, or for each longer than 1."
         )
-    return letters
+    left = iter(letters)
+    return "".join(next(left) if n > 1 else DROPPED for n in shape)
 
 
 def _refuse_colour(letters: list[str], shape: tuple[int, ...], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import VolumeError
@@ -25,7 +26,8 @@ def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | No
         A ``.tif``/``.tiff`` file (classic, BigTIFF, OME, ImageJ); a folder of one image per slice, in natural order of
         names; a zarr v2 or v3 array; or an OME-Zarr, opened at its highest resolution.
     axes
-        One letter per axis, such as ``"ZCYX"``; overrides the metadata, and is needed only if they name no axes.
+        One letter per axis, or per axis longer than 1, such as ``"ZCYX"``. Overrides the metadata, and is needed only if they
+        name no axes.
     voxel_nm
         Voxel size ``(z, y, x)`` in nanometres; overrides the file's own.
     as_stored
@@ -40,42 +42,46 @@ def open_volume(path: Path, *, axes: str | None = None, voxel_nm: VoxelSize | No
     Raises
     ------
     VolumeError
-        If ``path`` does not exist or is no grey volume.
+        If ``path`` does not exist, cannot be read or is no grey volume.
     """
     path = Path(path)
     if voxel_nm is not None:
         voxel_nm = checked_voxel_size(voxel_nm, path)
+    try:
+        of_format = _format_of(path)
+    except OSError as error:
+        raise VolumeError(
+            f"{path} cannot be read ({error.strerror}); check the path, its permissions and the disk that holds it."
+        ) from error
+    return of_format(path, axes, voxel_nm, as_stored=as_stored)
+
+
+def _format_of(path: Path) -> Callable[..., Volume]:
+    """Return the class for a path's format; raise ``VolumeError`` for any other, ``OSError`` where the disk gives no answer."""
     if not path.exists():
         raise VolumeError(f"There is no file or folder {path}; check the path, or whether the disk that holds it is mounted.")
-    if path.is_dir():
-        return _open_folder(path, axes, voxel_nm, as_stored)
-    return _open_file(path, axes, voxel_nm, as_stored)
+    return _format_of_folder(path) if path.is_dir() else _format_of_file(path)
 
 
-def _open_folder(path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> Volume:
+def _format_of_folder(path: Path) -> Callable[..., Volume]:
     if any((path / name).exists() for name in _ZARR_FILES):
         from core.volumes.formats.ome_zarr import ZarrVolume  # importing zarr takes half a second; most starts need none
 
-        return ZarrVolume(path, axes, voxel_nm, as_stored=as_stored)
+        return ZarrVolume
     if path.suffix.lower() == ".zarr":
         raise VolumeError(
             f"{path} has no zarr metadata (zarr.json, .zarray or .zgroup); it is damaged or not a zarr, so copy it again."
         )
-    return FolderVolume(path, axes, voxel_nm, as_stored=as_stored)
+    return FolderVolume
 
 
-def _open_file(path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> Volume:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise VolumeError(
-            f"{path} cannot be read ({error.strerror}); check its permissions and the disk that holds it."
-        ) from error
+def _format_of_file(path: Path) -> Callable[..., Volume]:
+    with path.open("rb") as file:
+        magic = file.read(4)
     if not magic:
         raise VolumeError(f"{path} is empty (0 bytes); an image volume is needed, so copy or save it again.")
     if magic in _TIFF_MAGIC:
-        return TiffVolume(path, axes, voxel_nm, as_stored=as_stored)
+        return TiffVolume
     if path.suffix.lower() in _FLAT_SUFFIXES:
         raise VolumeError(flat_image(path, image_shape(path)))
     raise VolumeError(

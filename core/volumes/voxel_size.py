@@ -19,7 +19,7 @@ _NANOMETRES = {
     "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0,
     "å": 0.1, "angstrom": 0.1, "a": 0.1,
     "pm": 1e-3, "picometer": 1e-3, "picometre": 1e-3,
-    "inch": 2.54e7, "in": 2.54e7,
+    "inch": 2.54e7, "inches": 2.54e7, "in": 2.54e7,
 }  # fmt: skip
 
 
@@ -28,7 +28,8 @@ def nanometres_per(unit: str | None) -> float | None:
     if not unit:
         return None
     text = unit.strip().replace("\\u00B5", "µ").lower()
-    return _NANOMETRES.get(text) or _NANOMETRES.get(text.removesuffix("s"))
+    one = text.removesuffix("s") if len(text) > 3 else text  # symbols have no plural: "ms" is a time
+    return _NANOMETRES.get(text) or _NANOMETRES.get(one)
 
 
 def voxel_size(sizes: Sequence[float | None], units: Sequence[str | None]) -> VoxelSize | None:
@@ -36,9 +37,10 @@ def voxel_size(sizes: Sequence[float | None], units: Sequence[str | None]) -> Vo
     found = []
     for size, unit in zip(sizes, units, strict=True):
         factor = nanometres_per(unit)
-        if size is None or factor is None or not (math.isfinite(size) and size > 0):
+        length = 0.0 if size is None or factor is None else float(size) * factor
+        if not (math.isfinite(length) and length > 0):
             return None
-        found.append(float(size) * factor)
+        found.append(length)
     z, y, x = found
     return z, y, x
 

@@ -111,10 +111,3 @@ def test_other_axes_do_not_fit_a_folder(tmp_path: Path) -> None:
     assert open_volume(tmp_path, axes="zyx").shape == (1, 1, 5, 6)
     with pytest.raises(VolumeError, match='a folder of images is "ZYX"'):
         open_volume(tmp_path, axes="ZCYX")
-
-
-def test_a_single_picture_is_no_volume(tmp_path: Path) -> None:
-    """For a single PNG, the error suggests its folder."""
-    save(tmp_path / "a.png", PAGE)
-    with pytest.raises(VolumeError, match=r"one 2-D image, shape .5, 6.*folder"):
-        open_volume(tmp_path / "a.png")

@@ -69,6 +69,14 @@ def test_axes_in_any_order(tmp_path: Path) -> None:
         assert np.array_equal(volume.read(3), image[..., 3].transpose(2, 1, 0))
 
 
+def test_axes_of_length_1_need_no_letter(tmp_path: Path) -> None:
+    """An array of five unnamed axes, two of them of length 1, opens with the axes ZYX."""
+    zarr.create_array(tmp_path / "a.zarr", data=STACK[None, :, None], chunks=(1, 1, 1, 6, 7))
+    with open_volume(tmp_path / "a.zarr", axes="ZYX") as volume:
+        assert volume.shape == (5, 1, 6, 7)
+        assert np.array_equal(volume.read(3)[0], STACK[3])
+
+
 def test_dimension_names_are_axes(tmp_path: Path) -> None:
     """Names of a zarr v3 array tell its axes."""
     image = np.zeros((2, 5, 6, 7), np.uint8)

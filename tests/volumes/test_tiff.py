@@ -272,12 +272,6 @@ def test_files_that_are_no_tiff(tmp_path: Path, content: bytes) -> None:
         open_volume(path)
 
 
-def test_a_path_with_nothing_there(tmp_path: Path) -> None:
-    """The error names a missing path."""
-    with pytest.raises(VolumeError, match=r"no file or folder .*gone\.tif; check the path"):
-        open_volume(tmp_path / "gone.tif")
-
-
 @pytest.mark.parametrize("z", [-1, 5])
 def test_a_slice_outside(tmp_path: Path, z: int) -> None:
     """Reading a slice out of range raises IndexError."""
