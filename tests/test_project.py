@@ -3,7 +3,6 @@
 import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ from core.errors import (
 from core.evaluation import z_average_search as z_average_search
 from core.evaluation.z_average_search import ZAverageChoice
 from core.geometry import Box, SliceId
-from core.project import Project, list_projects, workspace_folder
+from core.project import Project, list_projects
 from core.proposals.ranking import Proposal
 from core.storage.drafts import Patch
 from core.storage.labels import Claim, Role
@@ -67,16 +66,6 @@ def test_a_project_is_made_and_found_again(phantom_project, tmp_path):
     assert again.volumes[0].shape == (12, 1, 160, 160)
 
 
-@pytest.mark.parametrize("name", ["../up", "", ".hidden", "a/b", "a b", "ünder", "x" * 65, "con\n", "-x"])
-def test_odd_names_are_refused(tmp_path, phantom_files, name):
-    """A name is a plain folder name, and nothing is made for a bad one."""
-    with pytest.raises(ProjectError, match="is not a project name; allowed are"):
-        Project.create(tmp_path, name, volumes=[phantom_files.image], classes=["a", "b"])
-    with pytest.raises(ProjectError):
-        Project.open(tmp_path, name)
-    assert not (tmp_path / "data").exists()
-
-
 def test_a_project_is_never_made_over_another(phantom_project, tmp_path, phantom_files):
     """The one that exists stays as it was."""
     with pytest.raises(ProjectError, match="exists already"):
@@ -90,21 +79,6 @@ def test_a_project_that_cannot_be_made_leaves_nothing(tmp_path):
         Project.create(tmp_path, "toy", volumes=[tmp_path / "none.tif"], classes=["a", "b"])
     assert list_projects(tmp_path) == []
     assert list((tmp_path / "data").iterdir()) == []
-
-
-def test_an_unknown_project_is_told_with_those_there_are(phantom_project, tmp_path):
-    """The sentence lists the projects of the workspace."""
-    with pytest.raises(ProjectError, match=r"no project 'other' .*its projects are: toy"):
-        Project.open(tmp_path, "other")
-
-
-def test_the_workspace_is_given_or_set_or_here(tmp_path, monkeypatch):
-    """Given first, then the environment, then the current folder."""
-    monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path / "set"))
-    assert workspace_folder(tmp_path / "given") == tmp_path / "given"
-    assert workspace_folder() == tmp_path / "set"
-    monkeypatch.delenv("UNDERPAINT_WORKSPACE")
-    assert workspace_folder() == Path.cwd()
 
 
 # ---- labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 from pathlib import Path
 
 import streamlit as st
@@ -122,7 +123,7 @@ def _make(name: str, volumes: list[Path], classes: list[LabelClass], axes: str, 
 
 
 def _paths(text: str) -> list[Path]:
-    return [Path(line.strip().strip("\"'")).expanduser() for line in text.splitlines() if line.strip()]
+    return [Path(os.path.expanduser(line.strip().strip("\"'"))) for line in text.splitlines() if line.strip()]
 
 
 def _class_rows(classes: list[LabelClass], key: str) -> list[LabelClass]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
     """
     row = store.catalog.row(volume)
     chosen = role_named(role)
-    file = LabelFile(path.expanduser(), row.slice_shape, len(store.catalog.classes))
+    file = LabelFile(Path(os.path.expanduser(path)), row.slice_shape, len(store.catalog.classes))
     pairs = file.pages_for(slices, row.depth)
     labelled = [(page, z) for page, z in pairs if (file.read(page) != UNLABELLED).any()]
     if not labelled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -69,7 +70,7 @@ def check_truth(store: Store, truth: Path, volume: int) -> None:
         If it is not a label file with one page per slice of the volume.
     """
     row = store.catalog.row(volume)
-    list(LabelFile(truth.expanduser(), row.slice_shape, len(store.catalog.classes)).pages_for(None, row.depth))
+    list(LabelFile(Path(os.path.expanduser(truth)), row.slice_shape, len(store.catalog.classes)).pages_for(None, row.depth))
 
 
 @freed_memory_kept()
@@ -100,7 +101,7 @@ def evaluate_against(
     """
     store = models.store
     row, classes, chosen = store.catalog.row(volume), store.catalog.classes, store.rounds.chosen(round_)
-    file = LabelFile(truth.expanduser(), row.slice_shape, len(classes))
+    file = LabelFile(Path(os.path.expanduser(truth)), row.slice_shape, len(classes))
     pages = {z: page for page, z in file.pages_for(None, row.depth)}
     labelled = store.labels.slices_with_roles(volume)
     scored = [z for z in (range(row.depth) if slices is None else slices) if z not in labelled]

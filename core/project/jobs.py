@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,8 @@ class ProjectJobs:
         """
         round_ = self._store.rounds.chosen(None)
         against_truth.check_truth(self._store, truth, volume)
-        arguments = {"truth": str(truth.expanduser().resolve()), "volume": volume, "round": round_, "tolerance": tolerance}
+        whole = str(Path(os.path.expanduser(truth)).resolve())
+        arguments = {"truth": whole, "volume": volume, "round": round_, "tolerance": tolerance}
         return self._start_job("evaluate", arguments)
 
     def _start_job(self, kind: str, arguments: dict[str, Any]) -> Job:

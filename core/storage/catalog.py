@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ class Catalog:
         VolumeError
             If it cannot be used, or differs from the volumes before it in the number of channels.
         """
-        path = path.expanduser().resolve()
+        path = Path(os.path.expanduser(path)).resolve()
         volume = open_volume(path, axes=axes, voxel_nm=voxel_nm)
         voxel = None if volume.voxel_nm is None else to_json(list(volume.voxel_nm))
         shape, dtype = to_json(list(volume.shape)), str(volume.dtype)
@@ -201,7 +202,7 @@ class Catalog:
         if self.row(index).content is None:
             with suppress(VolumeError):
                 self.volume(index)  # reads its values, if the files still exist at the old path
-        row, path = self.row(index), path.expanduser().resolve()
+        row, path = self.row(index), Path(os.path.expanduser(path)).resolve()
         volume = open_volume(path, axes=row.axes)
         if tuple(volume.shape) != row.shape or str(volume.dtype) != row.dtype:
             raise VolumeError(

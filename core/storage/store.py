@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class Store:
             If ``out`` is a volume of the project or lies inside one.
         """
         for row in self.catalog.volumes:
-            if out.expanduser().resolve().is_relative_to(row.path):
+            if Path(os.path.expanduser(out)).resolve().is_relative_to(row.path):
                 raise ProjectError(f"{out} is raw data of volume {row.index}, which is never changed; choose another file.")
 
     def checkpoint_folder(self, round_: int) -> Path:

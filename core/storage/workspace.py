@@ -21,7 +21,8 @@ def workspace_folder(given: Path | None = None) -> Path:
     ProjectError
         If this path is a file.
     """
-    folder = Path(given or os.environ.get("UNDERPAINT_WORKSPACE") or Path.cwd()).expanduser().resolve()
+    named = given or os.environ.get("UNDERPAINT_WORKSPACE") or Path.cwd()
+    folder = Path(os.path.expanduser(named)).resolve()  # Path.expanduser raises for a ~ of no user
     if folder.exists() and not folder.is_dir():
         raise ProjectError(f"{folder} is a file; a workspace is a folder, so name another.")
     return folder

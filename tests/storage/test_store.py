@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import CheckpointError, ProjectError
+from core.errors import CheckpointError, ProjectError, VolumeError
 from core.geometry import Box, SliceId
 from core.project import Project
 from core.storage.labels import Claim, Role
@@ -76,3 +76,20 @@ def test_validation_pixels_are_counted_anew_when_the_region_changes(phantom_proj
     y, x = map(int, np.argwhere(held != 255)[0])
     phantom_project.set_region(0, [((y, x), (y, x + 4), (y + 4, x + 4), (y + 4, x))])
     assert 0 < store.validation_counts(head).sum() <= 25
+
+
+def test_a_tilde_of_no_user_is_part_of_a_name(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in a shell: nothing is found there, and raw data is found there."""
+    monkeypatch.chdir(tmp_path)
+    away = Path("~nobody-of-that-name/toy.tif")
+    with pytest.raises(VolumeError, match=r"There is no file or folder .*/~nobody-of-that-name/toy\.tif"):
+        project.add_volume(away)
+    with pytest.raises(VolumeError, match="There is no file or folder"):
+        project.move_volume(0, away)
+    away.parent.mkdir()
+    away.hardlink_to(tmp_path / "toy.tif")
+    assert project.add_volume(away).path == tmp_path / away
+    with pytest.raises(ProjectError, match="is raw data of volume 1"):
+        project.store.check_target(away)
+    with pytest.raises(VolumeError, match="There is no file or folder"):
+        project.labels.import_file(Path("~nobody-of-that-name/truth.tif"))
