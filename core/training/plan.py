@@ -122,8 +122,9 @@ def interrupted_plan(store: Store) -> Plan:
     jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: (job.id != begun, -job.id))
     for job in jobs:  # first the one with a resume state: a later one may have been refused before it trained
         plan = job.arguments.get("plan")
-        if plan is not None and plan["round"] == following and not job.active:
-            with suppress(ValueError, TypeError):  # an earlier version accepted some settings and refused them in training
+        if plan is not None and plan.get("round") == following and not job.active:
+            # An earlier version accepted some settings and refused them in training; a newer one may have others.
+            with suppress(ValueError, TypeError, KeyError):
                 return Plan.from_json(store, plan)
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.config import ProposeConfig, TrainConfig
+from core.config import ProposeConfig
 from core.errors import Cancelled, TrainingError
 from core.evaluation.validation import Scores
 from core.models.loaded import LoadedModels
@@ -23,7 +23,7 @@ from core.storage.labels import Role
 from core.storage.rounds import NewRound
 from core.training.learning.task import TrainingTask
 from core.training.learning.trainer import TrainingRun
-from core.training.plan import Plan, _by_voxels, make_plan
+from core.training.plan import Plan, make_plan
 from core.training.round import _Reporter, score_all_rounds
 from core.worker import _round
 from tests.conftest import TINY, Files
@@ -97,13 +97,6 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
         project.train(TINY)
 
 
-def test_a_plan_of_an_earlier_version_is_read(project: Project) -> None:
-    """Missing settings take that version's values, and a watched region is chosen."""
-    plan = Plan.from_json(project.store, {"round": 2, "revisions": [3], "train": {"seconds": 7}})
-    assert plan == Plan(2, (3,), TrainConfig(seconds=7, initial_weights="random", local=0, unlabelled=0), project.frame())
-    assert Plan.from_json(project.store, plan.as_json()) == plan
-
-
 def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) -> None:
     """A training stopped before its first step replaces the interrupted one before it."""
     with pytest.raises(Cancelled):
@@ -114,20 +107,6 @@ def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) 
     assert stopped is not None
     assert stopped.budget == 40
     assert project.store.rounds.begun_by() == project.job().id  # type: ignore[union-attr]
-
-
-def test_a_plan_that_is_no_longer_allowed_is_passed_over(project: Project) -> None:
-    """A refused plan of an earlier version is skipped in favour of the interrupted one."""
-    with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=30, epochs=None), report=lambda progress: progress.step > 2)
-    plan = make_plan(project.store, TINY).as_json()
-    plan["train"] |= {"architecture": "monai-dynunet", "depth": 1}
-    with project.store.jobs.here("train", {"plan": plan}):
-        pass
-    project.store.records.write("DELETE FROM meta WHERE key = 'training_job'")
-    stopped = project.interrupted()
-    assert stopped is not None
-    assert stopped.budget == 30
 
 
 def test_a_round_begins_with_the_one_before(project: Project) -> None:
@@ -147,34 +126,6 @@ def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -
     project.train(TINY)
     project.restore(1)
     assert make_plan(project.store, TINY).begins_with == 3
-
-
-@pytest.mark.parametrize("config", [{"initial_weights": "random"}, {"architecture": "own"}])
-def test_a_round_may_have_nothing_to_begin_with(project: Project, config: dict[str, str]) -> None:
-    """A round begins with random weights by choice, or with those of the user's own network."""
-    assert make_plan(project.store, replace(TINY, **config)).begins_with is None
-
-
-@pytest.mark.parametrize(
-    ("voxels", "changes", "flat"),
-    [
-        ([(5, 5, 5)], {}, 1),
-        ([(30, 8, 8)], {}, 1),
-        ([(45, 4.6, 4.6)], {}, 2),
-        ([(80, 5, 5)], {}, 3),
-        ([(80, 5, 5)], {"neighbours": 2}, 2),
-        ([None, (80, 5, 5), None], {}, 3),
-        ([None], {}, None),
-        ([(5, 5, 5)], {"flat": 2}, 2),
-        ([(5, 5, 5)], {"architecture": "unet", "neighbours": 0}, None),
-    ],
-)
-def test_slices_are_joined_where_pixels_are_as_wide_as_they_are_thick(
-    voxels: list[tuple[float, float, float] | None], changes: dict[str, Any], flat: int | None
-) -> None:
-    """The level follows from the voxel size within the network's levels, unless the user chose one."""
-    settings: dict[str, Any] = {"architecture": "unet-3d", "neighbours": 1, **changes}
-    assert _by_voxels(TrainConfig(**settings), voxels).flat == flat
 
 
 def test_a_plan_settles_from_which_level_on_slices_are_joined(project: Project) -> None:
