@@ -7,6 +7,7 @@ from collections.abc import Collection
 from itertools import zip_longest
 
 from core.config import ProposeConfig
+from core.errors import UnderpaintError
 from core.geometry import SliceId
 from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept
@@ -25,7 +26,8 @@ _REFRESH_SECONDS = 1.0
 def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceId], report: Report) -> None:
     """Score slices with the newest model until all are done or the time is up, and store proposals meanwhile.
 
-    Slices already scored in this round with this query are skipped.
+    Slices already scored in this round with this query are skipped. On an error, such as an unreadable slice, the results for
+    scanned slices are kept.
 
     Parameters
     ----------
@@ -38,15 +40,40 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
     ------
     Cancelled
         If ``report`` returns True.
+    VolumeError
+        If a slice cannot be read.
+    CheckpointError, NetworkError
+        If slices are left to scan and the model cannot be loaded.
     """
-    store = models.store
-    round_, query = store.rounds.last(), query_named(config.query)
+    store, fresh = models.store, list[ScannedSlice]()
+    round_ = store.rounds.last()
     if round_ is None:
         return
+    try:
+        _scan_in_turn(models, round_, config, exclude, report, fresh)
+    except UnderpaintError:
+        if fresh:
+            _refresh(store, round_, config, fresh, exclude, settled=False)
+        raise
+    _refresh(store, round_, config, fresh, exclude, settled=True)
+
+
+def _scan_in_turn(
+    models: LoadedModels,
+    round_: int,
+    config: ProposeConfig,
+    exclude: Collection[SliceId],
+    report: Report,
+    fresh: list[ScannedSlice],
+) -> None:
+    """Scan slices until all are done or the time is up; leave results not stored yet in ``fresh``."""
+    store, query = models.store, query_named(config.query)
     started = reported = time.monotonic()
     done = {s.slice_id for s in store.proposals.scanned(round_, config.query)} | set(exclude)
     todo = [slice_id for slice_id in _all_slices(store) if slice_id not in done]
-    predictor, fresh = models.predictor(round_), list[ScannedSlice]()
+    if not todo:
+        return
+    predictor = models.predictor(round_)
     for number, slice_id in enumerate(todo):
         if time.monotonic() - started > config.scan_seconds and number > 0:
             break
@@ -61,7 +88,6 @@ def scan(models: LoadedModels, config: ProposeConfig, exclude: Collection[SliceI
             message = f"scanning: {number + 1} of {len(todo)} slices"
             kept = "Scanning was cancelled; the results for scanned slices are kept."
             advance(report, (number + 1) / len(todo), message, cancelled=kept)
-    _refresh(store, round_, config, fresh, exclude, settled=True)
 
 
 def scan_order(depth: int) -> list[int]:

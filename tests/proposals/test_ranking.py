@@ -18,7 +18,6 @@ from core.errors import CheckpointError
 from core.geometry import Box, SliceId, tile_boxes
 from core.proposals.queries import QUERIES
 from core.proposals.ranking import choose, reason
-from core.proposals.scan import scan_order
 from core.proposals.slice_scan import scan_slice
 from core.storage.proposals import ScannedSlice
 
@@ -130,26 +129,6 @@ def test_a_scored_slice_survives_json() -> None:
 
     assert (kept.volume, kept.z) == (1, 7)
     assert ScannedSlice.from_json(json.loads(json.dumps(asdict(kept)))) == kept
-
-
-@given(st.integers(min_value=0, max_value=700))
-def test_scan_order_visits_every_slice_once(depth: int) -> None:
-    """A permutation of the volume's slices."""
-    assert sorted(scan_order(depth)) == list(range(depth))
-
-
-@given(st.integers(min_value=2, max_value=700), st.data())
-def test_scan_order_covers_coarsely_first(depth: int, data: st.DataObject) -> None:
-    """Stopped after n slices, no slice is further than about 2 depth / n from a scanned one before it."""
-    n = data.draw(st.integers(min_value=2, max_value=depth))
-    seen = sorted(scan_order(depth)[:n])
-
-    assert max(np.diff([*seen, depth])) <= max(1, 2 * depth / (n - 1))
-
-
-def test_scan_order_of_eight() -> None:
-    """Halves, quarters, eighths."""
-    assert scan_order(8) == [0, 4, 2, 6, 1, 5, 3, 7]
 
 
 def test_the_highest_scores_are_proposed_first() -> None:
