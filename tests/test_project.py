@@ -589,21 +589,6 @@ def test_raw_data_is_never_a_target(trained, tmp_path):
     assert image.read_bytes() == before
 
 
-def test_probabilities_sum_to_one(trained, tmp_path):
-    """One channel per class."""
-    trained.predict(tmp_path / "out.tif", slices=range(2), probabilities=True)
-    out = tifffile.imread(tmp_path / "out.tif")
-    assert out.shape == (2, 3, 160, 160)
-    np.testing.assert_allclose(out.sum(axis=1), 1, atol=1e-5)
-
-
-def test_slices_out_of_range_are_told(trained, tmp_path):
-    """Nothing is written."""
-    with pytest.raises(ProjectError, match=r"Slices 10:20 do not exist; volume 0 has 0:12"):
-        trained.predict(tmp_path / "out.tif", slices=range(10, 20))
-    assert not (tmp_path / "out.tif").exists()
-
-
 def test_slices_are_averaged_where_that_is_asked_for(trained, tmp_path):
     """Classes, probabilities and confidence alike, and the report says so; a part of the volume as in all of it."""
     single = [trained._loaded.predictor(1).in_turn(z).probabilities(trained.store.image(SliceId(0, z))) for z in range(1, 6)]

@@ -15,7 +15,7 @@ from core.models.loaded import LoadedModels
 from core.models.memory import freed_memory_kept, peak_memory_mb
 from core.progress import Report, advance
 from core.results.amounts import Amount, Counter
-from core.volumes.writers import open_stack
+from core.volumes.writers import check_stack_path, open_stack
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ def predict(
     """Write the predicted classes or probabilities of some slices; see :meth:`core.project.Project.predict`."""
     store = models.store
     store.check_target(out)
+    check_stack_path(out)
     row = store.catalog.row(volume)
     wanted = range(row.depth) if slices is None else slices
-    if not len(wanted) or wanted[0] < 0 or wanted[-1] >= row.depth:
+    if not len(wanted) or min(wanted) < 0 or max(wanted) >= row.depth:
         raise ProjectError(f"Slices {wanted.start}:{wanted.stop} do not exist; volume {volume} has 0:{row.depth}.")
     chosen, classes = store.rounds.chosen(round_), store.catalog.classes
     counter = Counter(len(classes), store.catalog.region_mask(volume))
@@ -79,6 +80,7 @@ def export_confidence(
     """Write every slice's confidence, uint8 ``(H, W)``: 255 times the probability of the likeliest class."""
     store = models.store
     store.check_target(out)
+    check_stack_path(out)
     row, chosen = store.catalog.row(volume), store.rounds.chosen(round_)
     found = choose_z_average(models, chosen, volume, config, report)
     with (

@@ -146,7 +146,7 @@ def open_stack(
     """
     path = Path(path)
     layout = _Layout(pages, tuple(page_shape), np.dtype(dtype), voxel_nm, tuple(channel_names))
-    _check_target(path, overwrite)
+    check_stack_path(path, overwrite=overwrite)
     _sweep(path)
     partial = path.with_name(f".{path.stem}.{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.partial{path.suffix}")
     try:
@@ -177,7 +177,14 @@ def _writer_for(path: Path) -> type[_TiffStack] | type[_ZarrStack]:
     return _ZarrStack if path.suffix.lower() == ".zarr" else _TiffStack
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
+def check_stack_path(path: Path, *, overwrite: bool = False) -> None:
+    """Raise unless :func:`open_stack` may write to a path; call it before long work.
+
+    Raises
+    ------
+    ProjectError
+        If the suffix is unknown, the folder is missing or another program's file exists.
+    """
     if path.suffix.lower() not in _TIFF | {".zarr"}:
         raise ProjectError(
             f'"{path.name}" cannot be written; allowed are names that end in .tif, .tiff or .zarr, so choose one of these.'
