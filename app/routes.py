@@ -73,7 +73,7 @@ def routes() -> list[Route]:
         Route(f"{place}/undo", _changing(edit.undo), methods=["POST"]),
         Route(f"{place}/put_off", _changing(edit.put_off), methods=["POST"]),
         Route(f"{place}/rebase", _changing(edit.rebase), methods=["POST"]),
-        Route(f"{place}/news", _reading(edit.news)),
+        Route(f"{place}/news", _reading(edit.sync)),
         Route(f"{place}/suggestion", _reading(suggest.suggestion)),
         Route(f"{place}/superpixels", _reading(suggest.superpixels)),
         Route(f"{place}/preview", _reading(preview.preview)),
@@ -93,10 +93,10 @@ def picture_url(project: Project, slice_id: SliceId, *, layer: Layer, side: int,
     return f"{_slice(project.name, slice_id)}/thumbnail.png?{urlencode(asked, safe=',')}"
 
 
-def snapshot_url(project: Project, moment: Snapshot, *, side: int) -> str:
+def snapshot_url(project: Project, snapshot: Snapshot, *, side: int) -> str:
     """Return the address of a snapshot's prediction in transparent colours, at most ``side`` pixels long."""
-    asked = urlencode({"side": side, "v": snapshots.version(project, moment)})
-    return f"/underpaint/api/{quote(project.name)}/moments/{moment.round}/{moment.step}.png?{asked}"
+    asked = urlencode({"side": side, "v": snapshots.version(project, snapshot)})
+    return f"/underpaint/api/{quote(project.name)}/moments/{snapshot.round}/{snapshot.step}.png?{asked}"
 
 
 def _slice(project: str, slice_id: SliceId) -> str:

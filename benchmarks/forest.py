@@ -271,7 +271,7 @@ def _shipped(project: Project, truth: NDArray[np.uint8]) -> tuple[float | None, 
     return making.processor / threads() / 6, fitting.processor / threads(), rate, mean_dice(scores)
 
 
-def handover(setting: Setting) -> Section:
+def against_network(setting: Setting) -> Section:
     """Forest and network on the same strokes, where nothing is held back and the amount of labels has to decide."""
     rows = []
     for amount in (15, 240) if setting.quick else (15, 60, 240, 960):
@@ -291,14 +291,16 @@ def handover(setting: Setting) -> Section:
             rows.append((f"{amount} strokes a slice", seed, pixels, seconds, project.models.curve(1)[-1].step, forest, network))
             print(rows[-1], file=sys.stderr, flush=True)
     sentence = f"mean Dice on vnc slices {SCORED} from the same strokes on {PAINTED}"
-    return Section("handover", sentence, ("painted", "seed", "pixels", "training s", "steps", "forest", "network"), tuple(rows))
+    return Section(
+        "against-network", sentence, ("painted", "seed", "pixels", "training s", "steps", "forest", "network"), tuple(rows)
+    )
 
 
 SECTIONS: dict[str, Callable[[Setting], Section]] = {
     "latency": latency,  # first: it measures an import
     "quality": quality,
     "choice": choice,
-    "handover": handover,
+    "against-network": against_network,
 }
 
 

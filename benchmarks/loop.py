@@ -131,7 +131,7 @@ def write_phantom(folder: Path, side: int, *, repeats: int, depth: int = 20, see
 
 
 def predict_phantom(scratch: Path, name: str) -> tuple[str, int, float, float]:
-    """Train a moment on three slices of a phantom and predict all of it: name, slices, peak MiB, seconds."""
+    """Train briefly on three slices of a phantom and predict all of it: name, slices, peak MiB, seconds."""
     start_project(scratch, name, scratch / name, PHANTOM_CLASSES)
     underpaint(scratch, "labels", "import", name, scratch / name / "labels.tif", "--slices", "2,9,16")
     underpaint(scratch, "train", name, "--seconds", 5)

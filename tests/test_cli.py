@@ -284,12 +284,12 @@ def test_rounds_are_listed(trained: Path) -> None:
     assert all(name in table for name in first["validation_dice"])
 
 
-def test_moments_are_listed_and_one_is_gone_back_to(trained: Path, tmp_path: Path) -> None:
+def test_snapshots_are_listed_and_one_is_gone_back_to(trained: Path, tmp_path: Path) -> None:
     """``rounds --moments`` names what ``restore`` takes; the new round says where it came from."""
     shutil.copytree(trained, tmp_path / "copy")
     place = ("--workspace", tmp_path / "copy")
     kept = run("rounds", "toy", "--moments", *place, "--json").json["moments"]
-    assert [moment["end"] for moment in kept] == [False] * (len(kept) - 1) + [True]
+    assert [snapshot["end"] for snapshot in kept] == [False] * (len(kept) - 1) + [True]
     assert {"round", "seconds", "step", "validation_loss", "bytes", "path"} <= set(kept[0])
     assert "the end" in run("rounds", "toy", "--moments", *place).out
     done = run("restore", "toy", "--round", 1, "--moment", kept[0]["seconds"], *place, "--json")
@@ -311,14 +311,14 @@ def test_snapshots_have_the_names_of_earlier_versions_too(trained: Path) -> None
         assert "Round 1 has no snapshot at 9999 s; kept are those at" in refused.err
 
 
-def test_no_moment_yet_is_an_answer(project: Path) -> None:
+def test_no_snapshot_yet_is_an_answer(project: Path) -> None:
     """A project that was never trained has none, and a person is told how to get some."""
     assert run("rounds", "toy", "--moments", "--workspace", project, "--json").json == {"moments": []}
     assert "underpaint train toy" in run("rounds", "toy", "--moments", "--workspace", project).out
 
 
 def test_a_slice_to_watch_must_be_there(project: Path, phantom_files: Files) -> None:
-    """Nothing is trained for a frame that does not exist."""
+    """Nothing is trained for a watched slice that does not exist."""
     run("labels", "import", "toy", phantom_files.truth, "--slices", "2", "--workspace", project)
     ran = run("train", "toy", "--watch", 12, "--workspace", project)
     assert ran.status == 1

@@ -1,13 +1,17 @@
-"""Methods that scripts of the version before call on a project itself lead to the facades."""
+"""Methods and parameters of the version before, as scripts call them, still work."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.errors import TrainingError
 from core.project import Project
-from core.project.earlier_names import EarlierNames
+from core.project.earlier_names import EarlierNames, renamed
+from core.project.jobs import ProjectJobs
 
 NAMES = [name for name in vars(EarlierNames) if not name.startswith("_")]
 
@@ -39,3 +43,25 @@ def test_a_script_of_the_version_before_runs(opened: Project, tmp_path: Path) ->
     opened.export_labels(tmp_path / "labels.tif")
     assert opened.labelled_slices() == opened.labels.slices()
     assert opened.validation_summary() == opened.labels.validation_summary()
+
+
+def test_an_earlier_parameter_is_taken_with_a_warning() -> None:
+    """``frame=`` of version 0.1 is ``watched=``; both at once are refused."""
+
+    @renamed(frame="watched")
+    def train(*, watched: int = 0) -> int:
+        return watched
+
+    with pytest.warns(DeprecationWarning, match="frame= is an earlier name of watched= .* 0.3; give watched=."):
+        assert train(frame=5) == 5
+    assert train(watched=5) == 5
+    with pytest.raises(TypeError, match="got watched= and its earlier name frame=; give watched= alone"):
+        train(frame=5, watched=5)
+
+
+@pytest.mark.parametrize("verb", [Project.train, ProjectJobs.start_round])
+def test_frame_is_still_a_parameter_of_a_new_round(verb: Callable[..., Any], opened: Project) -> None:
+    """Both verbs of a new round take it; without labels neither starts."""
+    owner = opened if verb is Project.train else opened.jobs
+    with pytest.warns(DeprecationWarning, match="give watched="), pytest.raises(TrainingError, match="label"):
+        verb(owner, frame=opened.models.watched_region(0, 1))

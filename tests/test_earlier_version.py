@@ -55,7 +55,7 @@ def test_rounds_scores_and_proposals_are_there(old: Project) -> None:
         (7, "unsure between pore and matrix over 51 % of the slice, least sure in one place", False, True),
         (0, "unsure between pore and matrix over 50 % of the slice, least sure in one place", True, True),
     ]
-    assert [moment.step for moment in old.moments(2)] == [1, 2]
+    assert [snapshot.step for snapshot in old.moments(2)] == [1, 2]
     assert [result.path.name for result in old.results()] == ["old-segmentation-volume-0-round-002.tif"]
     assert old.handover().sentence == (
         "The quick first model goes on drawing the preview: the network of round 2 has mean Dice 0.19 against 0.46 on 2,048 "
@@ -86,8 +86,8 @@ def test_its_stopped_training_goes_on(old: Project) -> None:
 
 def test_it_can_be_trained_and_gone_back_in(old: Project) -> None:
     """A snapshot of a round before becomes the newest model, and a round is trained from there."""
-    moment = old.moments(2)[0]
-    assert old.restore(2, seconds=moment.seconds).round == 3
+    snapshot = old.moments(2)[0]
+    assert old.restore(2, seconds=snapshot.seconds).round == 3
     assert old.train(SMALL).round == 4
 
 
@@ -103,5 +103,5 @@ def test_scripts_read_the_keys_that_they_know(old: Project) -> None:
     }  # fmt: skip
     assert set(answers["propose"]["proposals"][0]) >= {"volume", "slice", "score", "reason", "boxes"}
     assert set(answers["restore"]) >= {"round", "seconds", "validation_loss", "validation_dice", "checkpoint", "ended_by"}
-    moments = run("rounds", "old", "--moments", *where).json
-    assert set(moments["moments"][0]) >= {"round", "seconds", "step", "validation_loss", "end", "bytes", "path"}
+    snapshots = run("rounds", "old", "--moments", *where).json
+    assert set(snapshots["moments"][0]) >= {"round", "seconds", "step", "validation_loss", "end", "bytes", "path"}

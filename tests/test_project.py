@@ -421,7 +421,7 @@ def test_saved_strokes_answer_only_for_the_boxes_they_lie_in(trained):
     trained.store.proposals.replace(1, [Proposal(0, 5, 0.5, "unsure", boxes)], model_selected=True)
 
     def painted(start: int) -> list:
-        trained.apply(0, 5, Patch(trained.news(0, 5).sequence + 1, runs((start, 9, 1 | 256))))
+        trained.apply(0, 5, Patch(trained.labels.sync_state(0, 5).sequence + 1, runs((start, 9, 1 | 256))))
         trained.submit(0, 5, Claim.strokes())
         return [p.boxes for p in trained.proposals()]
 

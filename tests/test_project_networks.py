@@ -111,11 +111,11 @@ def test_without_the_network_the_editor_goes_on(project: Project, own: Threshold
     """A slice that was predicted is shown; others begin empty, no newer prediction is offered, and rounds are trained."""
     project.predict_slice(0, 1)
     again = Project.open(tmp_path, "toy")
-    assert (again.editing(0, 1).origin, again.news(0, 1).round) == ("prediction", 2)
-    assert (again.editing(0, 3).origin, again.news(0, 3).round) == ("empty", None)
+    assert (again.editing(0, 1).origin, again.labels.sync_state(0, 1).round) == ("prediction", 2)
+    assert (again.editing(0, 3).origin, again.labels.sync_state(0, 3).round) == ("empty", None)
     done = again.train(TINY)
     assert done.round == 3
-    assert again.news(0, 3).round == 3
+    assert again.labels.sync_state(0, 3).round == 3
     assert all(row.validation_pixels == done.validation_pixels for row in again.rounds())
 
 

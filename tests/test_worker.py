@@ -80,7 +80,7 @@ def test_scores_against_a_truth_keep_the_order_of_the_classes(trained_project: P
 
 def test_a_restore_says_which_round_it_made(trained_project: Project) -> None:
     """And looks for proposals with it."""
-    first = trained_project.moments(1)[0]
+    first = trained_project.models.snapshots(1)[0]
     assert run(trained_project, "restore", round=1, seconds=first.seconds, propose={"number": 2}) == 0
     job = trained_project.store.jobs.last()
     assert job is not None

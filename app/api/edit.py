@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 
 import numpy as np
 from starlette.requests import Request
@@ -27,9 +26,9 @@ def slice_(request: Request) -> Response:
     """Return the facts of a slice, its mask and its draft's base, over the prediction of ``round``."""
     project, slice_id = target(request)
     # Read before the rasters, so that a change in between makes the answer stale.
-    row, news = project.volumes[slice_id.volume], project.labels.sync_state(*slice_id)
+    row, state = project.volumes[slice_id.volume], project.labels.sync_state(*slice_id)
     editing = project.labels.editing(*slice_id, round_=round_of(request))
-    saved = None if news.revision is None else project.labels.claimed(*slice_id)
+    saved = None if state.revision is None else project.labels.claimed(*slice_id)
     mask = slice_numbers(editing.mask, editing.touched, saved)
     numbers = np.concatenate((mask, slice_numbers(editing.base))) if editing.origin == "draft" else mask
     depth, channels, height, width = row.shape
@@ -43,8 +42,8 @@ def slice_(request: Request) -> Response:
         "sequence": editing.sequence,
         "origin": editing.origin,
         "round": editing.round,
-        "latest": news.round,
-        "revision": news.revision,
+        "latest": state.round,
+        "revision": state.revision,
         "mask_numbers": mask.size,
     }
     return binary(framed(facts, numbers.data.cast("B")), squeeze=True)
@@ -124,15 +123,22 @@ def rebase(request: Request, body: bytes) -> Response:
     return _once("rebase", (project, slice_id), wish.id, move)
 
 
-def news(request: Request) -> Response:
+def sync(request: Request) -> Response:
     """Return the slice's state, for a window to see it is out of date, and the number of other windows; ``closing`` leaves."""
     project, slice_id = target(request)
     window = window_of(request)
     if number(request, "closing", 0, 0, 1):
         _presence.leave(window)
         return Response(status_code=204)
-    others = _presence.others(window, (project.folder, slice_id))
-    return JSONResponse({**asdict(project.labels.sync_state(*slice_id)), "others": others}, headers={"Cache-Control": "no-store"})
+    state = project.labels.sync_state(*slice_id)
+    facts = {
+        "round": state.round,
+        "sequence": state.sequence,
+        "revision": state.revision,
+        "caution": state.regression_warning,
+        "others": _presence.others(window, (project.folder, slice_id)),
+    }
+    return JSONResponse(facts, headers={"Cache-Control": "no-store"})
 
 
 def _once(verb: str, here: Target, identity: str, make: Callable[[], Answer]) -> Response:

@@ -15,7 +15,7 @@ CSS = """
   .up-picture img.over { position: absolute; inset: 0; }
   .up-picture img.past { animation: up-past 0.4s ease-in forwards; }
   @keyframes up-past { to { opacity: 0; } }
-  .up-frame .up-picture { margin: 0; }
+  .up-large .up-picture { margin: 0; }
   .up-legend span { margin-right: 0.9em; font-size: 0.875rem; white-space: nowrap; }
   .up-legend i { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 2px; margin-right: 0.35em; }
   .up-picture i { position: absolute; box-sizing: border-box; border: 2px solid var(--box); outline: 1px solid #0008; }

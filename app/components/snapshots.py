@@ -24,14 +24,14 @@ _TALLEST = "44vh"
 _FEWEST = 8
 _CSS = """
 <style>
-  [class*="st-key-moment-"] { position: relative; gap: 0; text-align: center; }
-  [class*="st-key-moment-"] [data-testid="stElementContainer"], [class*="st-key-moment-"] .stButton { position: static; }
-  [class*="st-key-moment-"] button { position: static; min-height: 0; padding: 0.2rem 0; }
-  [class*="st-key-moment-"] button:disabled { color: inherit; cursor: default; }
-  [class*="st-key-moment-"] button:not(:disabled)::after { content: ""; position: absolute; inset: 0; }
-  [class*="st-key-moment-"]:has(button) .thumbnail { visibility: visible !important; }
-  [class*="st-key-moment-"]:has(.chosen) button p { font-weight: 600; }
-  [class*="st-key-moment-"] .chosen .up-picture { outline: 2px solid #0b6e75; outline-offset: 1px; }
+  [class*="st-key-snapshot-"] { position: relative; gap: 0; text-align: center; }
+  [class*="st-key-snapshot-"] [data-testid="stElementContainer"], [class*="st-key-snapshot-"] .stButton { position: static; }
+  [class*="st-key-snapshot-"] button { position: static; min-height: 0; padding: 0.2rem 0; }
+  [class*="st-key-snapshot-"] button:disabled { color: inherit; cursor: default; }
+  [class*="st-key-snapshot-"] button:not(:disabled)::after { content: ""; position: absolute; inset: 0; }
+  [class*="st-key-snapshot-"]:has(button) .thumbnail { visibility: visible !important; }
+  [class*="st-key-snapshot-"]:has(.chosen) button p { font-weight: 600; }
+  [class*="st-key-snapshot-"] .chosen .up-picture { outline: 2px solid #0b6e75; outline-offset: 1px; }
 </style>
 """
 """Puts a button's words below its thumbnail and extends the button over both.
@@ -53,7 +53,7 @@ def to_watch(project: Project) -> SliceId:
     return slice_id if slice_id is not None and there and slice_id not in labelled else project.models.slice_to_watch()
 
 
-def choose_watched_region(project: Project, form: Form) -> SliceId:
+def ask_slice_to_watch(project: Project, form: Form) -> SliceId:
     """Ask for the slice to watch, and for its volume if there are several."""
     volume, z = to_watch(project)
     volumes = project.volumes
@@ -69,17 +69,17 @@ def choose_watched_region(project: Project, form: Form) -> SliceId:
     return SliceId(volume, chosen)
 
 
-def strip(project: Project, watched: int, job: Job | None) -> int:
+def strip(project: Project, newest: int, job: Job | None) -> int:
     """Show the snapshots of a training, the newest during training and any of them afterwards; offer to restore one.
 
     Return the round shown.
     """
     active = job is not None and job.active
-    training = active and watched > len(project.models.rounds())
-    round_ = watched if training else _chosen_round(project, watched)
+    training = active and newest > len(project.models.rounds())
+    round_ = newest if training else _chosen_round(project, newest)
     snapshots = project.models.snapshots(round_)
     if not snapshots:
-        _without_moments(project, round_, training, active)
+        _without_snapshots(project, round_, training, active)
         return round_
     st.subheader(f"Round {round_} as it {'learns' if training else 'learnt'}")
     left, right = st.columns([1.5, 1], gap="medium")
@@ -89,26 +89,26 @@ def strip(project: Project, watched: int, job: Job | None) -> int:
         if not training:
             _way_back(project, snapshot, active)
     before = snapshots[-2:-1] if training else []
-    left.html(f'<div class="up-frame">{_picture(project, snapshot, before)}</div>')
+    left.html(f'<div class="up-large">{_picture(project, snapshot, before)}</div>')
     _thumbnails(project, snapshots, snapshot, training=training)
     if not training:
         st.caption(_room(project))
     return round_
 
 
-def _chosen_round(project: Project, watched: int) -> int:
+def _chosen_round(project: Project, newest: int) -> int:
     """Return the chosen round, among those trained or stopped during training."""
     rows = project.models.rounds()
     known = sorted({*(row.round for row in rows), *project.models.snapshot_rounds()}, reverse=True)
     if len(known) < 2:
-        return watched if watched in known or not known else known[0]
-    origin = rows[-1].origin if rows and watched == rows[-1].round else None
-    start = watched if origin is None or project.models.snapshots(watched) else origin.round
+        return newest if newest in known or not known else known[0]
+    origin = rows[-1].origin if rows and newest == rows[-1].round else None
+    start = newest if origin is None or project.models.snapshots(newest) else origin.round
     index = known.index(start) if start in known else 0
     return int(st.selectbox("Look at", known, index, format_func=lambda round_: f"round {round_}", width=180))
 
 
-def _without_moments(project: Project, round_: int, training: bool, active: bool) -> None:
+def _without_snapshots(project: Project, round_: int, training: bool, active: bool) -> None:
     rows = project.models.rounds()
     if training:
         st.caption("The prediction of the watched slice appears here a few seconds after training has begun.")
@@ -136,7 +136,7 @@ def _facts(project: Project, snapshot: Snapshot) -> None:
         st.markdown(f"Validation loss: **{snapshot.validation_loss:.3f}**{measured}")
     chips = "".join(f'<span><i style="background:{c.color}"></i>{html.escape(c.name)}</span>' for c in project.classes[1:])
     st.html(f'<div class="up-legend">{chips}</div>')
-    st.caption(_where(project, snapshot.frame))
+    st.caption(_where(project, snapshot.watched))
 
 
 def _way_back(project: Project, snapshot: Snapshot, active: bool) -> None:
@@ -168,13 +168,13 @@ def _confirm(project: Project, round_: int, seconds: float | None, label: str, a
 
 def _picture(project: Project, snapshot: Snapshot, before: Sequence[Snapshot]) -> str:
     """Return the watched region under its prediction; the predictions ``before`` fade out below it."""
-    frame = snapshot.frame
+    watched = snapshot.watched
     return slice_figures.picture(
-        picture_url(project, frame.slice_id, layer="grey", side=_SIDE, box=frame.box),
-        f"{_where(project, frame)}, predicted after {_when(snapshot)} of training",
-        frame.box.shape,
+        picture_url(project, watched.slice_id, layer="grey", side=_SIDE, box=watched.box),
+        f"{_where(project, watched)}, predicted after {_when(snapshot)} of training",
+        watched.box.shape,
         tallest=_TALLEST,
-        over=[snapshot_url(project, one, side=_SIDE) for one in (*before, snapshot) if one.frame == frame],
+        over=[snapshot_url(project, one, side=_SIDE) for one in (*before, snapshot) if one.watched == watched],
     )
 
 
@@ -183,16 +183,16 @@ def _thumbnails(project: Project, snapshots: Sequence[Snapshot], chosen: Snapsho
     st.html(_CSS)
     columns = st.columns(max(len(snapshots), _FEWEST), gap="xsmall")
     for column, snapshot in zip(columns, snapshots, strict=False):
-        frame = snapshot.frame
+        watched = snapshot.watched
         picture = slice_figures.picture(
-            picture_url(project, frame.slice_id, layer="grey", side=_THUMB_SIDE, box=frame.box),
+            picture_url(project, watched.slice_id, layer="grey", side=_THUMB_SIDE, box=watched.box),
             f"after {_when(snapshot)}",
-            frame.box.shape,
+            watched.box.shape,
             tallest="7rem",
             over=[snapshot_url(project, snapshot, side=_SIDE)],  # the large one, to cache it before it is chosen
         )
         kind = ' class="chosen"' if snapshot == chosen else ""
-        with column.container(key=f"moment-{snapshot.round}-{snapshot.step}"):
+        with column.container(key=f"snapshot-{snapshot.round}-{snapshot.step}"):
             st.html(f'<div class="thumbnail" style="visibility:hidden"><div{kind}>{picture}</div></div>')
             st.button(
                 _when(snapshot),
@@ -205,11 +205,11 @@ def _thumbnails(project: Project, snapshots: Sequence[Snapshot], chosen: Snapsho
             )
 
 
-def _where(project: Project, frame: WatchedRegion) -> str:
-    name, shape = slice_name(frame.slice_id, len(project.volumes)), project.volumes[frame.volume].slice_shape
-    if frame.box.shape == shape:
+def _where(project: Project, watched: WatchedRegion) -> str:
+    name, shape = slice_name(watched.slice_id, len(project.volumes)), project.volumes[watched.volume].slice_shape
+    if watched.box.shape == shape:
         return name
-    return f"{name}, rows {frame.box.y0} to {frame.box.y1}, columns {frame.box.x0} to {frame.box.x1}"
+    return f"{name}, rows {watched.box.y0} to {watched.box.y1}, columns {watched.box.x0} to {watched.box.x1}"
 
 
 def _room(project: Project) -> str:

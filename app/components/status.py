@@ -73,22 +73,23 @@ def show_job(project: Project, job: Job, key: str, *, brief: bool = False) -> No
     elif job.state == "cancelled":
         st.caption(f"{name} was cancelled{_took(job)}.")
     elif job.result and job.result.get("caution"):
-        said = trained_but(job.result["round"], job.result["caution"])
+        said = trained_with_warning(job.result["round"], job.result["caution"])
         st.expander(f":orange[{name} ended with a warning]", key=f"why_{key}_{job.id}").caption(said)
 
 
-def trained_but(round_: int, caution: str) -> str:
+def trained_with_warning(round_: int, warning: str) -> str:
     """Return a sentence: the round is trained, but with a regression warning."""
-    return f"Round {round_} is trained, but {caution}."
+    return f"Round {round_} is trained, but {warning}."
 
 
-def cautioned(project: Project) -> None:
+def show_regression_warning(project: Project) -> None:
     """Show a warning if the newest round deserves less trust than an earlier one."""
-    caution = project.models.regression_warning()
-    if caution is not None:
+    warning = project.models.regression_warning()
+    if warning is not None:
+        said = trained_with_warning(project.models.rounds()[-1].round, warning)
         st.warning(
-            f"{trained_but(project.models.rounds()[-1].round, caution)} It is still the newest model: check its predictions "
-            "with care, train again, or go back to a better snapshot on the Rounds page.",
+            f"{said} It is still the newest model: check its predictions with care, train again, or "
+            "go back to a better snapshot on the Rounds page.",
             icon=":material/warning:",
         )
 

@@ -13,7 +13,7 @@ from app import session
 from app.components import clicks, snapshots, training_form
 from app.components.messages import duration, empty_page, plural, slice_name, spoken
 from app.components.start_buttons import start_button
-from app.components.status import POLL_SECONDS, held_back, scan_button, trained_but
+from app.components.status import POLL_SECONDS, held_back, scan_button, trained_with_warning
 from app.editor.editor import Callbacks, PutOff, Saved, editor
 from app.routes import picture_url
 from core.config import ProposeConfig
@@ -155,11 +155,11 @@ def _panel(project: Project, rounds_at_opening: int) -> None:
         listed, job = project.proposals(), project.jobs.current()
         rounds = len(project.models.rounds())
         state = _Work(rounds, bool(project.labels.slices()), *_doing(job, rounds))
-        caution = project.models.regression_warning()
+        warning = project.models.regression_warning()
         if rounds > rounds_at_opening and listed:
-            _announce(project, listed[0], state, caution)
-        elif caution is not None:
-            st.warning(trained_but(rounds, caution), icon=":material/warning:")
+            _announce(project, listed[0], state, warning)
+        elif warning is not None:
+            st.warning(trained_with_warning(rounds, warning), icon=":material/warning:")
         st.markdown(f"**{_headline(state, bool(listed))}**")
         for proposal in listed:
             _card(project, proposal, rounds)
@@ -187,12 +187,12 @@ def _doing(job: Job | None, rounds: int) -> tuple[bool, bool]:
     return training, job.kind in ("round", "restore", "scan") and not training
 
 
-def _announce(project: Project, first: Proposal, state: _Work, caution: str | None) -> None:
-    news = "First proposals; still scanning." if state.looking else "New proposals are ready."
-    if caution is None:
-        st.success(f"Round {state.rounds} is trained. {news}", icon=":material/notifications_active:")
+def _announce(project: Project, first: Proposal, state: _Work, warning: str | None) -> None:
+    then = "First proposals; still scanning." if state.looking else "New proposals are ready."
+    if warning is None:
+        st.success(f"Round {state.rounds} is trained. {then}", icon=":material/notifications_active:")
     else:
-        st.warning(f"{trained_but(state.rounds, caution)} {news}", icon=":material/warning:")
+        st.warning(f"{trained_with_warning(state.rounds, warning)} {then}", icon=":material/warning:")
     if clicks.button("Open the first one", type="primary", width="stretch"):
         _lead_to(project, first)
         st.rerun()
@@ -274,7 +274,7 @@ def _train(project: Project, state: _Work, drafts: set[SliceId], *, primary: boo
         project.jobs.start_round(
             config,
             ProposeConfig(),
-            frame=project.models.watched_region(*snapshots.to_watch(project)),
+            watched=project.models.watched_region(*snapshots.to_watch(project)),
             tensorboard=training_form.logs(),
         )
         session.say(f"Round {rounds + 1} has started; it trains for {duration(config.seconds)}.")

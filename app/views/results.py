@@ -13,7 +13,7 @@ from app import session
 from app.components import charts, clicks, form_fields
 from app.components.messages import duration, empty_page, plural, scores_in_words, spoken
 from app.components.score_tables import confusion_table, from_facts, scores_table
-from app.components.status import POLL_SECONDS, cautioned, download, scores_note, show_end, show_job
+from app.components.status import POLL_SECONDS, download, scores_note, show_end, show_job, show_regression_warning
 from core.config import TOLERANCE, PredictConfig, setting
 from core.evaluation.agreement import class_scores
 from core.evaluation.z_average_search import ZAverageChoice
@@ -42,7 +42,7 @@ def show() -> None:
         )
         return
     st.markdown(f"**Round {rows[-1].round}** is the newest model. {_quality(rows[-1])} {scores_note(project, rows[-1])}")
-    cautioned(project)
+    show_regression_warning(project)
     _segment(project, rows[-1])
     _scores(project, rows[-1])
     results = [r for r in project.results() if r.kind == "segmentation"]

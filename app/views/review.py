@@ -15,7 +15,7 @@ from app.components import charts, clicks, slice_figures
 from app.components.confidence_export import confidence_export
 from app.components.messages import empty_page, plural, slice_name
 from app.components.scan_table import scanned_table
-from app.components.status import cautioned, scan_button
+from app.components.status import scan_button, show_regression_warning
 from app.routes import picture_url
 from core.geometry import Box, SliceId
 from core.project import Project
@@ -47,7 +47,7 @@ def show() -> None:
     st.html(slice_figures.CSS)
     scores = project.proposals.scanned()
     slice_id = _slice_to_show(project, scores)
-    cautioned(project)
+    show_regression_warning(project)
     _choice(project, scores, slice_id)
     _pictures(project, scores, slice_id)
     _below(project, scores, slice_id.volume)

@@ -12,7 +12,7 @@ from app.components.augmentation import what_is_shown
 from app.components.form_fields import Form
 from app.components.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
 from app.components.start_buttons import start_button
-from app.components.status import POLL_SECONDS, cautioned, held_back, not_learnt_from, scores_note, show_job
+from app.components.status import POLL_SECONDS, held_back, not_learnt_from, scores_note, show_job, show_regression_warning
 from core.config import AugmentConfig, ProposeConfig
 from core.progress import ENDS
 from core.project import Project
@@ -66,13 +66,13 @@ def _start(project: Project, rows: list[RoundRow], job: Job | None) -> None:
     number = form.setting("number", ProposeConfig())
     if session.augmentation() != AugmentConfig():
         st.caption("It uses your settings under *What the model will be shown*.")
-    watched = snapshots.choose_watched_region(project, form)
+    slice_id = snapshots.ask_slice_to_watch(project, form)
     busy, forbidden = job is not None and job.active, not form.allowed
     if start_button(project, "Start", primary=True, disabled=busy or forbidden):
         project.jobs.start_round(
             config,
             ProposeConfig(number=int(number)),
-            frame=project.models.watched_region(*watched),
+            watched=project.models.watched_region(*slice_id),
             tensorboard=training_form.logs(),
         )
         session.say(f"Round {len(rows) + 1} has started; it continues if you close this window.")
@@ -133,7 +133,7 @@ def _round_by_round(project: Project, rows: list[RoundRow]) -> None:
     """Compare all rounds on the same validation pixels, and the painting before each."""
     st.subheader("Round by round")
     st.caption(f"{_measured_on(rows)} {scores_note(project, rows[-1])}")
-    cautioned(project)
+    show_regression_warning(project)
     losses, dice = charts.round_rows(rows)
     work = [{"round": r.round, "minutes": r.active_seconds / 60} for r in rows]
     one, two, three = st.columns(3)

@@ -50,7 +50,7 @@ def train(
     from core.project import Project, workspace_folder
 
     project = Project.open(workspace_folder(workspace), name)
-    frame = None if watch is None else project.models.watched_region(volume_index, watch)
+    watched = None if watch is None else project.models.watched_region(volume_index, watch)
     kept = None if resume else project.models.interrupted()
     if kept is not None:
         done_of = f"{kept.seconds:.0f} of {kept.budget:.0f} s"
@@ -59,7 +59,7 @@ def train(
         with working("Training") as report:
             done = project.train(
                 config,
-                frame=frame,
+                watched=watched,
                 resume=resume,
                 tensorboard=tensorboard,
                 report=lambda now: report(now.share, _words(now)),
@@ -69,7 +69,7 @@ def train(
     _tell(done, project.models.regression_warning(), as_json=as_json)
 
 
-def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
+def _tell(done: RoundReport, warning: str | None, *, as_json: bool) -> None:
     """Print a report of the new round."""
     result = {
         "round": done.round,
@@ -88,7 +88,7 @@ def _tell(done: RoundReport, caution: str | None, *, as_json: bool) -> None:
     )
     if done.logs is not None:
         text += f"\nLook at the logs with: tensorboard --logdir {done.logs.parent}"
-    but = done.reservations(caution)
+    but = done.reservations(warning)
     answer(result, f"{text}\nBut {but}." if but else text, as_json=as_json)
 
 

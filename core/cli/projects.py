@@ -173,7 +173,7 @@ def rounds(
 
 
 def _snapshots(project: Project, *, as_json: bool) -> None:
-    kept = [moment for round_ in project.models.snapshot_rounds() for moment in project.models.snapshots(round_)]
+    kept = [snapshot for round_ in project.models.snapshot_rounds() for snapshot in project.models.snapshots(round_)]
     table = Table("round", "snapshot", "steps", "validation loss", "MB")
     for one in kept:
         when = f"{one.seconds:.0f} s" + (", the end" if one.end else "")

@@ -51,7 +51,7 @@ class Preview:
         Labelled slices still to be read; :meth:`core.project.labels.ProjectLabels.prepare_preview` reads them.
     seconds
         Duration of this call.
-    handover
+    choice
         The choice between forest and network, with its reason; None during the comparison for a new round.
     sentence
         A summary for the user.
@@ -66,7 +66,7 @@ class Preview:
     slices: int
     waiting: int
     seconds: float
-    handover: PreviewChoice | None
+    choice: PreviewChoice | None
     sentence: str
 
 
@@ -184,4 +184,4 @@ def _made_from(data: PreviewData) -> str:
 
 @cache
 def _background() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="handover")
+    return ThreadPoolExecutor(1, thread_name_prefix="preview-choice")

@@ -28,13 +28,13 @@ class SyncState:
     """The stored state of a slice, for a window to compare: newest round, last action's number, newest revision's id.
 
     ``round`` is None if its prediction cannot be shown here, see :meth:`core.models.loaded.LoadedModels.can_show`.
-    ``caution`` is a reason to distrust the newest round, or None; see :func:`core.evaluation.regression.regression_warning`.
+    ``regression_warning`` is that of :func:`core.evaluation.regression.regression_warning`, or None.
     """
 
     round: int | None
     sequence: int
     revision: int | None
-    caution: str | None
+    regression_warning: str | None
 
 
 def sync_state(models: LoadedModels, slice_id: SliceId) -> SyncState:

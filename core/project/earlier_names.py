@@ -1,8 +1,14 @@
-"""Names of 0.1 for methods that a facade of the project has now; removed in 0.3."""
+"""Names of 0.1 for methods and parameters; removed in 0.3."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Moved:
@@ -20,6 +26,36 @@ class _Moved:
 
     def __get__(self, project: Any, owner: type) -> Any:
         return self if project is None else getattr(getattr(project, self._facade), self._name)
+
+
+def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function take earlier names of its parameters, with a ``DeprecationWarning``.
+
+    Parameters
+    ----------
+    **names
+        Earlier name -> name.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for earlier in names.keys() & kwargs.keys():
+                name = names[earlier]
+                if name in kwargs:
+                    raise TypeError(f"{function.__name__}() got {name}= and its earlier name {earlier}=; give {name}= alone.")
+                warn(f"{earlier}= is an earlier name of {name}= and will be removed in 0.3; give {name}=.")
+                kwargs[name] = kwargs.pop(earlier)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def warn(sentence: str) -> None:
+    """Warn the caller of a method of the project about an earlier name."""
+    warnings.warn(sentence, DeprecationWarning, stacklevel=3)
 
 
 class EarlierNames:

@@ -10,6 +10,7 @@ from typing import Any
 from core.config import OWN_NOT_GIVEN, TOLERANCE, Architecture, PredictConfig, ProposeConfig, TrainConfig
 from core.errors import NetworkError
 from core.evaluation import against_truth
+from core.project.earlier_names import renamed
 from core.storage.jobs import Job
 from core.storage.snapshots import WatchedRegion
 from core.storage.store import Store
@@ -31,17 +32,18 @@ class ProjectJobs:
         """Ask a job to stop at the next safe point."""
         self._store.jobs.cancel(job_id)
 
+    @renamed(frame="watched")
     def start_round(
         self,
         train: TrainConfig = TrainConfig(),
         propose: ProposeConfig = ProposeConfig(),
         *,
-        frame: WatchedRegion | None = None,
+        watched: WatchedRegion | None = None,
         resume: bool = False,
         tensorboard: bool = False,
     ) -> Job:
         """Train a round and then scan the volumes, in a separate process; return at once."""
-        plan = interrupted_plan(self._store) if resume else make_plan(self._store, train, frame, tensorboard=tensorboard)
+        plan = interrupted_plan(self._store) if resume else make_plan(self._store, train, watched, tensorboard=tensorboard)
         if plan.config.architecture == Architecture.OWN:
             raise NetworkError(OWN_NOT_GIVEN)
         return self._start_job("round", {"plan": plan.as_json(), "propose": asdict(propose), "resume": resume})

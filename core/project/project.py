@@ -27,7 +27,7 @@ from core.errors import ProjectError, storage_errors
 from core.geometry import Polygon, SliceId
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
-from core.project.earlier_names import EarlierNames
+from core.project.earlier_names import EarlierNames, renamed
 from core.project.jobs import ProjectJobs
 from core.project.labels import ProjectLabels
 from core.project.models import ProjectModels
@@ -276,11 +276,12 @@ class Project(EarlierNames):
             self.proposals.scan(config, exclude=exclude, report=_both(handle.report, report))
         return propose(self.store, last, config, kept_out)
 
+    @renamed(frame="watched")
     def train(
         self,
         config: TrainConfig = TrainConfig(),
         *,
-        frame: WatchedRegion | None = None,
+        watched: WatchedRegion | None = None,
         resume: bool = False,
         tensorboard: bool = False,
         report: Callable[[Progress], bool] | None = None,
@@ -292,7 +293,7 @@ class Project(EarlierNames):
 
         Parameters
         ----------
-        frame
+        watched
             The watched region, predicted repeatedly for ``models.snapshots``; None for that of ``models.watched_region``.
         resume
             Resume the interrupted training, with its own labels, settings and watched region.
@@ -310,7 +311,7 @@ class Project(EarlierNames):
         if network is not None:
             config = replace(config, architecture=Architecture.OWN.value)
             self._loaded.use(network)
-        plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, frame, tensorboard=tensorboard)
+        plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, watched, tensorboard=tensorboard)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
             return train_round(self._loaded, handle, plan, resume=resume, report=report, network=network)
 

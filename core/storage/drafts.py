@@ -172,14 +172,14 @@ def move_draft(
     LabelError
         If another window has changed the slice meanwhile.
     """
-    number, moment = next_number(db, slice_id, after), time.time()
+    number, at = next_number(db, slice_id, after), time.time()
     worked = db.execute("SELECT SUM(active_ms) FROM draft_actions WHERE volume = ? AND z = ?", slice_id).fetchone()[0]
     if (worked is None) != (now is None):
         raise LabelError(_SAVED_MEANWHILE.format(z=slice_id.z))
     strokes = _painted(base, [draft for draft in (saved, now) if draft is not None])
     end_draft(db, slice_id)
-    _insert_draft(db, slice_id, base, moment)
-    db.execute("INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)", (*slice_id, number, pack(strokes), worked or 0, moment))
+    _insert_draft(db, slice_id, base, at)
+    db.execute("INSERT INTO draft_actions VALUES (?, ?, ?, ?, ?, ?)", (*slice_id, number, pack(strokes), worked or 0, at))
     return number
 
 
@@ -193,8 +193,8 @@ def _painted(base: Base, drafts: Sequence[Editing]) -> NDArray[np.uint32]:
     return stroke_runs(under.mask, under.touched, under.touched.astype(bool) | (under.mask != base.mask))
 
 
-def _insert_draft(db: sqlite3.Connection, slice_id: SliceId, base: Base, moment: float) -> None:
-    db.execute("INSERT INTO drafts VALUES (?, ?, ?, ?, ?, ?)", (*slice_id, base.packed, base.origin, base.round, moment))
+def _insert_draft(db: sqlite3.Connection, slice_id: SliceId, base: Base, at: float) -> None:
+    db.execute("INSERT INTO drafts VALUES (?, ?, ?, ?, ?, ?)", (*slice_id, base.packed, base.origin, base.round, at))
 
 
 class Drafts:

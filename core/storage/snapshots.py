@@ -26,7 +26,7 @@ from core.storage.checkpoints import Card, load_card, save
 if TYPE_CHECKING:
     from torch import Tensor
 
-FRAME = "frame.tif"
+PICTURE_FILE = "frame.tif"
 
 REGION_SIDE = 1024
 """Longest side of a watched region in pixels: its prediction takes a fraction of a second."""
@@ -72,7 +72,7 @@ class Snapshot:
         The latest loss on held-back pixels, in nats; None before the first validation, or without such pixels.
     validated
         Seconds of training at that validation.
-    frame
+    watched
         The watched region.
     end
         Whether these weights became the round's checkpoint.
@@ -89,7 +89,7 @@ class Snapshot:
     step: int
     validation_loss: float | None
     validated: float | None
-    frame: WatchedRegion
+    watched: WatchedRegion
     end: bool
     size: int
     folder: Path
@@ -117,12 +117,12 @@ def keep(folder: Path, state: Mapping[str, Tensor], card: Card, mask: NDArray[np
     tifffile.imwrite(picture, np.stack([mask, confidence]), compression="zstd", compressionargs={"level": 1},
                      photometric="minisblack")  # fmt: skip
     shutil.rmtree(folder, ignore_errors=True)
-    save(folder, state, card, beside={FRAME: picture.getvalue()})
+    save(folder, state, card, beside={PICTURE_FILE: picture.getvalue()})
 
 
-def snapshot_facts(frame: WatchedRegion, *, end: bool, validated: float | None) -> dict[str, Any]:
+def snapshot_facts(watched: WatchedRegion, *, end: bool, validated: float | None) -> dict[str, Any]:
     """Return the entries of a snapshot's card beyond those of a checkpoint's, in JSON types."""
-    return {"frame": frame.as_json(), "end": end, "validated": validated}
+    return {"frame": watched.as_json(), "end": end, "validated": validated}
 
 
 def step_folder(snapshots: Path, step: int) -> Path:
@@ -147,7 +147,7 @@ def picture(snapshot: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         If it was removed or is damaged.
     """
     try:
-        mask, confidence = tifffile.imread(snapshot.folder / FRAME)
+        mask, confidence = tifffile.imread(snapshot.folder / PICTURE_FILE)
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise CheckpointError(f"The snapshot {snapshot.folder} was removed or is damaged; choose another snapshot.") from error
     return mask, confidence
@@ -197,7 +197,7 @@ def _read(round_: int, folder: Path) -> Snapshot | None:
             step=int(card.training["steps"]),
             validation_loss=card.scores.get("loss"),
             validated=facts["validated"],
-            frame=WatchedRegion.from_json(facts["frame"]),
+            watched=WatchedRegion.from_json(facts["frame"]),
             end=bool(facts["end"]),
             size=_size(folder),
             folder=folder,

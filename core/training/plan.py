@@ -25,13 +25,13 @@ class Plan:
     """Labels and settings of a round, fixed before it starts so that a resume does the same work.
 
     ``begins_with`` is the round to take the initial weights from; None for random ones or those of the user's own network.
-    ``frame`` is the watched region.
+    ``watched`` is the watched region.
     """
 
     round: int
     revisions: tuple[int, ...]
     config: TrainConfig
-    frame: WatchedRegion
+    watched: WatchedRegion
     tensorboard: bool = False
     weights: tuple[float, ...] = ()
     begins_with: int | None = None
@@ -46,7 +46,7 @@ class Plan:
             "round": self.round,
             "revisions": list(self.revisions),
             "train": asdict(self.config),
-            "frame": self.frame.as_json(),
+            "frame": self.watched.as_json(),
             "tensorboard": self.tensorboard,
             "weights": list(self.weights),
             "begins_with": self.begins_with,
@@ -59,13 +59,13 @@ class Plan:
         Settings absent from a record of an earlier version take that version's values; an absent watched region is chosen now.
         """
         revisions, config = tuple(stored["revisions"]), TrainConfig(**{**EARLIER, **stored["train"]})
-        frame = WatchedRegion.from_json(stored["frame"]) if "frame" in stored else choose_watched_region(store)
+        watched = WatchedRegion.from_json(stored["frame"]) if "frame" in stored else choose_watched_region(store)
         weights, tensorboard = tuple(stored.get("weights", ())), stored.get("tensorboard", False)
-        return cls(stored["round"], revisions, config, frame, tensorboard, weights, stored.get("begins_with"))
+        return cls(stored["round"], revisions, config, watched, tensorboard, weights, stored.get("begins_with"))
 
 
-def make_plan(store: Store, config: TrainConfig, frame: WatchedRegion | None = None, *, tensorboard: bool = False) -> Plan:
-    """Freeze the current labels, and choose the watched region unless ``frame`` is given.
+def make_plan(store: Store, config: TrainConfig, watched: WatchedRegion | None = None, *, tensorboard: bool = False) -> Plan:
+    """Freeze the current labels, and choose the watched region unless ``watched`` is given.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def make_plan(store: Store, config: TrainConfig, frame: WatchedRegion | None = N
     number, revisions = store.rounds.following(), tuple(head.id for head in heads)
     begins_with = store.rounds.last() if config.inherits else None
     config = _by_voxels(config, [volume.voxel_nm for volume in store.catalog.volumes])
-    return Plan(number, revisions, config, frame or choose_watched_region(store), tensorboard, weights, begins_with)
+    return Plan(number, revisions, config, watched or choose_watched_region(store), tensorboard, weights, begins_with)
 
 
 def _by_voxels(config: TrainConfig, voxels: Sequence[tuple[float, float, float] | None]) -> TrainConfig:

@@ -59,10 +59,10 @@ class RoundReport:
     begins_with: int | None = None
     fresh_because: str | None = None
 
-    def reservations(self, caution: str | None) -> str | None:
-        """Return the reasons to distrust the round, as clauses; ``caution`` is the regression warning. None without a reason."""
+    def reservations(self, warning: str | None) -> str | None:
+        """Return the reasons to distrust the round, as clauses; ``warning`` is the regression warning. None without a reason."""
         began = f"it began with random weights, because {self.fresh_because}" if self.fresh_because else None
-        return "; ".join(clause for clause in (began, caution) if clause is not None) or None
+        return "; ".join(clause for clause in (began, warning) if clause is not None) or None
 
 
 def train_round(
@@ -87,7 +87,7 @@ def train_round(
         validation=validation,
         card=_facts(store, plan),
         network=network,
-        watched=_watched(store, plan),
+        snapshots=_snapshot_source(store, plan),
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
         worker_command=["-m", "core.training.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
@@ -152,12 +152,11 @@ def _facts(store: Store, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _watched(store: Store, plan: Plan) -> SnapshotSource:
+def _snapshot_source(store: Store, plan: Plan) -> SnapshotSource:
     from core.training.learning.snapshot_callback import SnapshotSource
 
-    frame = plan.frame
-    image = store.image(frame.slice_id, plan.config.neighbours)
-    return SnapshotSource(frame, image, store.snapshots.folder(plan.round))
+    image = store.image(plan.watched.slice_id, plan.config.neighbours)
+    return SnapshotSource(plan.watched, image, store.snapshots.folder(plan.round))
 
 
 def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = False) -> RoundReport:

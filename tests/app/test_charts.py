@@ -7,7 +7,7 @@ ROUND = RoundRow(2, 0.5, {"pore": 0.9, "phase": None}, 100, (1,), 3, 60.0, 0.0, 
 
 
 def test_a_curve_leaves_out_what_was_not_measured():
-    """A moment without validation adds a training loss only, and a class that is absent adds nothing."""
+    """A point without validation adds a training loss only, and a class that is absent adds nothing."""
     points = [CurvePoint(1.0, 5, 0.7, None, None), CurvePoint(2.0, 9, 0.6, 0.8, (0.9, None))]
     losses, dice = curve_rows(points, ["pore", "phase"])
     assert losses == [

@@ -363,7 +363,7 @@ def test_a_claim_sent_twice_at_once_is_stored_once(client: TestClient, project: 
         thread.join()
     assert answers[0] == answers[1]
     assert answers[0]["revision"] == 1
-    assert project.news(0, 1).revision == 1
+    assert project.labels.sync_state(0, 1).revision == 1
 
 
 def test_a_project_that_was_made_anew_answers_for_itself(client: TestClient, project: Project, tmp_path: Path) -> None:
@@ -491,7 +491,7 @@ def test_random_wishes_are_made_or_change_nothing(client: TestClient, worked: Pr
 
 
 def test_reading_changes_no_record(client: TestClient, worked: Project) -> None:
-    """Opening, news, suggestions and superpixels leave the records as they are."""
+    """Opening, syncing, suggestions and superpixels leave the records as they are."""
     before = dump(worked)
     for path in ("slice", "slice?round=1", "news?window=a", "superpixels?ty=0&tx=0", "suggestion?kind=neighbour&from=1",
                  "suggestion?kind=interpolation", "heat", "grey"):  # fmt: skip
@@ -502,7 +502,7 @@ def test_reading_changes_no_record(client: TestClient, worked: Project) -> None:
 # ---- other windows
 
 
-def news(client: TestClient, window: str, place: str = SLICE) -> Any:
+def changes(client: TestClient, window: str, place: str = SLICE) -> Any:
     """What a window is told."""
     answer = client.get(f"{place}/news?window={window}")
     assert answer.status_code == 200, answer.text
@@ -511,29 +511,29 @@ def news(client: TestClient, window: str, place: str = SLICE) -> Any:
 
 def test_a_window_is_told_what_has_changed(client: TestClient, worked: Project) -> None:
     """The newest round, the last action and the newest label, each as it is now."""
-    assert news(client, "a") == {"round": 2, "sequence": 2, "revision": 1, "caution": None, "others": 0}
+    assert changes(client, "a") == {"round": 2, "sequence": 2, "revision": 1, "caution": None, "others": 0}
     paint(client, 3, (0, 1, 1))
     worked.submit(0, 1, Claim.slice())
     add_round(worked)
-    assert news(client, "a") == {"round": 3, "sequence": 3, "revision": 2, "caution": None, "others": 0}
+    assert changes(client, "a") == {"round": 3, "sequence": 3, "revision": 2, "caution": None, "others": 0}
 
 
 def test_windows_on_one_slice_see_each_other(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only those on the same slice, and never oneself."""
     monkeypatch.setattr(edit, "_presence", Presence())
-    assert news(client, "a")["others"] == 0
-    assert news(client, "b")["others"] == 1
-    assert news(client, "a")["others"] == 1
-    assert news(client, "b", "/underpaint/api/toy/0/2")["others"] == 0
-    assert news(client, "a")["others"] == 0
+    assert changes(client, "a")["others"] == 0
+    assert changes(client, "b")["others"] == 1
+    assert changes(client, "a")["others"] == 1
+    assert changes(client, "b", "/underpaint/api/toy/0/2")["others"] == 0
+    assert changes(client, "a")["others"] == 0
 
 
 def test_a_window_that_closes_says_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that loading a page anew does not look like a second window."""
     monkeypatch.setattr(edit, "_presence", Presence())
-    news(client, "a")
+    changes(client, "a")
     assert client.get(f"{SLICE}/news?window=a&closing=1").status_code == 204
-    assert news(client, "b")["others"] == 0
+    assert changes(client, "b")["others"] == 0
 
 
 @pytest.mark.parametrize("query", ["", "?window=", f"?window={'x' * 65}", "?window=a%0Ab", "?window=%F0%9F%98%80"])

@@ -1,4 +1,4 @@
-"""The picture of a moment over HTTP: the classes' colours, transparent where the background is, kept by the browser."""
+"""The picture of a snapshot over HTTP: the classes' colours, transparent where the background is, kept by the browser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MASK = (np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) // 5) %
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The toy project with one kept moment of round 1."""
+    """The toy project with one kept snapshot of round 1."""
     monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
     made = make_toy(tmp_path)
     facts = snapshot_facts(WatchedRegion(0, 1, Box(0, 0, HEIGHT, WIDTH)), end=False, validated=None)
@@ -43,9 +43,9 @@ def client(project: Project) -> Iterator[TestClient]:
 
 
 def only(project: Project) -> Snapshot:
-    """The moment there is."""
-    (moment,) = project.moments(1)
-    return moment
+    """The snapshot there is."""
+    (snapshot,) = project.models.snapshots(1)
+    return snapshot
 
 
 def pixels(body: bytes) -> NDArray[np.uint8]:
@@ -53,7 +53,7 @@ def pixels(body: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(body)).convert("RGBA"))
 
 
-def test_a_moment_is_seen_in_the_colours_of_its_classes(client: TestClient, project: Project) -> None:
+def test_a_snapshot_is_seen_in_the_colours_of_its_classes(client: TestClient, project: Project) -> None:
     """The background is transparent, so that the grey slice below is seen."""
     answer = client.get(snapshot_url(project, only(project), side=64))
     seen = pixels(answer.content)
@@ -72,7 +72,7 @@ def test_the_browser_keeps_it_until_a_colour_changes(client: TestClient, project
     assert client.get(first).headers["cache-control"] == "private, no-cache"
 
 
-def test_a_moment_that_is_gone_is_one_sentence(client: TestClient, project: Project) -> None:
+def test_a_snapshot_that_is_gone_is_one_sentence(client: TestClient, project: Project) -> None:
     """As when it was swept while the page was open."""
     url = snapshot_url(project, only(project), side=64)
     project.store.snapshots.forget(1)

@@ -1,4 +1,4 @@
-"""The Rounds page shows a training as it learns, and leads back to any of its moments."""
+"""The Rounds page shows a training as it learns, and leads back to any of its snapshots."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAIN = Path(app.__file__).parent / "main.py"
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> Path:
-    """A workspace whose project has one short round with three moments, watched on slice 5."""
+    """A workspace whose project has one short round with three snapshots, watched on slice 5."""
     workspace = tmp_path_factory.mktemp("watched")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
     project.import_labels(phantom_files.truth, slices=[2, 8])
@@ -66,16 +66,16 @@ def buttons(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
 
 
-def test_the_end_is_shown_first_and_every_moment_is_in_the_strip(project: Project) -> None:
+def test_the_end_is_shown_first_and_every_snapshot_is_in_the_strip(project: Project) -> None:
     """Its prediction over the grey slice, in large and among all the others in small."""
-    page, moments = opened(), project.moments(1)
+    page, snapshots = opened(), project.models.snapshots(1)
     assert "Round 1 as it learnt" in words(page)
     assert "the end" in words(page)
-    assert f"Validation loss: **{moments[-1].validation_loss:.3f}**" in words(page)
+    assert f"Validation loss: **{snapshots[-1].validation_loss:.3f}**" in words(page)
     shown = markup(page)
     assert 'alt="Slice 5, predicted after 20 s of training"' in shown
-    for moment in moments:
-        assert len(re.findall(rf"moments/1/{moment.step}\.png\?side=1024", shown)) == (2 if moment.end else 1)
+    for snapshot in snapshots:
+        assert len(re.findall(rf"moments/1/{snapshot.step}\.png\?side=1024", shown)) == (2 if snapshot.end else 1)
     assert shown.count('class="chosen"') == 1
 
 
@@ -86,15 +86,15 @@ def test_the_newest_model_is_not_gone_back_to(project: Project) -> None:
     assert "Go back" not in buttons(page)
 
 
-def look_at(page: AppTest, moment: Snapshot) -> None:
+def look_at(page: AppTest, snapshot: Snapshot) -> None:
     """Click on its thumbnail."""
-    page.button(key=f"look_{moment.round}_{moment.step}").click().run()
+    page.button(key=f"look_{snapshot.round}_{snapshot.step}").click().run()
     assert not page.exception
 
 
-def test_a_click_on_a_thumbnail_looks_at_its_moment(project: Project) -> None:
-    """Picture, seconds and loss are those of the moment chosen, and its thumbnail is framed."""
-    page, first = opened(), project.moments(1)[0]
+def test_a_click_on_a_thumbnail_looks_at_its_snapshot(project: Project) -> None:
+    """Picture, seconds and loss are those of the snapshot chosen, and its thumbnail is framed."""
+    page, first = opened(), project.models.snapshots(1)[0]
     look_at(page, first)
     (framed,) = re.findall(r'class="chosen">.*?moments/1/(\d+)\.png', markup(page))
     assert int(framed) == first.step
@@ -104,10 +104,10 @@ def test_a_click_on_a_thumbnail_looks_at_its_moment(project: Project) -> None:
 
 
 def test_going_back_asks_and_starts_the_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The question names the round and the moment; the answer starts it."""
+    """The question names the round and the snapshot; the answer starts it."""
     asked: list[tuple[int, float | None]] = []
     monkeypatch.setattr(ProjectJobs, "start_restore", lambda self, round_, *, seconds=None: asked.append((round_, seconds)))
-    page, first = opened(), project.moments(1)[0]
+    page, first = opened(), project.models.snapshots(1)[0]
     look_at(page, first)
     assert f"A new round 2 is made from round 1 as it was after {first.seconds:.1f} s." in words(page)
     assert "cannot be resumed" not in words(page)
@@ -117,13 +117,13 @@ def test_going_back_asks_and_starts_the_job(project: Project, monkeypatch: pytes
 
 
 def looked_at(page: AppTest) -> Any:
-    """The choice of the round whose moments are shown."""
+    """The choice of the round whose snapshots are shown."""
     return next(box for box in page.selectbox if box.label == "Look at")
 
 
 def test_after_going_back_the_page_says_where_the_round_came_from(project: Project) -> None:
-    """The table names the moment; the strip is still that of the training; its end can be gone back to."""
-    first = project.moments(1)[0]
+    """The table names the snapshot; the strip is still that of the training; its end can be gone back to."""
+    first = project.models.snapshots(1)[0]
     project.restore(1, seconds=first.seconds)
     page = opened()
     assert looked_at(page).value == 1
@@ -135,9 +135,9 @@ def test_after_going_back_the_page_says_where_the_round_came_from(project: Proje
 
 
 def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
-    """Its moments are there, and the page says that it can then not be resumed."""
+    """Its snapshots are there, and the page says that it can then not be resumed."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(2)))
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.models.snapshots(2)))
     page = opened()
     assert "Round 2 as it learnt" in words(page)
     assert "A new round 2 is made from round 2 as it was after" in words(page)
@@ -146,7 +146,7 @@ def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
 
 
 def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None:
-    """Where its moments were swept."""
+    """Where its snapshots were swept."""
     project.store.snapshots.forget(1)
     add_round(project)
     page = opened()
@@ -155,8 +155,8 @@ def test_of_an_older_round_the_end_can_be_gone_back_to(project: Project) -> None
     assert "A new round 3 is made from the end of round 1." in words(page)
 
 
-def test_while_a_round_is_trained_the_newest_moment_is_shown(project: Project) -> None:
-    """None can be chosen, and there is no way back until the training ends; the moment before lies below and fades."""
+def test_while_a_round_is_trained_the_newest_snapshot_is_shown(project: Project) -> None:
+    """None can be chosen, and there is no way back until the training ends; the snapshot before lies below and fades."""
     _, before, newest = plant(project, 2, ended=False)
     with project.store.jobs.here("round", {"plan": {"round": 2, "train": {"seconds": 2.0}}}):
         page = opened()
@@ -165,13 +165,13 @@ def test_while_a_round_is_trained_the_newest_moment_is_shown(project: Project) -
     thumbnails = [button.disabled for button in page.button if str(button.key).startswith("look_")]
     assert thumbnails == [True] * 3
     assert "Go back" not in buttons(page)
-    (large,) = re.findall('<div class="up-frame">.*?</div></div>', markup(page))
+    (large,) = re.findall('<div class="up-large">.*?</div></div>', markup(page))
     large = re.findall(r'class="(over[a-z ]*)" src="\S*moments/2/(\d+)\.png\?side=1024', large)
     assert large == [("over past", str(before.step)), ("over", str(newest.step))]
     assert markup(again) == markup(page), "a poll that brings nothing new must not change a picture's address"
 
 
-def test_the_disk_that_moments_take_is_said(project: Project) -> None:
+def test_the_disk_that_snapshots_take_is_said(project: Project) -> None:
     """And that older ones go by themselves."""
     assert re.search(r"The kept snapshots take \d+ MB on disk. Those of the last 3 trainings stay", words(opened()))
 

@@ -878,7 +878,7 @@ def test_a_job_that_trained_a_worse_round_says_so(open_page, two_rounds):
     """The sidebar of every page keeps the warning that the job ended with."""
     score(two_rounds, (0.9, 0.9, 0.9), (0.9, 0.7, 0.7))
     with two_rounds.store.jobs.here("round", {}) as handle:
-        handle.result = {"round": 2, "seconds": 1.0, "caution": two_rounds.caution()}
+        handle.result = {"round": 2, "seconds": 1.0, "caution": two_rounds.models.regression_warning()}
     page = open_page(two_rounds.workspace, "results")
     assert [expander.label for expander in page.sidebar.expander] == [":orange[Training and scanning ended with a warning]"]
     assert WORSE in words(page)

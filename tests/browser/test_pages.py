@@ -93,7 +93,7 @@ def test_no_page_asks_another_machine(browser_page: Page, shared_app: tuple[str,
     assert hosts - {None} == {"127.0.0.1"}
 
 
-def test_a_click_on_the_picture_of_a_moment_looks_at_it(
+def test_a_click_on_the_picture_of_a_snapshot_looks_at_it(
     browser_page: Page, shared_app: tuple[str, Path], trained: Project
 ) -> None:
     """On the picture itself, not only on the words below it."""
@@ -101,15 +101,15 @@ def test_a_click_on_the_picture_of_a_moment_looks_at_it(
     _look_at_the_first(browser_page, trained)
 
 
-def test_no_picture_of_a_moment_is_seen_before_it_can_be_clicked_on(
+def test_no_picture_of_a_snapshot_is_seen_before_it_can_be_clicked_on(
     browser_page: Page, shared_app: tuple[str, Path], trained: Project
 ) -> None:
     """While the code of buttons is on its way, the pictures are hidden; a click on one as soon as it is seen counts."""
     held: list[Route] = []
     browser_page.route(re.compile(r"/static/js/Button\."), lambda route: held.append(route))
     go(browser_page, shared_app, trained, "rounds")
-    pictures = browser_page.locator("[class*=st-key-moment-] .up-picture")
-    until(lambda: pictures.count() == len(trained.moments(1)))
+    pictures = browser_page.locator("[class*=st-key-snapshot-] .up-picture")
+    until(lambda: pictures.count() == len(trained.models.snapshots(1)))
     assert held, "Streamlit keeps the code of buttons elsewhere"
     assert not any(picture.is_visible() for picture in pictures.all())
     for route in held:
@@ -118,13 +118,13 @@ def test_no_picture_of_a_moment_is_seen_before_it_can_be_clicked_on(
 
 
 def _look_at_the_first(page: Page, project: Project) -> None:
-    """Click on the picture of the first moment as soon as it is seen, and wait for what is said about it."""
-    moments = project.moments(1)
-    assert len(moments) > 1
-    picture = page.locator(f".st-key-moment-1-{moments[0].step} .up-picture")
+    """Click on the picture of the first snapshot as soon as it is seen, and wait for what is said about it."""
+    snapshots = project.models.snapshots(1)
+    assert len(snapshots) > 1
+    picture = page.locator(f".st-key-snapshot-1-{snapshots[0].step} .up-picture")
     picture.wait_for()
     picture.click(force=True)  # a button lies over it
-    page.locator(f".st-key-moment-1-{moments[0].step} .chosen").wait_for()
+    page.locator(f".st-key-snapshot-1-{snapshots[0].step} .chosen").wait_for()
     assert page.get_by_text("– the end").count() == 0
     page.get_by_text("Go back to this snapshot").wait_for()
 

@@ -36,7 +36,7 @@ def truth(phantom_files):
 
 def paint(project, mask, where, z=Z):
     """Paint pixels ``where`` with the classes of ``mask``, without saving."""
-    number = project.news(0, z).sequence + 1
+    number = project.labels.sync_state(0, z).sequence + 1
     project.apply(0, z, Patch(number, stroke_runs(mask, where.astype(np.uint8), where)))
 
 
@@ -65,7 +65,7 @@ def test_strokes_of_two_classes_give_a_preview(project, truth):
     assert (preview.classes, preview.pixels, preview.slices) == ((0, 1, 2), where.sum(), 1)
     assert min(dice(confusion(preview.mask, np.where(where, UNLABELLED, truth).astype(np.uint8), 3))) > 0.7
     assert preview.sentence == "A quick first model of 3 classes, from 1,920 labelled pixels on 1 slice."
-    assert not preview.handover.to_network
+    assert not preview.choice.to_network
 
 
 def test_it_is_fitted_again_only_when_something_was_painted(project, truth):

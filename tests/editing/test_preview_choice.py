@@ -1,4 +1,4 @@
-"""The hand-over from the first model to the network: decided on pixels that neither has learnt from, and told."""
+"""The choice between the first model and the network: made on pixels that neither has learnt from, and told."""
 
 import time
 
@@ -49,9 +49,9 @@ def forest_dice(project):
 
 def test_before_a_round_there_is_nothing_to_hand_over_to(phantom_project):
     """The first model draws."""
-    decision = phantom_project.handover()
+    decision = phantom_project.labels.preview_choice()
     assert (decision.round, decision.to_network) == (None, False)
-    assert phantom_project.preview(0, 5).handover == decision
+    assert phantom_project.preview(0, 5).choice == decision
 
 
 @pytest.mark.parametrize(("network", "wins"), [((1.0, 1.0, 1.0), True), ((0.9, 0.1, 0.1), False)])
@@ -59,7 +59,7 @@ def test_the_better_one_on_held_back_pixels_draws(phantom_project, network, wins
     """Both numbers and the pixels are told; the background does not count."""
     measured = forest_dice(phantom_project)
     enter_round(phantom_project, network)
-    decision = phantom_project.handover()
+    decision = phantom_project.labels.preview_choice()
     assert decision.to_network == wins
     assert decision.network == pytest.approx(np.mean(network[1:]))
     assert decision.forest == pytest.approx(np.mean([score for score in measured[1:] if score is not None]))
@@ -72,48 +72,48 @@ def test_only_classes_measured_for_both_are_compared(phantom_project):
     """A class not measured for the network counts for neither."""
     measured = forest_dice(phantom_project)
     enter_round(phantom_project, (0.9, None, 0.5))
-    decision = phantom_project.handover()
+    decision = phantom_project.labels.preview_choice()
     assert (decision.network, decision.forest) == (0.5, pytest.approx(measured[2]))
 
 
-def test_after_the_handover_the_network_draws_unless_asked_otherwise(phantom_project):
+def test_once_the_network_is_chosen_it_draws_unless_asked_otherwise(phantom_project):
     """The preview gives a sentence instead of a mask; the first model is still available on request."""
     enter_round(phantom_project, (1.0, 1.0, 1.0))
-    decision = phantom_project.handover()
+    decision = phantom_project.labels.preview_choice()
     preview = phantom_project.preview(0, 5)
-    assert (preview.mask, preview.handover, preview.sentence) == (None, decision, decision.sentence)
+    assert (preview.mask, preview.choice, preview.sentence) == (None, decision, decision.sentence)
     assert phantom_project.preview(0, 5, anyway=True).mask is not None
 
 
 def test_it_is_decided_once_for_a_round_and_remembered(phantom_project):
     """Another process reads it without looking at the volume; a new round is compared anew."""
     enter_round(phantom_project, (1.0, 1.0, 1.0))
-    decision = phantom_project.handover()
+    decision = phantom_project.labels.preview_choice()
     other = Project.open(phantom_project.workspace, "toy")
     path = other.volumes[0].path
     away = path.rename(path.with_suffix(".away"))
     try:
-        assert other.handover() == decision
-        assert other.preview(0, 5).handover == decision
+        assert other.labels.preview_choice() == decision
+        assert other.preview(0, 5).choice == decision
     finally:
         away.rename(path)
     enter_round(phantom_project, (0.1, 0.1, 0.1))
-    assert other.handover().to_network is False
-    assert other.handover().round == 2
+    assert other.labels.preview_choice().to_network is False
+    assert other.labels.preview_choice().round == 2
 
 
 def test_a_round_whose_scores_are_still_to_come_is_not_decided_about(phantom_project):
     """Older rounds are scored on its pixels first; an answer given meanwhile is not stored."""
     enter_round(phantom_project, (0.1, 0.1, 0.1))
-    assert not phantom_project.handover().to_network
+    assert not phantom_project.labels.preview_choice().to_network
     number = enter_round(phantom_project, None)
-    early = phantom_project.handover()
+    early = phantom_project.labels.preview_choice()
     assert (early.round, early.to_network, early.settled) == (number, False, False)
     assert "when round 2 is scored" in early.sentence
     phantom_project.preview(0, 5)  # asks in the background, too
     show_scores(phantom_project, number, (1.0, 1.0, 1.0))
     deadline = time.monotonic() + 60
-    while (found := phantom_project.preview(0, 5).handover) is None and time.monotonic() < deadline:
+    while (found := phantom_project.preview(0, 5).choice) is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert found.to_network
     assert found.settled
@@ -124,11 +124,11 @@ def test_a_preview_never_waits_for_the_decision(phantom_project):
     phantom_project.preview(0, 5)
     enter_round(phantom_project, (1.0, 1.0, 1.0))
     first = phantom_project.preview(0, 5)
-    assert first.mask is not None or first.handover.to_network
+    assert first.mask is not None or first.choice.to_network
     deadline = time.monotonic() + 60
-    while phantom_project.preview(0, 5).handover is None and time.monotonic() < deadline:
+    while phantom_project.preview(0, 5).choice is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert phantom_project.preview(0, 5).handover.to_network
+    assert phantom_project.preview(0, 5).choice.to_network
 
 
 def test_without_held_back_pixels_the_first_model_goes_on(tmp_path, phantom_files):
@@ -138,7 +138,7 @@ def test_without_held_back_pixels_the_first_model_goes_on(tmp_path, phantom_file
     mask[:20] = 1
     project.submit_mask(0, 3, mask, Claim.strokes())
     enter_round(project, (None, None, None))
-    decision = project.handover()
+    decision = project.labels.preview_choice()
     assert (decision.to_network, decision.forest, decision.network, decision.pixels) == (False, None, None, 0)
     assert "no held-back pixels" in decision.sentence
     assert "Save a slice or a large box as right" in decision.sentence
@@ -148,4 +148,4 @@ def test_without_held_back_pixels_the_first_model_goes_on(tmp_path, phantom_file
 def test_a_round_that_learnt_from_nothing_does_not_take_over(phantom_project):
     """As one whose score is missing and that has no labels."""
     add_round(phantom_project)
-    assert not phantom_project.handover().to_network
+    assert not phantom_project.labels.preview_choice().to_network

@@ -37,7 +37,7 @@ def save(project: Project, z: int, *rows: int, class_id: int = 1) -> None:
 
 def stroke(project: Project, z: int, row: int, class_id: int = 0) -> None:
     """Paint a row of a slice without saving it."""
-    number = project.news(0, z).sequence + 1
+    number = project.labels.sync_state(0, z).sequence + 1
     runs = np.array([(row * WIDTH, WIDTH, class_id | 256)], np.uint32)
     project.apply(0, z, Patch(number, runs))
 

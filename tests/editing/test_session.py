@@ -218,7 +218,7 @@ def test_a_prediction_that_is_not_there_changes_nothing(rounds):
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     with pytest.raises(CheckpointError, match="There is no round 7"):
         rounds.rebase(0, 5, 7, sequence=1)
-    assert rounds.news(0, 5).sequence == 1
+    assert rounds.labels.sync_state(0, 5).sequence == 1
 
 
 @pytest.mark.parametrize("meanwhile", ["stroke", "save", "save the whole slice", "undo", "discard"])
@@ -243,23 +243,23 @@ def test_a_prediction_is_not_changed_across_what_happens_meanwhile(rounds, monke
 
     monkeypatch.setattr(rounds.store.predictions, "load", late)
     with pytest.raises(LabelError, match="in another window"):
-        rounds.rebase(0, 5, 1, sequence=rounds.news(0, 5).sequence)
+        rounds.rebase(0, 5, 1, sequence=rounds.labels.sync_state(0, 5).sequence)
     assert rounds.drafts() == ({(0, 5)} if meanwhile in {"stroke", "undo"} else set())
 
 
 def test_news_say_what_speaks_against_the_newest_round(rounds):
     """Nothing while it is not measured; then that it is worse, on the pixels that all rounds are scored on."""
-    assert rounds.news(0, 5).caution is None
+    assert rounds.labels.sync_state(0, 5).regression_warning is None
     score(rounds, (0.9, 0.9, 0.98), (0.9, 0.7, 0.76))
     said = "it is less accurate than round 1 (mean Dice without the first class 0.73, was 0.94, on 38,988 held-back pixels)"
-    assert rounds.news(0, 5).caution == rounds.caution() == said
+    assert rounds.labels.sync_state(0, 5).regression_warning == rounds.models.regression_warning() == said
 
 
 def test_news_say_that_a_round_had_few_steps(rounds):
     """From the curves of both rounds; that of a round at work does not count yet."""
     for number, steps in ((1, 40), (1, 80), (2, 9), (3, 1)):
         rounds.store.rounds.add_point(number, CurvePoint(steps / 80, steps, 0.5, None, None))
-    assert "only 9 training steps in 1 s, round 1 for 80 in 1 s" in rounds.news(0, 5).caution
+    assert "only 9 training steps in 1 s, round 1 for 80 in 1 s" in rounds.labels.sync_state(0, 5).regression_warning
 
 
 # ---- taking a save back
@@ -273,12 +273,12 @@ def test_a_save_is_taken_back_step_by_step(rounds):
     second = rounds.submit(0, 5, Claim.strokes())
     assert rounds.undo(0, 5, revision=second.id) == first
     assert rounds.label(0, 5)[0, :2].tolist() == [1, 255]
-    assert rounds.news(0, 5).sequence == 3
+    assert rounds.labels.sync_state(0, 5).sequence == 3
     with pytest.raises(LabelError, match="a newer saved label than the one to undo"):
         rounds.undo(0, 5, revision=second.id)
     assert rounds.undo(0, 5, revision=first.id) is None
     assert not rounds.claimed(0, 5).any()
-    assert rounds.news(0, 5).sequence == 4
+    assert rounds.labels.sync_state(0, 5).sequence == 4
     with pytest.raises(LabelError, match="nothing to undo"):
         rounds.undo(0, 5)
     with pytest.raises(LabelError, match="was changed or saved in another window"):
@@ -347,7 +347,7 @@ def test_taking_back_waits_for_no_stroke_that_comes_between(rounds, monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(LabelError, match="another window"):
         patch.setattr(LabelStore, "undo", late)
         rounds.undo(0, 5)
-    assert rounds.news(0, 5).revision == revision.id
+    assert rounds.labels.sync_state(0, 5).revision == revision.id
     assert rounds.editing(0, 5).mask[0, [0, 4]].tolist() == [2, 1]
 
 

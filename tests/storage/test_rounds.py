@@ -27,13 +27,13 @@ def enter(rounds: Rounds, number: int, **given: object) -> None:
 
 
 def points(rounds: Rounds, number: int, *seconds: float) -> None:
-    """Store moments of a training, ten steps a second."""
+    """Store points of a training, ten steps a second."""
     for second in seconds:
         rounds.add_point(number, CurvePoint(second, round(10 * second), 0.5, None, None))
 
 
 def times(rounds: Rounds, number: int) -> list[float]:
-    """When the moments of a round's curve are."""
+    """When the points of a round's curve are."""
     return [point.seconds for point in rounds.curve(number)]
 
 
@@ -102,7 +102,7 @@ def test_who_goes_back_takes_the_curve_up_to_there(rounds: Rounds) -> None:
     assert times(rounds, 1) == [1.0]
 
 
-def test_steps_are_those_of_the_last_moment(rounds: Rounds) -> None:
+def test_steps_are_those_of_the_last_point(rounds: Rounds) -> None:
     """None where no curve is kept, as of a network that came from elsewhere."""
     enter(rounds, 1)
     enter(rounds, 2)

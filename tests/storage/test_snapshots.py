@@ -12,8 +12,8 @@ from core.errors import CheckpointError, StorageError
 from core.geometry import Box
 from core.storage.checkpoints import CARD, Card, load
 from core.storage.snapshots import (
-    FRAME,
     KEPT_ROUNDS,
+    PICTURE_FILE,
     SnapshotStore,
     WatchedRegion,
     cut,
@@ -52,31 +52,31 @@ def store(tmp_path: Path) -> SnapshotStore:
     return SnapshotStore(tmp_path)
 
 
-def test_a_moment_is_read_back_as_it_was_kept(store: SnapshotStore) -> None:
-    """Its place in training, its loss and when that was measured, its frame, picture and weights."""
+def test_a_snapshot_is_read_back_as_it_was_kept(store: SnapshotStore) -> None:
+    """Its place in training, its loss and when that was measured, its watched region, picture and weights."""
     kept(store, 3, 60.0)
-    (moment,) = store.of(3)
-    assert (moment.round, moment.seconds, moment.step, moment.end) == (3, 60.0, 600, False)
-    assert (moment.validation_loss, moment.validated, moment.frame) == (0.5, 59.0, HERE)
-    mask, confidence = picture(moment)
+    (snapshot,) = store.of(3)
+    assert (snapshot.round, snapshot.seconds, snapshot.step, snapshot.end) == (3, 60.0, 600, False)
+    assert (snapshot.validation_loss, snapshot.validated, snapshot.watched) == (0.5, 59.0, HERE)
+    mask, confidence = picture(snapshot)
     np.testing.assert_array_equal(mask, MASK)
     np.testing.assert_array_equal(confidence, CONFIDENCE)
-    assert torch.equal(load(moment.folder)[1]["a"], STATE["a"])
-    assert moment.size == sum(file.stat().st_size for file in moment.folder.iterdir()) == store.size()
+    assert torch.equal(load(snapshot.folder)[1]["a"], STATE["a"])
+    assert snapshot.size == sum(file.stat().st_size for file in snapshot.folder.iterdir()) == store.size()
 
 
-def test_moments_come_in_the_order_of_training(store: SnapshotStore) -> None:
+def test_snapshots_come_in_the_order_of_training(store: SnapshotStore) -> None:
     """However they were written."""
     kept(store, 1, 120.0, 1.2, 30.0)
-    assert [moment.seconds for moment in store.of(1)] == [1.2, 30.0, 120.0]
+    assert [snapshot.seconds for snapshot in store.of(1)] == [1.2, 30.0, 120.0]
     assert store.of(2) == []
 
 
-def test_a_moment_of_the_same_step_gives_way(store: SnapshotStore) -> None:
+def test_a_snapshot_of_the_same_step_gives_way(store: SnapshotStore) -> None:
     """The end of a training may fall on the step of the last snapshot."""
     kept(store, 1, 5.0)
     keep(step_folder(store.folder(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
-    assert [moment.end for moment in store.of(1)] == [True]
+    assert [snapshot.end for snapshot in store.of(1)] == [True]
 
 
 def test_what_a_resume_does_again_is_cut(store: SnapshotStore) -> None:
@@ -85,7 +85,7 @@ def test_what_a_resume_does_again_is_cut(store: SnapshotStore) -> None:
     torn = step_folder(store.folder(1), 5)
     torn.mkdir()
     cut(store.folder(1), 20)
-    assert [moment.step for moment in store.of(1)] == [10, 20]
+    assert [snapshot.step for snapshot in store.of(1)] == [10, 20]
     assert not torn.exists()
 
 
@@ -94,28 +94,28 @@ def test_an_end_that_is_gone_on_from_is_cut(store: SnapshotStore) -> None:
     kept(store, 1, 1.0)
     keep(step_folder(store.folder(1), 50), STATE, card(5.0, 50, end=True), MASK, CONFIDENCE)
     cut(store.folder(1), 50)
-    assert [moment.step for moment in store.of(1)] == [10]
+    assert [snapshot.step for snapshot in store.of(1)] == [10]
 
 
-def test_a_damaged_moment_is_left_out(store: SnapshotStore) -> None:
+def test_a_damaged_snapshot_is_left_out(store: SnapshotStore) -> None:
     """The others can still be read."""
     kept(store, 1, 1.0, 2.0)
     (store.of(1)[0].folder / CARD).write_text("{")
-    assert [moment.seconds for moment in store.of(1)] == [2.0]
+    assert [snapshot.seconds for snapshot in store.of(1)] == [2.0]
 
 
 @pytest.mark.parametrize("damage", ["removed", "torn"])
 def test_a_picture_that_is_gone_is_one_sentence(store: SnapshotStore, damage: str) -> None:
     """For example after a sweep while the page was open."""
     kept(store, 1, 1.0)
-    (moment,) = store.of(1)
-    path = moment.folder / FRAME
+    (snapshot,) = store.of(1)
+    path = snapshot.folder / PICTURE_FILE
     path.unlink() if damage == "removed" else path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(CheckpointError, match="was removed or is damaged; choose another snapshot"):
-        picture(moment)
+        picture(snapshot)
 
 
-def test_a_full_disk_leaves_no_half_moment(store: SnapshotStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_snapshot(store: SnapshotStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A snapshot is renamed into place once it is whole."""
     import errno
 
@@ -128,7 +128,7 @@ def test_a_full_disk_leaves_no_half_moment(store: SnapshotStore, monkeypatch: py
     assert list(store.folder(1).iterdir()) == []
 
 
-def test_only_the_last_trainings_keep_their_moments(store: SnapshotStore) -> None:
+def test_only_the_last_trainings_keep_their_snapshots(store: SnapshotStore) -> None:
     """Snapshots take bounded disk space, whatever the number of rounds."""
     for round_ in range(1, KEPT_ROUNDS + 3):
         kept(store, round_, 1.0)

@@ -54,27 +54,27 @@ def same_weights(one: Path, other: Path) -> bool:
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_moment_becomes_the_newest_round(project: Project) -> None:
+def test_a_snapshot_becomes_the_newest_round(project: Project) -> None:
     """The new round has the weights, labels and seconds of the snapshot, and records its origin."""
-    moment = project.moments(2)[1]
-    done = project.restore(2, seconds=moment.seconds)
+    snapshot = project.models.snapshots(2)[1]
+    done = project.restore(2, seconds=snapshot.seconds)
     assert done.round == 3
     _, second, third = project.rounds()
-    assert third.origin == Origin(2, moment.seconds)
-    assert (third.seconds, third.revisions, third.labelled_slices) == (moment.seconds, second.revisions, 3)
-    assert same_weights(moment.folder, project.workspace / third.checkpoint)
+    assert third.origin == Origin(2, snapshot.seconds)
+    assert (third.seconds, third.revisions, third.labelled_slices) == (snapshot.seconds, second.revisions, 3)
+    assert same_weights(snapshot.folder, project.workspace / third.checkpoint)
     card = load_card(project.workspace / third.checkpoint)
-    assert card.extra["restored"] == {"round": 2, "seconds": moment.seconds}
+    assert card.extra["restored"] == {"round": 2, "seconds": snapshot.seconds}
     assert card.extra["round"] == 3
     assert "moment" not in card.extra
 
 
 def test_its_loss_is_measured_on_the_pixels_of_all_rounds(project: Project) -> None:
     """The restored weights are scored on every held-back pixel, unlike the quick validation during training."""
-    moment = project.moments(2)[0]
-    done = project.restore(2, seconds=moment.seconds)
+    snapshot = project.models.snapshots(2)[0]
+    done = project.restore(2, seconds=snapshot.seconds)
     held = [project.store.frozen(head, Role.VALIDATION) for head in project.labelled_slices()]
-    measured = score(Predictor.load(moment.folder), held)
+    measured = score(Predictor.load(snapshot.folder), held)
     assert done.validation_loss == pytest.approx(measured.loss)
     assert len({row.validation_pixels for row in project.rounds()}) == 1
     assert done.validation_pixels == measured.pixels > 0
@@ -91,44 +91,44 @@ def test_all_rounds_are_scored_on_the_labels_as_they_are(project: Project, phant
     validating = [head.id for head in project.labelled_slices() if head.validation_pixels]
     assert sorted(project.rounds()[0].validation_revisions) == sorted(validating)
     assert project.rounds()[2].revisions == project.rounds()[0].revisions
-    assert project.handover().pixels == held
+    assert project.labels.preview_choice().pixels == held
 
 
 def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
     """Other rounds keep checkpoints, scores, curves, proposals and snapshots, and can be restored again."""
     before, curve = project.rounds(), project.curve(2)
-    proposals, moments = project.store.proposals.of(2), project.moments(2)
-    project.restore(2, seconds=moments[0].seconds)
+    proposals, snapshots = project.store.proposals.of(2), project.models.snapshots(2)
+    project.restore(2, seconds=snapshots[0].seconds)
     assert project.rounds()[:2] == before
-    assert (project.curve(2), project.store.proposals.of(2), project.moments(2)) == (curve, proposals, moments)
+    assert (project.curve(2), project.store.proposals.of(2), project.models.snapshots(2)) == (curve, proposals, snapshots)
     again = project.restore(2)
     assert again.round == 4
     assert again.validation_loss == pytest.approx(before[1].validation_loss)
     assert same_weights(again.checkpoint, project.workspace / before[1].checkpoint)
 
 
-def test_predictions_and_proposals_are_of_the_moment_from_then_on(project: Project) -> None:
+def test_predictions_and_proposals_are_of_the_snapshot_from_then_on(project: Project) -> None:
     """No cached prediction or proposal of the former round is used for the restored one."""
     of_round_two = project.predict_slice(0, 6)
-    moment = project.moments(2)[0]
-    project.restore(2, seconds=moment.seconds)
+    snapshot = project.models.snapshots(2)[0]
+    project.restore(2, seconds=snapshot.seconds)
     assert project.proposals() == []
     assert project.scores() == []
     assert project.cached_prediction(0, 6) is None
     predicted = project.predict_slice(0, 6)
     assert predicted.round == 3
-    mask, _ = Predictor.load(moment.folder).labels(project.image(0, 6))
+    mask, _ = Predictor.load(snapshot.folder).labels(project.image(0, 6))
     np.testing.assert_array_equal(predicted.mask, mask)
     assert not np.array_equal(predicted.mask, of_round_two.mask)
     assert project.predict_slice(0, 6, round_=2).round == 2
     assert project.propose(ProposeConfig(number=2))
 
 
-def test_its_curve_ends_at_the_moment(project: Project) -> None:
+def test_its_curve_ends_at_the_snapshot(project: Project) -> None:
     """The restored round's curve ends at the snapshot, so its training steps are comparable."""
-    moment = project.moments(2)[-2]
-    project.restore(2, seconds=moment.seconds)
-    assert project.curve(3) == [point for point in project.curve(2) if point.seconds <= moment.seconds]
+    snapshot = project.models.snapshots(2)[-2]
+    project.restore(2, seconds=snapshot.seconds)
+    assert project.curve(3) == [point for point in project.curve(2) if point.seconds <= snapshot.seconds]
 
 
 def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
@@ -149,16 +149,16 @@ def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
     assert project.rounds()[-1].origin is None
 
 
-def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) -> None:
+def test_a_stopped_training_can_be_kept_as_it_was_at_a_snapshot(project: Project) -> None:
     """A snapshot of a cancelled training can be restored; the rest of the training can no longer be resumed."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(3)))
-    moments = project.moments(3)
-    done = project.restore(3, seconds=moments[0].seconds)
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.models.snapshots(3)))
+    snapshots = project.models.snapshots(3)
+    done = project.restore(3, seconds=snapshots[0].seconds)
     assert done.round == 3
-    assert same_weights(done.checkpoint, moments[0].folder)
-    assert project.moments(3) == moments
-    assert all(point.seconds <= moments[0].seconds for point in project.curve(3))
+    assert same_weights(done.checkpoint, snapshots[0].folder)
+    assert project.models.snapshots(3) == snapshots
+    assert all(point.seconds <= snapshots[0].seconds for point in project.curve(3))
     with pytest.raises(JobError, match="No training was interrupted"):
         project.train(resume=True)
 
@@ -166,10 +166,10 @@ def test_a_stopped_training_can_be_kept_as_it_was_at_a_moment(project: Project) 
 def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
     """A restore takes the number of an interrupted training and deletes its snapshots."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.moments(3)))
-    assert project.moments(3)
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.models.snapshots(3)))
+    assert project.models.snapshots(3)
     project.restore(1)
-    assert project.moments(3) == []
+    assert project.models.snapshots(3) == []
     assert not list((project.workspace / "checkpoints" / "toy").glob("*.partial"))
 
 
@@ -193,12 +193,12 @@ def test_what_cannot_be_gone_back_to_is_one_sentence(
     assert len(project.rounds()) == 2
 
 
-def test_a_damaged_moment_is_refused_and_nothing_is_entered(project: Project) -> None:
+def test_a_damaged_snapshot_is_refused_and_nothing_is_entered(project: Project) -> None:
     """The weights are read before any change."""
-    moment = project.moments(2)[0]
-    (moment.folder / "weights.safetensors").write_bytes(b"torn")
+    snapshot = project.models.snapshots(2)[0]
+    (snapshot.folder / "weights.safetensors").write_bytes(b"torn")
     with pytest.raises(CheckpointError, match="missing or damaged"):
-        project.restore(2, seconds=moment.seconds)
+        project.restore(2, seconds=snapshot.seconds)
     assert len(project.rounds()) == 2
 
 
@@ -217,8 +217,8 @@ def test_a_job_goes_back_and_looks_through_the_volume(project: Project) -> None:
     assert len(project.proposals()) == 2
 
 
-def test_the_moment_meant_is_the_nearest_within_a_second(project: Project) -> None:
+def test_the_snapshot_meant_is_the_nearest_within_a_second(project: Project) -> None:
     """Seconds may be given without decimals, as the page shows them."""
-    moments = project.moments(1)
-    assert nearest(moments, round(moments[-1].seconds)) == moments[-1]
-    assert nearest(moments, moments[-1].seconds + 1.5) is None
+    snapshots = project.models.snapshots(1)
+    assert nearest(snapshots, round(snapshots[-1].seconds)) == snapshots[-1]
+    assert nearest(snapshots, snapshots[-1].seconds + 1.5) is None

@@ -23,7 +23,7 @@ from core.training.learning.fit import FitResult, fit
 from core.training.learning.snapshot_callback import SNAPSHOTS, Feedback, SnapshotSource, affordable, due
 from tests.slices import disc_task, discs
 
-FRAME = WatchedRegion(0, 7, Box(8, 16, 72, 88))
+REGION = WatchedRegion(0, 7, Box(8, 16, 72, 88))
 UNSEEN = discs(7)
 
 
@@ -32,12 +32,12 @@ def trained(
 ) -> FitResult:
     """A short training, watched on a slice it is not trained on."""
     config = TrainConfig(seconds=seconds, patch=64, batch=4, channels=8, depth=2)
-    watched = SnapshotSource(FRAME, UNSEEN.pixels, SnapshotStore(folder).folder(1))
-    task = disc_task(folder / "round-001", config, card={"label_revisions": [1]}, watched=watched)
+    source = SnapshotSource(REGION, UNSEEN.pixels, SnapshotStore(folder).folder(1))
+    task = disc_task(folder / "round-001", config, card={"label_revisions": [1]}, snapshots=source)
     return fit(task, report=report, resume=resume)
 
 
-def moments(folder: Path) -> list[Snapshot]:
+def snapshots(folder: Path) -> list[Snapshot]:
     """The training snapshots kept."""
     return SnapshotStore(folder).of(1)
 
@@ -50,7 +50,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_moments_are_closer_at_the_beginning() -> None:
+def test_snapshots_are_closer_at_the_beginning() -> None:
     """The first of ten snapshots comes after a hundredth of the training, the last at its end, with growing gaps."""
     times = [due(number) for number in range(SNAPSHOTS)]
     assert times[0] == pytest.approx(0.01)
@@ -58,29 +58,29 @@ def test_moments_are_closer_at_the_beginning() -> None:
     assert (np.diff(times, n=2) > 0).all()
 
 
-def test_a_training_keeps_several_moments_and_its_end(watched: Path) -> None:
+def test_a_training_keeps_several_snapshots_and_its_end(watched: Path) -> None:
     """At most ten snapshots are kept, from the first steps on; the last has the checkpoint's weights."""
-    kept = moments(watched)
+    kept = snapshots(watched)
     assert 2 <= len(kept) <= SNAPSHOTS
-    assert [moment.end for moment in kept] == [False] * (len(kept) - 1) + [True]
-    (_, of_moment), (_, of_round) = load(kept[-1].folder), load(watched / "round-001")
-    assert all(torch.equal(of_moment[name], tensor) for name, tensor in of_round.items())
+    assert [snapshot.end for snapshot in kept] == [False] * (len(kept) - 1) + [True]
+    (_, of_snapshot), (_, of_round) = load(kept[-1].folder), load(watched / "round-001")
+    assert all(torch.equal(of_snapshot[name], tensor) for name, tensor in of_round.items())
     assert kept[-1].validation_loss == load_card(watched / "round-001").scores["loss"]
 
 
-def test_a_moment_shows_what_its_own_weights_predict(watched: Path) -> None:
+def test_a_snapshot_shows_what_its_own_weights_predict(watched: Path) -> None:
     """A snapshot's mask and confidence equal a prediction of the whole slice with its stored weights."""
-    for moment in (moments(watched)[0], moments(watched)[-1]):
-        whole, confidence = Predictor.load(moment.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
-        seen, sure = picture(moment)
-        assert (seen == whole[FRAME.box.slices]).mean() > 0.99
-        assert np.abs(sure.astype(int) - confidence[FRAME.box.slices]).mean() < 3
+    for snapshot in (snapshots(watched)[0], snapshots(watched)[-1]):
+        whole, confidence = Predictor.load(snapshot.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
+        seen, sure = picture(snapshot)
+        assert (seen == whole[REGION.box.slices]).mean() > 0.99
+        assert np.abs(sure.astype(int) - confidence[REGION.box.slices]).mean() < 3
 
 
 def test_the_model_is_seen_to_learn(watched: Path) -> None:
     """The last prediction is closer to the truth than the first."""
-    truth = UNSEEN.mask[FRAME.box.slices]
-    first, last = ((picture(moment)[0] == truth).mean() for moment in (moments(watched)[0], moments(watched)[-1]))
+    truth = UNSEEN.mask[REGION.box.slices]
+    first, last = ((picture(snapshot)[0] == truth).mean() for snapshot in (snapshots(watched)[0], snapshots(watched)[-1]))
     assert last > first + 0.05
 
 
@@ -95,49 +95,49 @@ def test_a_slow_machine_watches_the_middle_of_the_frame(took: float, box: Box) -
 
 def test_a_small_frame_stays_as_it_is() -> None:
     """A region of no more than 256 pixels is never cropped."""
-    assert affordable(FRAME, 99.0, 1.0) == FRAME
+    assert affordable(REGION, 99.0, 1.0) == REGION
 
 
-def test_all_moments_of_a_training_show_the_same_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_snapshots_of_a_training_show_the_same_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The region is cropped before the first snapshot, and every mask is of the cropped region."""
     monkeypatch.setattr("core.training.learning.snapshot_callback.SMALLEST_SIDE", 32)
     monkeypatch.setattr("core.training.learning.snapshot_callback.REGION_SHARE", 1e-9)
     trained(tmp_path, 1.0)
-    (first, *_), end = moments(tmp_path), moments(tmp_path)[-1]
-    assert first.frame == end.frame == WatchedRegion(0, 7, Box(24, 36, 56, 68))
+    (first, *_), end = snapshots(tmp_path), snapshots(tmp_path)[-1]
+    assert first.watched == end.watched == WatchedRegion(0, 7, Box(24, 36, 56, 68))
     whole, _ = Predictor.load(end.folder, device=torch.device("cpu")).labels(UNSEEN.pixels)
     assert (picture(end)[0] == whole[24:56, 36:68]).mean() > 0.99
 
 
 def test_a_loss_says_when_it_was_measured(watched: Path) -> None:
     """The validation of a snapshot is no later than the snapshot."""
-    end = moments(watched)[-1]
+    end = snapshots(watched)[-1]
     assert end.validated == pytest.approx(end.seconds, abs=0.01)
-    assert all(moment.validated <= moment.seconds for moment in moments(watched) if moment.validated is not None)
+    assert all(snapshot.validated <= snapshot.seconds for snapshot in snapshots(watched) if snapshot.validated is not None)
 
 
-def test_a_resume_keeps_the_moments_before_and_does_the_later_ones_again(tmp_path: Path) -> None:
+def test_a_resume_keeps_the_snapshots_before_and_does_the_later_ones_again(tmp_path: Path) -> None:
     """A resume continues the snapshots; a new training starts them anew."""
     with pytest.raises(Cancelled):
         trained(tmp_path, 6.0, report=lambda progress: progress.seconds > 1.5)
-    before = moments(tmp_path)
+    before = snapshots(tmp_path)
     assert before
     trained(tmp_path, 6.0, resume=True)
-    after = moments(tmp_path)
-    assert [moment.folder for moment in after[: len(before)]] == [moment.folder for moment in before]
+    after = snapshots(tmp_path)
+    assert [snapshot.folder for snapshot in after[: len(before)]] == [snapshot.folder for snapshot in before]
     assert len(after) > len(before)
-    assert [moment.seconds for moment in after] == sorted({moment.seconds for moment in after})
+    assert [snapshot.seconds for snapshot in after] == sorted({snapshot.seconds for snapshot in after})
 
 
-def test_a_fresh_start_forgets_the_moments_of_an_interrupted_training(tmp_path: Path) -> None:
+def test_a_fresh_start_forgets_the_snapshots_of_an_interrupted_training(tmp_path: Path) -> None:
     """A new training deletes the snapshots of an interrupted one."""
     with pytest.raises(Cancelled):
         trained(tmp_path, 60.0, report=lambda progress: progress.seconds > 1.0)
-    for moment in moments(tmp_path):
-        (moment.folder / "old").touch()
+    for snapshot in snapshots(tmp_path):
+        (snapshot.folder / "old").touch()
     assert list(tmp_path.rglob("old"))
     trained(tmp_path, 1.0)
-    assert moments(tmp_path)[-1].end
+    assert snapshots(tmp_path)[-1].end
     assert not list(tmp_path.rglob("old"))
 
 
@@ -157,8 +157,8 @@ class Paced(Feedback):
     """Record the time of a snapshot in place of a slow prediction."""
 
     def __init__(self, clock: Clock, validation: Validation, hours: Hours, takes: float) -> None:
-        watched = SnapshotSource(FRAME, UNSEEN.pixels, Path("nowhere"))
-        super().__init__(clock, validation, watched, lambda scores: pytest.fail("no model is asked for"))
+        source = SnapshotSource(REGION, UNSEEN.pixels, Path("nowhere"))
+        super().__init__(clock, validation, source, lambda scores: pytest.fail("no model is asked for"))
         self._hours, self._takes, self._now = hours, takes, clock
         self.times = list[float]()
 

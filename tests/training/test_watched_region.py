@@ -39,7 +39,7 @@ def paint(project: Project, *slices: int, y: int = 500, x: int = 600) -> None:
 def test_the_slice_lies_beside_the_middle_labelled_one(project: Project, painted: tuple[int, ...], chosen: int) -> None:
     """The slice is the nearest unlabelled one, or the middle labelled one, or the middle of an unlabelled volume."""
     paint(project, *painted)
-    assert (project.frame().volume, project.frame().z) == (0, chosen)
+    assert (project.models.watched_region().volume, project.models.watched_region().z) == (0, chosen)
 
 
 @pytest.mark.parametrize(
@@ -49,22 +49,22 @@ def test_the_slice_lies_beside_the_middle_labelled_one(project: Project, painted
 def test_a_large_slice_is_seen_around_what_is_painted(project: Project, y: int, x: int, box: Box) -> None:
     """The region has at most 1024 pixels on a side and is moved inside the slice at its borders."""
     paint(project, 2, y=y, x=x)
-    assert project.frame().box == box
+    assert project.models.watched_region().box == box
 
 
 def test_a_slice_that_is_asked_for_is_taken(project: Project) -> None:
     """A requested slice may have labels; the region lies around those of the nearest labelled slice."""
     paint(project, 2, y=0, x=0)
-    frame = project.frame(0, 6)
-    assert (frame.z, frame.box) == (6, Box(0, 0, 1024, 1024))
+    watched = project.models.watched_region(0, 6)
+    assert (watched.z, watched.box) == (6, Box(0, 0, 1024, 1024))
 
 
 def test_a_slice_that_is_not_there_is_one_sentence(project: Project) -> None:
     """The error gives the range of slices."""
     with pytest.raises(ProjectError, match="There is no slice 7; volume 0 has slices 0 to 6"):
-        project.frame(0, 7)
+        project.models.watched_region(0, 7)
 
 
 def test_a_small_slice_is_seen_whole(phantom_project: Project) -> None:
     """A slice smaller than the region is watched as a whole."""
-    assert phantom_project.frame().box == Box(0, 0, 160, 160)
+    assert phantom_project.models.watched_region().box == Box(0, 0, 160, 160)

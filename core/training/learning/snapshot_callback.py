@@ -37,7 +37,7 @@ class SnapshotSource:
 
     Attributes
     ----------
-    frame
+    watched
         The watched region.
     image
         The whole slice, raw ``(C, H, W)``, for its grey range and the region's context.
@@ -45,7 +45,7 @@ class SnapshotSource:
         Folder for the snapshots.
     """
 
-    frame: WatchedRegion
+    watched: WatchedRegion
     image: NDArray[Any]
     folder: Path
 
@@ -64,7 +64,7 @@ def due(number: int) -> float:
     return float(((number + 1) / SNAPSHOTS) ** 2)
 
 
-def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegion:
+def affordable(watched: WatchedRegion, took: float, budget: float) -> WatchedRegion:
     """Crop a watched region around its centre, small enough to predict for every snapshot of a training.
 
     Parameters
@@ -75,10 +75,10 @@ def affordable(frame: WatchedRegion, took: float, budget: float) -> WatchedRegio
         Seconds of the training.
     """
     share = min(1.0, REGION_SHARE * budget / (SNAPSHOTS - 1) / took)
-    (height, width), box = frame.box.shape, frame.box
+    (height, width), box = watched.box.shape, watched.box
     h, w = (min(length, max(SMALLEST_SIDE, round(length * share**0.5))) for length in (height, width))
     y0, x0 = box.y0 + (height - h) // 2, box.x0 + (width - w) // 2
-    return replace(frame, box=Box(y0, x0, y0 + h, x0 + w))
+    return replace(watched, box=Box(y0, x0, y0 + h, x0 + w))
 
 
 class Feedback(Callback):
@@ -90,24 +90,24 @@ class Feedback(Callback):
         Stopped during a snapshot.
     validation
         Moved forward to a snapshot if time allows, and delayed in proportion to the snapshot's time.
-    watched
-        The watched region.
+    source
+        The watched region, its image, and the folder for snapshots.
     model
         Returns the current averaged weights; called with the scores for the card.
     """
 
     def __init__(
-        self, clock: Clock, validation: Validation, watched: SnapshotSource, model: Callable[[Scores | None], Model]
+        self, clock: Clock, validation: Validation, source: SnapshotSource, model: Callable[[Scores | None], Model]
     ) -> None:
-        self._clock, self._validation, self._watched, self._model = clock, validation, watched, model
-        self._frame: WatchedRegion | None = None  # the affordable part of the watched region, known after one prediction
-        self._grey = normalisation.measure(watched.image)
+        self._clock, self._validation, self._source, self._model = clock, validation, source, model
+        self._watched: WatchedRegion | None = None  # the affordable part of the watched region, known after one prediction
+        self._grey = normalisation.measure(source.image)
         self._next = due(0)
         self._spent = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Delete the snapshots of later steps: a resumed training repeats these."""
-        cut(self._watched.folder, trainer.global_step)
+        cut(self._source.folder, trainer.global_step)
         self._plan(self._clock.share(trainer.global_step))
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -131,9 +131,9 @@ class Feedback(Callback):
     def keep(self, step: int, *, end: bool = False) -> None:
         """Predict the watched region and store a snapshot now; ``end`` marks the weights of the checkpoint."""
         validation, model = self._validation, self._model(self._validation.newest)
-        frame, mask, confidence = self._predict(model.predictor)
+        watched, mask, confidence = self._predict(model.predictor)
         validated = self._clock.seconds if end else validation.measured
-        facts = snapshot_facts(frame, end=end, validated=None if validated is None else round(validated, 3))
+        facts = snapshot_facts(watched, end=end, validated=None if validated is None else round(validated, 3))
         clock = self._clock
         progress = {"seconds": round(clock.seconds, 3), "steps": step, "epochs": round(clock.epochs_after(step), 3)}
         card = replace(
@@ -141,15 +141,15 @@ class Feedback(Callback):
             training={**model.card.training, **progress},
             extra={**model.card.extra, "moment": facts},
         )
-        keep(step_folder(self._watched.folder, step), model.state, card, mask, confidence)
+        keep(step_folder(self._source.folder, step), model.state, card, mask, confidence)
 
     def _predict(self, predictor: Predictor) -> tuple[WatchedRegion, NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the watched region with its mask and confidence; crop it to the affordable part the first time."""
-        whole = self._frame or self._watched.frame
+        whole = self._watched or self._source.watched
         started = time.perf_counter()
-        ((_, mask, confidence),) = predictor.winners(self._watched.image, [whole.box], self._grey)
-        if self._frame is None:
-            self._frame = affordable(whole, time.perf_counter() - started, self._clock.budget)
-        y, x = self._frame.box.y0 - whole.box.y0, self._frame.box.x0 - whole.box.x0
-        part = Box(y, x, y + self._frame.box.shape[0], x + self._frame.box.shape[1]).slices
-        return self._frame, mask[part], confidence[part]
+        ((_, mask, confidence),) = predictor.winners(self._source.image, [whole.box], self._grey)
+        if self._watched is None:
+            self._watched = affordable(whole, time.perf_counter() - started, self._clock.budget)
+        y, x = self._watched.box.y0 - whole.box.y0, self._watched.box.x0 - whole.box.x0
+        part = Box(y, x, y + self._watched.box.shape[0], x + self._watched.box.shape[1]).slices
+        return self._watched, mask[part], confidence[part]

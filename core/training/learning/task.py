@@ -44,8 +44,8 @@ class TrainingTask:
         A resumed training does not read the checkpoint again.
     network
         The user's network if ``config.architecture`` is ``own``: copied, and trained from its weights.
-    watched
-        Watched region to predict for training snapshots; None to keep no snapshots.
+    snapshots
+        Source of training snapshots; None to keep none.
     logs
         Folder for TensorBoard's scalars, emptied first unless the training is resumed; None to write none.
     worker_command
@@ -63,7 +63,7 @@ class TrainingTask:
     card: Mapping[str, Any] = field(default_factory=dict)
     begins_with: Path | None = None
     network: nn.Module | None = None
-    watched: SnapshotSource | None = None
+    snapshots: SnapshotSource | None = None
     logs: Path | None = None
     worker_command: Sequence[str] = ()
 

@@ -72,8 +72,8 @@ class TrainingRun:
         self.resume_state = callbacks.ResumeState(self.clock, task.state, at_start=config.devices > 1)
         self.reports = callbacks.ProgressReports(self.clock, self.validations, self.resume_state, report, batch=config.batch)
         self.scalars: list[Scalars] = []  # one element if logs are requested
-        watched = () if task.watched is None else (task.watched,)
-        self.feedback = [Feedback(self.clock, self.validations, one, self._model) for one in watched]
+        sources = () if task.snapshots is None else (task.snapshots,)
+        self.feedback = [Feedback(self.clock, self.validations, one, self._model) for one in sources]
         self.resumed, self.steps = False, 0
 
     def _draws(self, rank: int) -> int:

@@ -33,9 +33,9 @@ test("another window is reported, then a newer prediction unless declined", () =
 });
 
 test("a worse prediction is offered together with the reasons to distrust it", () => {
-  const caution = "it is less accurate than round 1 (mean Dice 0.73, was 0.94, on 38,988 held-back pixels)";
-  const { text, command } = noticeOf(slice(), found({ round: 2, caution }), 0);
-  assert.equal(text, `Round 2 has a new prediction, but ${caution}. Your strokes stay.`);
+  const warning = "it is less accurate than round 1 (mean Dice 0.73, was 0.94, on 38,988 held-back pixels)";
+  const { text, command } = noticeOf(slice(), found({ round: 2, caution: warning }), 0);
+  assert.equal(text, `Round 2 has a new prediction, but ${warning}. Your strokes stay.`);
   assert.equal(command, "newPrediction");
   assert.equal(noticeOf(slice(), found({ round: 2 }), 0).text, "Round 2 has a new prediction of this slice. Your strokes stay.");
 });
