@@ -79,9 +79,9 @@ def _scan_in_turn(
             break
         inside = store.catalog.region_mask(slice_id.volume)
         image = models.inputs(round_, slice_id.volume)(slice_id.z)
-        found = scan_slice(predictor.tiles(image), image.shape[1:], query=query, inside=inside)
+        found = scan_slice(slice_id, predictor.tiles(image), image.shape[1:], query=query, inside=inside)
         store.predictions.save(slice_id, Predicted(found.mask, found.confidence, round_))
-        fresh.append(found.scored(slice_id))
+        fresh.append(found.scanned)
         if time.monotonic() - reported > _REFRESH_SECONDS:
             reported = time.monotonic()
             _refresh(store, round_, config, fresh, exclude, settled=False)

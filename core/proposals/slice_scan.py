@@ -27,51 +27,18 @@ class SliceScan:
         ``(H, W)`` uint8: the likeliest class and its probability as 0 to 255. Outside the working region too.
     heat
         ``(ceil(H/16), ceil(W/16))`` float32: mean query score over each block's pixels in the region, else 0.
-    score
-        Mean heat of the hottest tenth of the region's pixels, by whole blocks.
-    boxes
-        At most 5 disjoint boxes inside the region, hottest first.
-    class_confidence
-        Per class, mean probability of the likeliest class over the region's pixels of that prediction; None without any.
-    class_fraction
-        Share of the region's pixels predicted as each class.
-    unsure_classes, unsure_fraction
-        The most frequent pair of likeliest classes among the region's unsure pixels (likeliest class below 0.75). The
-        fraction is the share of the region's pixels unsure between these two. None and 0 without unsure pixels.
-    query
-        Name of the query behind the heat; "" for an unnamed one.
-    in_region
-        Whether a working region limits the numbers above.
+    scanned
+        Numbers and boxes: the part stored for every slice.
     """
 
     mask: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
     heat: NDArray[np.float32]
-    score: float
-    boxes: tuple[Box, ...]
-    class_confidence: tuple[float | None, ...]
-    class_fraction: tuple[float, ...]
-    unsure_classes: tuple[int, int] | None = None
-    unsure_fraction: float = 0.0
-    query: str = ""
-    in_region: bool = False
-
-    def scored(self, slice_id: SliceId) -> ScannedSlice:
-        """Return the part stored for every slice: numbers and boxes, no raster."""
-        return ScannedSlice(
-            *slice_id,
-            self.score,
-            self.boxes,
-            self.class_confidence,
-            self.class_fraction,
-            self.unsure_classes,
-            self.unsure_fraction,
-            self.query,
-            self.in_region,
-        )
+    scanned: ScannedSlice
 
 
 def scan_slice(
+    slice_id: SliceId,
     tiles: Iterable[tuple[Box, NDArray[np.float32]]],
     shape: tuple[int, int],
     *,
@@ -82,6 +49,8 @@ def scan_slice(
 
     Parameters
     ----------
+    slice_id
+        The slice, for the record.
     tiles
         Disjoint boxes covering ``shape``, each with probabilities ``(K, h, w)`` of sum 1.
     shape
@@ -112,10 +81,8 @@ def scan_slice(
     if tally is None:
         raise ValueError("a slice needs at least one tile")
     unsure_classes, unsure_fraction = tally.most_confused()
-    return SliceScan(
-        mask,
-        confidence,
-        heat.means().astype(np.float32),
+    scanned = ScannedSlice(
+        *slice_id,
         hottest_mean(heat.means(), heat.counts),
         hottest_boxes(heat.means(), heat.counts, shape),
         tally.confidence(),
@@ -125,6 +92,7 @@ def scan_slice(
         query.name,
         inside is not None,
     )
+    return SliceScan(mask, confidence, heat.means().astype(np.float32), scanned)
 
 
 class _Tally:

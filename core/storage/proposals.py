@@ -13,9 +13,25 @@ from core.storage.database import Records, to_json
 
 @dataclass(frozen=True)
 class ScannedSlice:
-    """The scan of slice ``z`` of a volume, without its rasters.
+    """The scan of slice ``z`` of a volume: numbers and boxes for proposals, no raster.
 
-    Fields are those of :class:`core.proposals.slice_scan.SliceScan`, in JSON types.
+    Attributes
+    ----------
+    score
+        Mean heat of the hottest tenth of the region's pixels, by whole blocks.
+    boxes
+        At most 5 disjoint boxes inside the region, hottest first.
+    class_confidence
+        Per class, mean probability of the likeliest class over the region's pixels of that prediction; None without any.
+    class_fraction
+        Share of the region's pixels predicted as each class.
+    unsure_classes, unsure_fraction
+        The most frequent pair of likeliest classes among the region's unsure pixels (likeliest class below 0.75). The
+        fraction is the share of the region's pixels unsure between these two. None and 0 without unsure pixels.
+    query
+        Name of the query behind the heat; "" for an unnamed one.
+    in_region
+        Whether a working region limits the numbers above.
     """
 
     volume: int

@@ -53,47 +53,49 @@ def places(scores: list[ScannedSlice], number: int, labelled: Collection[tuple[i
 def test_a_scan_is_the_same_whatever_the_tiles(size: int) -> None:
     """Mask, confidence, heat and numbers come out alike from tiles of any size."""
     probabilities = drawn()
-    scan = scan_slice(tiles_of(probabilities, size), (200, 300), query=QUERIES["least-confidence"], inside=None)
+    scan = scan_slice(SliceId(0, 0), tiles_of(probabilities, size), (200, 300), query=QUERIES["least-confidence"], inside=None)
 
     np.testing.assert_array_equal(scan.mask, probabilities.argmax(axis=0))
     np.testing.assert_array_equal(scan.confidence, np.rint(255 * probabilities.max(axis=0)))
     assert scan.heat.shape == (13, 19)
     assert scan.heat[7, 13] == pytest.approx(0.6)  # (1 - 0.6) * 3/2
-    assert scan.score == pytest.approx((2500 * 0.6 + 1600 * 0.15) / 6000, abs=0.01)
-    assert scan.class_fraction == pytest.approx((55900 / 60000, 1600 / 60000, 2500 / 60000))
-    assert scan.class_confidence == pytest.approx((1.0, 0.9, 0.6))
+    assert scan.scanned.score == pytest.approx((2500 * 0.6 + 1600 * 0.15) / 6000, abs=0.01)
+    assert scan.scanned.class_fraction == pytest.approx((55900 / 60000, 1600 / 60000, 2500 / 60000))
+    assert scan.scanned.class_confidence == pytest.approx((1.0, 0.9, 0.6))
 
 
 def test_a_scan_names_the_two_classes_it_confuses() -> None:
     """The likelier class first, and the share of the pixels that are unsure between these two."""
-    scan = scan_slice(tiles_of(drawn()), (200, 300), query=QUERIES["least-confidence"], inside=None)
+    scan = scan_slice(SliceId(0, 0), tiles_of(drawn()), (200, 300), query=QUERIES["least-confidence"], inside=None)
 
-    assert scan.unsure_classes == (2, 0)
-    assert scan.unsure_fraction == pytest.approx(2500 / 60000)
-    assert scan.query == "least-confidence"
-    assert len(scan.boxes) == 1
-    assert scan.mask[scan.boxes[0].slices].sum() == 2 * 2500  # the box holds all of the torn square
+    assert scan.scanned.unsure_classes == (2, 0)
+    assert scan.scanned.unsure_fraction == pytest.approx(2500 / 60000)
+    assert scan.scanned.query == "least-confidence"
+    assert len(scan.scanned.boxes) == 1
+    assert scan.mask[scan.scanned.boxes[0].slices].sum() == 2 * 2500  # the box holds all of the torn square
 
 
 def test_pixels_outside_the_region_count_for_nothing() -> None:
     """With the torn square outside, neither score nor boxes nor fractions know of it; the mask still does."""
     inside = np.zeros((200, 300), dtype=bool)
     inside[0:160, 0:160] = True
-    scan = scan_slice(tiles_of(drawn()), (200, 300), query=QUERIES["least-confidence"], inside=inside)
+    scan = scan_slice(SliceId(0, 0), tiles_of(drawn()), (200, 300), query=QUERIES["least-confidence"], inside=inside)
 
-    assert scan.unsure_classes is None
-    assert scan.class_fraction == pytest.approx((24000 / 25600, 1600 / 25600, 0))
-    assert scan.class_confidence[2] is None
-    assert all(inside[box.slices].all() for box in scan.boxes)
-    assert scan.score < 0.15
+    assert scan.scanned.unsure_classes is None
+    assert scan.scanned.class_fraction == pytest.approx((24000 / 25600, 1600 / 25600, 0))
+    assert scan.scanned.class_confidence[2] is None
+    assert all(inside[box.slices].all() for box in scan.scanned.boxes)
+    assert scan.scanned.score < 0.15
     assert scan.mask[120, 220] == 2
 
 
 def test_a_region_that_misses_the_slice_scores_nothing() -> None:
     """No pixel inside: score 0, no box, no class measured, and no division by nought."""
-    scan = scan_slice(tiles_of(drawn()), (200, 300), query=QUERIES["random"], inside=np.zeros((200, 300), dtype=bool))
+    scan = scan_slice(
+        SliceId(0, 0), tiles_of(drawn()), (200, 300), query=QUERIES["random"], inside=np.zeros((200, 300), dtype=bool)
+    )
 
-    assert (scan.score, scan.boxes, scan.class_confidence) == (0.0, (), (None, None, None))
+    assert (scan.scanned.score, scan.scanned.boxes, scan.scanned.class_confidence) == (0.0, (), (None, None, None))
 
 
 def test_a_scan_holds_a_tile_at_a_time() -> None:
@@ -101,7 +103,7 @@ def test_a_scan_holds_a_tile_at_a_time() -> None:
     tile = np.full((4, 256, 256), 0.25, dtype=np.float32)
     tiles = ((box, tile[:, : box.shape[0], : box.shape[1]]) for box in tile_boxes((2048, 2048), 256))
     tracemalloc.start()
-    scan_slice(tiles, (2048, 2048), query=QUERIES["least-confidence"], inside=None)
+    scan_slice(SliceId(0, 0), tiles, (2048, 2048), query=QUERIES["least-confidence"], inside=None)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
@@ -114,18 +116,18 @@ def test_a_broken_model_is_not_ranked() -> None:
     probabilities[0, 150, 150] = np.nan
 
     with pytest.raises(CheckpointError, match="not numbers"):
-        scan_slice(tiles_of(probabilities), (200, 300), query=QUERIES["least-confidence"], inside=None)
+        scan_slice(SliceId(0, 0), tiles_of(probabilities), (200, 300), query=QUERIES["least-confidence"], inside=None)
 
 
 def test_a_slice_without_tiles_is_refused() -> None:
     """Nothing predicted is not a slice without doubt."""
     with pytest.raises(ValueError, match="at least one tile"):
-        scan_slice([], (20, 30), query=QUERIES["least-confidence"], inside=None)
+        scan_slice(SliceId(0, 0), [], (20, 30), query=QUERIES["least-confidence"], inside=None)
 
 
 def test_a_scored_slice_survives_json() -> None:
     """Everything that is kept of a scan can be stored as JSON and comes back equal."""
-    kept = scan_slice(tiles_of(drawn()), (200, 300), query=QUERIES["least-confidence"], inside=None).scored(SliceId(1, 7))
+    kept = scan_slice(SliceId(1, 7), tiles_of(drawn()), (200, 300), query=QUERIES["least-confidence"], inside=None).scanned
 
     assert (kept.volume, kept.z) == (1, 7)
     assert ScannedSlice.from_json(json.loads(json.dumps(asdict(kept)))) == kept
@@ -225,7 +227,7 @@ def test_foreground_random_prefers_slices_with_something_to_see() -> None:
     empty = np.zeros((3, 200, 300), dtype=np.float32)
     empty[0] = 1
     bare, full = (
-        scan_slice(tiles_of(p), (200, 300), query=QUERIES["foreground-random"], inside=None).scored(SliceId(0, 0))
+        scan_slice(SliceId(0, 0), tiles_of(p), (200, 300), query=QUERIES["foreground-random"], inside=None).scanned
         for p in (empty, drawn())
     )
 
