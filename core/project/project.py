@@ -34,6 +34,7 @@ from core.project.models import ProjectModels
 from core.project.proposals import ProjectProposals
 from core.project.results import ProjectResults
 from core.proposals.ranking import first_proposals, propose
+from core.proposals.scan import scan
 from core.results import segment
 from core.results.segment import PredictReport
 from core.storage.catalog import VolumeRow, check_classes
@@ -273,7 +274,7 @@ class Project(EarlierNames):
         if last is None:
             return first_proposals(self.store, config.number, kept_out, fill=True)
         with self.store.jobs.here("scan", asdict(config)) as handle:
-            self.proposals.scan(config, exclude=exclude, report=_both(handle.report, report))
+            scan(self._loaded, config, kept_out, _both(handle.report, report))
         return propose(self.store, last, config, kept_out)
 
     @renamed(frame="watched")
