@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -18,7 +18,9 @@ from core.errors import Cancelled
 from core.progress import ENDS
 
 if TYPE_CHECKING:
+    from core.evaluation.against_truth import Evaluation
     from core.progress import Progress
+    from core.results.segment import PredictReport
     from core.training.round import RoundReport
 
 
@@ -190,8 +192,7 @@ def predict(
         "path": done.path,
         "round": done.round,
         "amounts": {class_name: asdict(amount) for class_name, amount in done.amounts.items()},
-        "views": done.views,
-        "across": asdict(done.across),
+        **_averaging(done),
     }
     text = (
         f"Wrote {done.path}: {done.slices} slices in {done.seconds:.1f} s, {done.megapixels_per_second:.1f} megapixels/s, "
@@ -241,7 +242,11 @@ def evaluate(
         "classes": {class_name: asdict(score) for class_name, score in done.classes.items()},
         "confusion": done.confusion,
         "tolerance_px": done.tolerance_px,
-        "views": done.views,
-        "across": asdict(done.across),
+        **_averaging(done),
     }
     answer(result, evaluation_text(done), as_json=as_json)
+
+
+def _averaging(done: PredictReport | Evaluation) -> dict[str, Any]:
+    """Return how a segmentation or its scores were averaged, for JSON."""
+    return {"views": done.views, "across": asdict(done.across)}
