@@ -705,6 +705,8 @@ def test_a_background_segmentation_ends_in_the_results(trained):
     """The file, its round, how much of each class, and how it was asked for."""
     with pytest.raises(ValueError, match="across is 17"):
         trained.start_segment(across=17)
+    with pytest.raises(ValueError, match="config= beside views or across"):
+        trained.start_segment(across=2, config=PredictConfig())
     job = trained.start_segment(views=2, across=2)
     deadline = time.monotonic() + 120
     while trained.job().active and time.monotonic() < deadline:

@@ -63,13 +63,15 @@ class ProjectJobs:
     ) -> Job:
         """Segment a whole volume into the results, in a separate process.
 
-        Settings come from ``config``, or from ``views`` and ``across`` without it.
+        Settings come from ``config``, or from ``views`` and ``across``.
 
         Raises
         ------
         ValueError
-            If ``core.config.PredictConfig`` does not allow ``views`` or ``across``.
+            If ``core.config.PredictConfig`` does not allow ``views`` or ``across``, or ``config`` is given beside them.
         """
+        if config is not None and (views is not None or across is not None):
+            raise ValueError("start_segment() got config= beside views or across; set them in config.")
         asked = config or PredictConfig(views=views, across=across)
         return self._start_job("segment", {"volume": volume, "round": self._store.rounds.chosen(None), **asdict(asked)})
 
