@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,22 @@ class TrainingTask:
     snapshots: SnapshotSource | None = None
     logs: Path | None = None
     worker_command: Sequence[str] = ()
+
+    @property
+    def inherited(self) -> Path | None:
+        """Checkpoint to take initial weights from; None if the settings ask for random ones."""
+        return self.begins_with if self.config.inherits else None
+
+    def seed(self, rank: int = 0) -> int:
+        """Derive the seed for patches, augmentation and random weights in this round and rank."""
+        seed = self.config.seed
+        if self.inherited is not None:  # do not repeat the patches and random weights of the round before
+            seed = zlib.crc32(f"{self.config.seed} {self.inherited.name}".encode())
+        elif self.number > 1:
+            seed = zlib.crc32(f"{self.config.seed} round {self.number}".encode())
+        if rank:  # do not repeat the patches of another device; weights come from rank 0
+            seed = zlib.crc32(f"{seed} {rank}".encode())
+        return seed
 
     @property
     def partial(self) -> Path:

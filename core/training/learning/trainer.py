@@ -1,14 +1,10 @@
-"""Assemble, run, resume and store one training, on behalf of ``core.training.learning.fit``."""
+"""Assemble one training, run it to its end, and store its result, on behalf of ``core.training.learning.fit``."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import signal
-import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer, seed_everything
@@ -17,15 +13,14 @@ from torch.utils.data import DataLoader
 from core.config import StopRule
 from core.errors import Cancelled, TrainingError
 from core.evaluation.validation import Scores, score
-from core.models import normalisation
 from core.models.device import choose_device, is_out_of_memory, precision, release_memory
 from core.models.networks import MAY_LEAVE_UNUSED, arguments, chosen
-from core.models.networks.own import name_of
 from core.models.predictor import Predictor, ready
 from core.progress import FitResult, Progress
-from core.storage.checkpoints import Card, library_versions, now, save
+from core.storage.checkpoints import Card, save
 from core.training.learning import callbacks
-from core.training.learning.lightning_module import OPTIMISER, SegmentationModule
+from core.training.learning.description import card_of, fingerprint
+from core.training.learning.lightning_module import SegmentationModule
 from core.training.learning.patches import Patches, drawn_side
 from core.training.learning.ranks import MainRank, Ranks, WorkerRank, join, strategy
 from core.training.learning.snapshot_callback import Feedback, Model
@@ -54,18 +49,16 @@ class TrainingRun:
     def __init__(self, task: TrainingTask, report: Callable[[Progress], bool] = lambda progress: False, *, rank: int = 0) -> None:
         config = task.config
         self.task, self.config = task, config
-        self.begins_with = task.begins_with if config.inherits else None
         self.fresh_because = ""
         self.device, self.ranks = choose_device(), Ranks(config.devices, task.worker_command)
-        draws = self._draws(rank)
-        self.patches = _patches(task, draws)
+        seed = task.seed(rank)
+        self.patches = _patches(task, seed)
         self.network = arguments(config, task.in_channels, len(task.class_names))
-        seed_everything(draws, verbose=False)
-        self.own_class = "" if task.network is None else name_of(task.network)
+        seed_everything(seed, verbose=False)
         made = chosen(config, self.network, task.network)
         self.module = SegmentationModule(made, config, self.patches.counts, self.patches.epoch, few=bool(self.patches.few))
-        self.module.draws = draws
-        self.module.facts = {"fingerprint": self._fingerprint()}
+        self.module.draws = seed
+        self.module.facts = {"fingerprint": fingerprint(task, self.patches.index, self.module.network)}
         self.clock = callbacks.Clock(config.seconds, config.epochs, epoch=self.patches.epoch)
         self.validations = callbacks.Validation(self.clock, self._validate_quickly)
         self.rules = callbacks.StopRules(self.validations, config)
@@ -76,38 +69,9 @@ class TrainingRun:
         self.feedback = [Feedback(self.clock, self.validations, one, self._model) for one in sources]
         self.resumed, self.steps = False, 0
 
-    def _draws(self, rank: int) -> int:
-        """Derive the seed for patches, augmentation and random weights in this round and rank."""
-        draws = self.config.seed
-        if self.begins_with is not None:  # do not repeat the patches and random weights of the round before
-            draws = zlib.crc32(f"{self.config.seed} {self.begins_with.name}".encode())
-        elif self.task.number > 1:
-            draws = zlib.crc32(f"{self.config.seed} round {self.task.number}".encode())
-        if rank:  # do not repeat the patches of another device; weights come from rank 0
-            draws = zlib.crc32(f"{draws} {rank}".encode())
-        return draws
-
     def _model(self, scores: Scores | None) -> Model:
         """Return the current averaged weights for a training snapshot."""
-        return Model(self.predictor(), self.module.average.module.state_dict(), self._card(scores, self.task.card))
-
-    def _fingerprint(self) -> str:
-        """Hash labels, classes, weights and settings, without the stop rules, to match a resume state with this training."""
-        apart = [*StopRule, "initial_weights"]  # initial weights are part of ``begun`` below
-        if self.config.devices == 1:  # matches resume states of earlier versions
-            apart.append("devices")
-        if self.config.flat is None:
-            apart.append("flat")
-        if not self.config.unlabelled:
-            apart.append("unlabelled")
-        settings = {name: value for name, value in asdict(self.config).items() if name not in apart}
-        labels = [(one.shape, one.counts.tolist(), one.digest) for one in self.patches.index]
-        parameters = [(name, list(weight.shape)) for name, weight in self.module.network.named_parameters()]
-        own = [self.own_class, parameters]
-        begun = [] if self.begins_with is None else [self.config.initial_weights, self.begins_with.name]
-        weights = [one.weight for one in self.task.train]
-        facts = json.dumps([settings, OPTIMISER, self.task.class_names, self.network, *own, labels, weights, *begun])
-        return hashlib.sha256(facts.encode()).hexdigest()
+        return Model(self.predictor(), self.module.average.module.state_dict(), self._card(scores))
 
     def carry_on(self, state: Mapping[str, Any] | None) -> None:
         """Train to the end, from the interrupted state if given; halve the batch whenever memory runs out."""
@@ -130,8 +94,8 @@ class TrainingRun:
         network = self.module.network
         if state is not None:
             self.fresh_because = state["fresh_because"]
-        elif self.begins_with is not None:
-            self.fresh_because = inherit(network, self.begins_with, self.config, self.network)
+        elif self.task.inherited is not None:
+            self.fresh_because = inherit(network, self.task.inherited, self.config, self.network)
             self.module.average.module.load_state_dict(network.state_dict())
         self.module.facts["fresh_because"] = self.fresh_because
 
@@ -234,7 +198,7 @@ class TrainingRun:
             scalars.close()
         for feedback in self.feedback:
             feedback.keep(self.steps, end=True)
-        save(self.task.folder, self.module.average.module.state_dict(), self._card(scores, self.task.card))
+        save(self.task.folder, self.module.average.module.state_dict(), self._card(scores))
         return FitResult(
             checkpoint=self.task.folder,
             seconds=self.clock.seconds,
@@ -253,31 +217,8 @@ class TrainingRun:
         """The stop rule fired in this training; ``SECONDS`` before any has fired."""
         return self.rules.ended_by or self.clock.ended_by or StopRule.SECONDS
 
-    def _card(self, scores: Scores | None = None, extra: Mapping[str, Any] | None = None) -> Card:
-        return Card(
-            architecture=self.config.architecture,
-            network=self.network,
-            class_names=self.task.class_names,
-            in_channels=self.task.in_channels,
-            neighbours=self.config.neighbours,
-            own_class=self.own_class,
-            normalisation=normalisation.NAME,
-            config=asdict(self.config),
-            seed=self.config.seed,
-            scores=self._named(scores) if scores is not None else {},
-            training=self._facts(),
-            versions=library_versions(),
-            created=now(),
-            extra={**(extra or {}), **self._begun()},
-        )
-
-    def _begun(self) -> dict[str, Any]:
-        """Return the corrections to the card if the initial weights could not be used."""
-        return {"begins_with": None, "fresh_because": self.fresh_because} if self.fresh_because else {}
-
-    def _named(self, scores: Scores) -> dict[str, Any]:
-        dice = dict(zip(self.task.class_names, scores.dice, strict=True))
-        return {"loss": scores.loss, "dice": dice, "pixels": scores.pixels}
+    def _card(self, scores: Scores | None = None) -> Card:
+        return card_of(self.task, self._facts(), scores, fresh_because=self.fresh_because)
 
     def _facts(self) -> dict[str, Any]:
         return {
