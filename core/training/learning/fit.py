@@ -80,7 +80,7 @@ def fit(
 def fit_worker_rank(task: TrainingTask) -> None:
     """Train as a worker rank, in a process started by :func:`fit` for a further device; write nothing."""
     with _quiet_lightning(), freed_memory_kept():
-        from core.training.learning.ranks import this_rank
+        from core.training.learning.process_group import this_rank
         from core.training.learning.trainer import TrainingRun
 
         TrainingRun(task, rank=this_rank()).train_along()

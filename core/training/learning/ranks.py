@@ -6,22 +6,17 @@ they end with it even if it is killed. The end of any rank breaks the communicat
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from types import FrameType
 from typing import IO, Any
 
-import torch
 import torch.distributed as dist
 from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -29,13 +24,11 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from core.errors import TrainingError
 from core.processes import engine_environment, start_tied
+from core.training.learning.process_group import Meeting
 
 OUT_OF_MEMORY, TOLD = 75, 76
 """Exit status of a rank after lack of memory, and after printing a sentence for the user."""
 
-_LOOPBACK = "127.0.0.1"
-_BEGIN = "begin"
-_LONGEST_WAIT = timedelta(hours=1)  # while rank 0 validates and stores; the end of a rank is detected separately
 _LOOK_S = 0.5
 _PATIENCE_S = 10.0
 _LONGEST_WORDS = 300
@@ -49,7 +42,7 @@ class Ranks:
     devices
         Number of devices, including that of rank 0.
     command
-        Arguments to Python to run a worker rank; it must call :func:`join`.
+        Arguments to Python to run a worker rank; it must call :func:`core.training.learning.process_group.join`.
     """
 
     def __init__(self, devices: int, command: Sequence[str]) -> None:
@@ -80,13 +73,12 @@ class Ranks:
             yield
             return
         left, watch, patience_s = threading.Event(), threading.Thread(), 0.0
-        store, port = _meeting_point()
-        store.set(_BEGIN, json.dumps([batch, step]))
-        with _environment(self._variables(0, port)):
+        meeting = Meeting(self._devices, batch, step)
+        with meeting.environment():
             try:
-                self._start(port)
-                self._await(store)
-                self._group = _join(store, 0, self._devices)
+                self._start(meeting)
+                self._await(meeting)
+                self._group = meeting.join()
                 watch = threading.Thread(target=self._watch, args=(left,), daemon=True)
                 watch.start()
                 yield
@@ -128,29 +120,16 @@ class Ranks:
             return True
         raise TrainingError(self._why(rank, ended[rank]))
 
-    def _variables(self, rank: int, port: int) -> dict[str, str]:
-        """Return the environment variables for a rank, PyTorch and Lightning."""
-        return {
-            "LOCAL_RANK": str(rank),
-            "NODE_RANK": "0",
-            "WORLD_SIZE": str(self._devices),
-            "MASTER_PORT": str(port),
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(torch.get_num_threads())),  # else Lightning chooses
-            "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
-            "NCCL_SOCKET_IFNAME": "lo",
-            "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",  # else NCCL ends the whole process when a rank is lost
-        }
-
-    def _start(self, port: int) -> None:
+    def _start(self, meeting: Meeting) -> None:
         self.lost = False
         for rank in range(1, self._devices):
             self._errors[rank] = tempfile.TemporaryFile()  # noqa: SIM115, open for the life of the process
-            environment = {**engine_environment(), **self._variables(rank, port)}
+            environment = {**engine_environment(), **meeting.variables(rank)}
             self._processes[rank] = start_tied([sys.executable, *self._command], environment, errors=self._errors[rank])
 
-    def _await(self, store: dist.TCPStore) -> None:
+    def _await(self, meeting: Meeting) -> None:
         """Wait until all ranks have loaded their data, for some seconds."""
-        while not store.check([_here(rank) for rank in self._processes]):
+        while not meeting.all_here():
             if self._ended() and self.lack_memory():
                 raise TrainingError("A device has not enough free memory to begin; train on fewer devices.")
             time.sleep(_LOOK_S / 10)
@@ -196,28 +175,6 @@ class Ranks:
         self._group = None  # held until here: if DDP releases it last, Gloo's threads may wait for Python forever
 
 
-def this_rank() -> int:
-    """Return the rank of this process, from 0; its device has the same number."""
-    return LightningEnvironment().local_rank()
-
-
-def join(devices: int) -> tuple[int, int | None]:
-    """Join the process group as a worker rank; return when all ranks have joined.
-
-    Returns
-    -------
-    tuple
-        Patches in a step of each rank, and the steps of the stored state; None for a new training.
-    """
-    rank, store = this_rank(), dist.TCPStore(_LOOPBACK, int(os.environ["MASTER_PORT"]), is_master=False, timeout=_LONGEST_WAIT)
-    if torch.cuda.is_available():  # allocate early: a lack of memory is reported before the other ranks wait
-        torch.zeros(1, device=f"cuda:{rank}")
-    store.set(_here(rank), "")
-    _join(store, rank, devices)
-    batch, step = json.loads(store.get(_BEGIN))
-    return batch, step
-
-
 def strategy(*, some_unused: bool) -> DDPStrategy:
     """Return Lightning's strategy for ranks already running in one process group.
 
@@ -237,50 +194,6 @@ class _InNotebook(DDPStrategy):
     def launcher(self) -> None:
         """No launcher: the ranks are running already."""
         return
-
-
-def _join(store: dist.TCPStore, rank: int, devices: int) -> dist.ProcessGroup | None:
-    """Initialise the process group, and return it for Lightning to use as it is.
-
-    The store of a group made by Lightning, as that of torchrun, would listen on every interface.
-    """
-    backend = "nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=devices, timeout=_LONGEST_WAIT)
-    return dist.group.WORLD
-
-
-def _meeting_point() -> tuple[dist.TCPStore, int]:
-    """Return the store of the process group and its port: a free one, reachable only from this machine."""
-    listening = socket.create_server((_LOOPBACK, 0))
-    port = listening.getsockname()[1]
-    store = dist.TCPStore(
-        _LOOPBACK,
-        port,
-        is_master=True,
-        timeout=_LONGEST_WAIT,
-        wait_for_workers=False,
-        master_listen_fd=listening.detach(),
-    )
-    return store, port
-
-
-def _here(rank: int) -> str:
-    return f"here-{rank}"
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables inside the ``with`` block, and restore the former values afterwards."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is not None:
-                os.environ[name] = value
-            else:
-                os.environ.pop(name, None)
 
 
 class MainRank(Callback):

@@ -22,7 +22,8 @@ from core.training.learning import callbacks
 from core.training.learning.description import card_of, fingerprint
 from core.training.learning.lightning_module import SegmentationModule
 from core.training.learning.patches import Patches, drawn_side
-from core.training.learning.ranks import MainRank, Ranks, WorkerRank, join, strategy
+from core.training.learning.process_group import join
+from core.training.learning.ranks import MainRank, Ranks, WorkerRank, strategy
 from core.training.learning.snapshot_callback import Feedback, Model
 from core.training.learning.task import TrainingTask
 from core.training.learning.tensorboard import Scalars
