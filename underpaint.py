@@ -47,11 +47,11 @@ from core.config import (  # noqa: E402 (only after the check)
 )
 from core.errors import UnderpaintError  # noqa: E402
 from core.geometry import Box  # noqa: E402
-from core.progress import Progress  # noqa: E402
 from core.project import Project  # noqa: E402
 from core.simulate import simulate  # noqa: E402
 from core.storage.database import LabelClass  # noqa: E402
 from core.storage.labels import Claim, Role, Work  # noqa: E402
+from core.training.learning.task import Progress  # noqa: E402
 from core.volumes.phantom import PhantomConfig, make_phantom  # noqa: E402
 
 __all__ = [

@@ -127,6 +127,15 @@ class StopRule(StrEnum):
     PATIENCE = "patience"
 
 
+ENDS = {
+    StopRule.SECONDS: "its seconds were used up",
+    StopRule.EPOCHS: "its epochs were done",
+    StopRule.LOSS: "its loss was low enough",
+    StopRule.PATIENCE: "its validation loss no longer fell",
+}
+"""Why a training ended, to follow "because"."""
+
+
 @dataclass(frozen=True)
 class AugmentConfig(Checked):
     """The augmentation of patches; see ``augmentation`` and ``artefacts`` in ``core.training.learning``.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from core.config import ProposeConfig, TrainConfig
 from core.errors import storage_errors
+from core.progress import Report, advance, silent
 from core.project import Project, list_projects
 from core.volumes.phantom import CLASS_NAMES, Phantom, PhantomConfig
 from core.volumes.writers import open_stack
@@ -20,8 +20,6 @@ VOXEL_NM = (10.0, 10.0, 10.0)
 PAINTED = (8, 30, 52)
 """Slices with labels from the start: far apart in z, none at an end."""
 
-Report = Callable[[float, str], bool]
-
 
 def volume_files(workspace: Path) -> tuple[Path, Path]:
     """Return the paths of the demo's image and truth."""
@@ -29,7 +27,7 @@ def volume_files(workspace: Path) -> tuple[Path, Path]:
     return folder / "image.tif", folder / "truth.tif"
 
 
-def open_or_create(workspace: Path, *, phantom: PhantomConfig = PHANTOM, report: Report | None = None) -> Project:
+def open_or_create(workspace: Path, *, phantom: PhantomConfig = PHANTOM, report: Report = silent) -> Project:
     """Open the demo project; make it on the first call, or continue an interrupted first call.
 
     Parameters
@@ -39,10 +37,12 @@ def open_or_create(workspace: Path, *, phantom: PhantomConfig = PHANTOM, report:
     phantom
         The volume to generate.
     report
-        Called with the share done and a few words during generation.
+        Called with the share done (0 to 1) and a sentence during generation; returning True stops it.
 
     Raises
     ------
+    Cancelled
+        If ``report`` returns True.
     StorageError
         If there is no room for the volume.
     """
@@ -63,7 +63,7 @@ def painted(depth: int) -> list[int]:
     return sorted({z * depth // PHANTOM.depth for z in PAINTED})
 
 
-def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report | None = None) -> None:
+def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report = silent) -> None:
     """Write a phantom's grey values and truth as two TIFF stacks, slice by slice; each whole or absent, the truth first."""
     with storage_errors(image):
         image.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +74,7 @@ def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report | 
         for z in range(phantom.depth):
             image_pages.write(z, source.image(z))
             truth_pages.write(z, source.truth(z))
-            if report is not None:
-                report((z + 1) / phantom.depth, "generating a volume")
+            advance(report, (z + 1) / phantom.depth, "generating a volume")
 
 
 def start_first_round(project: Project, train: TrainConfig = TrainConfig()) -> bool:

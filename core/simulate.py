@@ -8,7 +8,7 @@ proposed slices are corrected from the model's prediction and claimed whole. ``c
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,11 @@ from core.annotator import Effort, effort
 from core.config import ProposeConfig, SimulateConfig
 from core.errors import ProjectError, UnderpaintError
 from core.geometry import SliceId
-from core.progress import Progress
+from core.progress import Report, silent
 from core.project import Project, list_projects
 from core.proposals.queries import query_named
 from core.storage.labels import Claim, Work
 from core.volumes.label_files import LabelFile
-
-Report = Callable[[float, str], bool]
-"""Called with the share done (0 to 1) and a few words; returns True to stop the work."""
 
 TEST_EVERY = 10
 """Slices per test slice, unless test slices are given."""
@@ -81,7 +78,7 @@ def simulate(
     config: SimulateConfig,
     *,
     workspace: Path | None = None,
-    report: Report | None = None,
+    report: Report = silent,
 ) -> Simulation:
     """Simulate the active-learning loop on a volume of known truth.
 
@@ -94,7 +91,7 @@ def simulate(
     workspace
         Folder for the project, to inspect it later; by default a temporary one, removed at the end.
     report
-        Called with the progress; returning True stops training.
+        Called with the share done (0 to 1) and a sentence; returning True stops training.
 
     Raises
     ------
@@ -109,7 +106,7 @@ def simulate(
     with _workspace(workspace) as folder:
         project = Project.create(folder, _free_name(folder), volumes=[volume], classes=classes)
         try:
-            replay = _Replay(project, truth, config, report or (lambda share, words: False))
+            replay = _Replay(project, truth, config, report)
         except UnderpaintError:
             shutil.rmtree(project.folder, ignore_errors=True)  # nothing was painted yet, so nothing is lost
             raise
@@ -170,9 +167,8 @@ class _Replay:
         """Paint the slices, train on all labels so far, and score."""
         total = sum((self._paint(z) for z in slices), Effort())
 
-        def progress(now: Progress) -> bool:
-            share = min(now.seconds / now.budget, 1.0)
-            return self._report((number + share) / self._config.rounds, f"round {number + 1}: training")
+        def progress(share: float, words: str) -> bool:
+            return self._report((number + share) / self._config.rounds, words)
 
         trained = self._project.train(self._config.train, report=progress)
         scored = self._project.results.evaluate(self._truth, round_=trained.round, slices=self.test_slices)

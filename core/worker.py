@@ -43,7 +43,7 @@ def run_job(models: LoadedModels, job_id: int) -> None:
 
 def _round(models: LoadedModels, handle: Handle, arguments: Arguments) -> None:
     plan = Plan.from_json(models.store, arguments["plan"])
-    done = train_round(models, handle, plan, resume=arguments["resume"], report=None)
+    done = train_round(models, handle, plan, resume=arguments["resume"])
     reservations = done.reservations(regression_warning(models.store.rounds.standings()))
     handle.result = {"round": done.round, "seconds": done.seconds, "caution": reservations}
     _scan(models, handle, arguments)

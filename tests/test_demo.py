@@ -16,6 +16,7 @@ import tifffile
 
 from core.config import TrainConfig
 from core.demo import NAME, PHANTOM, open_or_create, painted, start_first_round, volume_files
+from core.errors import Cancelled
 from core.processes import process_lives
 from core.project import Project
 from core.volumes.phantom import PhantomConfig
@@ -60,6 +61,14 @@ def test_an_interrupted_demo_is_taken_up(tmp_path: Path) -> None:
         project.undo(0, row.z)
     assert not project.labelled_slices()
     assert len(open_or_create(tmp_path, phantom=TINY).labelled_slices()) == 3
+
+
+def test_a_demo_can_be_stopped_while_its_volume_is_made(tmp_path: Path) -> None:
+    """Nothing is left of the volume, and the next call makes it."""
+    with pytest.raises(Cancelled, match="nothing was written"):
+        open_or_create(tmp_path, phantom=TINY, report=lambda share, said: share > 0.3)
+    assert not any(path.exists() for path in volume_files(tmp_path))
+    assert len(open_or_create(tmp_path, phantom=TINY).labels.slices()) == 3
 
 
 def test_the_first_round_is_started_once(tmp_path: Path) -> None:

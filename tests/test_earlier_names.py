@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from core.errors import TrainingError
+from core.errors import Cancelled, TrainingError
+from core.progress import silent
 from core.project import Project
-from core.project.earlier_names import EarlierNames, renamed
+from core.project.earlier_names import EarlierNames, renamed, split_report
 from core.project.jobs import ProjectJobs
+from core.training.learning.task import Progress
+from tests.conftest import TINY
 
 NAMES = [name for name in vars(EarlierNames) if not name.startswith("_")]
 
@@ -65,3 +68,40 @@ def test_frame_is_still_a_parameter_of_a_new_round(verb: Callable[..., Any], ope
     owner = opened if verb is Project.train else opened.jobs
     with pytest.warns(DeprecationWarning, match="give watched="), pytest.raises(TrainingError, match="label"):
         verb(owner, frame=opened.models.watched_region(0, 1))
+
+
+def test_a_report_with_one_parameter_gets_a_progress(phantom_project: Project) -> None:
+    """As in version 0.1, with a warning at the script's own line; returning True stops the training."""
+    seen = list[Progress]()
+    with (
+        pytest.warns(DeprecationWarning, match="with a Progress will no longer be called in 0.3") as warned,
+        pytest.raises(Cancelled),
+    ):
+        phantom_project.train(TINY, report=lambda now: seen.append(now) or now.step > 0)
+    assert warned[0].filename == __file__
+    assert seen[0].train_loss is not None
+
+
+def earlier(now: Progress) -> bool:
+    """A report of version 0.1."""
+    return False
+
+
+def today(share: float, said: str = "") -> bool:
+    """A report of today."""
+    return False
+
+
+@pytest.mark.parametrize(
+    ("report", "split"),
+    [
+        (earlier, (silent, earlier)),
+        (today, (today, None)),
+        (None, (silent, None)),
+        (bool, (bool, None)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:report= takes:DeprecationWarning")
+def test_reports_are_told_apart_by_their_parameters(report: Any, split: Any) -> None:
+    """Exactly one positional parameter is that of 0.1; a function without a readable signature is one of today."""
+    assert split_report(report) == split

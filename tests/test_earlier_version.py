@@ -79,7 +79,7 @@ def test_its_stopped_training_goes_on(old: Project) -> None:
     assert job is not None
     assert (job.kind, job.state) == ("train", "cancelled")
     done = []
-    with pytest.raises(Cancelled, match="can be resumed"):
+    with pytest.raises(Cancelled, match="can be resumed"), pytest.warns(DeprecationWarning, match="with a Progress"):
         old.train(resume=True, report=lambda now: done.append(now.step) or True)
     assert done[0] > 2
 

@@ -325,7 +325,7 @@ def test_a_cancelled_training_resumes_with_its_own_labels(phantom_project, phant
     """What was frozen at the start is what the resume trains on, with its own settings."""
     long = TrainConfig(seconds=3, patch=64, batch=2, channels=8, depth=2, seed=3)
     with pytest.raises(Cancelled):
-        phantom_project.train(long, report=lambda progress: progress.seconds > 0.5)
+        phantom_project.train(long, report=lambda share, said: share > 0.17)
     assert phantom_project.job().state == "cancelled"
     assert phantom_project.rounds() == []
     phantom_project.import_labels(phantom_files.truth, slices=[5])
@@ -477,7 +477,7 @@ def test_a_proposed_slice_does_not_validate_but_a_slice_of_ones_own_choice_does(
 def test_a_round_that_is_refused_leaves_the_stopped_one_to_be_resumed(trained):
     """With its own settings, though the refused one was asked for later."""
     with pytest.raises(Cancelled):
-        trained.train(replace(TINY, seconds=30, epochs=None, channels=4), report=lambda progress: progress.step > 2)
+        trained.train(replace(TINY, seconds=30, epochs=None, channels=4), report=lambda share, said: trained.curve()[-1].step > 2)
     stopped = trained.interrupted()
     assert stopped.budget == 30
     with pytest.raises(NetworkError):
@@ -485,9 +485,9 @@ def test_a_round_that_is_refused_leaves_the_stopped_one_to_be_resumed(trained):
     assert trained.interrupted() == stopped
     done = []
     with pytest.raises(Cancelled):
-        trained.train(resume=True, report=lambda progress: done.append(progress) or True)
-    assert done[0].seconds > 0
-    assert done[0].budget == 30
+        trained.train(resume=True, report=lambda share, said: done.append((share, said)) or True)
+    assert done[0][0] > 0
+    assert " of 30 s" in done[0][1]
 
 
 def test_only_what_is_proposed_in_the_end_is_barred_from_validating(trained, monkeypatch):

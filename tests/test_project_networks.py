@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from core.errors import Cancelled, NetworkError
 from core.models.predictor import Predictor
+from core.progress import Report
 from core.project import Project
 from core.storage.checkpoints import load_card
 from tests.conftest import TINY, Files
@@ -129,14 +130,18 @@ def test_an_own_network_of_another_size_is_told(project: Project, own: Threshold
 def test_an_own_round_is_resumed_with_its_network_alone(phantom_project: Project) -> None:
     """A training of one's own goes on where it is given again, and nowhere else."""
     network = Thresholds(len(phantom_project.classes))
+
+    def until(step: int) -> Report:
+        return lambda share, said: phantom_project.models.curve()[-1].step >= step
+
     with pytest.raises(Cancelled):
-        phantom_project.train(replace(TINY, seconds=60, epochs=None), network=network, report=lambda progress: progress.step >= 3)
+        phantom_project.train(replace(TINY, seconds=60, epochs=None), network=network, report=until(3))
     with pytest.raises(NetworkError, match="which only Python can give"):
         phantom_project.start_round(resume=True)
     with pytest.raises(NetworkError, match="which only Python can give"):
         phantom_project.train(resume=True)
     with pytest.raises(Cancelled):
-        phantom_project.train(resume=True, network=network, report=lambda progress: progress.step >= 6)
+        phantom_project.train(resume=True, network=network, report=until(6))
 
 
 class Failing(nn.Module):

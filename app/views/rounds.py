@@ -13,8 +13,7 @@ from app.components.form_fields import Form
 from app.components.messages import duration, empty_page, plural, scores_in_words, settings_in_words, spoken
 from app.components.start_buttons import start_button
 from app.components.status import POLL_SECONDS, held_back, not_learnt_from, scores_note, show_job, show_regression_warning
-from core.config import AugmentConfig, ProposeConfig
-from core.progress import ENDS
+from core.config import ENDS, AugmentConfig, ProposeConfig
 from core.project import Project
 from core.storage.jobs import Job
 from core.storage.rounds import RoundRow

@@ -86,6 +86,7 @@ def _disk_sentence(error: OSError) -> str:
 def working(title: str) -> Iterator[Report]:
     """Show a progress bar if stderr is a terminal; redirect libraries from stdout; turn signals into a request to stop.
 
+    The bar shows ``title`` until the first report, then the sentences reported.
     The first SIGINT (Ctrl-C) or SIGTERM makes the yielded `Report` return True, for work to end in good order; the second
     ends the process at once.
     """
@@ -93,13 +94,13 @@ def working(title: str) -> Iterator[Report]:
 
     console = Console(stderr=True)
     percent, words = TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}")
-    columns = (TextColumn(title), BarColumn(), percent, TimeElapsedColumn(), words)
+    columns = (BarColumn(), percent, TimeElapsedColumn(), words)
     shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     with _stop_asked() as asked, _quiet_libraries(), shown as bar, redirect_stdout(sys.stderr):
-        task = bar.add_task("", total=1.0)
+        task = bar.add_task(escape(title), total=1.0)
 
         def report(share: float, words: str = "") -> bool:
-            bar.update(task, completed=min(max(share, 0.0), 1.0), description=escape(words))
+            bar.update(task, completed=min(max(share, 0.0), 1.0), description=escape(words or title))
             return asked()
 
         yield report

@@ -13,13 +13,11 @@ from core.cli.edge import answer, say, working
 from core.cli.options import Json, Name, Round, Typed, VolumeIndex, Workspace, option_names, parse_range, takes
 from core.cli.projects import dice_words, number
 from core.cli.scores import evaluation_text
-from core.config import TOLERANCE, PredictConfig, ProposeConfig, TrainConfig
+from core.config import ENDS, TOLERANCE, PredictConfig, ProposeConfig, TrainConfig
 from core.errors import Cancelled
-from core.progress import ENDS
 
 if TYPE_CHECKING:
     from core.evaluation.against_truth import Evaluation
-    from core.progress import Progress
     from core.results.segment import PredictReport
     from core.training.round import RoundReport
 
@@ -64,7 +62,7 @@ def train(
                 watched=watched,
                 resume=resume,
                 tensorboard=tensorboard,
-                report=lambda now: report(now.share, _words(now)),
+                report=report,
             )
     except Cancelled as stopped:
         raise Cancelled(f"Training was stopped; continue it with: underpaint train {name} --resume") from stopped
@@ -118,11 +116,6 @@ def restore(
         done = project.models.restore(round_number, seconds=snapshot)
     _tell(done, project.models.regression_warning(), as_json=as_json)
     say(f"It has no proposals yet; make some with: underpaint propose {name}")
-
-
-def _words(now: Progress) -> str:
-    losses = {"loss": now.train_loss, "validation loss": now.validation_loss}
-    return ", ".join([f"step {now.step}"] + [f"{name} {value:.3f}" for name, value in losses.items() if value is not None])
 
 
 @takes(ProposeConfig)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
+
+from core.progress import Report, silent
+from core.training.learning.task import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,9 +57,32 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-def warn(sentence: str) -> None:
-    """Warn the caller of a method of the project about an earlier name."""
-    warnings.warn(sentence, DeprecationWarning, stacklevel=3)
+def split_report(report: Report | Callable[[Progress], bool] | None) -> tuple[Report, Callable[[Progress], bool] | None]:
+    """Return a report, and None or one of version 0.1: a function that takes one argument, a :class:`Progress`.
+
+    Of the two, only the one given does something. A report of version 0.1 causes a ``DeprecationWarning``.
+    """
+    if report is None:
+        return silent, None
+    if not _takes_one_argument(report):
+        return cast(Report, report), None
+    warn("report= takes the share done and a sentence now; one with a Progress will no longer be called in 0.3.", above=3)
+    return silent, cast(Callable[[Progress], bool], report)
+
+
+def _takes_one_argument(report: Callable[..., bool]) -> bool:
+    """Return whether a function accepts exactly one positional argument; False if Python cannot tell."""
+    try:
+        parameters = inspect.signature(report).parameters.values()
+    except ValueError:  # some functions written in C
+        return False
+    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return len(positional) == 1 and all(one.kind != one.VAR_POSITIONAL for one in parameters)
+
+
+def warn(sentence: str, *, above: int = 1) -> None:
+    """Warn a script about an earlier name, ``above`` calls above the caller of this function."""
+    warnings.warn(sentence, DeprecationWarning, stacklevel=2 + above)
 
 
 class EarlierNames:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -27,7 +27,7 @@ from core.errors import ProjectError, storage_errors
 from core.geometry import Polygon, SliceId
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
-from core.project.earlier_names import EarlierNames, renamed
+from core.project.earlier_names import EarlierNames, renamed, split_report
 from core.project.jobs import ProjectJobs
 from core.project.labels import ProjectLabels
 from core.project.models import ProjectModels
@@ -50,8 +50,6 @@ from core.volumes import Volume
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from core.training.learning.fit import Progress
 
 
 class Project(EarlierNames):
@@ -285,7 +283,7 @@ class Project(EarlierNames):
         watched: WatchedRegion | None = None,
         resume: bool = False,
         tensorboard: bool = False,
-        report: Callable[[Progress], bool] | None = None,
+        report: Report = silent,
         network: nn.Module | None = None,
     ) -> RoundReport:
         """Train a round in this process on the current labels.
@@ -301,7 +299,8 @@ class Project(EarlierNames):
         tensorboard
             Write logs for TensorBoard beside the checkpoint; needs the package ``tensorboard``.
         report
-            Called about once a second; returning True cancels training and keeps its state for a resume.
+            Called about once a second with the share done (0 to 1) and a sentence; returning True cancels training and keeps
+            its state for a resume.
         network
             A network of your own instead of a built-in one: images ``(B, C, H, W)`` -> scores ``(B, K, H, W)`` before softmax.
             Grey values have mean 0 and deviation 1. ``H`` and ``W`` are multiples of its whole-number attribute
@@ -313,8 +312,9 @@ class Project(EarlierNames):
             config = replace(config, architecture=Architecture.OWN.value)
             self._loaded.use(network)
         plan = interrupted_plan(self.store) if resume else make_plan(self.store, config, watched, tensorboard=tensorboard)
+        told, follow = split_report(report)
         with self.store.jobs.here("train", {"plan": plan.as_json()}) as handle:
-            return train_round(self._loaded, handle, plan, resume=resume, report=report, network=network)
+            return train_round(self._loaded, handle, plan, resume=resume, report=told, follow=follow, network=network)
 
 
 def _both(one: Report, other: Report) -> Report:

@@ -20,20 +20,20 @@ from core.errors import (
     storage_errors,
 )
 from core.models.loaded import LoadedModels
+from core.progress import Report, silent
 from core.storage.database import to_json
 from core.storage.jobs import Handle
 from core.storage.labelled_slice import FrozenSlice
 from core.storage.labels import Revision, Role
 from core.storage.rounds import CurvePoint, NewRound
 from core.storage.store import Store
-from core.training.learning.task import TrainingTask
+from core.training.learning.task import FitResult, Progress, TrainingTask
 from core.training.plan import Plan
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.evaluation.validation import Scores
-    from core.progress import FitResult, Progress
     from core.training.learning.snapshot_callback import SnapshotSource
 
 _POINTS_OF_A_CURVE = 400
@@ -71,10 +71,17 @@ def train_round(
     plan: Plan,
     *,
     resume: bool,
-    report: Callable[[Progress], bool] | None,
+    report: Report = silent,
+    follow: Callable[[Progress], bool] | None = None,
     network: nn.Module | None = None,
 ) -> RoundReport:
-    """Train a planned round and enter it; see :meth:`core.project.Project.train`."""
+    """Train a planned round and enter it; see :meth:`core.project.Project.train`.
+
+    Parameters
+    ----------
+    follow
+        A report of version 0.1, called with the progress itself; removed in 0.3.
+    """
     from core.evaluation.validation import Scores
 
     store = models.store
@@ -91,7 +98,7 @@ def train_round(
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
         worker_command=["-m", "core.training.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
-    fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report), resume=resume)
+    fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report, follow), resume=resume)
     store.rounds.add(
         NewRound(
             plan.round,
@@ -184,14 +191,23 @@ def set_aside(folder: Path) -> None:
 class _Reporter:
     """Pass the trainer's progress on to the job's record, the curve and the caller."""
 
-    def __init__(self, store: Store, handle: Handle, plan: Plan, report: Callable[[Progress], bool] | None) -> None:
-        self._store, self._handle, self._plan, self._report = store, handle, plan, report
+    def __init__(
+        self, store: Store, handle: Handle, plan: Plan, report: Report, follow: Callable[[Progress], bool] | None = None
+    ) -> None:
+        self._store, self._handle, self._plan, self._report, self._follow = store, handle, plan, report, follow
         self._apart = plan.config.seconds / _POINTS_OF_A_CURVE
         self._last = -self._apart
         self._validated: float | None = None
         self._begun = False
 
     def __call__(self, progress: Progress) -> bool:
+        self._draw(progress)
+        sentence = self._sentence(progress)
+        asked = [self._handle.report(progress.share, sentence), self._report(progress.share, sentence)]
+        return any(asked) or (self._follow is not None and self._follow(progress))
+
+    def _draw(self, progress: Progress) -> None:
+        """Add a point to the curve if there is something new to show."""
         if not self._begun or progress.seconds < self._last:  # out of memory: training went back to its resume state
             self._begun, self._last = True, -self._apart
             self._store.rounds.cut_curve(self._plan.round, progress.seconds)
@@ -208,13 +224,18 @@ class _Reporter:
                     progress.validation_dice if validated else None,
                 ),
             )
-        message = f"training round {self._plan.round}: {progress.seconds:.0f} of {progress.budget:.0f} s"
-        if self._plan.config.epochs is not None:
-            message += f", {progress.epochs:.1f} of {self._plan.config.epochs:g} epochs"
-        if progress.batch < self._plan.config.batch:
-            message += f", {progress.batch} patches at once instead of {self._plan.config.batch} (memory holds no more)"
-        stop = self._handle.report(progress.share, message)
-        return (self._report is not None and self._report(progress)) or stop
+
+    def _sentence(self, progress: Progress) -> str:
+        """Return the progress as a sentence: the time, the losses where known, and what memory did not allow."""
+        config = self._plan.config
+        parts = [f"training round {self._plan.round}: {progress.seconds:.0f} of {progress.budget:.0f} s"]
+        if config.epochs is not None:
+            parts.append(f"{progress.epochs:.1f} of {config.epochs:g} epochs")
+        losses = {"loss": progress.train_loss, "validation loss": progress.validation_loss}
+        parts += [f"{name} {value:.3f}" for name, value in losses.items() if value is not None]
+        if progress.batch < config.batch:
+            parts.append(f"{progress.batch} patches at once instead of {config.batch} (memory holds no more)")
+        return ", ".join(parts)
 
 
 def score_all_rounds(

@@ -137,7 +137,7 @@ def test_after_going_back_the_page_says_where_the_round_came_from(project: Proje
 def test_a_stopped_training_can_be_gone_back_to(project: Project) -> None:
     """Its snapshots are there, and the page says that it can then not be resumed."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.models.snapshots(2)))
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: bool(project.models.snapshots(2)))
     page = opened()
     assert "Round 2 as it learnt" in words(page)
     assert "A new round 2 is made from round 2 as it was after" in words(page)

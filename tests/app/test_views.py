@@ -411,7 +411,7 @@ def test_a_damaged_project_does_not_lock_the_others_out(open_page, phantom_proje
 def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phantom_project):
     """A cancelled training is said so, and its button is there; a finished one has none."""
     with pytest.raises(UnderpaintError):
-        phantom_project.train(TINY, report=lambda progress: True)
+        phantom_project.train(TINY, report=lambda share, said: True)
     page = open_page(phantom_project.workspace, "rounds")
     assert "Training was cancelled" in words(page)
     assert "Resume where it stopped" in labels(page)
@@ -426,7 +426,7 @@ def test_a_stopped_round_is_not_given_up_unasked(open_page, tmp_path, phantom_fi
     project.import_labels(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
     with pytest.raises(UnderpaintError):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: progress.step > 2)
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: project.curve()[-1].step > 2)
     with project.store.jobs.here("segment", {}):
         assert project.interrupted() is None, "a job is at work"
     stopped = project.interrupted()

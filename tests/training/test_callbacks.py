@@ -14,9 +14,9 @@ import torch
 
 from core.errors import StorageError
 from core.evaluation.validation import Scores
-from core.progress import Progress
 from core.training.learning.callbacks import Clock, ProgressReports, ResumeState, Validation
 from core.training.learning.lightning_module import FINEST
+from core.training.learning.task import Progress
 
 MEASURED = Scores(0.25, (0.9, None), 12)
 

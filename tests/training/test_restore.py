@@ -152,7 +152,7 @@ def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
 def test_a_stopped_training_can_be_kept_as_it_was_at_a_snapshot(project: Project) -> None:
     """A snapshot of a cancelled training can be restored; the rest of the training can no longer be resumed."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.models.snapshots(3)))
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: bool(project.models.snapshots(3)))
     snapshots = project.models.snapshots(3)
     done = project.restore(3, seconds=snapshots[0].seconds)
     assert done.round == 3
@@ -166,7 +166,7 @@ def test_a_stopped_training_can_be_kept_as_it_was_at_a_snapshot(project: Project
 def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
     """A restore takes the number of an interrupted training and deletes its snapshots."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda progress: bool(project.models.snapshots(3)))
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: bool(project.models.snapshots(3)))
     assert project.models.snapshots(3)
     project.restore(1)
     assert project.models.snapshots(3) == []

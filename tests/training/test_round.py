@@ -15,13 +15,13 @@ from core.config import ProposeConfig
 from core.errors import Cancelled, TrainingError
 from core.evaluation.validation import Scores
 from core.models.loaded import LoadedModels
-from core.progress import Progress
+from core.progress import silent
 from core.project import Project
 from core.storage.checkpoints import CARD, WEIGHTS, load_card
 from core.storage.jobs import Handle
 from core.storage.labels import Role
 from core.storage.rounds import NewRound
-from core.training.learning.task import TrainingTask
+from core.training.learning.task import Progress, TrainingTask
 from core.training.learning.trainer import TrainingRun
 from core.training.plan import Plan, make_plan
 from core.training.round import _Reporter, score_all_rounds
@@ -61,7 +61,7 @@ def test_logs_without_tensorboard_are_refused_before_training(project: Project, 
 def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
     """The plan records the request for logs, and they lie beside the checkpoint."""
     with pytest.raises(Cancelled):
-        project.train(TINY, tensorboard=True, report=lambda progress: True)
+        project.train(TINY, tensorboard=True, report=lambda share, said: True)
     done = project.train(resume=True)
     assert done.logs == project.workspace / "checkpoints" / "toy" / "logs" / "round-002"
     assert list(done.logs.glob("events.*"))
@@ -73,7 +73,7 @@ def test_a_weight_is_part_of_the_plan(project: Project, phantom_files: Files) ->
     project.import_labels(phantom_files.truth, slices=[3], volume=1)
     project.set_weight(1, 2.5)
     with pytest.raises(Cancelled):
-        project.train(TINY, report=lambda progress: True)
+        project.train(TINY, report=lambda share, said: True)
     project.set_weight(1, 0)
     done = project.train(resume=True)
     assert done.resumed
@@ -100,9 +100,9 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
 def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) -> None:
     """A training stopped before its first step replaces the interrupted one before it."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=30, epochs=None), report=lambda progress: progress.step > 2)
+        project.train(replace(TINY, seconds=30, epochs=None), report=lambda share, said: project.curve()[-1].step > 2)
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=40), report=lambda progress: True)
+        project.train(replace(TINY, seconds=40), report=lambda share, said: True)
     stopped = project.interrupted()
     assert stopped is not None
     assert stopped.budget == 40
@@ -180,7 +180,7 @@ def test_a_round_whose_beginning_is_damaged_is_trained_and_says_so(project: Proj
 def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> None:
     """A resume does not need the checkpoint of the initial weights."""
     with pytest.raises(Cancelled):
-        project.train(TINY, report=lambda progress: True)
+        project.train(TINY, report=lambda share, said: True)
     shutil.rmtree(project.store.checkpoint(1))
     done = project.train(resume=True)
     assert (done.resumed, done.begins_with, done.fresh_because) == (True, 1, None)
@@ -242,7 +242,7 @@ def test_the_curve_goes_back_with_the_training(project: Project) -> None:
     store = project.store
     plan = replace(make_plan(store, replace(TINY, seconds=1)), round=2)
     handle: Any = SimpleNamespace(report=lambda share, message: False)
-    reporter = _Reporter(store, handle, plan, None)
+    reporter = _Reporter(store, handle, plan, silent)
     for seconds in (0.1, 0.4, 0.7, 0.5, 0.8):
         reporter(Progress(seconds, 1.0, 1 + round(10 * seconds), 0.5, None, None, 0.05, seconds, 0.0, TINY.batch))
     assert [point.seconds for point in store.rounds.curve(2)] == [0.1, 0.4, 0.5, 0.8]
@@ -253,8 +253,39 @@ def test_a_step_of_fewer_patches_than_asked_for_is_told(project: Project) -> Non
     told = list[str]()
     handle: Any = SimpleNamespace(report=lambda share, message: told.append(message) is not None)
     plan = replace(make_plan(project.store, replace(TINY, batch=4)), round=2)
-    reporter = _Reporter(project.store, handle, plan, None)
+    reporter = _Reporter(project.store, handle, plan, silent)
     for batch in (4, 2):
         reporter(Progress(0.5, 1.0, 6, 0.5, None, None, 0.05, 0.5, 0.0, batch))
     assert "patches" not in told[0]
     assert told[1].endswith(", 2 patches at once instead of 4 (memory holds no more)")
+
+
+def test_a_training_says_its_time_and_its_losses(project: Project) -> None:
+    """The job's record and the caller get the same share and sentence; a loss not measured yet is left out."""
+    record, caller = list[tuple[float, str]](), list[tuple[float, str]]()
+    handle: Any = SimpleNamespace(report=lambda share, said: record.append((share, said)) is not None)
+    plan = replace(make_plan(project.store, replace(TINY, seconds=60, epochs=9)), round=2)
+    reporter = _Reporter(project.store, handle, plan, lambda share, said: caller.append((share, said)) is not None)
+    reporter(Progress(12.2, 60.0, 40, 0.4119, None, None, 0.05, 0.2, 1.25, TINY.batch))
+    reporter(Progress(30.4, 60.0, 99, 0.2, 0.301, (None, 0.8), 0.05, 0.5, 4.5, TINY.batch))
+    assert record == caller
+    assert record == [
+        (0.2, "training round 2: 12 of 60 s, 1.2 of 9 epochs, loss 0.412"),
+        (0.5, "training round 2: 30 of 60 s, 4.5 of 9 epochs, loss 0.200, validation loss 0.301"),
+    ]
+
+
+@pytest.mark.parametrize("asking", ["record", "caller", "follower"])
+def test_whoever_follows_a_training_may_stop_it(project: Project, asking: str) -> None:
+    """The page by the job's record, the caller, or a script of version 0.1; the others are told all the same."""
+    told = list[str]()
+
+    def answer(name: str) -> bool:
+        told.append(name)
+        return name == asking
+
+    handle: Any = SimpleNamespace(report=lambda share, said: answer("record"))
+    plan = replace(make_plan(project.store, TINY), round=2)
+    reporter = _Reporter(project.store, handle, plan, lambda share, said: answer("caller"), lambda now: answer("follower"))
+    assert reporter(Progress(0.5, 1.0, 6, 0.5, None, None, 0.05, 0.5, 0.0, TINY.batch))
+    assert told[:2] == ["record", "caller"]

@@ -15,12 +15,12 @@ from core.errors import Cancelled
 from core.evaluation.validation import Scores
 from core.geometry import Box
 from core.models.predictor import Predictor
-from core.progress import Progress
 from core.storage.checkpoints import load, load_card
 from core.storage.snapshots import Snapshot, SnapshotStore, WatchedRegion, picture
 from core.training.learning.callbacks import VALIDATION_SHARE, Clock, Validation
 from core.training.learning.fit import FitResult, fit
 from core.training.learning.snapshot_callback import SNAPSHOTS, Feedback, SnapshotSource, affordable, due
+from core.training.learning.task import Progress
 from tests.slices import disc_task, discs
 
 REGION = WatchedRegion(0, 7, Box(8, 16, 72, 88))

@@ -21,8 +21,8 @@ from core.config import StopRule, TrainConfig
 from core.errors import storage_errors
 from core.evaluation.validation import Scores
 from core.models.device import is_out_of_memory
-from core.progress import Progress
 from core.training.learning.lightning_module import FINEST
+from core.training.learning.task import Progress
 
 VALIDATION_SHARE = 0.1
 """Largest share of training seconds for validations during training; the last one is extra."""

@@ -13,8 +13,7 @@ from typing import Any
 
 from core.errors import Cancelled, CheckpointError, storage_errors
 from core.models.memory import freed_memory_kept
-from core.progress import FitResult, Progress
-from core.training.learning.task import TrainingTask
+from core.training.learning.task import FitResult, Progress, TrainingTask
 
 # Lightning takes seconds to import: import it where training starts, to keep the command line's help quick.
 

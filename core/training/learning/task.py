@@ -1,4 +1,7 @@
-"""The task of a training: its data, settings and files, built from the plan on every rank; rank 0 adds what it alone writes."""
+"""The task of a training, its progress and its result.
+
+The task holds data, settings and files. Every rank builds it from the plan; rank 0 adds what it alone writes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.config import TrainConfig
+from core.config import StopRule, TrainConfig
 from core.storage.labelled_slice import LabelledSlice
 
 if TYPE_CHECKING:
@@ -93,6 +96,77 @@ class TrainingTask:
     def state(self) -> Path:
         """File of the resume state."""
         return self.partial / STATE
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of a training.
+
+    Attributes
+    ----------
+    seconds, budget
+        Seconds of training used and allowed.
+    step
+        Training steps done, including those before a resume.
+    train_loss
+        Mean since the last report.
+    validation_loss, validation_dice
+        Newest values; None before the first validation or without validation pixels.
+    learning_rate
+        Learning rate of the last step.
+    share
+        Share done by time or by epochs, the larger of the two, 0 to 1; another rule may end the training earlier.
+    epochs
+        Epochs done.
+    batch
+        Patches per step and device; fewer than requested if memory was too small.
+    """
+
+    seconds: float
+    budget: float
+    step: int
+    train_loss: float | None
+    validation_loss: float | None
+    validation_dice: tuple[float | None, ...] | None
+    learning_rate: float
+    share: float
+    epochs: float
+    batch: int
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The result of a training.
+
+    Attributes
+    ----------
+    checkpoint
+        Folder of the new checkpoint.
+    seconds
+        Seconds of training used, including those before a resume.
+    validation_loss, validation_dice, validation_pixels, validation_counts
+        Scores of the checkpoint on all validation pixels, see :class:`core.evaluation.validation.Scores`; None if not
+        measured.
+    steps
+        Training steps, including those before a resume.
+    resumed
+        Whether this training resumed an interrupted one.
+    ended_by
+        The stop rule met first.
+    fresh_because
+        Reason to begin with random weights in place of the requested earlier checkpoint; empty otherwise.
+    """
+
+    checkpoint: Path
+    seconds: float
+    validation_loss: float | None
+    validation_dice: tuple[float | None, ...]
+    validation_pixels: int
+    steps: int
+    resumed: bool
+    ended_by: StopRule
+    validation_counts: tuple[tuple[int, ...], ...] | None
+    fresh_because: str
 
 
 def partial_of(folder: Path) -> Path:

@@ -16,7 +16,6 @@ from core.evaluation.validation import Scores, score
 from core.models.device import choose_device, is_out_of_memory, precision, release_memory
 from core.models.networks import MAY_LEAVE_UNUSED, arguments, chosen
 from core.models.predictor import Predictor, ready
-from core.progress import FitResult, Progress
 from core.storage.checkpoints import Card, save
 from core.training.learning import callbacks
 from core.training.learning.description import card_of, fingerprint
@@ -25,7 +24,7 @@ from core.training.learning.patches import Patches, drawn_side
 from core.training.learning.process_group import join
 from core.training.learning.ranks import MainRank, Ranks, WorkerRank, strategy
 from core.training.learning.snapshot_callback import Feedback, Model
-from core.training.learning.task import TrainingTask
+from core.training.learning.task import FitResult, Progress, TrainingTask
 from core.training.learning.tensorboard import Scalars
 from core.training.learning.thread_tuning import Threads
 from core.training.learning.warm_start import inherit
