@@ -242,7 +242,7 @@ def test_a_project_trains_on_two_devices_stops_and_goes_on(phantom_project: Proj
     heard: list[str] = []
     before = children()
 
-    def cancel(now: Progress) -> bool:
+    def cancel(share: float, said: str) -> bool:
         heard.extend(address for pid in (os.getpid(), *(set(children()) - set(before))) for address in listening(pid))
         return True
 
