@@ -86,7 +86,7 @@ def annotate_page(workspace: Path, scale: float = 1.0) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     sys.path.insert(0, str(ROOT))
-    from tests.serving import CHROMIUM_FLAGS, chromium_path, free_port, serving
+    from tests.serving import CHROMIUM_FLAGS, chromium_path, free_port, let_in, serving
 
     browser_path = chromium_path()
     if browser_path is None:
@@ -99,6 +99,7 @@ def annotate_page(workspace: Path, scale: float = 1.0) -> Iterator[Any]:
     ):
         browser = playwright.chromium.launch(executable_path=browser_path, args=list(CHROMIUM_FLAGS))
         shown = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=scale)
+        let_in(shown.context, url, workspace)
         shown.goto(f"{url}/annotate?project=large")
         shown.wait_for_selector(".editor[data-loaded]", timeout=60_000)
         yield shown

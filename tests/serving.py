@@ -12,8 +12,13 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.processes import stop
+from core.storage.access_key import access_key
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM_FLAGS = (
@@ -43,6 +48,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def key_address(url: str, workspace: Path) -> str:
+    """The address that lets a browser in."""
+    return f"{url}/?key={access_key(workspace)}"
+
+
+def let_in(window: BrowserContext, url: str, workspace: Path) -> None:
+    """Give a browser the cookie that it gets for the key of a workspace."""
+    assert window.request.get(key_address(url, workspace)).ok
+
+
 @contextmanager
 def serving(command: Sequence[str], *, port: int, workspace: Path, log: Path, cwd: Path = ROOT) -> Iterator[str]:
     """Run a server until the block ends; its address, once it answers. What it prints goes to ``log``."""
@@ -62,6 +77,8 @@ def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> Non
     while time.monotonic() < until and process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=1).close()
+        except urllib.error.HTTPError:
+            return  # an answer, too: that the key is missing
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
         else:

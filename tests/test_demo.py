@@ -19,6 +19,7 @@ from core.demo import NAME, PHANTOM, open_or_create, painted, start_first_round,
 from core.errors import Cancelled
 from core.processes import process_lives
 from core.project import Project
+from core.storage.access_key import access_key
 from core.volumes.phantom import PhantomConfig
 from tests.shell import run, start
 
@@ -99,7 +100,7 @@ def _wait_until_up(process: subprocess.Popen[str], port: int) -> None:
         connection = HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             connection.request("GET", "/_stcore/health")
-            assert connection.getresponse().status == 200
+            assert connection.getresponse().status in {200, 401}  # which asks for the key
             return
         except OSError:
             time.sleep(0.2)
@@ -126,7 +127,8 @@ def test_the_app_listens_on_this_machine_only_and_ends_with_its_parent(tmp_path:
         _wait_until_up(process, port)
         assert _listening_addresses(port) == {"0100007F"}
         assert process.stderr is not None
-        assert f"http://127.0.0.1:{port}" in process.stderr.readline()  # said a moment after the server answers
+        said = process.stderr.readline()  # a moment after the server answers
+        assert f"http://127.0.0.1:{port}/?key={access_key(tmp_path)} " in said
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
@@ -145,12 +147,14 @@ def test_a_killed_app_leaves_no_server_behind(tmp_path: Path) -> None:
     if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
         pytest.skip("this system does not tell the children of a process")
     port = _free_port()
-    process = start("app", "--port", port, "--no-browser", "--workspace", tmp_path)
+    process = start("app", "--port", port, "--no-browser", "--no-key", "--workspace", tmp_path)
     try:
         _wait_until_up(process, port)
         (server,) = _children(process.pid)
         with socket.create_connection(("127.0.0.1", port)) as page:
-            page.sendall(f"GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{WEBSOCKET}\r\n".encode())
+            page.sendall(
+                f"GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n{WEBSOCKET}\r\n".encode()
+            )
             assert b"101 Switching Protocols" in page.recv(1024)
             process.kill()
             process.wait()

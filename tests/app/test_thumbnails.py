@@ -12,16 +12,16 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.api.pictures import confidence_colors, overlay
 from app.api.thumbnails import Layer, version
-from app.routes import picture_url, routes
+from app.routes import picture_url
 from core.geometry import Box, SliceId
 from core.project import UNLABELLED, Claim, LabelClass, Project
 from core.volumes.display import display_window, to_grey
 from tests.predicted import add_round, keep
+from tests.toy import browser
 
 LAYERS: tuple[Layer, ...] = ("grey", "overlay", "prediction", "confidence")
 SHAPE = (48, 64)
@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.fixture
 def client(project: Project) -> Iterator[TestClient]:
     """A browser on the app's own page."""
-    with TestClient(Starlette(routes=routes()), base_url="http://127.0.0.1:8501") as made:
+    with browser() as made:
         yield made
 
 

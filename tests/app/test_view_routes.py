@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.api import view
 from app.api.pictures import ByteCache
-from app.routes import routes
 from core.project import Project
 from core.volumes.display import blended, display_window, to_grey
 from core.volumes.histogram import histogram
 from core.volumes.levels import build_levels, level_shapes, take_level
+from tests.toy import browser
 
 ORIGIN = "http://127.0.0.1:8501"
 HEIGHT, WIDTH = 301, 517
@@ -32,7 +31,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
     monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
     monkeypatch.setattr(view, "_raws", ByteCache(1 << 24))
     monkeypatch.setattr(view, "_greys", ByteCache(1 << 24))
-    with TestClient(Starlette(routes=routes()), base_url=ORIGIN) as made:
+    with browser() as made:
         yield made
 
 

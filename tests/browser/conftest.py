@@ -15,7 +15,7 @@ import tifffile
 
 from core.project import Project
 from tests.browser.painting import SIDE
-from tests.serving import CHROMIUM_FLAGS, chromium_path, free_port, serving
+from tests.serving import CHROMIUM_FLAGS, chromium_path, free_port, let_in, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -64,17 +64,24 @@ def browser_page(window: BrowserContext) -> Iterator[Page]:
 
 
 @pytest.fixture
-def running_app(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+def running_app(window: BrowserContext, tmp_path: Path) -> Iterator[Callable[[Path], str]]:
     """Start the app on a workspace and get its address; it is stopped after the test."""
     with ExitStack() as stack:
-        yield lambda workspace: stack.enter_context(_app(workspace, tmp_path))
+
+        def start(workspace: Path) -> str:
+            url = stack.enter_context(_app(workspace, tmp_path))
+            let_in(window, url, workspace)
+            return url
+
+        yield start
 
 
 @pytest.fixture(scope="session")
-def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def shared_app(window: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """One app for all tests that bring a project of their own: its address and its workspace."""
     workspace = tmp_path_factory.mktemp("workspace")
     with _app(workspace, tmp_path_factory.mktemp("log")) as url:
+        let_in(window, url, workspace)
         yield url, workspace
 
 

@@ -12,6 +12,7 @@ import pytest
 from core.project import Project
 from core.storage.drafts import Patch
 from tests.browser.painting import SIDE, brush, on_screen, paint, place, place_or_none, stored, until, values
+from tests.serving import let_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -218,6 +219,7 @@ def test_the_pixel_under_the_cursor_is_painted_at_every_pixel_ratio(
 ) -> None:
     """The status line names the pixel under the cursor, and a click stores exactly that one, also zoomed in."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, device_scale_factor=ratio)
+    let_in(context, *shared_app)
     page = context.new_page()
     page.goto(f"{shared_app[0]}/annotate?project={project.name}")
     page.wait_for_selector(".editor[data-loaded]")

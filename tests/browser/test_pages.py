@@ -21,7 +21,7 @@ from core.proposals.ranking import Proposal
 from core.storage.drafts import Patch
 from tests.conftest import TINY
 from tests.predicted import add_round, keep, score
-from tests.serving import free_port, serving
+from tests.serving import free_port, let_in, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -67,6 +67,7 @@ def test_every_page_fits_the_width_and_the_editor_fits_the_screen(
 ) -> None:
     """No page scrolls sideways; the Annotate page does not scroll at all and gives the editor most of the screen."""
     context = chromium.new_context(viewport={"width": size[0], "height": size[1]})
+    let_in(context, *shared_app)
     page = context.new_page()
     for place in PAGES:
         go(page, shared_app, trained, place)
@@ -258,6 +259,7 @@ def test_a_server_that_is_started_anew_comes_back_to_the_slice(browser_page: Pag
     first, port = project.proposals()[0].z, free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app/server.py"]
     with serving(command, port=port, workspace=tmp_path, log=tmp_path / "before.log") as url:
+        let_in(browser_page.context, url, tmp_path)
         browser_page.goto(f"{url}/annotate?project=toy")
         browser_page.wait_for_selector(f".editor[data-loaded='0/{first}']")
         entries = browser_page.evaluate("history.length")

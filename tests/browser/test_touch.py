@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from core.project import Project
 from tests.browser.painting import SIDE, brush, on_screen, place, stored, until, values, zoom
+from tests.serving import let_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page
@@ -19,9 +21,10 @@ Point = tuple[float, float]
 
 
 @pytest.fixture
-def tablet(chromium: Browser, project: Project, shared_app: tuple[str, object]) -> Iterator[Page]:
+def tablet(chromium: Browser, project: Project, shared_app: tuple[str, Path]) -> Iterator[Page]:
     """The annotate page on a screen that feels fingers."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, has_touch=True)
+    let_in(context, *shared_app)
     page = context.new_page()
     page.goto(f"{shared_app[0]}/annotate?project={project.name}")
     page.wait_for_selector(".editor[data-loaded]")

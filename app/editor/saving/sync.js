@@ -1,6 +1,6 @@
 /** Polls the server for changes to the open slice: a newer prediction, another window on it, a change made there. */
 
-import { parseJson } from "../slice/transport.js";
+import { newId, parseJson } from "../slice/transport.js";
 
 /** @typedef {import("../slice/slice.js").Slice} Slice */
 /** @typedef {import("../panel/panel.js").Notice} Notice */
@@ -11,7 +11,7 @@ export class Sync {
   /** @param {(notice: Notice | null) => void} onNotice called with the notice to show */
   constructor(onNotice) {
     this.onNotice = onNotice;
-    this.window = crypto.randomUUID();
+    this.window = newId();
     /** @type {Slice | null} */
     this.slice = null;
     /** Rounds whose prediction the user declined, by slice. @type {Map<string, number>} */

@@ -3,7 +3,7 @@
 import { History } from "./history.js";
 import { Raster } from "./raster.js";
 import { Superpixels } from "./superpixels.js";
-import { ActiveClock, Outbox, parseJson, Retrier } from "./transport.js";
+import { ActiveClock, newId, Outbox, parseJson, Retrier } from "./transport.js";
 import { decodeFrame, toUint32 } from "./wire.js";
 
 /** @typedef {import("./pixel_changes.js").Action} Action */
@@ -91,7 +91,7 @@ export class Slice {
    * @param {import("./history.js").Save} step
    */
   async unsave(step) {
-    step.requestId ??= crypto.randomUUID(); // a retry after a lost answer repeats the same request
+    step.requestId ??= newId(); // a retry after a lost answer repeats the same request
     await this.#ask("undo", { id: step.requestId, revision: step.revision });
     await this.loadMask();
     delete step.requestId;
@@ -111,7 +111,7 @@ export class Slice {
 
   /** Send a request with an id, so that the server carries it out once however often it arrives. */
   #ask(path, request) {
-    const body = JSON.stringify({ id: crypto.randomUUID(), ...request });
+    const body = JSON.stringify({ id: newId(), ...request });
     return this.retrier.until(async () => {
       await this.outbox.flush();
       return this.api.post(path, body);

@@ -9,8 +9,8 @@ export class Refused extends Error {}
 async function failure(response) {
   const said = await response.json().catch(() => ({}));
   const sentence = said.error ?? `The app answered ${response.status}.`;
-  // 403 is the token of an earlier start of the app: the page gets a new one by itself, so keep the stroke.
-  return response.status < 500 && response.status !== 403 ? new Refused(sentence) : new Error(sentence);
+  // 401 and 403 are a missing key and a token of another workspace: the user can mend both, so keep the stroke.
+  return response.status < 500 && ![401, 403].includes(response.status) ? new Refused(sentence) : new Error(sentence);
 }
 
 /** Requests about one slice. */
@@ -38,6 +38,10 @@ export class Api {
     return response.json();
   }
 }
+
+/** Return an identifier that nobody else makes, 128 random bits; `crypto.randomUUID` is missing on pages over plain HTTP. */
+export const newId = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** Parse the JSON of a response. @param {ArrayBuffer} bytes */
 export const parseJson = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
