@@ -39,7 +39,7 @@ from app.api import archive, edit, files, preview, snapshots, suggest, thumbnail
 from app.api.target import open_project
 from app.api.thumbnails import Layer, version
 from app.guard import Refusal, check_token, issue_token, read_body
-from core.errors import CheckpointError, JobError, LabelError, StorageError, UnderpaintError, VolumeError
+from core.errors import CheckpointError, JobError, LabelError, ProjectError, StorageError, UnderpaintError, VolumeError
 from core.geometry import Box, SliceId
 from core.project import Project
 from core.storage.snapshots import Snapshot
@@ -146,8 +146,8 @@ async def _answer(request: Request, work: Callable[[], Awaitable[Response]]) -> 
 
 
 def _status(error: UnderpaintError) -> int:
-    """Return 503 for passing causes (a full or locked disk, a missing volume), so that the editor keeps its strokes."""
-    if isinstance(error, StorageError | VolumeError):
+    """Return 503 for causes that may pass (a full or missing disk, damaged records), so that the editor keeps its strokes."""
+    if isinstance(error, StorageError | VolumeError | ProjectError):
         return 503
     if isinstance(error, CheckpointError):
         return 404

@@ -7,12 +7,14 @@ project, the slice under review and short messages. The slice in the editor is a
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app.guard import Refusal
 from app.routes import issue_token, open_project
 from core.config import AugmentConfig
 from core.geometry import SliceId
@@ -43,10 +45,20 @@ def _last_opened() -> dict[str, str]:
 
 
 def project() -> Project | None:
-    """Return the open project: chosen here, named in the address, opened last, or the only one; else None."""
+    """Return the open project: chosen here, named in the address, opened last, or the only one; else None.
+
+    Raises
+    ------
+    StorageError
+        If the project chosen here is out of reach: no other takes its place below what is painted.
+    """
     known = list_projects(workspace())
+    chosen = st.session_state.get("project")
+    if chosen is not None and chosen not in known:
+        with suppress(Refusal):  # never opened here
+            return open_project(chosen)
     last = _last_opened().get(str(workspace()))
-    for name in (st.session_state.get("project"), st.query_params.get("project"), last, *known[: len(known) == 1]):
+    for name in (chosen, st.query_params.get("project"), last, *known[: len(known) == 1]):
         if name in known:
             st.session_state["project"] = _last_opened()[str(workspace())] = name
             return open_project(name)

@@ -12,13 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.guard import Refusal
+from core.errors import StorageError
 from core.geometry import SliceId
 from core.project import Project, list_projects, workspace_folder
 
 _LARGE = 1_000_000
 """Bytes from which compression saves time, even for a browser on the same machine."""
 
-_projects: dict[tuple[Path, str], Project] = {}
+_projects: dict[tuple[Path, str], Project | None] = {}
+"""Projects opened here, by workspace and name; None once one is out of reach."""
 _lock = threading.Lock()
 
 Target = tuple[Project, SliceId]
@@ -28,18 +30,28 @@ def open_project(name: str) -> Project:
     """Return the project called ``name``, opened once in this process; it must lie in the workspace.
 
     A deleted project is closed, and a new one of the same name is opened afresh.
+
+    Raises
+    ------
+    Refusal
+        If the name was never seen here.
+    StorageError
+        If the project was here and is out of reach.
     """
     workspace = workspace_folder()
     with _lock:
         project = _projects.get((workspace, name))
         if project is not None and not project.store.records.in_place():
-            del _projects[workspace, name]
+            _projects[workspace, name] = None
             project.store.records.close()  # connections of other threads close with garbage collection
         if name not in list_projects(workspace):
+            if (workspace, name) in _projects:
+                raise StorageError(f"Project {name} is out of reach: it was deleted or renamed, or its disk is away.")
             raise Refusal(404, "There is no project of that name in this workspace.")
-        if (workspace, name) not in _projects:
-            _projects[workspace, name] = Project.open(workspace, name)
-        return _projects[workspace, name]
+        opened = _projects.get((workspace, name))
+        if opened is None:
+            opened = _projects[workspace, name] = Project.open(workspace, name)
+        return opened
 
 
 def target(request: Request) -> Target:

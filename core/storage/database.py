@@ -230,6 +230,8 @@ class Records:
 
     def _operational(self, error: sqlite3.OperationalError) -> Exception:
         text = str(error)
+        if "unable to open" in text and not self.path.exists():
+            return StorageError(f"{self.path} is out of reach: the project was deleted or renamed, or its disk is away.")
         if "full" in text or "readonly" in text or "disk I/O" in text or "unable to open" in text:
             return StorageError(
                 f"Could not write {self.path} ({text}); free some space or make the folder writable, then try again. "

@@ -446,7 +446,7 @@ def worked(client: TestClient, rounds: Project) -> Project:
         ("rebase", {"sequence": 2}, 400),
         ("rebase", {"sequence": 2, "round": 1.5}, 400),
         ("rebase", {"sequence": 2, "round": 2**63}, 400),
-        ("rebase", {"sequence": 2, "round": 3}, 404),
+        ("rebase", {"sequence": 2, "round": 3}, 409),
         ("rebase", {"sequence": 1, "round": 1}, 409),
         ("rebase", {"sequence": 3, "round": 1}, 409),
     ],

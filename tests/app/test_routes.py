@@ -161,6 +161,18 @@ def test_a_moved_volume_is_one_sentence(client: TestClient, project: Project) ->
     assert "no longer exists" in answer.json()["error"]
 
 
+def test_a_project_that_was_here_is_out_of_reach_not_unknown(client: TestClient, project: Project) -> None:
+    """The editor then keeps what is painted, and goes on when the disk is back."""
+    assert client.get(f"{SLICE}/slice").status_code == 200
+    away = project.folder.with_name("away")
+    project.folder.rename(away)
+    answer = client.post(f"{SLICE}/patch/1", content=runs((0, 1, 257)))
+    assert (answer.status_code, "out of reach" in answer.json()["error"]) == (503, True)
+    assert client.get("/underpaint/api/nobody/0/0/slice").status_code == 404
+    away.rename(project.folder)
+    assert client.post(f"{SLICE}/patch/1", content=runs((0, 1, 257))).status_code == 200
+
+
 def test_routes_carry_no_method_but_their_own(client: TestClient) -> None:
     """A patch cannot be made with GET, nor a slice read with POST."""
     assert {client.get(f"{SLICE}/{path}").status_code for path in ("patch/1", "claim", "undo", "rebase")} == {405}

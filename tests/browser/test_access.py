@@ -86,6 +86,25 @@ def test_strokes_made_while_the_app_was_down_arrive_after_a_restart(browser_page
         browser_page.wait_for_selector(".chip[data-state=saved]")
 
 
+def test_strokes_made_while_the_disk_was_away_arrive_when_it_is_back(opened: Page, project: Project) -> None:
+    """The page stays on the project and says what is the matter; nothing queued is thrown away."""
+    brush(opened, 1)
+    z, away = place(opened)[1], project.folder.with_name(f"{project.name}.away")
+    project.folder.rename(away)
+    try:
+        opened.mouse.move(*on_screen(opened, 10, 20))
+        opened.mouse.down()
+        opened.mouse.move(*on_screen(opened, 30, 20), steps=6)
+        opened.mouse.up()
+        opened.wait_for_selector(".chip[data-state=retrying]")
+        opened.wait_for_timeout(5000)  # longer than the page waits between two looks at the project
+        opened.get_by_text("out of reach").first.wait_for()
+    finally:
+        away.rename(project.folder)
+    until(lambda: np.count_nonzero(values(project, z) == 1 | 256) > 15)
+    opened.wait_for_selector(".chip[data-state=saved]")
+
+
 ATTACK = """
 async (target) => {
   const socket = new Promise((done) => {

@@ -2,15 +2,20 @@
 
 import { splitRuns, toBytes } from "./wire.js";
 
-/** The server refused the request; sending it again would not help. */
+/** The server refused the request for what it says; sending it again would not help. */
 export class Refused extends Error {}
+
+/**
+ * Statuses of a request that is wrong in itself. Any other may pass: a missing key (401), a token of another workspace (403),
+ * a project whose disk is away (404, 503), a fault of the app (500). What is queued is kept and sent again.
+ */
+const REFUSED = [400, 405, 409, 413];
 
 /** Return the error of a failed response: its sentence, and by its class whether to retry. @param {Response} response */
 async function failure(response) {
   const said = await response.json().catch(() => ({}));
   const sentence = said.error ?? `The app answered ${response.status}.`;
-  // 401 and 403 are a missing key and a token of another workspace: the user can mend both, so keep the stroke.
-  return response.status < 500 && ![401, 403].includes(response.status) ? new Refused(sentence) : new Error(sentence);
+  return REFUSED.includes(response.status) ? new Refused(sentence) : new Error(sentence);
 }
 
 /** Requests about one slice. */
