@@ -107,7 +107,7 @@ def phantom_project(tmp_path: Path, phantom_files: Files) -> Project:
     from core.project import Project
 
     project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     return project
 
 
@@ -118,7 +118,7 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory, phantom_files: F
 
     workspace = tmp_path_factory.mktemp("trained")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
     project.store.records.close()
     return workspace

@@ -15,7 +15,7 @@ from core.storage.rounds import NewRound
 
 def add_round(project: Project) -> int:
     """Enter one more round, which was trained on nothing; its number."""
-    number = len(project.rounds()) + 1
+    number = len(project.models.rounds()) + 1
     project.store.rounds.add(NewRound(number, [], {}, "none", seconds=1.0, active_seconds=0.0, job=1))
     return number
 
@@ -24,10 +24,10 @@ def score(project: Project, *dice: Sequence[float | None], pixels: int = 38_988)
     """Enter what every round scored on the same held-back pixels, from the first round on; by class, background first."""
     for number, of_round in enumerate(dice, start=1):
         project.store.rounds.score(number, "held", 0.1, of_round, pixels)
-    project.store.rounds.show_scores_on("held", [head.id for head in project.labelled_slices()])
+    project.store.rounds.show_scores_on("held", [head.id for head in project.labels.slices()])
 
 
 def keep(project: Project, z: int, mask: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:
     """Keep a prediction of a slice of the first volume, made by the newest round; the first is entered if need be."""
-    number = len(project.rounds()) or add_round(project)
+    number = len(project.models.rounds()) or add_round(project)
     project.store.predictions.save(SliceId(0, z), Predicted(mask, confidence, number))

@@ -43,12 +43,12 @@ def test_the_demo_is_made_once_and_found_again(tmp_path: Path) -> None:
     first = open_or_create(tmp_path, phantom=TINY)
     image, truth = volume_files(tmp_path)
     written = image.stat().st_mtime_ns
-    assert len(first.labelled_slices()) == 3
+    assert len(first.labels.slices()) == 3
     assert first.volumes[0].voxel_nm == (10.0, 10.0, 10.0)
-    for row in first.labelled_slices():
-        np.testing.assert_array_equal(first.label(0, row.z), tifffile.imread(truth)[row.z])
+    for row in first.labels.slices():
+        np.testing.assert_array_equal(first.labels.of(0, row.z), tifffile.imread(truth)[row.z])
     again = open_or_create(tmp_path, phantom=TINY)
-    assert [r.id for r in again.labelled_slices()] == [r.id for r in first.labelled_slices()]
+    assert [r.id for r in again.labels.slices()] == [r.id for r in first.labels.slices()]
     assert image.stat().st_mtime_ns == written
 
 
@@ -58,10 +58,10 @@ def test_an_interrupted_demo_is_taken_up(tmp_path: Path) -> None:
     truth.parent.mkdir(parents=True)
     truth.write_bytes(b"half")
     project = open_or_create(tmp_path, phantom=TINY)
-    for row in project.labelled_slices():
-        project.undo(0, row.z)
-    assert not project.labelled_slices()
-    assert len(open_or_create(tmp_path, phantom=TINY).labelled_slices()) == 3
+    for row in project.labels.slices():
+        project.labels.undo(0, row.z)
+    assert not project.labels.slices()
+    assert len(open_or_create(tmp_path, phantom=TINY).labels.slices()) == 3
 
 
 def test_a_demo_can_be_stopped_while_its_volume_is_made(tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ def test_the_first_round_is_started_once(tmp_path: Path) -> None:
     assert start_first_round(project, TrainConfig(seconds=2))
     assert not start_first_round(project)
     deadline = time.monotonic() + 120
-    while (job := project.job()) is not None and job.active and time.monotonic() < deadline:
+    while (job := project.jobs.current()) is not None and job.active and time.monotonic() < deadline:
         time.sleep(0.3)
     assert job is not None
     assert job.state == "done", job.error
-    assert [row.round for row in project.rounds()] == [1]
+    assert [row.round for row in project.models.rounds()] == [1]
     assert project.proposals()
     assert not start_first_round(project)
 
@@ -191,14 +191,14 @@ def test_the_demo_opens_with_its_project(tmp_path: Path) -> None:
     project = Project.open(tmp_path, NAME)
     try:
         _wait_until_up(process, port)
-        job = project.job()
+        job = project.jobs.current()
         assert job is not None
         assert job.kind == "round"
         assert job.active
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
         assert "Project demo" in err
-        after = project.job()
+        after = project.jobs.current()
         assert after is not None
         assert after.active, "closing the app must not end the training"
     finally:
@@ -207,9 +207,9 @@ def test_the_demo_opens_with_its_project(tmp_path: Path) -> None:
 
 
 def _end_job(project: Project) -> None:
-    job = project.job()
+    job = project.jobs.current()
     if job is not None and job.active:
-        project.cancel(job.id)
+        project.jobs.cancel(job.id)
     deadline = time.monotonic() + 60
-    while (job := project.job()) is not None and job.active and time.monotonic() < deadline:
+    while (job := project.jobs.current()) is not None and job.active and time.monotonic() < deadline:
         time.sleep(0.3)

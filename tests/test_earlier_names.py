@@ -16,6 +16,8 @@ from core.project.jobs import ProjectJobs
 from core.training.learning.task import Progress
 from tests.conftest import TINY
 
+pytestmark = pytest.mark.filterwarnings("ignore:project.* is an earlier name of:DeprecationWarning")
+
 NAMES = [name for name in vars(EarlierNames) if not name.startswith("_")]
 
 
@@ -31,8 +33,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_an_earlier_name_leads_to_a_method_of_a_facade(opened: Project, name: str) -> None:
     """The very method, bound to the project's facade."""
     moved = vars(EarlierNames)[name]
-    assert getattr(opened, name) == getattr(getattr(opened, moved._facade), moved._name)
-    assert callable(getattr(opened, name))
+    with pytest.warns(DeprecationWarning, match=rf"use project\.{moved._facade}\.{moved._name}\."):
+        found = getattr(opened, name)
+    assert found == getattr(getattr(opened, moved._facade), moved._name)
+    assert callable(found)
 
 
 def test_proposals_and_results_stay_callable(opened: Project) -> None:

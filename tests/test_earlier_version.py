@@ -18,6 +18,8 @@ from core.errors import Cancelled
 from core.project import Project
 from tests.shell import run
 
+pytestmark = pytest.mark.filterwarnings("ignore:project.* is an earlier name of:DeprecationWarning")
+
 ARCHIVE = Path(__file__).parent / "data" / "project-0.1.zip"
 SMALL = TrainConfig(seconds=60, epochs=0.1, patch=64, batch=2, channels=4, depth=2)
 

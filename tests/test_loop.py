@@ -83,7 +83,9 @@ def test_a_killed_training_goes_on(phantom_project: Project) -> None:
     workspace = phantom_project.workspace
     final = workspace / "checkpoints" / "toy" / "round-001"
     state = final.with_name("round-001.partial") / "last.ckpt"
-    process = _training(phantom_project, "--seconds", 6, *QUICK, until=lambda: state.exists() and bool(phantom_project.curve(1)))
+    process = _training(
+        phantom_project, "--seconds", 6, *QUICK, until=lambda: state.exists() and bool(phantom_project.models.curve(1))
+    )
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not final.exists()
@@ -96,14 +98,14 @@ def test_a_killed_training_goes_on(phantom_project: Project) -> None:
     assert card["class_names"] == list(CLASS_NAMES)
     assert not state.parent.exists()
     assert run("train", "toy", "--resume", "--workspace", workspace).status == 1
-    seconds = [point.seconds for point in phantom_project.curve(1)]
+    seconds = [point.seconds for point in phantom_project.models.curve(1)]
     assert seconds == sorted(seconds)
 
 
 def test_a_stopped_training_is_one_line_and_goes_on(phantom_project: Project) -> None:
     """SIGTERM ends training in good order: status 1, one hint and one line, and --resume carries on."""
     workspace = phantom_project.workspace
-    process = _training(phantom_project, "--seconds", 6, *QUICK, until=lambda: bool(phantom_project.curve(1)))
+    process = _training(phantom_project, "--seconds", 6, *QUICK, until=lambda: bool(phantom_project.models.curve(1)))
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -116,7 +118,7 @@ def test_a_stopped_training_is_one_line_and_goes_on(phantom_project: Project) ->
 
 
 def _at_work(project: Project) -> bool:
-    job = project.job()
+    job = project.jobs.current()
     return job is not None and job.state == "running"
 
 

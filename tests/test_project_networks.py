@@ -30,21 +30,21 @@ def test_a_round_with_neighbours_goes_all_the_way_round(project: Project, phanto
     """It trains, is scored beside the round without, predicts slice by slice, proposes, and is evaluated."""
     done = project.train(replace(TINY, neighbours=1))
     assert load_card(done.checkpoint).neighbours == 1
-    assert [row.validation_pixels for row in project.rounds()] == [done.validation_pixels] * 2
+    assert [row.validation_pixels for row in project.models.rounds()] == [done.validation_pixels] * 2
     stack = tifffile.imread(phantom_files.image)
     model = Predictor.load(done.checkpoint)
     expected = [model.labels(stack[[abs(z - 1), z, 11 - abs(10 - z)]])[0] for z in range(12)]
     project.predict(tmp_path / "whole.tif", views=1, across=0)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "whole.tif"), expected)
-    project.export_confidence(tmp_path / "confidence.tif")
-    alone = project.predict_slice(0, 11)
+    project.results.export_confidence(tmp_path / "confidence.tif")
+    alone = project.models.predict_slice(0, 11)
     assert alone is not None
     np.testing.assert_array_equal(alone.mask, expected[11])
     assert len(project.propose()) == 5
-    scanned = project.cached_prediction(0, 4)
+    scanned = project.models.cached_prediction(0, 4)
     assert scanned is not None
     np.testing.assert_array_equal(scanned.mask, expected[4])
-    assert project.evaluate(phantom_files.truth).round == 2
+    assert project.results.evaluate(phantom_files.truth).round == 2
 
 
 def test_a_volume_is_read_once_whatever_the_neighbours(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,19 +89,19 @@ def test_the_card_names_the_class_of_an_own_network(project: Project, own: Thres
     card = load_card(project.store.checkpoint_folder(2))
     assert card.architecture == card.config["architecture"] == "own"
     assert card.own_class == f"{Thresholds.__module__}.Thresholds"
-    assert [row.validation_loss is not None for row in project.rounds()] == [True, True]
+    assert [row.validation_loss is not None for row in project.models.rounds()] == [True, True]
 
 
 def test_an_own_network_predicts_where_it_is_given_again(project: Project, own: Thresholds, tmp_path: Path) -> None:
     """In another process one sentence says what is missing; with the network it predicts what it did."""
-    expected = project.predict_slice(0, 1)
+    expected = project.models.predict_slice(0, 1)
     again = Project.open(tmp_path, "toy")
-    for verb in (lambda: again.predict_slice(0, 3), lambda: again.predict(tmp_path / "o.tif"), lambda: again.propose()):
+    for verb in (lambda: again.models.predict_slice(0, 3), lambda: again.predict(tmp_path / "o.tif"), lambda: again.propose()):
         with pytest.raises(NetworkError, match=r"Thresholds, which only Python can give: call project.models.use\(network\)"):
             verb()
-    again.use(Thresholds(len(project.classes)))
+    again.models.use(Thresholds(len(project.classes)))
     again.store.predictions.tidy(99)
-    found = again.predict_slice(0, 1)
+    found = again.models.predict_slice(0, 1)
     assert expected is not None
     assert found is not None
     np.testing.assert_array_equal(found.mask, expected.mask)
@@ -110,21 +110,21 @@ def test_an_own_network_predicts_where_it_is_given_again(project: Project, own: 
 
 def test_without_the_network_the_editor_goes_on(project: Project, own: Thresholds, tmp_path: Path) -> None:
     """A slice that was predicted is shown; others begin empty, no newer prediction is offered, and rounds are trained."""
-    project.predict_slice(0, 1)
+    project.models.predict_slice(0, 1)
     again = Project.open(tmp_path, "toy")
-    assert (again.editing(0, 1).origin, again.labels.sync_state(0, 1).round) == ("prediction", 2)
-    assert (again.editing(0, 3).origin, again.labels.sync_state(0, 3).round) == ("empty", None)
+    assert (again.labels.editing(0, 1).origin, again.labels.sync_state(0, 1).round) == ("prediction", 2)
+    assert (again.labels.editing(0, 3).origin, again.labels.sync_state(0, 3).round) == ("empty", None)
     done = again.train(TINY)
     assert done.round == 3
     assert again.labels.sync_state(0, 3).round == 3
-    assert all(row.validation_pixels == done.validation_pixels for row in again.rounds())
+    assert all(row.validation_pixels == done.validation_pixels for row in again.models.rounds())
 
 
 def test_an_own_network_of_another_size_is_told(project: Project, own: Thresholds) -> None:
     """The sentence names the class and the weight that does not fit."""
-    project.use(Thresholds(len(project.classes), width=4))
+    project.models.use(Thresholds(len(project.classes), width=4))
     with pytest.raises(NetworkError, match=r"Thresholds given does not fit the weights of the round \(size mismatch for layers"):
-        project.predict_slice(0, 3)
+        project.models.predict_slice(0, 3)
 
 
 def test_an_own_round_is_resumed_with_its_network_alone(phantom_project: Project) -> None:
@@ -137,7 +137,7 @@ def test_an_own_round_is_resumed_with_its_network_alone(phantom_project: Project
     with pytest.raises(Cancelled):
         phantom_project.train(replace(TINY, seconds=60, epochs=None), network=network, report=until(3))
     with pytest.raises(NetworkError, match="which only Python can give"):
-        phantom_project.start_round(resume=True)
+        phantom_project.jobs.start_round(resume=True)
     with pytest.raises(NetworkError, match="which only Python can give"):
         phantom_project.train(resume=True)
     with pytest.raises(Cancelled):
@@ -177,7 +177,7 @@ def test_a_network_that_cannot_be_trained_is_told(phantom_project: Project, netw
     """Before a second of training is spent."""
     with pytest.raises(NetworkError, match=message):
         phantom_project.train(TINY, network=network)
-    assert phantom_project.rounds() == []
+    assert phantom_project.models.rounds() == []
 
 
 def test_frozen_weights_are_no_training(phantom_project: Project) -> None:

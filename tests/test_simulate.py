@@ -107,7 +107,7 @@ def test_every_round_labels_more_and_costs_more(played: Simulation) -> None:
 def test_test_slices_and_their_neighbours_are_never_painted(played: Simulation, workspace: Path) -> None:
     """What is scored is far from what was painted, in the records as in the report."""
     painted = {z for r in played.rounds for z in r.slices}
-    labelled = {row.z for row in Project.open(workspace, "simulation").labelled_slices()}
+    labelled = {row.z for row in Project.open(workspace, "simulation").labels.slices()}
 
     assert played.test_slices == (5, 15)
     assert painted == labelled
@@ -117,10 +117,10 @@ def test_test_slices_and_their_neighbours_are_never_painted(played: Simulation, 
 def test_the_painted_label_is_the_truth(played: Simulation, workspace: Path, volume: tuple[Path, Path]) -> None:
     """The annotator makes no mistakes, and claims the slice whole; the clock is in the records too."""
     project, truth = Project.open(workspace, "simulation"), tifffile.imread(volume[1])
-    rows = project.labelled_slices()
+    rows = project.labels.slices()
 
     for row in rows:
-        np.testing.assert_array_equal(project.label(0, row.z), truth[row.z])
+        np.testing.assert_array_equal(project.labels.of(0, row.z), truth[row.z])
     assert sum(row.active_seconds for row in rows) == pytest.approx(played.rounds[-1].annotation_seconds)
 
 

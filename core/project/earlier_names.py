@@ -28,8 +28,15 @@ class _Moved:
         self._facade, self._name = facade, name
         self.__doc__ = f"As ``project.{facade}.{name}``."
 
+    def __set_name__(self, owner: type, earlier: str) -> None:
+        self._earlier = earlier
+
     def __get__(self, project: Any, owner: type) -> Any:
-        return self if project is None else getattr(getattr(project, self._facade), self._name)
+        if project is None:
+            return self
+        place = f"project.{self._facade}.{self._name}"
+        warn(f"project.{self._earlier} is an earlier name of {place} and will be removed in 0.3; use {place}.", above=0)
+        return getattr(getattr(project, self._facade), self._name)
 
 
 def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

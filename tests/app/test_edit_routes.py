@@ -112,7 +112,7 @@ def test_a_slice_is_claimed_as_it_was_seen(
 ) -> None:
     """A claim of a slice that nobody painted says over whose prediction, or over none."""
     post(client, "claim", kind="slice", sequence=0, round=round_)
-    np.testing.assert_array_equal(rounds.label(0, 1), expected)
+    np.testing.assert_array_equal(rounds.labels.of(0, 1), expected)
 
 
 @pytest.mark.parametrize(("query", "status"), [("?round=3", 404), ("?round=-1", 400), ("?round=x", 400), ("?round=9e9", 400)])
@@ -135,7 +135,7 @@ def test_a_slice_one_pixel_high_is_painted_like_any_other(tmp_path: Path, client
     assert client.get(f"{place}/slice").status_code == 200
     assert client.get(f"{place}/superpixels?ty=0&tx=0").status_code == 200
     assert client.post(f"{place}/claim", content=wish(kind="slice", sequence=1)).json()["pixels"] == 300
-    assert thin.label(0, 1)[0, -2:].tolist() == [0, 1]
+    assert thin.labels.of(0, 1)[0, -2:].tolist() == [0, 1]
 
 
 def test_sixty_four_classes_can_be_painted_and_no_more(tmp_path: Path, client: TestClient) -> None:
@@ -169,7 +169,7 @@ def test_a_stroke_is_stored_as_painted(client: TestClient, project: Project) -> 
     facts, mask, _ = opened(client)
     assert (facts["origin"], facts["sequence"]) == ("draft", 1)
     np.testing.assert_array_equal(mask, expected)
-    editing = project.editing(0, 1)
+    editing = project.labels.editing(0, 1)
     np.testing.assert_array_equal(editing.mask | editing.touched.astype(np.uint16) << 8, expected)
 
 
@@ -284,17 +284,17 @@ def test_strokes_become_a_revision(client: TestClient, project: Project) -> None
     """A claim about strokes labels the painted pixels only, with the work of the strokes and since."""
     paint(client, 1, (9, 3, 257), query="?active_ms=1500")
     assert post(client, "claim", kind="strokes", sequence=1, active_ms=500)["pixels"] == 3
-    assert [(r.z, r.claim, r.pixels, r.active_seconds) for r in project.labelled_slices()] == [(1, "strokes", 3, 2.0)]
+    assert [(r.z, r.claim, r.pixels, r.active_seconds) for r in project.labels.slices()] == [(1, "strokes", 3, 2.0)]
     expected = np.full(HEIGHT * WIDTH, 255)
     expected[9:12] = 1
-    np.testing.assert_array_equal(project.label(0, 1).ravel(), expected)
+    np.testing.assert_array_equal(project.labels.of(0, 1).ravel(), expected)
 
 
 def test_a_region_and_a_slice_can_be_claimed(client: TestClient, project: Project) -> None:
     """A region labels its box, a slice everything."""
     box = post(client, "claim", kind="region", sequence=0, box=[1, 2, 3, 5])
     assert (box["claim"], box["pixels"]) == ("region", 6)
-    assert (project.label(0, 1)[1:3, 2:5] == 0).all()
+    assert (project.labels.of(0, 1)[1:3, 2:5] == 0).all()
     assert post(client, "claim", kind="slice", sequence=0)["pixels"] == HEIGHT * WIDTH
 
 
@@ -304,7 +304,7 @@ def test_a_save_is_taken_back(client: TestClient, project: Project) -> None:
     first = post(client, "claim", kind="strokes", sequence=1)["revision"]
     second = post(client, "claim", kind="slice", sequence=1)["revision"]
     assert post(client, "undo", revision=second) == {"sequence": 2, "revision": first}
-    assert (project.label(0, 1) != 255).sum() == 2
+    assert (project.labels.of(0, 1) != 255).sum() == 2
     assert client.post(f"{SLICE}/patch/2", content=runs((5, 1, 257))).status_code == 409
     assert post(client, "undo", revision=first) == {"sequence": 3, "revision": None}
     facts, mask, _ = opened(client)
@@ -315,9 +315,9 @@ def test_a_save_is_taken_back(client: TestClient, project: Project) -> None:
 def test_roles_stay_when_a_save_is_taken_back(client: TestClient, project: Project) -> None:
     """What was once for training is never scored."""
     revision = post(client, "claim", kind="slice", sequence=0)["revision"]
-    before = project.roles(0, 1)
+    before = project.labels.roles(0, 1)
     post(client, "undo", revision=revision)
-    np.testing.assert_array_equal(project.roles(0, 1), before)
+    np.testing.assert_array_equal(project.labels.roles(0, 1), before)
 
 
 def test_another_prediction_goes_under_the_strokes(client: TestClient, rounds: Project) -> None:
@@ -376,7 +376,7 @@ def test_a_project_that_was_made_anew_answers_for_itself(client: TestClient, pro
     shutil.rmtree(project.folder)
     anew = make_toy(tmp_path)
     client.post(f"{SLICE}/claim", content=body)
-    assert len(anew.labelled_slices()) == 1
+    assert len(anew.labels.slices()) == 1
 
 
 def test_the_steps_of_a_draft_are_told(client: TestClient, project: Project) -> None:
@@ -548,5 +548,5 @@ def test_two_windows_that_paint_are_told_apart(client: TestClient, project: Proj
     """The second stroke under one number is refused; nobody's stroke is overwritten silently."""
     paint(client, 1, (0, 1, 257))
     assert client.post(f"{SLICE}/patch/1", content=runs((3, 1, 257))).status_code == 409
-    project.apply(0, 1, Patch(2, np.array([[5, 1, 257]], np.uint32)))
+    project.labels.apply(0, 1, Patch(2, np.array([[5, 1, 257]], np.uint32)))
     assert opened(client)[0]["sequence"] == 2

@@ -28,7 +28,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> 
     """A workspace whose project has one short round with three snapshots, watched on slice 5."""
     workspace = tmp_path_factory.mktemp("watched")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
     plant(project, 1)
     project.store.records.close()
@@ -124,7 +124,7 @@ def looked_at(page: AppTest) -> Any:
 def test_after_going_back_the_page_says_where_the_round_came_from(project: Project) -> None:
     """The table names the snapshot; the strip is still that of the training; its end can be gone back to."""
     first = project.models.snapshots(1)[0]
-    project.restore(1, seconds=first.seconds)
+    project.models.restore(1, seconds=first.seconds)
     page = opened()
     assert looked_at(page).value == 1
     assert list(page.dataframe[0].value["Went back to"]) == ["round 1 at 0 s", "–"]

@@ -75,7 +75,7 @@ def test_cancel_asks_the_job_to_stop(phantom_project: Project) -> None:
     """It does so itself, at the next safe moment."""
     with phantom_project.store.jobs.here("train", {}) as at_work:
         test = AppTest.from_function(page)
-        for name, value in (("job", phantom_project.job()), ("brief", False), ("project", phantom_project)):
+        for name, value in (("job", phantom_project.jobs.current()), ("brief", False), ("project", phantom_project)):
             test.session_state[name] = value
         test.run().button[0].click().run()
         assert test.session_state["messages"] == ["Asked the job to stop; it ends at the next safe moment."]
@@ -94,7 +94,7 @@ def test_what_is_held_back_is_counted_once_for_each_state(phantom_project: Proje
     first = settled(phantom_project)
     assert settled(phantom_project) is first
     assert len(counted) == 1
-    phantom_project.submit_mask(0, 5, np.zeros((160, 160), np.uint8), Claim.slice())
+    phantom_project.labels.submit_mask(0, 5, np.zeros((160, 160), np.uint8), Claim.slice())
     second = settled(phantom_project)
     assert second.slices == first.slices + 1
     phantom_project.set_region(0, [((0, 0), (0, 20), (160, 20), (160, 0))])

@@ -44,7 +44,7 @@ def test_a_suggestion_comes_as_runs(client: TestClient, project: Project, query:
     mask[2:4] = 1
     mask[:, 7] = 255
     for z in (0, 2):
-        project.submit_mask(0, z, mask, Claim.strokes())
+        project.labels.submit_mask(0, z, mask, Claim.strokes())
     facts, body = unframed(client.get(f"{SLICE}/suggestion?{query}").content)
     expected = np.where(mask == 255, 0 if len(slices) == 1 else 255, mask)
     np.testing.assert_array_equal(values(np.frombuffer(body, "<u4")), expected)
@@ -133,7 +133,7 @@ def test_a_preview_comes_once_two_classes_are_painted(client: TestClient, projec
     facts, body = unframed(client.get(asked).content)
     assert (facts["drawn"], facts["model"], body) == (False, 0, b"")
     assert "two classes" in facts["sentence"]
-    project.apply(0, 1, Patch(1, np.array([[0, 3, 0 | 256], [40, 3, 1 | 256]], np.uint32)))
+    project.labels.apply(0, 1, Patch(1, np.array([[0, 3, 0 | 256], [40, 3, 1 | 256]], np.uint32)))
     facts, body = unframed(client.get(asked).content)
     assert (facts["drawn"], facts["model"], len(body)) == (True, 1, 20)
     assert set(body) <= {0, 1}

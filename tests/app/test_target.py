@@ -14,6 +14,7 @@ import tifffile
 
 from app.api.target import open_project
 from app.guard import Refusal
+from core.errors import StorageError
 from core.project import Project
 
 
@@ -44,7 +45,7 @@ def open_files(workspace: Path) -> list[str]:
 def test_a_project_is_opened_once(workspace: Path) -> None:
     """What is written to its records does not make it another."""
     project = open_project("toy")
-    project.look(0, 1)
+    project.proposals.look(0, 1)
     assert open_project("toy") is project
 
 
@@ -57,11 +58,13 @@ def test_a_project_made_anew_under_its_name_is_the_one_that_is_shown(workspace: 
 
 
 def test_a_deleted_project_is_no_more(workspace: Path) -> None:
-    """It is refused like any name that is not there."""
+    """It is out of reach, as one whose disk is away; a name that was never here is refused."""
     open_project("toy")
     delete(workspace)
-    with pytest.raises(Refusal, match="no project of that name"):
+    with pytest.raises(StorageError, match="out of reach"):
         open_project("toy")
+    with pytest.raises(Refusal, match="no project of that name"):
+        open_project("never")
 
 
 def test_nothing_of_a_deleted_project_stays_open(workspace: Path) -> None:

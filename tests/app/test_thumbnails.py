@@ -83,7 +83,7 @@ def test_a_stored_label_lies_over_the_prediction(client: TestClient, project: Pr
     keep(project, 1, MASK, CONFIDENCE)
     label = np.full(SHAPE, UNLABELLED, np.uint8)
     label[:10] = 1
-    project.submit_mask(0, 1, label, Claim.strokes())
+    project.labels.submit_mask(0, 1, label, Claim.strokes())
     known = np.where(label == UNLABELLED, MASK, label)
     shown = seen(client, picture_url(project, SliceId(0, 1), layer="overlay", side=64))
     np.testing.assert_array_equal(shown, overlay(grey(project), known, colors(project)))
@@ -137,7 +137,7 @@ def test_what_cannot_be_shown_is_refused(client: TestClient, asked: str) -> None
 
 
 def _paint(project: Project) -> None:
-    project.submit_mask(0, 1, MASK, Claim.slice())
+    project.labels.submit_mask(0, 1, MASK, Claim.slice())
 
 
 def _recolor(project: Project) -> None:
@@ -175,7 +175,7 @@ def test_another_volume_has_another_address(project: Project, tmp_path: Path) ->
 def test_other_slices_keep_their_address(project: Project) -> None:
     """What happens to one slice lets the browser keep its pictures of the others."""
     before = version(project, SliceId(0, 1), "overlay")
-    project.submit_mask(0, 2, MASK, Claim.slice())
+    project.labels.submit_mask(0, 2, MASK, Claim.slice())
     assert version(project, SliceId(0, 1), "overlay") == before
 
 
@@ -184,7 +184,7 @@ def test_an_undone_label_brings_the_address_back(project: Project) -> None:
     before = picture_url(project, SliceId(0, 1), layer="overlay", side=64)
     _paint(project)
     assert picture_url(project, SliceId(0, 1), layer="overlay", side=64) != before
-    project.undo(0, 1)
+    project.labels.undo(0, 1)
     assert picture_url(project, SliceId(0, 1), layer="overlay", side=64) == before
 
 

@@ -49,7 +49,7 @@ def trained(tmp_path_factory, phantom_files):
     """A workspace whose project has one short round, a scan and proposals."""
     workspace = tmp_path_factory.mktemp("trained")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
     project.propose(ProposeConfig(number=3))
     return workspace
@@ -187,13 +187,13 @@ def test_a_weight_is_stored_on_the_page(open_page, phantom_project, phantom_file
 def test_looked_at_is_stored_and_is_never_a_label(open_page, trained):
     """The mark on the Review page changes no label."""
     project = Project.open(trained, "toy")
-    before = [row.id for row in project.labelled_slices()]
+    before = [row.id for row in project.labels.slices()]
     page = open_page(trained, "review")
     page.checkbox(key="looked_at").check().run()
-    assert len(project.looked()) == 1
+    assert len(project.proposals.looked()) == 1
     page.checkbox(key="looked_at").uncheck().run()
-    assert project.looked() == set()
-    assert [row.id for row in project.labelled_slices()] == before
+    assert project.proposals.looked() == set()
+    assert [row.id for row in project.labels.slices()] == before
 
 
 def test_the_slider_of_the_review_page_chooses_the_slice(open_page, trained):
@@ -228,7 +228,7 @@ def test_a_slice_that_was_not_predicted_is_not_computed_by_the_page(open_page, p
     phantom_project.train(TINY)
     page = open_page(phantom_project.workspace, "review")
     assert "Predict this slice" in labels(page)
-    assert all(phantom_project.cached_prediction(0, z) is None for z in range(12))
+    assert all(phantom_project.models.cached_prediction(0, z) is None for z in range(12))
 
 
 def test_no_page_reads_a_raster_in_its_script(open_page, trained, monkeypatch):
@@ -423,13 +423,13 @@ def test_a_round_that_was_stopped_can_be_resumed_from_the_page(open_page, phanto
 def test_a_stopped_round_is_not_given_up_unasked(open_page, tmp_path, phantom_files, monkeypatch, page_name, start):
     """Also when another job was done since: it can go on, and to begin anew asks first."""
     project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
     with pytest.raises(UnderpaintError):
-        project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: project.curve()[-1].step > 2)
+        project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: project.models.curve()[-1].step > 2)
     with project.store.jobs.here("segment", {}):
-        assert project.interrupted() is None, "a job is at work"
-    stopped = project.interrupted()
+        assert project.models.interrupted() is None, "a job is at work"
+    stopped = project.models.interrupted()
     assert (stopped.round, stopped.budget) == (2, 60)
     asked = []
     monkeypatch.setattr(ProjectJobs, "start_round", lambda self, *args, **more: asked.append(more.get("resume", False)))
@@ -451,8 +451,8 @@ def test_a_slice_opened_from_the_list_does_not_validate(open_page, trained):
     page = open_page(trained, "annotate")
     next(b for b in page.button if b.label.startswith("Slice 6")).click().run()
     proposals.replace(1, [], model_selected=True, settled=False)
-    assert not project.may_validate(0, 6)
-    assert project.may_validate(0, 1)
+    assert not project.labels.may_validate(0, 6)
+    assert project.labels.may_validate(0, 1)
     assert not page.exception
 
 
@@ -495,9 +495,9 @@ def test_patches_are_shown_as_large_as_they_will_be(open_page, trained, monkeypa
 def test_the_results_page_shows_every_score_and_what_it_was_measured_on(open_page, tmp_path, phantom_files):
     """Of the newest round on held-back pixels, and of a scoring against a truth."""
     project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
-    held = project.rounds()[0].validation_pixels
+    held = project.models.rounds()[0].validation_pixels
     page = open_page(tmp_path, "results")
     assert f"Measured on {held:,} pixels held back from training." in words(page)
     assert list(page.dataframe[0].value["Class"]) == list(phantom_files.classes)
@@ -505,7 +505,7 @@ def test_the_results_page_shows_every_score_and_what_it_was_measured_on(open_pag
     assert "true \\ predicted" in markup(page)
     page.text_input[0].set_value(str(phantom_files.truth)).run()
     click(page, "Score")
-    while project.job().active:
+    while project.jobs.current().active:
         time.sleep(0.2)
     page = open_page(tmp_path, "results")
     assert "measured on 256,000 pixels of 10 slices without a label" in words(page)
@@ -750,7 +750,7 @@ def test_the_headline_of_the_first_slices_knows_labels_and_a_running_round(headl
     """Nobody is asked to paint first what is painted already, nor to train while training goes on."""
     project = Project.create(tmp_path, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
     assert headline(project) == FIRST
-    project.import_labels(phantom_files.truth, slices=[2])
+    project.labels.import_file(phantom_files.truth, slices=[2])
     assert headline(project) == "Paint more of these, or train round 1"
     assert headline(project, "round", {"plan": {"round": 1}}) == "Round 1 is training; paint more of these meanwhile"
 
@@ -771,7 +771,7 @@ def test_the_headline_says_that_the_model_still_looks(headline, phantom_project)
 def stroke(project, *slices):
     """Paint one pixel on each of these slices and save none of them."""
     for z in slices:
-        project.apply(0, z, Patch(1, np.array([(0, 1, 1 | 256)], np.uint32)))
+        project.labels.apply(0, z, Patch(1, np.array([(0, 1, 1 | 256)], np.uint32)))
 
 
 def test_slices_with_strokes_that_are_not_saved_are_listed_and_can_be_opened(open_page, phantom_project):
@@ -852,9 +852,9 @@ def test_the_table_of_rounds_names_the_settings_that_were_changed(open_page, pha
     """Of each round, so that it can be told why one is worse; and a round that was gone back to ended by no rule."""
     phantom_project.train(replace(TINY, learning_rate=0.5, augment=AugmentConfig(curtain=3)))
     phantom_project.train(TINY)
-    phantom_project.restore(1)
+    phantom_project.models.restore(1)
     table = open_page(phantom_project.workspace, "rounds").dataframe[0].value
-    usual = ", ".join(f"{name} {value}" for name, value in phantom_project.rounds()[1].changed.items())
+    usual = ", ".join(f"{name} {value}" for name, value in phantom_project.models.rounds()[1].changed.items())
     assert "learning rate 0.5" in table["Changed settings"][2]
     assert "curtain 3" in table["Changed settings"][2]
     assert "curtain" not in usual

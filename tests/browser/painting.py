@@ -72,7 +72,7 @@ def until(true: Callable[[], bool]) -> None:
 
 def values(project: Project, z: int) -> NDArray[np.uint16]:
     """A slice as stored, class | touched << 8."""
-    editing = project.editing(0, z)
+    editing = project.labels.editing(0, z)
     return editing.mask | editing.touched.astype(np.uint16) << 8
 
 

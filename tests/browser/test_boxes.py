@@ -41,7 +41,7 @@ def chosen(page: Page) -> str | None:
 
 def labelled(project: Project, z: int) -> int:
     """Labelled pixels of a slice."""
-    return int((project.label(0, z) != 255).sum())
+    return int((project.labels.of(0, z) != 255).sum())
 
 
 def test_enter_leads_from_box_to_box_and_on_to_the_next_slice(led: Page, project: Project) -> None:

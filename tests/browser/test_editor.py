@@ -40,8 +40,8 @@ def test_a_stroke_is_saved_and_becomes_exactly_these_labels(opened: Page, projec
     painted = values(project, z)
     assert 100 < (painted == (1 | 256)).sum() < 200
     opened.keyboard.press("Enter")
-    until(lambda: bool(project.labelled_slices()))
-    np.testing.assert_array_equal(project.label(0, z), np.where(painted > 255, painted & 255, 255))
+    until(lambda: bool(project.labels.slices()))
+    np.testing.assert_array_equal(project.labels.of(0, z), np.where(painted > 255, painted & 255, 255))
     until(lambda: place_or_none(opened) not in (None, (0, z)))
 
 
@@ -85,10 +85,10 @@ def test_a_drawn_box_is_claimed_as_a_region(opened: Page, project: Project) -> N
     opened.mouse.move(*on_screen(opened, 29.8, 39.6), steps=5)
     opened.mouse.up()
     opened.get_by_text("Box is right").click()
-    until(lambda: bool(project.labelled_slices()))
+    until(lambda: bool(project.labels.slices()))
     expected = np.full((SIDE, SIDE), 255)
     expected[12:40, 10:30] = 0
-    np.testing.assert_array_equal(project.label(0, z), expected)
+    np.testing.assert_array_equal(project.labels.of(0, z), expected)
 
 
 def test_a_whole_slice_is_claimed_only_after_a_question(opened: Page, project: Project) -> None:
@@ -96,10 +96,10 @@ def test_a_whole_slice_is_claimed_only_after_a_question(opened: Page, project: P
     opened.keyboard.press("Shift+Enter")
     opened.keyboard.press("Escape")
     opened.keyboard.press("Shift+Enter")
-    assert not project.labelled_slices()
+    assert not project.labels.slices()
     opened.keyboard.press("Enter")
-    until(lambda: bool(project.labelled_slices()))
-    assert project.labelled_slices()[0].pixels == SIDE * SIDE
+    until(lambda: bool(project.labels.slices()))
+    assert project.labels.slices()[0].pixels == SIDE * SIDE
 
 
 def test_a_reload_brings_the_strokes_back(opened: Page, project: Project) -> None:
@@ -112,7 +112,7 @@ def test_a_reload_brings_the_strokes_back(opened: Page, project: Project) -> Non
     assert place(opened) == (0, z)
     assert "strokes are back" in opened.locator(".banner").inner_text()
     paint(opened, (50, 50))
-    assert project.editing(0, z).sequence == 2
+    assert project.labels.editing(0, z).sequence == 2
     assert (values(project, z) != before).any()
 
 
@@ -150,7 +150,7 @@ def test_a_server_that_does_not_answer_loses_no_stroke(opened: Page, project: Pr
     assert opened.evaluate("() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))")
     opened.unroute("**/patch/*")
     stored(opened)
-    assert project.editing(0, z).sequence == 2
+    assert project.labels.editing(0, z).sequence == 2
     assert (values(project, z) > 0).sum() == 18
     assert opened.evaluate("() => window.dispatchEvent(new Event('beforeunload', { cancelable: true }))")
 
@@ -165,9 +165,9 @@ def test_a_save_while_the_server_is_away_is_done_when_it_is_back(opened: Page, p
     opened.get_by_text("Given up").wait_for()
     opened.keyboard.press("Enter")
     opened.get_by_text("as soon as the app answers").wait_for()
-    assert project.labelled_slices() == []
+    assert project.labels.slices() == []
     opened.unroute("**/claim")
-    until(lambda: len(project.labelled_slices()) == 1)
+    until(lambda: len(project.labels.slices()) == 1)
     opened.get_by_text("as soon as the app answers").wait_for(state="hidden")
 
 
@@ -175,7 +175,7 @@ def test_the_same_slice_in_another_window_is_not_overwritten(opened: Page, proje
     """A stroke on a slice that changed meanwhile is refused, the person is told, and the stored slice is shown."""
     _, z = place(opened)
     elsewhere = Patch(1, np.array([[0, SIDE, 2 | 256]], np.uint32))
-    project.apply(0, z, elsewhere)
+    project.labels.apply(0, z, elsewhere)
     opened.mouse.click(*on_screen(opened, 30, 30))
     opened.wait_for_selector(".banner[data-kind=problem]")
     assert "another window" in opened.locator(".banner").inner_text()
@@ -183,7 +183,7 @@ def test_the_same_slice_in_another_window_is_not_overwritten(opened: Page, proje
     expected[0] = 2 | 256
     np.testing.assert_array_equal(values(project, z), expected)
     paint(opened, (40, 40))
-    assert project.editing(0, z).sequence == 2
+    assert project.labels.editing(0, z).sequence == 2
 
 
 def test_streamlits_own_keys_do_not_fire(opened: Page) -> None:

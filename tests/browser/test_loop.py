@@ -102,11 +102,11 @@ def test_a_person_paints_trains_corrects_and_trains_again(
     page.get_by_text("Learning curve of round 2").wait_for()
 
     project = Project.open(workspace, NAME)
-    assert [row.round for row in project.rounds()] == [1, 2]
-    assert {row.z: row.claim for row in project.labelled_slices()} == {first: "strokes", second: "slice", corrected: "strokes"}
-    np.testing.assert_array_equal(project.label(0, first), expected(UNLABELLED, strokes))
-    np.testing.assert_array_equal(project.label(0, second), expected(MATRIX, objects))
-    np.testing.assert_array_equal(project.label(0, corrected), expected(UNLABELLED, [correction]))
+    assert [row.round for row in project.models.rounds()] == [1, 2]
+    assert {row.z: row.claim for row in project.labels.slices()} == {first: "strokes", second: "slice", corrected: "strokes"}
+    np.testing.assert_array_equal(project.labels.of(0, first), expected(UNLABELLED, strokes))
+    np.testing.assert_array_equal(project.labels.of(0, second), expected(MATRIX, objects))
+    np.testing.assert_array_equal(project.labels.of(0, corrected), expected(UNLABELLED, [correction]))
 
 
 # ---- what is painted

@@ -36,7 +36,7 @@ PAGES = {"": "Overview", "annotate": "Correct these next", "rounds": "Round by r
 def trained(shared_app: tuple[str, Path], phantom_files: Files) -> Project:
     """A project of the running app with one short round, a scan and proposals."""
     project = _project(shared_app, phantom_files, "trained")
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
     project.propose(ProposeConfig(number=3))
     return project
@@ -146,7 +146,7 @@ def test_a_proposal_opens_in_the_editor_and_saving_goes_on_to_the_next(
     toast = browser_page.get_by_test_id("stToast").filter(has_text=f"saved on slice {second.z}")
     toast.wait_for()
     browser_page.wait_for_selector(f".editor[data-loaded='0/{first.z}']")
-    assert [row.z for row in project.labelled_slices()] == [second.z]
+    assert [row.z for row in project.labels.slices()] == [second.z]
     assert browser_page.get_by_role("button", name=f"Slice {second.z}", exact=True).count() == 0
 
 
@@ -222,7 +222,7 @@ def test_proposals_appear_by_themselves_and_the_slice_in_the_editor_stays(
 ) -> None:
     """A round that ends elsewhere is announced within seconds; the slice under the hand is not swapped."""
     project = _project(shared_app, phantom_files, "wait")
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     browser_page.goto(f"{shared_app[0]}/annotate?project={project.name}")
     browser_page.wait_for_selector(".editor[data-loaded]")
     before = browser_page.locator(".editor").get_attribute("data-loaded")
@@ -269,7 +269,7 @@ def test_a_server_that_is_started_anew_comes_back_to_the_slice(browser_page: Pag
         assert browser_page.evaluate("history.length") == entries
     with serving(command, port=port, workspace=tmp_path, log=tmp_path / "after.log"):
         running = browser_page.get_by_text("Not saved yet:")
-        project.apply(0, 0, Patch(1, np.array([(0, 1, 1 | 256)], np.uint32)))
+        project.labels.apply(0, 0, Patch(1, np.array([(0, 1, 1 | 256)], np.uint32)))
         running.wait_for()  # the page has run in the new server
         browser_page.wait_for_timeout(1000)
         assert browser_page.locator(".editor").get_attribute("data-loaded") == f"0/{first + 3}"

@@ -60,8 +60,8 @@ def test_a_scribble_is_saved_as_strokes_only(opened: Page, project: Project) -> 
     assert opened.locator(".confirm").is_hidden()
     paint(opened, (20, 20))
     press(opened, "Enter")
-    until(lambda: bool(project.labelled_slices()))
-    assert project.labelled_slices()[0].pixels < 300
+    until(lambda: bool(project.labels.slices()))
+    assert project.labels.slices()[0].pixels < 300
 
 
 def test_restore_brings_the_start_back(opened: Page, project: Project) -> None:
@@ -106,7 +106,7 @@ def test_the_lasso_fills_what_it_surrounds(opened: Page, project: Project) -> No
     until(lambda: bool((values(project, z) == PHASE).any()))
     expected[40:60, 40:60] = PHASE
     np.testing.assert_array_equal(values(project, z), expected)
-    assert not project.labelled_slices(), "Enter closes the polygon and saves nothing"
+    assert not project.labels.slices(), "Enter closes the polygon and saves nothing"
 
 
 def test_fill_stops_at_what_is_painted(opened: Page, project: Project) -> None:
@@ -192,7 +192,7 @@ def test_unsure_is_a_class_of_its_own(opened: Page, project: Project) -> None:
     assert values(project, z)[20, 20] == 255 | 256
     press(opened, "Enter")
     until(lambda: place_or_none(opened) not in (None, (0, z)))
-    assert project.label(0, z)[20, 20] == 255
+    assert project.labels.of(0, z)[20, 20] == 255
 
 
 def test_undo_goes_back_across_a_save(opened: Page, project: Project) -> None:
@@ -207,15 +207,15 @@ def test_undo_goes_back_across_a_save(opened: Page, project: Project) -> None:
     opened.get_by_role("button", name=f"Go back to slice {z}").click()
     until(lambda: place_or_none(opened) == (0, z))
     press(opened, "Control+z")
-    until(lambda: not project.labelled_slices())
+    until(lambda: not project.labels.slices())
     until(lambda: np.array_equal(values(project, z), painted))
     press(opened, "Control+z")
     until(lambda: not values(project, z).any())
     press(opened, "Control+y")
     until(lambda: np.array_equal(values(project, z), painted))
     press(opened, "Control+y")
-    until(lambda: bool(project.labelled_slices()))
-    np.testing.assert_array_equal(project.label(0, z), np.where(painted > 255, painted & 255, 255))
+    until(lambda: bool(project.labels.slices()))
+    np.testing.assert_array_equal(project.labels.of(0, z), np.where(painted > 255, painted & 255, 255))
 
 
 def test_undo_works_on_a_slice_that_was_left(opened: Page, project: Project) -> None:
@@ -327,7 +327,7 @@ def test_nobody_vouches_for_what_the_preview_covers(opened: Page, project: Proje
     opened.get_by_text("The preview is hidden now").wait_for()
     assert opened.get_by_role("button", name="Take the preview").is_disabled()
     press(opened, "Enter")
-    until(lambda: bool(project.labelled_slices()))
-    label = project.label(0, z)
+    until(lambda: bool(project.labels.slices()))
+    label = project.labels.of(0, z)
     assert set(np.unique(label)) == {0, 1}
     assert (label == 1).sum() < 1000

@@ -107,7 +107,7 @@ def test_a_click_on_the_minimap_moves_the_view(opened: Page, project: Project) -
         assert said is not None
         assert [int(said[1]), int(said[2])] == pytest.approx([share * SIDE, share * SIDE], abs=2)
     opened.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    until(lambda: project.drafts() == {place(opened)})
+    until(lambda: project.labels.drafts() == {place(opened)})
     until(lambda: float(minimap.evaluate("e => getComputedStyle(e).opacity")) < 0.2)  # it fades
     opened.keyboard.press("0")
     minimap.wait_for(state="hidden")

@@ -32,14 +32,14 @@ def save(project: Project, z: int, *rows: int, class_id: int = 1) -> None:
     """Save strokes on these rows of a slice."""
     mask = np.full((HEIGHT, WIDTH), 255, np.uint8)
     mask[list(rows)] = class_id
-    project.submit_mask(0, z, mask, Claim.strokes())
+    project.labels.submit_mask(0, z, mask, Claim.strokes())
 
 
 def stroke(project: Project, z: int, row: int, class_id: int = 0) -> None:
     """Paint a row of a slice without saving it."""
     number = project.labels.sync_state(0, z).sequence + 1
     runs = np.array([(row * WIDTH, WIDTH, class_id | 256)], np.uint32)
-    project.apply(0, z, Patch(number, runs))
+    project.labels.apply(0, z, Patch(number, runs))
 
 
 def test_strokes_come_first_and_take_the_place_of_labels_below_them(project: Project, samples: PreviewSamples) -> None:
@@ -95,9 +95,9 @@ def test_a_volume_of_weight_0_teaches_nothing_but_what_is_painted_now(project: P
     project.set_weight(0, 0)
     (painted,) = samples.training_data(SliceId(0, 1), most_new=9).samples
     assert (painted.weight, painted.counts.sum()) == (1.0, 8)
-    assert samples.sample(project.labelled_slices()[0]) is None
+    assert samples.sample(project.labels.slices()[0]) is None
     project.set_weight(0, 3)
-    assert samples.sample(project.labelled_slices()[0]).weight == 3  # type: ignore[union-attr]
+    assert samples.sample(project.labels.slices()[0]).weight == 3  # type: ignore[union-attr]
 
 
 def test_features_of_the_slices_painted_last_are_kept(

@@ -63,7 +63,7 @@ def rounds(project):
 
 def paint(project, z, number, *triples, **more):
     """One stroke; its number."""
-    return project.apply(0, z, Patch(number, runs(*triples), **more))
+    return project.labels.apply(0, z, Patch(number, runs(*triples), **more))
 
 
 # ---- what lies under the strokes
@@ -72,14 +72,14 @@ def paint(project, z, number, *triples, **more):
 def test_a_slice_is_opened_over_the_prediction_that_is_asked_for(rounds):
     """By default the newest, on request an older one or none; an unknown round raises."""
     for asked, under in ((None, 2), (2, 2), (1, 1)):
-        editing = rounds.editing(0, 5, round_=asked)
+        editing = rounds.labels.editing(0, 5, round_=asked)
         assert (editing.round, editing.origin) == (under, "prediction")
         assert (editing.mask == predicted(5, under)).all()
         assert (editing.base == editing.mask).all()
-    blank = rounds.editing(0, 5, round_=0)
+    blank = rounds.labels.editing(0, 5, round_=0)
     assert (blank.round, blank.origin, blank.mask.any()) == (None, "empty", False)
     with pytest.raises(CheckpointError, match="There is no round 3"):
-        rounds.editing(0, 5, round_=3)
+        rounds.labels.editing(0, 5, round_=3)
 
 
 def test_a_slice_painted_while_it_is_opened_is_shown_as_out_of_date(rounds, monkeypatch):
@@ -93,7 +93,7 @@ def test_a_slice_painted_while_it_is_opened_is_shown_as_out_of_date(rounds, monk
         return load(*asked)
 
     monkeypatch.setattr(rounds.store.predictions, "load", late)
-    assert rounds.editing(0, 5).sequence == 0
+    assert rounds.labels.editing(0, 5).sequence == 0
 
 
 def test_a_first_stroke_begins_on_the_prediction_that_was_seen(rounds):
@@ -101,15 +101,15 @@ def test_a_first_stroke_begins_on_the_prediction_that_was_seen(rounds):
     paint(rounds, 5, 1, (0, 1, 2 | 256), round=1)
     expected = predicted(5, 1)
     expected[0, 0] = 2
-    assert (rounds.editing(0, 5).mask == expected).all()
+    assert (rounds.labels.editing(0, 5).mask == expected).all()
     rounds.submit(0, 5, FULL)
-    assert (rounds.label(0, 5) == expected).all()
+    assert (rounds.labels.of(0, 5) == expected).all()
 
 
 def test_a_slice_that_nobody_painted_is_claimed_as_it_was_seen(rounds):
     """The whole slice over the first round's prediction, though there is a second."""
     revision = rounds.submit(0, 5, FULL, round_=1)
-    assert (rounds.label(0, 5) == predicted(5, 1)).all()
+    assert (rounds.labels.of(0, 5) == predicted(5, 1)).all()
     assert (revision.round, revision.changed_pixels) == (1, 0)
 
 
@@ -119,7 +119,7 @@ def test_a_slice_that_was_painted_meanwhile_is_not_saved(rounds, seen):
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     with pytest.raises(LabelError, match="changed in another window"):
         rounds.submit(0, 5, FULL, sequence=seen)
-    assert rounds.drafts() == {(0, 5)}
+    assert rounds.labels.drafts() == {(0, 5)}
     assert rounds.submit(0, 5, FULL, sequence=1).pixels == 15
 
 
@@ -128,7 +128,7 @@ def test_a_class_may_be_added_while_a_draft_is_open(rounds):
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     rounds.set_classes(["matrix", "pore", "phase", "crack"])
     paint(rounds, 5, 2, (1, 1, 3 | 256))
-    assert rounds.editing(0, 5).mask[0, :2].tolist() == [2, 3]
+    assert rounds.labels.editing(0, 5).mask[0, :2].tolist() == [2, 3]
 
 
 def test_a_save_while_a_slice_is_opened_leaves_no_trace_when_it_is_taken_back(rounds, monkeypatch):
@@ -137,13 +137,13 @@ def test_a_save_while_a_slice_is_opened_leaves_no_trace_when_it_is_taken_back(ro
 
     def late(*asked):
         monkeypatch.undo()
-        rounds.submit_mask(0, 5, np.full(SHAPE, 2, np.uint8), FULL)
+        rounds.labels.submit_mask(0, 5, np.full(SHAPE, 2, np.uint8), FULL)
         return load(*asked)
 
     monkeypatch.setattr(rounds.store.predictions, "load", late)
-    rounds.editing(0, 5)
-    rounds.undo(0, 5)
-    assert (rounds.editing(0, 5).mask == predicted(5, 2)).all()
+    rounds.labels.editing(0, 5)
+    rounds.labels.undo(0, 5)
+    assert (rounds.labels.editing(0, 5).mask == predicted(5, 2)).all()
 
 
 # ---- another prediction
@@ -154,8 +154,8 @@ def test_another_prediction_goes_under_the_strokes(rounds):
     paint(rounds, 5, 1, (0, 4, 2 | 256), round=1, active_ms=700)
     paint(rounds, 5, 2, (2, 2, int(predicted(5, 1)[0, 2])), (3, 1, 1 | 256), active_ms=300)
     for round_, number in ((2, 3), (1, 4)):
-        assert rounds.rebase(0, 5, round_, sequence=number - 1) == number
-        editing = rounds.editing(0, 5)
+        assert rounds.labels.rebase(0, 5, round_, sequence=number - 1) == number
+        editing = rounds.labels.editing(0, 5)
         expected = predicted(5, round_)
         expected[0, [0, 1, 3]] = 2, 2, 1
         assert (editing.mask == expected).all()
@@ -169,8 +169,8 @@ def test_a_mask_that_was_taken_over_stays_though_it_counts_as_not_painted(rounds
     """A suggestion changes pixels without touching them; another prediction does not throw it away."""
     free = int(np.flatnonzero(predicted(5, 1).ravel() != 2)[0])
     paint(rounds, 5, 1, (free, 1, 2), round=1)
-    rounds.rebase(0, 5, 2, sequence=1)
-    editing = rounds.editing(0, 5)
+    rounds.labels.rebase(0, 5, 2, sequence=1)
+    editing = rounds.labels.editing(0, 5)
     assert editing.mask.ravel()[free] == 2
     assert not editing.touched.any()
 
@@ -180,26 +180,26 @@ def test_a_saved_label_lies_over_every_prediction(rounds):
     paint(rounds, 5, 1, (0, 3, 2 | 256))
     rounds.submit(0, 5, Claim.strokes())
     paint(rounds, 5, 2, (7, 1, 1 | 256))
-    rounds.rebase(0, 5, 1, sequence=2)
+    rounds.labels.rebase(0, 5, 1, sequence=2)
     expected = predicted(5, 1)
     expected[0, :3], expected[1, 2] = 2, 1
-    editing = rounds.editing(0, 5)
+    editing = rounds.labels.editing(0, 5)
     assert (editing.mask == expected).all()
     assert np.flatnonzero(editing.touched).tolist() == [7]
 
 
 def test_without_strokes_only_the_number_goes_on(rounds):
     """There is nothing to keep then, and no slice is said to have strokes; other windows see that something happened."""
-    assert rounds.rebase(0, 5, 1, sequence=0) == 1
-    assert rounds.drafts() == set()
-    assert rounds.editing(0, 5, round_=1).sequence == 1
+    assert rounds.labels.rebase(0, 5, 1, sequence=0) == 1
+    assert rounds.labels.drafts() == set()
+    assert rounds.labels.editing(0, 5, round_=1).sequence == 1
 
 
 def test_a_prediction_can_be_taken_away(rounds):
     """Strokes from before the first model return to that state too."""
     paint(rounds, 5, 1, (0, 1, 2 | 256))
-    rounds.rebase(0, 5, 0, sequence=1)
-    editing = rounds.editing(0, 5)
+    rounds.labels.rebase(0, 5, 0, sequence=1)
+    editing = rounds.labels.editing(0, 5)
     assert (editing.mask.ravel()[1:] == 0).all()
     assert (editing.mask[0, 0], editing.round) == (2, None)
 
@@ -209,15 +209,15 @@ def test_a_prediction_is_not_changed_for_a_window_that_is_out_of_date(rounds, se
     """Neither for a window that missed the last stroke, nor for one ahead of the stored strokes."""
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     with pytest.raises(LabelError, match="changed in another window"):
-        rounds.rebase(0, 5, 2, sequence=sequence)
-    assert rounds.editing(0, 5).sequence == 1
+        rounds.labels.rebase(0, 5, 2, sequence=sequence)
+    assert rounds.labels.editing(0, 5).sequence == 1
 
 
 def test_a_prediction_that_is_not_there_changes_nothing(rounds):
     """An unknown round raises, and the draft stays unchanged."""
     paint(rounds, 5, 1, (0, 1, 2 | 256))
     with pytest.raises(CheckpointError, match="There is no round 7"):
-        rounds.rebase(0, 5, 7, sequence=1)
+        rounds.labels.rebase(0, 5, 7, sequence=1)
     assert rounds.labels.sync_state(0, 5).sequence == 1
 
 
@@ -234,17 +234,17 @@ def test_a_prediction_is_not_changed_across_what_happens_meanwhile(rounds, monke
         if meanwhile == "stroke":
             paint(rounds, 5, 2, (4, 1, 2 | 256))
         elif meanwhile == "undo":
-            rounds.undo(0, 5)
+            rounds.labels.undo(0, 5)
         elif meanwhile == "discard":
-            rounds.discard_draft(0, 5)
+            rounds.labels.discard_draft(0, 5)
         else:
             rounds.submit(0, 5, Claim.strokes() if meanwhile == "save" else FULL)
         return load(*asked)
 
     monkeypatch.setattr(rounds.store.predictions, "load", late)
     with pytest.raises(LabelError, match="in another window"):
-        rounds.rebase(0, 5, 1, sequence=rounds.labels.sync_state(0, 5).sequence)
-    assert rounds.drafts() == ({(0, 5)} if meanwhile in {"stroke", "undo"} else set())
+        rounds.labels.rebase(0, 5, 1, sequence=rounds.labels.sync_state(0, 5).sequence)
+    assert rounds.labels.drafts() == ({(0, 5)} if meanwhile in {"stroke", "undo"} else set())
 
 
 def test_news_say_what_speaks_against_the_newest_round(rounds):
@@ -271,16 +271,16 @@ def test_a_save_is_taken_back_step_by_step(rounds):
     first = rounds.submit(0, 5, Claim.strokes())
     paint(rounds, 5, 2, (0, 2, 2 | 256))
     second = rounds.submit(0, 5, Claim.strokes())
-    assert rounds.undo(0, 5, revision=second.id) == first
-    assert rounds.label(0, 5)[0, :2].tolist() == [1, 255]
+    assert rounds.labels.undo(0, 5, revision=second.id) == first
+    assert rounds.labels.of(0, 5)[0, :2].tolist() == [1, 255]
     assert rounds.labels.sync_state(0, 5).sequence == 3
     with pytest.raises(LabelError, match="a newer saved label than the one to undo"):
-        rounds.undo(0, 5, revision=second.id)
-    assert rounds.undo(0, 5, revision=first.id) is None
-    assert not rounds.claimed(0, 5).any()
+        rounds.labels.undo(0, 5, revision=second.id)
+    assert rounds.labels.undo(0, 5, revision=first.id) is None
+    assert not rounds.labels.claimed(0, 5).any()
     assert rounds.labels.sync_state(0, 5).sequence == 4
     with pytest.raises(LabelError, match="nothing to undo"):
-        rounds.undo(0, 5)
+        rounds.labels.undo(0, 5)
     with pytest.raises(LabelError, match="was changed or saved in another window"):
         paint(rounds, 5, 3, (0, 1, 1 | 256))
 
@@ -289,17 +289,17 @@ def test_a_save_that_is_taken_back_is_a_draft_again(rounds):
     """Its strokes and adopted pixels return over the same prediction, and their time counts once."""
     paint(rounds, 5, 1, (0, 3, 2 | 256), round=1, active_ms=4000)
     paint(rounds, 5, 2, (9, 1, 2))
-    before = rounds.editing(0, 5)
+    before = rounds.labels.editing(0, 5)
     rounds.submit(0, 5, FULL)
     assert len(rounds.store.records.rows("SELECT sequence FROM saved_actions")) == 2
-    rounds.undo(0, 5)
+    rounds.labels.undo(0, 5)
     assert rounds.store.records.rows("SELECT sequence FROM saved_actions") == []
-    after = rounds.editing(0, 5)
+    after = rounds.labels.editing(0, 5)
     for raster in ("mask", "touched", "base"):
         assert (getattr(after, raster) == getattr(before, raster)).all()
     assert (after.sequence, after.round, after.origin) == (3, 1, "draft")
     assert rounds.submit(0, 5, Claim.strokes()).pixels == 3
-    assert rounds.active_seconds() == 4.0
+    assert rounds.labels.active_seconds() == 4.0
 
 
 @pytest.mark.parametrize("error", [CheckpointError, NetworkError])
@@ -313,8 +313,8 @@ def test_a_save_can_be_taken_back_when_its_model_is_gone(rounds, monkeypatch, er
     paint(rounds, 5, 1, (0, 1, 2 | 256), round=1)
     rounds.submit(0, 5, Claim.strokes())
     next(rounds.folder.glob("predictions/round-001/*/slice-00005.tif")).unlink()
-    rounds.undo(0, 5)
-    editing = rounds.editing(0, 5)
+    rounds.labels.undo(0, 5)
+    editing = rounds.labels.editing(0, 5)
     assert editing.mask.ravel().tolist() == [2] + [0] * 14
     assert (editing.round, editing.touched.sum()) == (None, 1)
 
@@ -324,8 +324,8 @@ def test_strokes_since_the_save_lie_over_those_that_come_back(rounds):
     paint(rounds, 5, 1, (0, 3, 2 | 256), round=1)
     rounds.submit(0, 5, Claim.strokes())
     paint(rounds, 5, 2, (2, 2, 1 | 256), round=1)
-    rounds.undo(0, 5)
-    editing = rounds.editing(0, 5)
+    rounds.labels.undo(0, 5)
+    editing = rounds.labels.editing(0, 5)
     expected = predicted(5, 1)
     expected[0, :4] = 2, 2, 1, 1
     assert (editing.mask == expected).all()
@@ -346,9 +346,9 @@ def test_taking_back_waits_for_no_stroke_that_comes_between(rounds, monkeypatch)
 
     with monkeypatch.context() as patch, pytest.raises(LabelError, match="another window"):
         patch.setattr(LabelStore, "undo", late)
-        rounds.undo(0, 5)
+        rounds.labels.undo(0, 5)
     assert rounds.labels.sync_state(0, 5).revision == revision.id
-    assert rounds.editing(0, 5).mask[0, [0, 4]].tolist() == [2, 1]
+    assert rounds.labels.editing(0, 5).mask[0, [0, 4]].tolist() == [2, 1]
 
 
 # ---- all of it, in any order, against a plain model
@@ -443,21 +443,21 @@ def test_any_course_of_work_ends_as_a_plain_model_says_also_after_a_crash(stage,
             paint(project, z, plain.sequence + 1, *drawn[0], round=drawn[1])
             plain.stroke(*drawn)
         elif verb == "rebase":
-            project.rebase(0, z, drawn[0], sequence=plain.sequence)
+            project.labels.rebase(0, z, drawn[0], sequence=plain.sequence)
             plain.rebase(*drawn)
         elif verb == "claim" and (drawn[0] or (plain.draft is not None and plain.draft[2].any())):
             project.submit(0, z, FULL if drawn[0] else Claim.strokes(), round_=drawn[1])
             plain.claim(*drawn)
         elif verb == "undo" and len(plain.labels) > 1:
-            project.undo(0, z)
+            project.labels.undo(0, z)
             plain.undo()
         elif verb == "crash":
             project = stage["project"] = Project.open(stage["folder"], "toy")
         for seen in (project, Project.open(stage["folder"], "toy")):
-            editing = seen.editing(0, z, round_=1)
+            editing = seen.labels.editing(0, z, round_=1)
             base, mask, touched, _ = plain.begun(1)
             assert editing.sequence == plain.sequence
             assert (editing.mask == mask).all()
             assert (editing.touched == touched).all()
             assert (editing.base == base).all()
-            assert (seen.claimed(0, z) == (plain.labels[-1] != 255)).all()
+            assert (seen.labels.claimed(0, z) == (plain.labels[-1] != 255)).all()

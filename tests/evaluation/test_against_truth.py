@@ -39,7 +39,7 @@ def test_nanometres_need_square_pixels_of_a_known_size(voxel: tuple[float, ...] 
 
 def test_held_back_pixels_are_kept_by_class(trained_project: Project) -> None:
     """Stored counts of held-back pixels by class reproduce the Dice of the round and its validation pixels."""
-    (row,) = trained_project.rounds()
+    (row,) = trained_project.models.rounds()
     assert row.counts is not None
     assert sum(map(sum, row.counts)) == row.validation_pixels
     assert [score.dice for score in class_scores(np.array(row.counts))] == list(row.validation_dice.values())
@@ -47,12 +47,12 @@ def test_held_back_pixels_are_kept_by_class(trained_project: Project) -> None:
 
 def test_a_job_scores_against_a_truth_into_the_results(trained_project: Project, phantom_files: Files) -> None:
     """A job in a process of its own gives the same file and page as `evaluate`."""
-    trained_project.start_evaluate(phantom_files.truth)
+    trained_project.jobs.start_evaluate(phantom_files.truth)
     deadline = time.monotonic() + 120
-    while trained_project.job().active and time.monotonic() < deadline:  # type: ignore[union-attr]
+    while trained_project.jobs.current().active and time.monotonic() < deadline:  # type: ignore[union-attr]
         time.sleep(0.2)
     (result,) = trained_project.results()
-    found = trained_project.evaluate(phantom_files.truth, tolerance=2)
+    found = trained_project.results.evaluate(phantom_files.truth, tolerance=2)
     assert (result.kind, result.facts["pixels"], result.facts["tolerance_px"]) == ("scores", found.pixels, 2)
     assert from_facts(result.facts["classes"]) == (list(found.classes), list(found.classes.values()))
     with result.path.open(newline="") as file:
@@ -64,10 +64,10 @@ def test_a_job_scores_against_a_truth_into_the_results(trained_project: Project,
 
 def test_a_truth_that_does_not_fit_starts_no_job(trained_project: Project, tmp_path: Path) -> None:
     """An unfit truth is refused at once in one sentence, without a failed job."""
-    before = trained_project.job()
+    before = trained_project.jobs.current()
     with pytest.raises(VolumeError, match="no file or folder"):
-        trained_project.start_evaluate(tmp_path / "nowhere.tif")
-    assert trained_project.job() == before
+        trained_project.jobs.start_evaluate(tmp_path / "nowhere.tif")
+    assert trained_project.jobs.current() == before
 
 
 def test_a_confusion_says_per_cent_of_the_true_class_and_counts() -> None:

@@ -40,7 +40,7 @@ def models(project: Project) -> ThresholdModels:
 
 def label(project: Project, z: int) -> None:
     """Save a label of a whole slice."""
-    project.submit_mask(0, z, np.zeros((HEIGHT, WIDTH), np.uint8), Claim.slice())
+    project.labels.submit_mask(0, z, np.zeros((HEIGHT, WIDTH), np.uint8), Claim.slice())
 
 
 def add_volume(project: Project, image: np.ndarray) -> None:

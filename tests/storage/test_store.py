@@ -25,7 +25,7 @@ def strokes(project: Project, box: Box, class_id: int = 1) -> int:
     """Save strokes that fill a box of slice 1; the revision."""
     mask = np.full((HEIGHT, WIDTH), 255, np.uint8)
     mask[box.slices] = class_id
-    return project.submit_mask(0, 1, mask, Claim.strokes()).id
+    return project.labels.submit_mask(0, 1, mask, Claim.strokes()).id
 
 
 def test_a_slice_that_is_not_there_is_told_with_those_there_are(project: Project) -> None:
@@ -63,13 +63,13 @@ def test_a_box_is_checked_by_a_stroke_in_it_or_once_all_of_it_is_vouched_for(pro
     assert store.unchecked(first, boxes) == boxes[1:]
     second = revisions(strokes(project, Box(4, 0, 5, 1)))  # elsewhere
     assert store.unchecked(second, boxes) == boxes[1:]
-    third = revisions(project.submit_mask(0, 1, np.ones((HEIGHT, WIDTH), np.uint8), Claim.region(Box(2, 0, 6, 8))).id)
+    third = revisions(project.labels.submit_mask(0, 1, np.ones((HEIGHT, WIDTH), np.uint8), Claim.region(Box(2, 0, 6, 8))).id)
     assert store.unchecked(third, boxes) == ()
 
 
 def test_validation_pixels_are_counted_anew_when_the_region_changes(phantom_project: Project) -> None:
     """Outside of it nothing validates; 255 is no class."""
-    head, store = phantom_project.labelled_slices()[0], phantom_project.store
+    head, store = phantom_project.labels.slices()[0], phantom_project.store
     held = store.frozen(head, Role.VALIDATION).label()
     assert store.validation_counts(head)[:4].tolist() == [(held == class_id).sum() for class_id in range(4)]
     assert 0 < store.validation_counts(head).sum() == (held != 255).sum()

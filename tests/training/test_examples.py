@@ -65,11 +65,11 @@ def test_a_slice_smaller_than_a_patch_without_labels_is_shown(slice_: tuple[np.n
 
 def test_a_project_shows_what_it_will_train_on(phantom_project: Project) -> None:
     """Labelled slices come with their training labels, others without, in well under a second once PyTorch is loaded."""
-    made = phantom_project.augmented(0, 2, number=1, side=64)
+    made = phantom_project.models.augmentation_examples(0, 2, number=1, side=64)
     assert set(np.unique(made.labels)) & {0, 1, 2}
-    assert (phantom_project.augmented(0, 5, number=1, side=64).labels == 255).all()
+    assert (phantom_project.models.augmentation_examples(0, 5, number=1, side=64).labels == 255).all()
     started = time.perf_counter()
-    phantom_project.augmented(0, 2, side=256)
+    phantom_project.models.augmentation_examples(0, 2, side=256)
     assert time.perf_counter() - started < 1
     with pytest.raises(ProjectError, match="no slice 99"):
-        phantom_project.augmented(0, 99)
+        phantom_project.models.augmentation_examples(0, 99)

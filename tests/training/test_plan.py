@@ -42,7 +42,7 @@ def paint(project: Project, volume: int = 0, z: int = 1) -> int:
     """Save strokes in the upper left corner of a slice; the revision."""
     mask = np.full((HEIGHT, WIDTH), 255, np.uint8)
     mask[:2, :3] = 1
-    return project.submit_mask(volume, z, mask, Claim.strokes()).id
+    return project.labels.submit_mask(volume, z, mask, Claim.strokes()).id
 
 
 def add_volume(project: Project) -> None:
@@ -79,7 +79,7 @@ def keep_state(project: Project, round_: int) -> None:
 def test_a_plan_fixes_labels_weights_and_number(project: Project) -> None:
     """Labels saved and weights set later belong to the next round."""
     add_volume(project)
-    first, second = project.labelled_slices()[0].id, paint(project, 1, 2)
+    first, second = project.labels.slices()[0].id, paint(project, 1, 2)
     project.set_weight(1, 2.5)
     plan = make_plan(project.store, CONFIG, tensorboard=False)
     paint(project, 0, 2)

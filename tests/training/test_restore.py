@@ -30,9 +30,9 @@ def original(tmp_path_factory: pytest.TempPathFactory, phantom_files: Files) -> 
     """A workspace with a project of two rounds with snapshots, more labels for the second, and proposals."""
     workspace = tmp_path_factory.mktemp("original")
     project = Project.create(workspace, "toy", volumes=[phantom_files.image], classes=phantom_files.classes)
-    project.import_labels(phantom_files.truth, slices=[2, 8])
+    project.labels.import_file(phantom_files.truth, slices=[2, 8])
     project.train(TINY)
-    project.import_labels(phantom_files.truth, slices=[5])
+    project.labels.import_file(phantom_files.truth, slices=[5])
     project.train(TINY)
     plant(project, 1)
     plant(project, 2, source=2, times=(1.0, 1.5, 2.0))
@@ -57,9 +57,9 @@ def same_weights(one: Path, other: Path) -> bool:
 def test_a_snapshot_becomes_the_newest_round(project: Project) -> None:
     """The new round has the weights, labels and seconds of the snapshot, and records its origin."""
     snapshot = project.models.snapshots(2)[1]
-    done = project.restore(2, seconds=snapshot.seconds)
+    done = project.models.restore(2, seconds=snapshot.seconds)
     assert done.round == 3
-    _, second, third = project.rounds()
+    _, second, third = project.models.rounds()
     assert third.origin == Origin(2, snapshot.seconds)
     assert (third.seconds, third.revisions, third.labelled_slices) == (snapshot.seconds, second.revisions, 3)
     assert same_weights(snapshot.folder, project.workspace / third.checkpoint)
@@ -72,36 +72,36 @@ def test_a_snapshot_becomes_the_newest_round(project: Project) -> None:
 def test_its_loss_is_measured_on_the_pixels_of_all_rounds(project: Project) -> None:
     """The restored weights are scored on every held-back pixel, unlike the quick validation during training."""
     snapshot = project.models.snapshots(2)[0]
-    done = project.restore(2, seconds=snapshot.seconds)
-    held = [project.store.frozen(head, Role.VALIDATION) for head in project.labelled_slices()]
+    done = project.models.restore(2, seconds=snapshot.seconds)
+    held = [project.store.frozen(head, Role.VALIDATION) for head in project.labels.slices()]
     measured = score(Predictor.load(snapshot.folder), held)
     assert done.validation_loss == pytest.approx(measured.loss)
-    assert len({row.validation_pixels for row in project.rounds()}) == 1
+    assert len({row.validation_pixels for row in project.models.rounds()}) == 1
     assert done.validation_pixels == measured.pixels > 0
     assert load_card(done.checkpoint).scores["loss"] == pytest.approx(measured.loss)
 
 
 def test_all_rounds_are_scored_on_the_labels_as_they_are(project: Project, phantom_files: Files) -> None:
     """Scores use the current labels, including corrections made since the restored round."""
-    project.import_labels(phantom_files.truth, slices=[10])
-    held = project.validation_summary().pixels
-    assert held > project.rounds()[0].validation_pixels
-    project.restore(1)
-    assert [row.validation_pixels for row in project.rounds()] == [held] * 3
-    validating = [head.id for head in project.labelled_slices() if head.validation_pixels]
-    assert sorted(project.rounds()[0].validation_revisions) == sorted(validating)
-    assert project.rounds()[2].revisions == project.rounds()[0].revisions
+    project.labels.import_file(phantom_files.truth, slices=[10])
+    held = project.labels.validation_summary().pixels
+    assert held > project.models.rounds()[0].validation_pixels
+    project.models.restore(1)
+    assert [row.validation_pixels for row in project.models.rounds()] == [held] * 3
+    validating = [head.id for head in project.labels.slices() if head.validation_pixels]
+    assert sorted(project.models.rounds()[0].validation_revisions) == sorted(validating)
+    assert project.models.rounds()[2].revisions == project.models.rounds()[0].revisions
     assert project.labels.preview_choice().pixels == held
 
 
 def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
     """Other rounds keep checkpoints, scores, curves, proposals and snapshots, and can be restored again."""
-    before, curve = project.rounds(), project.curve(2)
+    before, curve = project.models.rounds(), project.models.curve(2)
     proposals, snapshots = project.store.proposals.of(2), project.models.snapshots(2)
-    project.restore(2, seconds=snapshots[0].seconds)
-    assert project.rounds()[:2] == before
-    assert (project.curve(2), project.store.proposals.of(2), project.models.snapshots(2)) == (curve, proposals, snapshots)
-    again = project.restore(2)
+    project.models.restore(2, seconds=snapshots[0].seconds)
+    assert project.models.rounds()[:2] == before
+    assert (project.models.curve(2), project.store.proposals.of(2), project.models.snapshots(2)) == (curve, proposals, snapshots)
+    again = project.models.restore(2)
     assert again.round == 4
     assert again.validation_loss == pytest.approx(before[1].validation_loss)
     assert same_weights(again.checkpoint, project.workspace / before[1].checkpoint)
@@ -109,44 +109,44 @@ def test_nothing_of_the_other_rounds_changes(project: Project) -> None:
 
 def test_predictions_and_proposals_are_of_the_snapshot_from_then_on(project: Project) -> None:
     """No cached prediction or proposal of the former round is used for the restored one."""
-    of_round_two = project.predict_slice(0, 6)
+    of_round_two = project.models.predict_slice(0, 6)
     snapshot = project.models.snapshots(2)[0]
-    project.restore(2, seconds=snapshot.seconds)
+    project.models.restore(2, seconds=snapshot.seconds)
     assert project.proposals() == []
-    assert project.scores() == []
-    assert project.cached_prediction(0, 6) is None
-    predicted = project.predict_slice(0, 6)
+    assert project.proposals.scanned() == []
+    assert project.models.cached_prediction(0, 6) is None
+    predicted = project.models.predict_slice(0, 6)
     assert predicted.round == 3
     mask, _ = Predictor.load(snapshot.folder).labels(project.image(0, 6))
     np.testing.assert_array_equal(predicted.mask, mask)
     assert not np.array_equal(predicted.mask, of_round_two.mask)
-    assert project.predict_slice(0, 6, round_=2).round == 2
+    assert project.models.predict_slice(0, 6, round_=2).round == 2
     assert project.propose(ProposeConfig(number=2))
 
 
 def test_its_curve_ends_at_the_snapshot(project: Project) -> None:
     """The restored round's curve ends at the snapshot, so its training steps are comparable."""
     snapshot = project.models.snapshots(2)[-2]
-    project.restore(2, seconds=snapshot.seconds)
-    assert project.curve(3) == [point for point in project.curve(2) if point.seconds <= snapshot.seconds]
+    project.models.restore(2, seconds=snapshot.seconds)
+    assert project.models.curve(3) == [point for point in project.models.curve(2) if point.seconds <= snapshot.seconds]
 
 
 def test_an_earlier_round_can_be_gone_back_to(project: Project) -> None:
     """The end of a round can be restored, even after its snapshots are swept, with the labels it learnt from."""
     project.store.snapshots.forget(1)
-    first = project.rounds()[0]
-    done = project.restore(1)
+    first = project.models.rounds()[0]
+    done = project.models.restore(1)
     assert same_weights(done.checkpoint, project.workspace / first.checkpoint)
-    assert project.rounds()[2].revisions == first.revisions
+    assert project.models.rounds()[2].revisions == first.revisions
 
 
 def test_the_next_training_goes_on_from_the_records(project: Project) -> None:
     """A round trained after a restore has the next number and all labels."""
-    project.restore(1)
+    project.models.restore(1)
     done = project.train(TINY)
     assert done.round == 4
-    assert project.rounds()[-1].labelled_slices == 3
-    assert project.rounds()[-1].origin is None
+    assert project.models.rounds()[-1].labelled_slices == 3
+    assert project.models.rounds()[-1].origin is None
 
 
 def test_a_stopped_training_can_be_kept_as_it_was_at_a_snapshot(project: Project) -> None:
@@ -154,11 +154,11 @@ def test_a_stopped_training_can_be_kept_as_it_was_at_a_snapshot(project: Project
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: bool(project.models.snapshots(3)))
     snapshots = project.models.snapshots(3)
-    done = project.restore(3, seconds=snapshots[0].seconds)
+    done = project.models.restore(3, seconds=snapshots[0].seconds)
     assert done.round == 3
     assert same_weights(done.checkpoint, snapshots[0].folder)
     assert project.models.snapshots(3) == snapshots
-    assert all(point.seconds <= snapshots[0].seconds for point in project.curve(3))
+    assert all(point.seconds <= snapshots[0].seconds for point in project.models.curve(3))
     with pytest.raises(JobError, match="No training was interrupted"):
         project.train(resume=True)
 
@@ -168,7 +168,7 @@ def test_going_back_gives_an_interrupted_training_up(project: Project) -> None:
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=60, epochs=None), report=lambda share, said: bool(project.models.snapshots(3)))
     assert project.models.snapshots(3)
-    project.restore(1)
+    project.models.restore(1)
     assert project.models.snapshots(3) == []
     assert not list((project.workspace / "checkpoints" / "toy").glob("*.partial"))
 
@@ -187,10 +187,10 @@ def test_what_cannot_be_gone_back_to_is_one_sentence(
 ) -> None:
     """An impossible restore is refused in one sentence and enters no round."""
     with pytest.raises(error, match=said):
-        project.restore(round_, seconds=seconds)
+        project.models.restore(round_, seconds=seconds)
     with pytest.raises(error, match=said):
-        project.start_restore(round_, seconds=seconds)
-    assert len(project.rounds()) == 2
+        project.jobs.start_restore(round_, seconds=seconds)
+    assert len(project.models.rounds()) == 2
 
 
 def test_a_damaged_snapshot_is_refused_and_nothing_is_entered(project: Project) -> None:
@@ -198,22 +198,22 @@ def test_a_damaged_snapshot_is_refused_and_nothing_is_entered(project: Project) 
     snapshot = project.models.snapshots(2)[0]
     (snapshot.folder / "weights.safetensors").write_bytes(b"torn")
     with pytest.raises(CheckpointError, match="missing or damaged"):
-        project.restore(2, seconds=snapshot.seconds)
-    assert len(project.rounds()) == 2
+        project.models.restore(2, seconds=snapshot.seconds)
+    assert len(project.models.rounds()) == 2
 
 
 def test_going_back_waits_for_the_job_at_work(project: Project) -> None:
     """The newest model does not change during a training or a scan."""
     with project.store.jobs.here("scan", {}), pytest.raises(JobError, match="A scan job is running"):
-        project.restore(1)
+        project.models.restore(1)
 
 
 def test_a_job_goes_back_and_looks_through_the_volume(project: Project) -> None:
     """The page's job leaves the restored round with scores and proposals."""
     job = project.store.jobs._enter("restore", {"round": 1, "seconds": None, "propose": {"number": 2}}, "queued")
     run_job(LoadedModels(project.store), job)
-    assert project.job().state == "done"
-    assert project.job().result["round"] == 3
+    assert project.jobs.current().state == "done"
+    assert project.jobs.current().result["round"] == 3
     assert len(project.proposals()) == 2
 
 

@@ -37,9 +37,9 @@ def project(tmp_path: Path, phantom_files: Files) -> Project:
     image = tmp_path / "image.tif"
     image.write_bytes(phantom_files.image.read_bytes())
     made = Project.create(tmp_path, "toy", volumes=[image], classes=phantom_files.classes)
-    made.import_labels(phantom_files.truth, slices=[2, 8])
+    made.labels.import_file(phantom_files.truth, slices=[2, 8])
     made.train(TINY)
-    made.import_labels(phantom_files.truth, slices=[5])
+    made.labels.import_file(phantom_files.truth, slices=[5])
     return made
 
 
@@ -70,7 +70,7 @@ def test_a_resume_writes_the_logs_that_were_wanted(project: Project) -> None:
 def test_a_weight_is_part_of_the_plan(project: Project, phantom_files: Files) -> None:
     """Weights are fixed when a round begins, so that a resume does the same work."""
     project.add_volume(phantom_files.image)
-    project.import_labels(phantom_files.truth, slices=[3], volume=1)
+    project.labels.import_file(phantom_files.truth, slices=[3], volume=1)
     project.set_weight(1, 2.5)
     with pytest.raises(Cancelled):
         project.train(TINY, report=lambda share, said: True)
@@ -78,7 +78,7 @@ def test_a_weight_is_part_of_the_plan(project: Project, phantom_files: Files) ->
     done = project.train(resume=True)
     assert done.resumed
     assert load_card(done.checkpoint).extra["volume_weights"] == [1.0, 2.5]
-    frozen = project.store.frozen(project.labelled_slices()[0], Role.TRAIN, 2.5)
+    frozen = project.store.frozen(project.labels.slices()[0], Role.TRAIN, 2.5)
     assert frozen.weight == 2.5
 
 
@@ -86,9 +86,9 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
     """An error says so if nothing else is labelled; its held-back pixels are scored."""
     alone = load_card(project.train(TINY).checkpoint).training["labelled_pixels"]
     project.add_volume(phantom_files.image)
-    project.import_labels(phantom_files.truth, slices=[3], volume=1)
+    project.labels.import_file(phantom_files.truth, slices=[3], volume=1)
     project.set_weight(1, 0)
-    before = project.rounds()[-1].validation_pixels
+    before = project.models.rounds()[-1].validation_pixels
     done = project.train(TINY)
     assert load_card(done.checkpoint).training["labelled_pixels"] == alone
     assert done.validation_pixels > before
@@ -100,13 +100,13 @@ def test_a_volume_of_weight_0_is_left_out_of_training_and_still_validates(projec
 def test_a_training_is_begun_once_the_state_before_it_is_gone(project: Project) -> None:
     """A training stopped before its first step replaces the interrupted one before it."""
     with pytest.raises(Cancelled):
-        project.train(replace(TINY, seconds=30, epochs=None), report=lambda share, said: project.curve()[-1].step > 2)
+        project.train(replace(TINY, seconds=30, epochs=None), report=lambda share, said: project.models.curve()[-1].step > 2)
     with pytest.raises(Cancelled):
         project.train(replace(TINY, seconds=40), report=lambda share, said: True)
-    stopped = project.interrupted()
+    stopped = project.models.interrupted()
     assert stopped is not None
     assert stopped.budget == 40
-    assert project.store.rounds.begun_by() == project.job().id  # type: ignore[union-attr]
+    assert project.store.rounds.begun_by() == project.jobs.current().id  # type: ignore[union-attr]
 
 
 def test_a_round_begins_with_the_one_before(project: Project) -> None:
@@ -124,7 +124,7 @@ def test_a_round_begins_with_the_one_before(project: Project) -> None:
 def test_a_round_begins_with_the_model_that_was_gone_back_to(project: Project) -> None:
     """A round begins with the newest model, even a restored one."""
     project.train(TINY)
-    project.restore(1)
+    project.models.restore(1)
     assert make_plan(project.store, TINY).begins_with == 3
 
 
@@ -135,8 +135,8 @@ def test_a_plan_settles_from_which_level_on_slices_are_joined(project: Project) 
     done = project.train(config)
     card = load_card(done.checkpoint)
     assert (card.config["flat"], card.network["flat"]) == (1, 1)
-    assert project.rounds()[-1].network == "unet-3d, 1 + 1 + 1 slices joined after level 1"
-    assert "flat" not in project.rounds()[-1].changed
+    assert project.models.rounds()[-1].network == "unet-3d, 1 + 1 + 1 slices joined after level 1"
+    assert "flat" not in project.models.rounds()[-1].changed
 
 
 def test_a_round_is_told_its_number(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,14 +189,14 @@ def test_a_resumed_round_begins_with_what_it_began_with(project: Project) -> Non
 
 def enter_second_round(project: Project) -> None:
     """Enter a round whose training has just ended."""
-    heads = [head.id for head in project.labelled_slices()]
+    heads = [head.id for head in project.labels.slices()]
     project.store.rounds.add(NewRound(2, heads, {}, "checkpoints/toy/round-002", seconds=1, active_seconds=0, job=1))
 
 
 def test_the_score_of_a_round_is_that_of_its_checkpoint(project: Project) -> None:
     """The trainer's last scores are used as they are, and the round before is scored on the same pixels."""
     done = project.train(TINY)
-    first, second = project.rounds()
+    first, second = project.models.rounds()
     card = load_card(done.checkpoint)
     assert (done.checkpoint / CARD).is_file()
     assert second.validation_loss == done.validation_loss == card.scores["loss"]
@@ -207,7 +207,7 @@ def test_the_score_of_a_round_is_that_of_its_checkpoint(project: Project) -> Non
 @pytest.mark.parametrize("fault", ["a moved volume", "a damaged label", "a missing checkpoint"])
 def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: Project, handle: Handle, fault: str) -> None:
     """The old round is shown as not measured, the new one with the trainer's scores."""
-    revisions = project.labelled_slices()
+    revisions = project.labels.slices()
     enter_second_round(project)
     if fault == "a moved volume":
         project.volumes[0].path.rename(project.workspace / "elsewhere.tif")
@@ -215,26 +215,26 @@ def test_an_old_round_that_cannot_be_scored_does_not_fail_the_new_one(project: P
     elif fault == "a damaged label":
         project.store.records.write("UPDATE revisions SET label = x'00'")
     else:
-        (project.workspace / project.rounds()[0].checkpoint / CARD).unlink()
+        (project.workspace / project.models.rounds()[0].checkpoint / CARD).unlink()
     validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
     score_all_rounds(LoadedModels(project.store), handle, revisions, validation, {2: MEASURED})
-    first, second = project.rounds()
+    first, second = project.models.rounds()
     assert (first.validation_loss, first.validation_pixels) == (None, 0)
     assert (second.validation_loss, second.validation_pixels) == (MEASURED.loss, MEASURED.pixels)
 
 
 def test_a_round_that_could_not_be_scored_is_scored_when_it_can_be(project: Project, handle: Handle) -> None:
     """The next training scores a round without scores on the current pixels."""
-    revisions = project.labelled_slices()
+    revisions = project.labels.slices()
     validation = [project.store.frozen(revision, Role.VALIDATION) for revision in revisions]
     there = project.volumes[0].path
     away = there.rename(project.workspace / "elsewhere.tif")
     project.store.catalog._open.clear()
     score_all_rounds(LoadedModels(project.store), handle, revisions, validation, {})
-    assert project.rounds()[0].validation_loss is None
+    assert project.models.rounds()[0].validation_loss is None
     away.rename(there)
     score_all_rounds(LoadedModels(project.store), handle, revisions, validation, {})
-    assert project.rounds()[0].validation_loss > 0
+    assert project.models.rounds()[0].validation_loss > 0
 
 
 def test_the_curve_goes_back_with_the_training(project: Project) -> None:

@@ -29,7 +29,7 @@ def paint(project: Project, *slices: int, y: int = 500, x: int = 600) -> None:
     for z in slices:
         mask = np.full((HEIGHT, WIDTH), UNLABELLED, np.uint8)
         mask[y : y + 9, x : x + 9] = 1
-        project.submit_mask(0, z, mask, Claim("strokes"))
+        project.labels.submit_mask(0, z, mask, Claim("strokes"))
 
 
 @pytest.mark.parametrize(
