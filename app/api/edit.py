@@ -82,7 +82,9 @@ def claim(request: Request, body: bytes) -> Response:
 
     def store() -> Answer:
         seconds = wish.active_ms / 1000
-        revision = project.submit(*slice_id, wish.claim, more_seconds=seconds, round_=wish.round, sequence=wish.sequence)
+        revision = project.submit(
+            *slice_id, wish.claim, more_seconds=seconds, round_=wish.round, sequence=wish.sequence, seen=wish.seen
+        )
         return {"claim": wish.claim.kind, "revision": revision.id, "pixels": revision.pixels}
 
     return _once("claim", (project, slice_id), wish.id, store)

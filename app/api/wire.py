@@ -30,13 +30,14 @@ _ID = re.compile(rf"[A-Za-z0-9-]{{1,{_LONGEST_ID}}}")
 
 @dataclass(frozen=True)
 class ClaimWish:
-    """A requested claim: its own id, the last action the user saw stored, and the round of the prediction they saw."""
+    """A requested claim: its own id, and what the user saw: the last action, the newest revision, the prediction's round."""
 
     id: str
     sequence: int
     claim: Claim
     round: int | None
     active_ms: int
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def read_claim(body: bytes, shape: tuple[int, int]) -> ClaimWish:
     ----------
     body
         JSON: ``id``, ``sequence``, ``kind`` (strokes, region or slice) and, for a region, ``box`` (y0, x0, y1, x1);
-        ``round`` of the prediction on the screen (null for none); ``active_ms``, the work since the last action.
+        ``round`` of the prediction on the screen (null for none); ``revision``, the newest seen (null for none); ``active_ms``,
+        the work since the last action.
 
     Raises
     ------
@@ -150,7 +152,12 @@ def read_claim(body: bytes, shape: tuple[int, int]) -> ClaimWish:
         raise Refusal(400, "A claim is one of strokes, region and slice; reload the page.")
     round_ = _read_round(said) if "round" in said else None
     return ClaimWish(
-        said["id"], _whole(said, "sequence", MOST), claim, round_, _whole({"active_ms": 0, **said}, "active_ms", DAY_MS)
+        said["id"],
+        _whole(said, "sequence", MOST),
+        claim,
+        round_,
+        _whole({"active_ms": 0, **said}, "active_ms", DAY_MS),
+        0 if said.get("revision", 0) is None else _whole(said, "revision", MOST),
     )
 
 

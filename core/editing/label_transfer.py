@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from core.config import UNLABELLED
+from core.editing.session import submit_mask
 from core.errors import LabelError
 from core.geometry import SliceId
+from core.models.loaded import LoadedModels
 from core.storage.labels import Claim, Role, Work
 from core.storage.store import Store
 from core.volumes.label_files import LabelFile
@@ -32,7 +34,7 @@ def role_named(name: str) -> Role:
     return _ROLES[name]
 
 
-def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, role: str, volume: int) -> list[int]:
+def import_labels(models: LoadedModels, path: Path, *, slices: Sequence[int] | None, role: str, volume: int) -> list[int]:
     """Store a label file's pages as labels, after a check of all pages.
 
     Returns
@@ -46,6 +48,7 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
         If the file does not fit the volume, the slices or the classes, or holds no labelled pixel; if the role is unknown, or
         differs from a pixel's; if a slice has unsaved strokes.
     """
+    store = models.store
     row = store.catalog.row(volume)
     chosen = role_named(role)
     file = LabelFile(Path(os.path.expanduser(path)), row.slice_shape, len(store.catalog.classes))
@@ -59,21 +62,8 @@ def import_labels(store: Store, path: Path, *, slices: Sequence[int] | None, rol
     for page, z in labelled:
         store.labels.check_role(SliceId(volume, z), file.read(page) != UNLABELLED, chosen)
     for page, z in labelled:
-        _import_page(store, file, page, SliceId(volume, z), chosen)
+        submit_mask(models, SliceId(volume, z), file.read(page), Claim.slice(), work=Work(author="import"), role=chosen)
     return [z for _, z in labelled]
-
-
-def _import_page(store: Store, file: LabelFile, page: int, slice_id: SliceId, role: Role) -> None:
-    mask = file.read(page)
-    store.labels.claim(
-        slice_id,
-        mask,
-        mask != UNLABELLED,
-        Claim.slice(),
-        role=role,
-        hold_back=store.validation_area(slice_id),
-        work=Work(author="import"),
-    )
 
 
 def export_labels(store: Store, path: Path, *, volume: int, overwrite: bool) -> None:

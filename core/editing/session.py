@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,10 +17,12 @@ from core.errors import CheckpointError, LabelError, NetworkError
 from core.evaluation.regression import regression_warning
 from core.geometry import SliceId
 from core.models.loaded import LoadedModels
-from core.storage.drafts import Base, Editing, Patch, forget_saved, move_draft, next_number, save_draft
+from core.storage.drafts import Base, Editing, OutOfDate, Patch, forget_saved, move_draft, next_number, save_draft
 from core.storage.labels import Claim, Revision, Role, Work
 from core.storage.store import Store
 
+_MOST_TRIES = 20
+_SAVED_ELSEWHERE = "Slice {z} was saved or labelled elsewhere; reload it, check it, and save it again."
 MOST_STEPS = 200
 """Most undo steps, as in the editor."""
 
@@ -196,18 +200,23 @@ def submit(
     more_seconds: float,
     round_: int | None = None,
     sequence: int | None = None,
+    seen: int | None = None,
 ) -> Revision:
     """Turn the draft of a slice into a revision, and end the draft in the same transaction.
 
     Raises
     ------
     LabelError
-        If nothing is claimed, or ``sequence`` is given and not the last action's number.
+        If nothing is claimed, ``sequence`` is given and not the last action's number, or ``seen`` is given and not the id of the
+        newest revision (0 for none).
     """
     store = models.store
+    head = store.labels.head(slice_id)
     now = editing(models, slice_id, round_)
     if sequence not in (None, now.sequence):
         raise LabelError(f"Slice {slice_id.z} was changed in another window; reload it, check it, and save it again.")
+    if seen not in (None, 0 if head is None else head.id):
+        raise LabelError(_SAVED_ELSEWHERE.format(z=slice_id.z))
     claimed = claim.pixels(now.touched)
     changed = int(np.count_nonzero((now.mask != now.base) & claimed))
     seconds = store.drafts.active_seconds(slice_id) + more_seconds if active_seconds is None else active_seconds
@@ -215,6 +224,8 @@ def submit(
     def end(db: sqlite3.Connection, revision: Revision) -> None:
         if store.drafts.sequence(slice_id) != now.sequence:
             raise LabelError(f"Slice {slice_id.z} was painted on in another window while it was saved; save it again.")
+        if revision.previous != (None if head is None else head.id):
+            raise LabelError(_SAVED_ELSEWHERE.format(z=slice_id.z))
         save_draft(db, slice_id, revision.id)
 
     return store.labels.claim(
@@ -228,14 +239,20 @@ def submit(
     )
 
 
-def submit_mask(store: Store, slice_id: SliceId, mask: NDArray[np.uint8], claim: Claim, *, work: Work, role: Role) -> Revision:
+def submit_mask(
+    models: LoadedModels, slice_id: SliceId, mask: NDArray[np.uint8], claim: Claim, *, work: Work, role: Role
+) -> Revision:
     """Turn a mask from outside the editor into a revision; 255 claims nothing.
+
+    This counts as an action: windows with this slice are out of date, and none of them can vouch for what it has not seen.
+    Unsaved strokes stay, above the new label.
 
     Raises
     ------
     LabelError
         If the mask does not fit the slice or holds an unknown class, or a pixel has another role already.
     """
+    store = models.store
     shape, known = store.slice_shape(slice_id), {c.id for c in store.catalog.classes}
     if mask.shape != shape or mask.dtype != np.uint8:
         raise LabelError(f"The mask is {mask.dtype} {mask.shape}; the slice needs uint8 {shape}.")
@@ -244,4 +261,36 @@ def submit_mask(store: Store, slice_id: SliceId, mask: NDArray[np.uint8], claim:
         raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
     claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
     hold_back = store.validation_area(slice_id)
-    return store.labels.claim(slice_id, mask, claimed, claim, role=role, hold_back=hold_back, work=work)
+    for _ in range(_MOST_TRIES - 1):
+        with suppress(OutOfDate):
+            action = _below_draft(models, slice_id, shape)
+            return store.labels.claim(slice_id, mask, claimed, claim, role=role, hold_back=hold_back, work=work, also=action)
+    action = _below_draft(models, slice_id, shape)
+    return store.labels.claim(slice_id, mask, claimed, claim, role=role, hold_back=hold_back, work=work, also=action)
+
+
+def _below_draft(
+    models: LoadedModels, slice_id: SliceId, shape: tuple[int, int]
+) -> Callable[[sqlite3.Connection, Revision], None]:
+    """Return the action that puts a new revision below the draft of a slice, if any, to run in the revision's transaction."""
+    store = models.store
+    last, draft = store.drafts.sequence(slice_id), store.drafts.get(slice_id, shape)
+    if draft is None:
+        return lambda db, revision: _take_number(db, slice_id, last)
+    try:
+        under = _overlay(models, slice_id, shape, None, draft.round)
+    except (CheckpointError, NetworkError):  # its model is missing, but strokes and labels are not
+        under = _overlay(models, slice_id, shape, None, None)
+
+    def move(db: sqlite3.Connection, revision: Revision) -> None:
+        mask = under.mask.copy()
+        store.labels.lay_over(mask, revision)
+        move_draft(db, slice_id, Base.of(mask, "label", under.round), draft, after=last)
+
+    return move
+
+
+def _take_number(db: sqlite3.Connection, slice_id: SliceId, last: int) -> None:
+    next_number(db, slice_id, last)
+    if db.execute("SELECT 1 FROM drafts WHERE volume = ? AND z = ?", slice_id).fetchone() is not None:
+        raise OutOfDate(f"Slice {slice_id.z} was painted on at the same moment; try again.")

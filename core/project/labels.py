@@ -55,7 +55,7 @@ class ProjectLabels:
 
     def import_file(self, path: Path, *, slices: Sequence[int] | None = None, role: str = "train", volume: int = 0) -> list[int]:
         """Import a label file, one page per slice of the volume or per listed slice, and return the labelled slices."""
-        return label_transfer.import_labels(self._store, path, slices=slices, role=role, volume=volume)
+        return label_transfer.import_labels(self._models, path, slices=slices, role=role, volume=volume)
 
     def export_file(self, path: Path, *, volume: int = 0, overwrite: bool = False) -> None:
         """Write the labels as a stack of uint8 class ids, 255 where unlabelled; ``.tif`` or ``.zarr``."""
@@ -134,7 +134,7 @@ class ProjectLabels:
             Also by its name: ``train``, ``validation`` or ``audit``.
         """
         chosen = label_transfer.role_named(role) if isinstance(role, str) else role
-        return session.submit_mask(self._store, SliceId(volume, z), mask, claim, work=work, role=chosen)
+        return session.submit_mask(self._models, SliceId(volume, z), mask, claim, work=work, role=chosen)
 
     def undo(self, volume: int, z: int, *, revision: int | None = None) -> Revision | None:
         """Undo the newest saved label, if it is ``revision`` or ``revision`` is None; strokes painted since then stay.

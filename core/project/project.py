@@ -230,6 +230,7 @@ class Project(EarlierNames):
         more_seconds: float = 0.0,
         round_: int | None = None,
         sequence: int | None = None,
+        seen: int | None = None,
     ) -> Revision:
         """Save the draft of a slice: the claimed pixels become a new revision and the draft ends.
 
@@ -243,6 +244,8 @@ class Project(EarlierNames):
             The round of the prediction under a slice without a draft; 0 for none, None for the newest.
         sequence
             Number of the last action known to the caller; any other raises. None skips this check.
+        seen
+            Id of the newest revision known to the caller, 0 for none; any other raises. None skips this check.
         """
         return session.submit(
             self._loaded,
@@ -252,6 +255,7 @@ class Project(EarlierNames):
             more_seconds=more_seconds,
             round_=round_,
             sequence=sequence,
+            seen=seen,
         )
 
     def propose(

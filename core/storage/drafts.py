@@ -111,17 +111,21 @@ def _shown(draft: _Draft) -> Editing:
     return Editing(draft.mask.copy(), draft.touched.copy(), draft.base.mask, draft.sequence, "draft", draft.base.round)
 
 
+class OutOfDate(LabelError):
+    """An action followed on a state of a slice that another window has changed; nothing was stored."""
+
+
 def next_number(db: sqlite3.Connection, slice_id: SliceId, after: int) -> int:
     """Take the sequence number next to ``after`` on this slice, within a transaction.
 
     Raises
     ------
-    LabelError
+    OutOfDate
         If another window has taken it already.
     """
     row = db.execute("SELECT last FROM sequences WHERE volume = ? AND z = ?", slice_id).fetchone()
     if (row["last"] if row else 0) != after:
-        raise LabelError(f"Slice {slice_id.z} was changed in another window at the same moment; reload it and try again.")
+        raise OutOfDate(f"Slice {slice_id.z} was changed in another window at the same moment; reload it and try again.")
     db.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)", (*slice_id, after + 1))
     return after + 1
 
@@ -175,7 +179,7 @@ def move_draft(
     number, at = next_number(db, slice_id, after), time.time()
     worked = db.execute("SELECT SUM(active_ms) FROM draft_actions WHERE volume = ? AND z = ?", slice_id).fetchone()[0]
     if (worked is None) != (now is None):
-        raise LabelError(_SAVED_MEANWHILE.format(z=slice_id.z))
+        raise OutOfDate(_SAVED_MEANWHILE.format(z=slice_id.z))
     strokes = _painted(base, [draft for draft in (saved, now) if draft is not None])
     end_draft(db, slice_id)
     _insert_draft(db, slice_id, base, at)

@@ -38,7 +38,10 @@ def rounds(project: Project) -> Project:
 
 
 def post(client: TestClient, verb: str, **said: Any) -> Any:
-    """What the server answers to a change that it makes."""
+    """What the server answers to a change that it makes; a claim is that of a window which has seen everything saved."""
+    if verb == "claim":
+        said.setdefault("revision", client.get(f"{SLICE}/news?window=w").json()["revision"])
+        client.get(f"{SLICE}/news?window=w&closing=1")
     answer = client.post(f"{SLICE}/{verb}", content=wish(**said))
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -134,7 +137,7 @@ def test_a_slice_one_pixel_high_is_painted_like_any_other(tmp_path: Path, client
     assert client.post(f"{place}/patch/1", content=runs((299, 1, 257))).status_code == 200
     assert client.get(f"{place}/slice").status_code == 200
     assert client.get(f"{place}/superpixels?ty=0&tx=0").status_code == 200
-    assert client.post(f"{place}/claim", content=wish(kind="slice", sequence=1)).json()["pixels"] == 300
+    assert client.post(f"{place}/claim", content=wish(kind="slice", sequence=1, revision=None)).json()["pixels"] == 300
     assert thin.labels.of(0, 1)[0, -2:].tolist() == [0, 1]
 
 
@@ -338,7 +341,11 @@ def test_a_change_asked_for_twice_is_made_once(client: TestClient, rounds: Proje
     paint(client, 1, (0, 2, 257))
     revision = post(client, "claim", kind="slice", sequence=1)["revision"]
     paint(client, 2, (9, 2, 257))
-    said = {"claim": {"kind": "slice", "sequence": 2}, "undo": {"revision": revision}, "rebase": {"round": 1, "sequence": 2}}
+    said = {
+        "claim": {"kind": "slice", "sequence": 2, "revision": revision},
+        "undo": {"revision": revision},
+        "rebase": {"round": 1, "sequence": 2},
+    }
     body = wish(**said[verb])
     first = client.post(f"{SLICE}/{verb}", content=body)
     after = dump(rounds)
@@ -350,7 +357,7 @@ def test_a_change_asked_for_twice_is_made_once(client: TestClient, rounds: Proje
 
 def test_a_claim_sent_twice_at_once_is_stored_once(client: TestClient, project: Project) -> None:
     """Also where the second comes before the first is answered."""
-    body, gate, answers = wish(kind="slice", sequence=0), Barrier(2), []
+    body, gate, answers = wish(kind="slice", sequence=0, revision=None), Barrier(2), []
 
     def ask() -> None:
         gate.wait()
@@ -370,7 +377,7 @@ def test_a_project_that_was_made_anew_answers_for_itself(client: TestClient, pro
     """The wishes of a deleted project of the same name are forgotten."""
     import shutil
 
-    body = wish(kind="slice", sequence=0)
+    body = wish(kind="slice", sequence=0, revision=None)
     client.post(f"{SLICE}/claim", content=body)
     project.store.records.close()
     shutil.rmtree(project.folder)
@@ -431,8 +438,12 @@ def worked(client: TestClient, rounds: Project) -> Project:
         ("claim", {"kind": "slice", "sequence": 2**80}, 400),
         ("claim", {"kind": "slice", "sequence": 2, "active_ms": -1}, 400),
         ("claim", {"kind": "slice", "sequence": 2, "round": "1"}, 400),
-        ("claim", {"kind": "slice", "sequence": 1}, 409),
-        ("claim", {"kind": "slice", "sequence": 3}, 409),
+        ("claim", {"kind": "slice", "sequence": 2}, 400),
+        ("claim", {"kind": "slice", "sequence": 2, "revision": "1"}, 400),
+        ("claim", {"kind": "slice", "sequence": 1, "revision": 1}, 409),
+        ("claim", {"kind": "slice", "sequence": 3, "revision": 1}, 409),
+        ("claim", {"kind": "slice", "sequence": 2, "revision": None}, 409),
+        ("claim", {"kind": "slice", "sequence": 2, "revision": 2}, 409),
         ("undo", {}, 400),
         ("undo", {"revision": None}, 400),
         ("undo", {"revision": -1}, 400),

@@ -36,7 +36,7 @@ def test_a_change_from_elsewhere_is_refused(client: TestClient, project: Project
     revision, before = project.submit(0, 1, Claim.slice()).id, dump(project)
     wishes = {
         "patch/1": runs((0, 1, 257)),
-        "claim": wish(kind="slice", sequence=0),
+        "claim": wish(kind="slice", sequence=0, revision=None),
         "undo": wish(revision=revision),
         "rebase": wish(round=None, sequence=0),
         "put_off": wish(box=None),

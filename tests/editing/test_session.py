@@ -66,6 +66,75 @@ def paint(project, z, number, *triples, **more):
     return project.labels.apply(0, z, Patch(number, runs(*triples), **more))
 
 
+# ---- labels from elsewhere
+
+
+def test_a_mask_from_elsewhere_outdates_every_window(rounds):
+    """A window that has not seen it can neither vouch for it nor paint on."""
+    seen = rounds.labels.sync_state(0, 5)
+    imported = rounds.labels.submit_mask(0, 5, np.full(SHAPE, 2, np.uint8), FULL)
+    assert rounds.labels.sync_state(0, 5).sequence == seen.sequence + 1
+    for known in ({"sequence": seen.sequence}, {"seen": 0}):
+        with pytest.raises(LabelError, match="reload it, check it"):
+            rounds.submit(0, 5, FULL, **known)
+    with pytest.raises(LabelError, match="no longer fits; reload"):
+        paint(rounds, 5, 1, (0, 1, 257))
+    assert rounds.submit(0, 5, FULL, sequence=1, seen=imported.id).previous == imported.id
+
+
+def test_an_import_outdates_every_window(project, tmp_path):
+    """So does each of its slices."""
+    truth = np.full((2, *SHAPE), 1, np.uint8)
+    tifffile.imwrite(tmp_path / "truth.tif", truth, photometric="minisblack", metadata={"axes": "ZYX"})
+    project.labels.import_file(tmp_path / "truth.tif", slices=[3, 5])
+    assert [project.labels.sync_state(0, z).sequence for z in (3, 4, 5)] == [1, 0, 1]
+    with pytest.raises(LabelError, match="reload it, check it"):
+        project.submit(0, 5, FULL, sequence=0)
+
+
+def test_a_save_in_another_window_outdates_what_was_seen(rounds):
+    """Though it is no stroke, and takes no number."""
+    paint(rounds, 5, 1, (0, 1, 257))
+    first = rounds.submit(0, 5, Claim.strokes(), sequence=1, seen=0)
+    with pytest.raises(LabelError, match="saved or labelled elsewhere"):
+        rounds.submit(0, 5, FULL, sequence=1, seen=0)
+    rounds.submit(0, 5, FULL, sequence=1, seen=first.id)
+
+
+@pytest.mark.parametrize("gone", [None, CheckpointError])
+def test_strokes_that_are_not_saved_stay_above_a_mask_from_elsewhere(rounds, monkeypatch, gone):
+    """The rest of the slice is the new label, also where the model of the prediction before is gone."""
+    paint(rounds, 5, 1, (0, 2, 1 | 256))
+    if gone is not None:
+        monkeypatch.setattr(LoadedModels, "predicted", lambda *_: (_ for _ in ()).throw(gone("gone")))
+    rounds.labels.submit_mask(0, 5, np.full(SHAPE, 2, np.uint8), FULL)
+    shown = rounds.labels.editing(0, 5)
+    assert (shown.origin, shown.sequence) == ("draft", 2)
+    assert shown.mask.ravel().tolist() == [1] * 2 + [2] * 13
+    assert shown.touched.sum() == 2
+    paint(rounds, 5, 3, (2, 1, 257))
+    saved = rounds.submit(0, 5, Claim.strokes(), sequence=3)
+    assert rounds.labels.of(0, 5).ravel().tolist() == [1] * 3 + [2] * 12
+    rounds.labels.undo(0, 5, revision=saved.id)
+    assert rounds.labels.editing(0, 5).mask.ravel().tolist() == [1] * 3 + [2] * 12
+
+
+def test_a_mask_from_elsewhere_waits_for_strokes_that_come_between(rounds, monkeypatch):
+    """It is stored once the slice stands still for a moment; nothing of either is lost."""
+    claim, number = LabelStore.claim, iter((1, 2))
+
+    def painted_meanwhile(self, *args, **kwargs):
+        for n in number:
+            paint(rounds, 5, n, (n, 1, 257))
+            break
+        return claim(self, *args, **kwargs)
+
+    monkeypatch.setattr(LabelStore, "claim", painted_meanwhile)
+    rounds.labels.submit_mask(0, 5, np.full(SHAPE, 2, np.uint8), FULL)
+    assert rounds.labels.editing(0, 5).mask.ravel().tolist() == [2, 1, 1] + [2] * 12
+    assert (rounds.labels.of(0, 5) == 2).all()
+
+
 # ---- what lies under the strokes
 
 

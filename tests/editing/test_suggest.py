@@ -30,8 +30,9 @@ def bar(x0, x1):
     return mask
 
 
-def stroke(project, z, *triples, number=1):
+def stroke(project, z, *triples):
     """Paint without saving."""
+    number = project.labels.sync_state(0, z).sequence + 1
     project.labels.apply(0, z, Patch(number, np.array(triples, np.uint32).reshape(-1, 3)))
 
 

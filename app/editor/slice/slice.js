@@ -80,7 +80,8 @@ export class Slice {
    * @param {"strokes" | "region" | "slice"} kind @param {number[] | undefined} box y0, x0, y1, x1
    */
   async claim(kind, box) {
-    const request = { kind, box, sequence: this.outbox.sequence, round: this.round, active_ms: this.clock.take() };
+    const { round, facts: { revision } } = this;
+    const request = { kind, box, sequence: this.outbox.sequence, round, revision, active_ms: this.clock.take() };
     const answer = await this.#ask("claim", request);
     this.facts.revision = answer.revision;
     return { answer, step: { kind: "save", claim: kind, box, revision: answer.revision } };
