@@ -83,7 +83,13 @@ def claim(request: Request, body: bytes) -> Response:
     def store() -> Answer:
         seconds = wish.active_ms / 1000
         revision = project.submit(
-            *slice_id, wish.claim, more_seconds=seconds, round_=wish.round, sequence=wish.sequence, seen=wish.seen
+            *slice_id,
+            wish.claim,
+            more_seconds=seconds,
+            round_=wish.round,
+            sequence=wish.sequence,
+            seen=wish.seen,
+            wish=wish.id,
         )
         return {"claim": wish.claim.kind, "revision": revision.id, "pixels": revision.pixels}
 
@@ -96,7 +102,7 @@ def undo(request: Request, body: bytes) -> Response:
     wish = read_undo(body)
 
     def take_back() -> Answer:
-        before = project.labels.undo(*slice_id, revision=wish.revision)
+        before = project.labels.undo(*slice_id, revision=wish.revision, wish=wish.id)
         sequence = project.labels.sync_state(*slice_id).sequence
         return {"sequence": sequence, "revision": None if before is None else before.id}
 

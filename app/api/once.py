@@ -1,4 +1,7 @@
-"""Make a repeated change once: a request sent again after a lost answer gets the first answer."""
+"""Make a repeated change once: a request sent again after a lost answer gets the first answer.
+
+Saves and undos are also known after a restart, from the records (``core.storage.wishes``).
+"""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from core.models.loaded import LoadedModels
 from core.storage.drafts import Base, Editing, OutOfDate, Patch, forget_saved, move_draft, next_number, save_draft
 from core.storage.labels import Claim, Revision, Role, Work
 from core.storage.store import Store
+from core.storage.wishes import granted, note_granted
 
 _MOST_TRIES = 20
 _SAVED_ELSEWHERE = "Slice {z} was saved or labelled elsewhere; reload it, check it, and save it again."
@@ -147,11 +148,11 @@ def rebase(models: LoadedModels, slice_id: SliceId, round_: int, sequence: int) 
         return next_number(db, slice_id, last) if draft is None else move_draft(db, slice_id, base, draft, after=last)
 
 
-def undo(models: LoadedModels, slice_id: SliceId, revision: int | None = None) -> Revision | None:
+def undo(models: LoadedModels, slice_id: SliceId, revision: int | None = None, *, wish: str | None = None) -> Revision | None:
     """Undo the newest saved label, if it is ``revision`` or ``revision`` is None.
 
     In the same transaction, its strokes become a draft again, below any strokes painted since. The undo counts as an action:
-    other windows with this slice are out of date.
+    other windows with this slice are out of date. A ``wish`` granted before changes nothing and has its first result.
 
     Returns
     -------
@@ -164,6 +165,9 @@ def undo(models: LoadedModels, slice_id: SliceId, revision: int | None = None) -
         If there is no label to undo, or the newest is not ``revision``.
     """
     store = models.store
+    before_this = granted(store.records, "undo", slice_id, wish)
+    if before_this is not None:
+        return None if before_this.revision is None else store.labels.revision(before_this.revision)
     shape, last, head = store.slice_shape(slice_id), store.drafts.sequence(slice_id), store.labels.head(slice_id)
     if head is None:
         return store.labels.undo(slice_id, revision=revision)
@@ -182,6 +186,7 @@ def undo(models: LoadedModels, slice_id: SliceId, revision: int | None = None) -
     under = None if shown is None else base(shown.round)
 
     def move(db: sqlite3.Connection) -> None:
+        note_granted(db, "undo", slice_id, wish, head.previous)
         forget_saved(db, head.id)
         if under is None:
             next_number(db, slice_id, last)
@@ -201,8 +206,11 @@ def submit(
     round_: int | None = None,
     sequence: int | None = None,
     seen: int | None = None,
+    wish: str | None = None,
 ) -> Revision:
     """Turn the draft of a slice into a revision, and end the draft in the same transaction.
+
+    A ``wish`` granted before changes nothing: its revision is returned again.
 
     Raises
     ------
@@ -211,6 +219,9 @@ def submit(
         newest revision (0 for none).
     """
     store = models.store
+    before_this = granted(store.records, "claim", slice_id, wish)
+    if before_this is not None and before_this.revision is not None:
+        return store.labels.revision(before_this.revision)
     head = store.labels.head(slice_id)
     now = editing(models, slice_id, round_)
     if sequence not in (None, now.sequence):
@@ -226,6 +237,7 @@ def submit(
             raise LabelError(f"Slice {slice_id.z} was painted on in another window while it was saved; save it again.")
         if revision.previous != (None if head is None else head.id):
             raise LabelError(_SAVED_ELSEWHERE.format(z=slice_id.z))
+        note_granted(db, "claim", slice_id, wish, revision.id)
         save_draft(db, slice_id, revision.id)
 
     return store.labels.claim(

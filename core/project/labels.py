@@ -136,12 +136,13 @@ class ProjectLabels:
         chosen = label_transfer.role_named(role) if isinstance(role, str) else role
         return session.submit_mask(self._models, SliceId(volume, z), mask, claim, work=work, role=chosen)
 
-    def undo(self, volume: int, z: int, *, revision: int | None = None) -> Revision | None:
+    def undo(self, volume: int, z: int, *, revision: int | None = None, wish: str | None = None) -> Revision | None:
         """Undo the newest saved label, if it is ``revision`` or ``revision`` is None; strokes painted since then stay.
 
-        Return the label before, now the newest again, or None if the slice is unlabelled now.
+        Return the label before, now the newest again, or None if the slice is unlabelled now. A request repeated with the same
+        ``wish``, an id unique on its slice, undoes nothing more.
         """
-        return session.undo(self._models, SliceId(volume, z), revision)
+        return session.undo(self._models, SliceId(volume, z), revision, wish=wish)
 
     # ---- masks from elsewhere
 

@@ -231,6 +231,7 @@ class Project(EarlierNames):
         round_: int | None = None,
         sequence: int | None = None,
         seen: int | None = None,
+        wish: str | None = None,
     ) -> Revision:
         """Save the draft of a slice: the claimed pixels become a new revision and the draft ends.
 
@@ -246,6 +247,8 @@ class Project(EarlierNames):
             Number of the last action known to the caller; any other raises. None skips this check.
         seen
             Id of the newest revision known to the caller, 0 for none; any other raises. None skips this check.
+        wish
+            An id of this request, unique on its slice. A request repeated with the same id returns its first revision.
         """
         return session.submit(
             self._loaded,
@@ -256,6 +259,7 @@ class Project(EarlierNames):
             round_=round_,
             sequence=sequence,
             seen=seen,
+            wish=wish,
         )
 
     def propose(

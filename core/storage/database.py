@@ -95,6 +95,12 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # 1 for a model-selected proposal; 0 for one chosen by chance, or of an earlier version, with its slice in `sought` at once.
     "ALTER TABLE proposals ADD COLUMN sought INTEGER NOT NULL DEFAULT 0",
+    # The id of the request behind a save or an undo, so that a request sent again changes nothing.
+    """
+    CREATE TABLE wishes (
+        kind TEXT NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, wish TEXT NOT NULL, revision INTEGER,
+        created REAL NOT NULL, PRIMARY KEY (kind, volume, z, wish));
+    """,
 )
 """One script per schema version, applied in order; never change a released script."""
 

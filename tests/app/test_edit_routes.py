@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
 from app.api import edit, target
+from app.api.once import Once
 from app.api.presence import Presence
 from app.guard import MAX_BODY
-from core.errors import StorageError
+from core.errors import LabelError, StorageError
+from core.geometry import SliceId
 from core.project import Claim, Patch, Project
 from core.project.labels import ProjectLabels
+from core.storage.wishes import note_granted
 from tests.predicted import add_round, keep
 from tests.toy import HEIGHT, SLICE, WIDTH, dump, make_toy, opened, runs, unframed, wish
 
@@ -353,6 +356,39 @@ def test_a_change_asked_for_twice_is_made_once(client: TestClient, rounds: Proje
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.json() == first.json()
     assert dump(rounds) == after
+
+
+@pytest.mark.parametrize("verb", ["claim", "undo"])
+def test_a_save_or_undo_sent_again_after_a_restart_is_made_once(
+    client: TestClient, rounds: Project, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer in memory is gone, but the records know the wish; they do also after further strokes."""
+    revision = post(client, "claim", kind="slice", sequence=0)["revision"]
+    if verb == "undo":
+        revision = post(client, "claim", kind="slice", sequence=0)["revision"]
+    said = {"claim": {"kind": "slice", "sequence": 0, "revision": revision}, "undo": {"revision": revision}}
+    body = wish(**said[verb])
+    first = client.post(f"{SLICE}/{verb}", content=body)
+    stored = dump(rounds)
+    for painted in (False, True):
+        if painted:
+            paint(client, first.json().get("sequence", 0) + 1, (9, 2, 257))
+            stored = dump(rounds)
+        monkeypatch.setattr(edit, "_answers", Once())
+        again = client.post(f"{SLICE}/{verb}", content=body)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json()["revision"] == first.json()["revision"]
+        assert dump(rounds) == stored
+
+
+def test_two_programs_do_not_grant_one_wish_twice(rounds: Project) -> None:
+    """The second finds the row of the first in its own transaction, and changes nothing."""
+    rounds.submit(0, 1, Claim.slice(), wish="a")
+    stored = dump(rounds)
+    with pytest.raises(LabelError, match="by another program"), rounds.store.records.transaction() as db:
+        db.execute("DELETE FROM heads")
+        note_granted(db, "claim", SliceId(0, 1), "a", 2)
+    assert dump(rounds) == stored
 
 
 def test_a_claim_sent_twice_at_once_is_stored_once(client: TestClient, project: Project) -> None:
