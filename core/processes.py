@@ -1,13 +1,19 @@
-"""Check whether a process lives, and start children that end with their parent."""
+"""Name a process for good, check whether it lives, and start children that end with their parent."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +21,92 @@ _TIED = "UNDERPAINT_ENDS_WITH_PARENT"
 _STDIN = 0
 _PATIENCE_S = 10.0
 _NICE = 10
+_STATE, _START = 0, 19  # fields of /proc/PID/stat, counted from the one after the name
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process, never mistaken for a later one of the same number, or for one of another machine or container.
+
+    Attributes
+    ----------
+    pid
+        Its number.
+    place
+        Digest of the place of this number: the boot of the machine and the pid namespace; elsewhere than on Linux, the
+        machine's name.
+    start
+        Time of its start in clock ticks after that boot; 0 if the system does not tell.
+    """
+
+    pid: int
+    place: str
+    start: int
+
+    PATTERN = r"\d+-[0-9a-f]{12}-\d+"
+    """Regular expression of the text of a ProcessId."""
+
+    def __str__(self) -> str:
+        return f"{self.pid}-{self.place}-{self.start}"
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId:
+        """Return the lasting name of a process of this machine and namespace."""
+        return cls(pid, _place(), _start_of(pid) or 0)
+
+    @classmethod
+    def read(cls, text: str) -> ProcessId | None:
+        """Read the text of a ProcessId; None for anything else."""
+        if not re.fullmatch(cls.PATTERN, text, re.ASCII):
+            return None
+        pid, place, start = text.split("-")
+        return cls(int(pid), place, int(start))
+
+    def lives(self) -> bool | None:
+        """Return whether the process is running; None if that cannot be seen from here."""
+        if self.place != _place():
+            return None
+        if _counts_starts():
+            return _start_of(self.pid) == self.start if self.start else None
+        # Another process may have the number by now, but a number without a process is proof.
+        return None if sys.platform == "linux" or process_lives(self.pid) else False
+
+
+@cache
+def _place() -> str:
+    """Return the digest of the boot of this machine and this process's pid namespace, else of the machine's name."""
+    where = _namespace() or platform.node()
+    return hashlib.sha256(where.encode()).hexdigest()[:12]
+
+
+@cache
+def _counts_starts() -> bool:
+    """Return whether the system tells boot, namespace and start times: Linux, with ``/proc`` of this namespace."""
+    return _namespace() is not None and _start_of(os.getpid()) is not None
+
+
+@cache
+def _namespace() -> str | None:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace, own = os.readlink("/proc/self/ns/pid"), os.readlink("/proc/self")
+    except OSError:
+        return None
+    return f"{boot} {namespace}" if own == str(os.getpid()) else None  # /proc may be that of another namespace
+
+
+def _start_of(pid: int) -> int | None:
+    """Return the start of a running process in clock ticks after boot; None without such a process, or outside Linux."""
+    fields = _stat(pid)
+    return None if fields is None or fields[_STATE] in "ZX" else int(fields[_START])
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return the fields of ``/proc/PID/stat`` after the name, which may itself hold spaces and parentheses."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
+    except OSError:
+        return None
 
 
 def process_lives(pid: int) -> bool:
@@ -32,10 +124,8 @@ def process_lives(pid: int) -> bool:
 
 def _is_zombie(pid: int) -> bool:
     """Return whether a process is a zombie, ended but not yet reaped by its parent; always False outside Linux."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False
+    fields = _stat(pid)
+    return fields is not None and fields[_STATE] == "Z"
 
 
 def engine_environment() -> dict[str, str]:

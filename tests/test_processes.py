@@ -7,19 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core import processes
-from core.processes import end_with_parent, process_lives, stop
+from core.processes import ProcessId, end_with_parent, process_lives, stop
 
 ROOT = Path(__file__).resolve().parents[1]
 
-GRANDCHILD = "from core.processes import end_with_parent; end_with_parent(); import time; time.sleep(60)"
+GRANDCHILD = "from core.processes import ProcessId, end_with_parent; end_with_parent(); import time; time.sleep(60)"
 CHILD = f"""
 import os, subprocess, sys, time
-from core.processes import end_with_parent
+from core.processes import ProcessId, end_with_parent
 end_with_parent()
 grandchild = subprocess.Popen([sys.executable, "-c", {GRANDCHILD!r}], stdin=subprocess.DEVNULL)
 print(os.getpid(), grandchild.pid, flush=True)
@@ -60,7 +61,7 @@ def test_a_tied_child_ends_with_its_killed_parent_and_leaves_its_own_children() 
 
 def test_a_process_that_is_not_tied_is_left_alone() -> None:
     """An end of its input means nothing to it."""
-    code = "from core.processes import end_with_parent; end_with_parent(); import time; time.sleep(1); print('alive')"
+    code = "from core.processes import ProcessId, end_with_parent; end_with_parent(); import time; time.sleep(1); print('alive')"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert ran.stdout == "alive\n"
     end_with_parent()
@@ -86,3 +87,38 @@ def test_a_worker_gives_way() -> None:
     script = "import os; from core.processes import give_way; before = os.nice(0); give_way(); print(os.nice(0) - before)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells start times, boots and namespaces")
+def test_a_process_is_known_for_good() -> None:
+    """By number, place and start: it is seen to live, to be a zombie, to be gone; elsewhere nothing is seen."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    name = ProcessId.of(child.pid)
+    assert ProcessId.read(str(name)) == name
+    assert name.lives() is True
+    assert replace(name, start=name.start + 1).lives() is False
+    assert replace(name, place="0123456789ab").lives() is None
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert name.lives() is False
+    child.wait()
+    assert name.lives() is False
+
+
+def test_what_is_no_process_is_not_read() -> None:
+    """A damaged record names none."""
+    assert [ProcessId.read(text) for text in ("", "7", "7-host-9", "7-0123456789ab-", "-1-0123456789ab-9")] == [None] * 5
+
+
+def test_a_name_with_parentheses_does_not_hide_the_start(tmp_path: Path) -> None:
+    """Linux writes a process's name unquoted before the fields."""
+    odd = tmp_path / ") Z 1 (x"
+    odd.symlink_to(sys.executable)
+    child = subprocess.Popen([odd, "-c", "import time; time.sleep(60)"])
+    plain = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        first, second = ProcessId.of(child.pid).start, ProcessId.of(plain.pid).start
+        assert 0 <= second - first < 6000
+    finally:
+        stop(child)
+        stop(plain)

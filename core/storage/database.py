@@ -101,6 +101,8 @@ MIGRATIONS: tuple[str, ...] = (
         kind TEXT NOT NULL, volume INTEGER NOT NULL, z INTEGER NOT NULL, wish TEXT NOT NULL, revision INTEGER,
         created REAL NOT NULL, PRIMARY KEY (kind, volume, z, wish));
     """,
+    # The lasting name of a job's process, see core.processes.ProcessId; NULL in jobs of earlier versions.
+    "ALTER TABLE jobs ADD COLUMN process TEXT",
 )
 """One script per schema version, applied in order; never change a released script."""
 

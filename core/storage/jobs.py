@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, JobError, UnderpaintError, storage_errors
-from core.processes import engine_environment, process_lives
+from core.processes import ProcessId, engine_environment
 from core.storage.database import Records, to_json
 
 _BEAT_SECONDS = 1.0
@@ -27,6 +28,7 @@ _SILENT_SECONDS = 60.0
 _children: list[subprocess.Popen[bytes]] = []  # polled at times, or they stay as zombies after their end
 _children_lock = threading.Lock()
 _ACTIVE = ("queued", "running")
+_at_work: set[tuple[Path, int]] = set()  # records and id of every job at work in this process
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Jobs:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self._path = records.path.resolve()
 
     def last(self) -> Job | None:
         """Return the running job, else the newest ended one, else None."""
@@ -136,8 +139,8 @@ class Jobs:
         with _children_lock:
             _children.append(child)
         self._records.write(
-            "UPDATE jobs SET pid = ?, host = ?, heartbeat = ? WHERE id = ?",
-            (child.pid, socket.gethostname(), time.time(), identity),
+            "UPDATE jobs SET pid = ?, host = ?, process = ?, heartbeat = ? WHERE id = ?",
+            (child.pid, socket.gethostname(), str(ProcessId.of(child.pid)), time.time(), identity),
         )
         return self.get(identity)
 
@@ -173,9 +176,10 @@ class Jobs:
     def running(self, identity: int) -> Iterator[Handle]:
         """Mark an entered job as running in this process, keep its heartbeat, and record its end."""
         now = time.time()
+        _at_work.add((self._path, identity))
         self._records.write(
-            "UPDATE jobs SET state = 'running', pid = ?, host = ?, started = ?, heartbeat = ? WHERE id = ?",
-            (os.getpid(), socket.gethostname(), now, now, identity),
+            "UPDATE jobs SET state = 'running', pid = ?, host = ?, process = ?, started = ?, heartbeat = ? WHERE id = ?",
+            (*_this_process(), now, now, identity),
         )
         handle = Handle(self._records, identity)
         stop = threading.Event()
@@ -197,6 +201,7 @@ class Jobs:
         finally:
             stop.set()
             heart.join()
+            _at_work.discard((self._path, identity))
 
     def cancel(self, identity: int) -> None:
         """Ask a job to stop at the next safe point."""
@@ -213,8 +218,9 @@ class Jobs:
                 )
             now = time.time()
             cursor = db.execute(
-                "INSERT INTO jobs (kind, arguments, state, pid, host, created, heartbeat) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (kind, to_json(dict(arguments)), state, os.getpid(), socket.gethostname(), now, now),
+                "INSERT INTO jobs (kind, arguments, state, pid, host, process, created, heartbeat) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (kind, to_json(dict(arguments)), state, *_this_process(), now, now),
             )
             return int(cursor.lastrowid or 0)
 
@@ -237,7 +243,7 @@ class Jobs:
         with _children_lock:
             _children[:] = [child for child in _children if child.poll() is None]
         for row in self._records.rows("SELECT * FROM jobs WHERE state IN ('queued', 'running')"):
-            if not _alive(row["pid"], row["host"], row["heartbeat"]):
+            if self._left_by_this_process(row) or not _alive(row["process"], row["heartbeat"]):
                 self._records.write(
                     "UPDATE jobs SET state = 'dead', ended = ?, error = ? WHERE id = ? AND state IN ('queued', 'running')",
                     (
@@ -248,25 +254,29 @@ class Jobs:
                     ),
                 )
 
+    def _left_by_this_process(self, row: sqlite3.Row) -> bool:
+        """Return whether a job ended in this process without a record of it, as on a full disk."""
+        here = row["started"] is not None and row["process"] == str(ProcessId.of(os.getpid()))
+        return here and (self._path, row["id"]) not in _at_work
+
 
 def _no_job(identity: int) -> JobError:
     return JobError(f"There is no job {identity} in this project.")
 
 
-def _alive(pid: int | None, host: str | None, heartbeat: float | None) -> bool:
-    recent = heartbeat is not None and time.time() - heartbeat < _SILENT_SECONDS
-    if host != socket.gethostname() or pid is None:
-        return recent
-    return process_lives(pid) and (recent or _is_ours(pid))
+def _this_process() -> tuple[int, str, str]:
+    """Return number, machine and lasting name of this process, for a job's record."""
+    return os.getpid(), socket.gethostname(), str(ProcessId.of(os.getpid()))
 
 
-def _is_ours(pid: int) -> bool:
-    """Return whether a silent process is ours, suspended with its machine, not a new process with a reused id."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"core." in command or b"underpaint" in command
+def _alive(process: str | None, heartbeat: float | None) -> bool:
+    """Return whether a job's process lives: seen from here, or else by a heartbeat less than a minute off the clock.
+
+    A process seen to live needs no heartbeat: it may have been suspended with its machine.
+    """
+    written = None if process is None else ProcessId.read(process)
+    seen = None if written is None else written.lives()
+    return seen if seen is not None else heartbeat is not None and abs(time.time() - heartbeat) < _SILENT_SECONDS
 
 
 def _job(row: Any) -> Job:

@@ -6,12 +6,18 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from core.errors import Cancelled, JobError, TrainingError
-from core.storage.database import Records
+from core.errors import Cancelled, JobError, StorageError, TrainingError
+from core.processes import ProcessId
+from core.storage.database import MIGRATIONS, Records
 from core.storage.jobs import Jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells start times, boots and namespaces")
 
 
 @pytest.fixture
@@ -26,12 +32,22 @@ def jobs(records):
     return Jobs(records)
 
 
-def enter(records, pid, host):
-    """A training at work in some process of some machine."""
+def enter(records, pid, host, process=None, silent=0.0):
+    """A training at work in some process of some machine; its heart has been silent for so many seconds."""
     records.write(
-        "INSERT INTO jobs (kind, arguments, state, pid, host, created, heartbeat) VALUES ('train', '{}', 'running', ?, ?, ?, ?)",
-        (pid, host, time.time(), time.time()),
+        "INSERT INTO jobs (kind, arguments, state, pid, host, process, created, heartbeat) "
+        "VALUES ('train', '{}', 'running', ?, ?, ?, ?, ?)",
+        (pid, host, process and str(process), time.time(), time.time() - silent),
     )
+
+
+@pytest.fixture
+def engine():
+    """A living process that looks like one of ours by its command."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)  # core.worker"])
+    yield child
+    child.kill()
+    child.wait()
 
 
 def test_a_job_is_recorded_from_start_to_end(jobs):
@@ -80,7 +96,7 @@ def test_a_job_is_told_to_stop(jobs):
 def test_a_killed_job_is_seen_as_dead(jobs, records):
     """A process that is gone cannot hold the project."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    enter(records, child.pid, socket.gethostname())
+    enter(records, child.pid, socket.gethostname(), ProcessId.of(child.pid))
     assert jobs.last().state == "running"
     os.kill(child.pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
@@ -109,6 +125,96 @@ def test_a_silent_job_of_another_machine_is_dead(jobs, records):
     assert jobs.last().state == "running"
     records.write("UPDATE jobs SET heartbeat = ?", (time.time() - 120,))
     assert jobs.last().state == "dead"
+
+
+@linux
+def test_a_recycled_pid_does_not_keep_a_project_blocked(jobs, records, engine):
+    """Another process of ours has the number of the killed one by now; its start time tells them apart."""
+    now = ProcessId.of(engine.pid)
+    enter(records, engine.pid, socket.gethostname(), replace(now, start=now.start - 1), silent=5)
+    assert jobs.last().state == "dead"
+    with jobs.here("scan", {}):
+        pass
+
+
+@linux
+def test_a_restarted_container_of_a_fixed_host_name_does_not_keep_a_project_blocked(jobs, records, engine):
+    """The same number lives in the new container, but the heart of the job in the old one is silent."""
+    enter(records, engine.pid, socket.gethostname(), replace(ProcessId.of(engine.pid), place="0123456789ab"), silent=120)
+    assert jobs.last().state == "dead"
+
+
+@linux
+def test_a_pid_of_another_namespace_does_not_bury_a_living_job(jobs, records):
+    """No process has this number here, but the job's heart beats."""
+    enter(records, 2**22 + 1, socket.gethostname(), ProcessId(2**22 + 1, "0123456789ab", 7))
+    assert jobs.last().state == "running"
+    with pytest.raises(JobError, match="A train job is running"), jobs.here("scan", {}):
+        pass
+
+
+@pytest.mark.parametrize(("ahead", "state"), [(2, "running"), (3600, "dead")])
+def test_a_heartbeat_from_the_future_is_no_life(jobs, records, ahead, state):
+    """The clock was set back since; a machine a few seconds ahead is no matter."""
+    enter(records, 1, "far", silent=-ahead)
+    assert jobs.last().state == state
+
+
+@linux
+def test_a_job_suspended_with_its_machine_is_not_buried(jobs, records, engine):
+    """Its heart has been silent for an hour, but it is the very process of the job."""
+    enter(records, engine.pid, socket.gethostname(), ProcessId.of(engine.pid), silent=3600)
+    assert jobs.last().state == "running"
+
+
+@pytest.mark.parametrize(("silent", "state"), [(5, "running"), (120, "dead")])
+def test_the_heart_alone_tells_of_a_job_of_an_earlier_version(tmp_path, silent, state):
+    """Its record holds no more than a number, which may be that of another process."""
+    path = tmp_path / "earlier.sqlite"
+    earlier = Records(path, create=True, migrations=MIGRATIONS[:9])
+    at = time.time() - silent
+    earlier.write(
+        "INSERT INTO jobs (kind, arguments, state, pid, host, created, heartbeat) VALUES ('train', '{}', 'running', ?, ?, ?, ?)",
+        (os.getpid(), socket.gethostname(), at, at),
+    )
+    earlier.close()
+    assert Jobs(Records(path)).last().state == state
+
+
+def test_a_job_whose_end_could_not_be_recorded_does_not_block_its_own_process(jobs, records):
+    """The disk was full when it ended, and the process lives on, as a notebook does."""
+    pages = records.row("PRAGMA page_count")[0]
+    with pytest.raises(StorageError, match="full"), jobs.here("train", {}) as handle:
+        assert jobs.last().state == "running"
+        handle.result = {"large": "x" * 1_000_000}
+        records.rows(f"PRAGMA max_page_count = {pages + 2}")
+    records.rows("PRAGMA max_page_count = 100000")
+    assert jobs.last().state == "dead"
+
+
+@linux
+@pytest.mark.skipif(subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True).returncode != 0,
+                    reason="needs a pid namespace of its own")  # fmt: skip
+def test_jobs_in_two_containers_see_one_another(tmp_path, jobs):
+    """Either is seen to run from the other, though neither process has a number there."""
+    code = (
+        "import sys; from pathlib import Path; from core.storage.database import Records; from core.storage.jobs import Jobs\n"
+        "jobs = Jobs(Records(Path(sys.argv[1])))\n"
+        "print(jobs.last().state, flush=True)\n"
+        "sys.stdin.readline()\n"
+        "with jobs.here('scan', {}): print('begun', flush=True); sys.stdin.readline()\n"
+    )
+    command = ["unshare", "-pf", "--mount-proc", sys.executable, "-c", code, str(tmp_path / "project.sqlite")]
+    with jobs.here("train", {}):
+        inside = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert inside.stdout.readline() == "running\n"
+        assert jobs.last().state == "running"
+    inside.stdin.write("go\n")
+    inside.stdin.flush()
+    assert inside.stdout.readline() == "begun\n"
+    assert (jobs.last().kind, jobs.last().state) == ("scan", "running")
+    inside.communicate("end\n", timeout=60)
+    assert jobs.last().state == "done"
 
 
 def test_the_heart_beats_while_the_work_is_silent(jobs):
