@@ -10,7 +10,6 @@ Predict, propose, submit, train, and repeat; everything else serves these four.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Collection, Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from core.atomic import sweep, temporary
 from core.config import Architecture, Averaging, PredictConfig, ProposeConfig, TrainConfig
 from core.editing import session
 from core.errors import ProjectError, storage_errors
@@ -104,27 +104,30 @@ class Project(EarlierNames):
             raise ProjectError(f"A project {name!r} exists already in {workspace}; open it, or choose another name.")
         if not volumes:
             raise ProjectError("A project needs at least one volume; give the path of a TIFF, a folder of images or a zarr.")
-        temporary = data_folder(workspace, f".{name}.{os.getpid()}")
+        sweep([folder.parent])
+        made = temporary(folder)
         try:
-            with storage_errors(temporary):
-                temporary.mkdir(parents=True)
-            Records(temporary / RECORDS_FILE, create=True).close()
-            store = Store(workspace, temporary.name)
+            with storage_errors(made):
+                made.mkdir(parents=True)
+            Records(made / RECORDS_FILE, create=True).close()
+            store = Store(workspace, made.name)
             store.catalog.set_classes(checked)
             for path in volumes:
                 store.catalog.add_volume(path, axes=axes, voxel_nm=voxel_nm)
             store.records.set_meta("created", str(time.time()))
             store.records.close()
             with storage_errors(folder):
-                temporary.rename(folder)
+                made.rename(folder)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(made, ignore_errors=True)
         return cls.open(workspace, name)
 
     @classmethod
     def open(cls, workspace: Path, name: str) -> Project:
         """Open a project by name."""
-        return cls(open_store(workspace, name))
+        store = open_store(workspace, name)
+        store.sweep()
+        return cls(store)
 
     @property
     def classes(self) -> tuple[LabelClass, ...]:

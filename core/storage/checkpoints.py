@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.atomic import sync
+from core.atomic import sync, temporary
 from core.errors import CheckpointError, storage_errors
 
 if TYPE_CHECKING:
@@ -163,28 +163,27 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card, *, beside: Mappi
 
     if folder.exists():
         raise CheckpointError(f"{folder} exists already; a checkpoint is never overwritten, so choose another folder.")
-    with storage_errors(folder), _renamed_into_place(folder) as temporary:
+    with storage_errors(folder), _renamed_into_place(folder) as written:
         # Cloned, because safetensors refuses weights that share memory.
         tensors = {n: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for n, tensor in state.items()}
-        _write(temporary / WEIGHTS, to_bytes(tensors, metadata={"format": "pt"}))
-        _write(temporary / CARD, card.to_json().encode())
+        _write(written / WEIGHTS, to_bytes(tensors, metadata={"format": "pt"}))
+        _write(written / CARD, card.to_json().encode())
         for name, content in (beside or {}).items():
-            _write(temporary / name, content)
+            _write(written / name, content)
 
 
 @contextmanager
 def _renamed_into_place(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    written = temporary(folder)
+    written.mkdir()
     try:
-        yield temporary
-        sync(temporary)
-        os.replace(temporary, folder)
+        yield written
+        sync(written)
+        os.replace(written, folder)
         sync(folder.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(written, ignore_errors=True)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -6,7 +6,6 @@ counts as absent, and the oldest files are removed when the cache is full.
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from core.atomic import remove, sweep, temporary
 from core.errors import storage_errors
 from core.geometry import SliceId
 
@@ -67,21 +67,25 @@ class PredictionStore:
             If the disk is full or not writable.
         """
         path = self._path(predicted.round, slice_id)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tifffile.imwrite(temporary, np.stack([predicted.mask, predicted.confidence]), compression="zstd",
-                             compressionargs={"level": 1}, photometric="minisblack")  # fmt: skip
-            temporary.replace(path)
+        written = temporary(path)
+        try:
+            with storage_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                tifffile.imwrite(written, np.stack([predicted.mask, predicted.confidence]), compression="zstd",
+                                 compressionargs={"level": 1}, photometric="minisblack")  # fmt: skip
+                written.replace(path)
+        finally:
+            remove(written)
         self._saved += 1
         if self._saved % _CHECK_EVERY == 1:
             self.tidy(predicted.round)
 
     def tidy(self, newest_round: int) -> None:
-        """Remove all rounds but the last two, then the oldest files above the size limit."""
+        """Remove all rounds but the last two, what killed processes left, then the oldest files above the size limit."""
         for folder in self._folder.glob("round-*"):
             if int(folder.name.removeprefix("round-")) <= newest_round - _KEPT_ROUNDS:
                 shutil.rmtree(folder, ignore_errors=True)
+        sweep(self._folder.glob("round-*/volume-*"))
         files = sorted((f.stat().st_mtime, f.stat().st_size, f) for f in self._folder.rglob("slice-*.tif"))
         surplus = sum(size for _, size, _ in files) - self._kept_bytes
         for _, size, file in files:

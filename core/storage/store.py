@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.atomic import sweep
 from core.config import UNLABELLED
 from core.errors import CheckpointError, ProjectError
 from core.geometry import Box, SliceId
@@ -56,6 +57,11 @@ class Store:
         self.snapshots = SnapshotStore(workspace / "checkpoints" / name)
         self._validation_counts: dict[tuple[Any, ...], NDArray[np.int64]] = {}
         self._unchecked: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
+
+    def sweep(self) -> None:
+        """Remove what killed processes left beside checkpoints, snapshots and results; call it when a project is opened."""
+        checkpoints = self.workspace / "checkpoints" / self.name
+        sweep([self.folder / "results", checkpoints, *checkpoints.glob("round-*.moments")])
 
     def slice_shape(self, slice_id: SliceId) -> tuple[int, int]:
         """Return ``(H, W)`` of a slice, in pixels.

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import platform
-import re
-import shutil
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +18,8 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from tifffile import TiffFile, TiffWriter
 
-from core.atomic import sync
+from core.atomic import move_over, remove, sweep, sync, temporary
 from core.errors import ProjectError, storage_errors
-from core.processes import process_lives
 
 WRITER = "Underpaint"
 """Creator name in files by Underpaint, which may be replaced without asking."""
@@ -142,13 +137,12 @@ def open_stack(
     ProjectError
         If the suffix is unknown, the folder is missing or another program's file exists.
     StorageError
-        If the disk is full or not writable; the earlier file at ``path`` is kept.
+        If the disk is full or not writable; the earlier file at ``path`` is kept, also if it cannot be replaced.
     """
     path = Path(path)
     layout = _Layout(pages, tuple(page_shape), np.dtype(dtype), voxel_nm, tuple(channel_names))
     check_stack_path(path, overwrite=overwrite)
-    _sweep(path)
-    partial = path.with_name(f".{path.stem}.{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.partial{path.suffix}")
+    partial = temporary(path)
     try:
         with storage_errors(path):
             writer: StackWriter = _writer_for(path)(path, partial, layout)
@@ -161,16 +155,7 @@ def open_stack(
         with storage_errors(path):
             _put_in_place(partial, path)
     finally:
-        _remove(partial)
-
-
-def _sweep(path: Path) -> None:
-    """Remove partial files of killed writers of this file, except those of other machines."""
-    own = re.compile(rf"\.{re.escape(path.stem)}\.{re.escape(platform.node())}-(\d+)-\w+\.partial{re.escape(path.suffix)}")
-    for found in path.parent.glob(".*.partial*"):
-        match = own.fullmatch(found.name)
-        if match and not process_lives(int(match[1])):
-            _remove(found)
+        remove(partial)
 
 
 def _writer_for(path: Path) -> type[_TiffStack] | type[_ZarrStack]:
@@ -193,6 +178,7 @@ def check_stack_path(path: Path, *, overwrite: bool = False) -> None:
         raise ProjectError(
             f"The folder {path.parent} does not exist, so {path.name} cannot be written; make it or choose another."
         )
+    sweep([path.parent])
     if path.exists() and not overwrite and not _is_ours(path):
         raise ProjectError(
             f"{path} exists and was not written by {WRITER}, which replaces only its own files; choose another name or remove it."
@@ -311,16 +297,4 @@ def _put_in_place(partial: Path, path: Path) -> None:
         sync(Path(folder))
     if partial.is_file():
         sync(partial)
-    old = partial.with_name(partial.name + ".old")
-    if path.is_dir():  # a folder cannot be renamed onto a non-empty folder
-        os.rename(path, old)
-    os.replace(partial, path)
-    sync(path.parent)
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    move_over(partial, path)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,12 @@ import pytest
 import tifffile
 import zarr
 
+from core.atomic import temporary
 from core.errors import ProjectError, StorageError
 from core.volumes import open_volume
 from core.volumes.writers import open_stack
 
+ROOT = Path(__file__).resolve().parents[2]
 RNG = np.random.default_rng(0)
 
 
@@ -174,20 +179,40 @@ def _first_bytes(path: Path, started: list[bytes]) -> None:
         raise KeyboardInterrupt
 
 
-def test_what_a_killed_writer_left_is_swept(tmp_path):
-    """Partial files of killed writers are removed; those of living writers stay."""
-    import os
-    import platform
-    import subprocess
-    import sys
-
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    dead = tmp_path / f".out.{platform.node()}-{gone.pid}-abc123.partial.tif"
-    alive = tmp_path / f".out.{platform.node()}-{os.getpid()}-abc123.partial.tif"
-    dead.touch()
+@pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path, name: str) -> None:
+    """Partial files of killed writers are removed before the next file is written; those of living writers stay."""
+    kill = "from tests.volumes.test_writers import *; killed_writer(Path(sys.argv[1]))"
+    ended = subprocess.run([sys.executable, "-c", kill, str(tmp_path / name)], cwd=ROOT, check=False)
+    assert ended.returncode == 9
+    (dead,) = tmp_path.iterdir()
+    alive = temporary(tmp_path / name)
     alive.touch()
-    with open_stack(tmp_path / "out.tif", pages=1, page_shape=(4, 4), dtype=np.uint8) as stack:
-        stack.write(0, np.zeros((4, 4), np.uint8))
+    write(tmp_path / name, np.zeros((1, 4, 4), np.uint8))
     assert not dead.exists()
-    assert alive.exists()
+    assert set(tmp_path.iterdir()) == {tmp_path / name, alive}
+
+
+def killed_writer(path: Path) -> None:
+    """Write one of two pages, and end without any clearing up."""
+    with open_stack(path, pages=2, page_shape=(4, 4), dtype=np.uint8) as stack:
+        stack.write(0, np.zeros((4, 4), np.uint8))
+        os._exit(9)
+
+
+def test_an_export_that_cannot_be_swapped_in_leaves_the_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full at the very last rename; the earlier zarr can still be read, and nothing else lies there."""
+    path = tmp_path / "a.zarr"
+    write(path, np.full((1, 4, 4), 7, np.uint8))
+    replace = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if target == path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        write(path, np.zeros((1, 4, 4), np.uint8))
+    assert open_volume(path).read(0).max() == 7
+    assert list(tmp_path.iterdir()) == [path]

@@ -16,7 +16,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from core.atomic import sync
+from core.atomic import remove, sync, temporary
 from core.config import StopRule, TrainConfig
 from core.errors import storage_errors
 from core.evaluation.validation import Scores
@@ -278,14 +278,17 @@ class ResumeState(Callback):
     def write(self, trainer: Trainer) -> None:
         """Write the state now; every rank must call this, and rank 0 writes."""
         started = time.monotonic()
-        temporary = self._path.with_suffix(".tmp")
-        with self._clock.stopped(), storage_errors(self._path):
-            trainer.save_checkpoint(temporary, weights_only=False)
-            if trainer.is_global_zero:
-                with temporary.open("rb+") as file:
-                    os.fsync(file.fileno())
-                os.replace(temporary, self._path)
-                sync(self._path.parent)
+        written = temporary(self._path)
+        try:
+            with self._clock.stopped(), storage_errors(self._path):
+                trainer.save_checkpoint(written, weights_only=False)
+                if trainer.is_global_zero:
+                    with written.open("rb+") as file:
+                        os.fsync(file.fileno())
+                    os.replace(written, self._path)
+                    sync(self._path.parent)
+        finally:
+            remove(written)
         self.step, self.due = trainer.global_step, False
         took = time.monotonic() - started
         self._next = time.monotonic() + max(self._every, 20 * took)

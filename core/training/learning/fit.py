@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.atomic import sweep
 from core.errors import Cancelled, CheckpointError, storage_errors
 from core.models.memory import freed_memory_kept
 from core.training.learning.task import FitResult, Progress, TrainingTask
@@ -69,6 +70,7 @@ def fit(
             _empty(task.partial)
             if task.logs is not None:
                 _empty(task.logs)
+        sweep([task.partial])
         begun()
         run.carry_on(state)
         result = run.finish()
