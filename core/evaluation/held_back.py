@@ -1,11 +1,15 @@
-"""Summarise the held-back pixels in numbers and in one sentence."""
+"""Name the held-back pixels, and summarise them in numbers and in one sentence."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from core.storage.database import to_json
+from core.storage.labels import Revision
 from core.storage.store import Store
 
 
@@ -35,3 +39,10 @@ def validation_summary(store: Store) -> ValidationSummary:
         places = "1 slice" if slices == 1 else f"{slices} slices"
         sentence = f"{pixels:,} labelled pixels on {places} are held back for validation and never trained on."
     return ValidationSummary(pixels, slices, by_name, sentence)
+
+
+def pixels_key(store: Store, revisions: Sequence[Revision]) -> str:
+    """Return a hash of the held-back pixels: of their labels and of the working regions."""
+    held = [r.id for r in revisions if r.validation_pixels]
+    regions = [v.region for v in store.catalog.volumes]
+    return hashlib.sha256(to_json([held, regions]).encode()).hexdigest()

@@ -14,6 +14,7 @@ from core.project.earlier_names import renamed
 from core.storage.jobs import Job
 from core.storage.snapshots import WatchedRegion
 from core.storage.store import Store
+from core.training.finished import enter_finished
 from core.training.plan import interrupted_plan, make_plan
 from core.training.restore import find
 
@@ -50,6 +51,7 @@ class ProjectJobs:
 
     def start_restore(self, round_: int, propose: ProposeConfig = ProposeConfig(), *, seconds: float | None = None) -> Job:
         """Restore a snapshot or round (see ``project.models.restore``) and then scan the volumes, in a separate process."""
+        enter_finished(self._store)
         find(self._store, round_, seconds)
         return self._start_job("restore", {"round": round_, "seconds": seconds, "propose": asdict(propose)})
 

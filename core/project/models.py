@@ -15,6 +15,7 @@ from core.storage.prediction_cache import Predicted
 from core.storage.rounds import CurvePoint, RoundRow
 from core.storage.snapshots import Snapshot, WatchedRegion
 from core.storage.store import Store
+from core.training.finished import enter_finished
 from core.training.plan import Interrupted, interrupted
 from core.training.restore import restore
 from core.training.round import RoundReport
@@ -139,5 +140,6 @@ class ProjectModels:
         seconds
             Seconds of training before the snapshot, as in :meth:`snapshots`, to the second; None for the end of the round.
         """
+        enter_finished(self._store)
         with self._store.jobs.here("restore", {"round": round_, "seconds": seconds}) as handle:
             return restore(self._models, handle, round_, seconds)

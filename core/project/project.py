@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from core.atomic import sweep, temporary
 from core.config import Architecture, Averaging, PredictConfig, ProposeConfig, TrainConfig
 from core.editing import session
-from core.errors import ProjectError, storage_errors
+from core.errors import ProjectError, StorageError, storage_errors
 from core.geometry import Polygon, SliceId
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
@@ -44,6 +45,7 @@ from core.storage.proposals import Proposal
 from core.storage.snapshots import WatchedRegion
 from core.storage.store import RECORDS_FILE, Store, data_folder
 from core.storage.workspace import check_new_name, open_store
+from core.training.finished import enter_finished
 from core.training.plan import interrupted_plan, make_plan
 from core.training.round import RoundReport, train_round
 from core.volumes import Volume
@@ -127,6 +129,8 @@ class Project(EarlierNames):
         """Open a project by name."""
         store = open_store(workspace, name)
         store.sweep()
+        with suppress(StorageError):  # the disk may have room later: the next training enters it
+            enter_finished(store)
         return cls(store)
 
     @property

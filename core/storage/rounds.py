@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -170,22 +170,28 @@ class Rounds:
 
     def add(self, new: NewRound) -> None:
         """Enter a round."""
-        self._records.write(
-            "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                new.round,
-                time.time(),
-                to_json(list(new.revisions)),
-                to_json(dict(new.config)),
-                new.checkpoint,
-                new.seconds,
-                len(new.revisions),
-                new.active_seconds,
-                new.job,
-                str(new.ended_by),
-                None if new.origin is None else to_json(asdict(new.origin)),
-            ),
-        )
+        with self._records.transaction() as db:
+            _insert(db, new)
+
+    def add_finished(self, new: NewRound, *, unchanged: Callable[[], bool]) -> bool:
+        """Enter a round whose job has ended without doing so; return whether this call did it.
+
+        Parameters
+        ----------
+        unchanged
+            Called while no other process can write: whether the checkpoint is still the one of ``new``.
+        """
+        with self._records.transaction() as db:
+            busy = db.execute("SELECT 1 FROM jobs WHERE state IN ('queued', 'running')").fetchone()
+            if busy is not None or self.following() != new.round or not unchanged():
+                return False
+            _insert(db, new)
+        return True
+
+    def entered_for(self, round_: int, job: int) -> bool:
+        """Return whether a round is of a job that ended before it could enter the round itself."""
+        sql = "SELECT 1 FROM rounds JOIN jobs ON jobs.id = rounds.job WHERE round = ? AND jobs.id = ? AND rounds.created > ended"
+        return self._records.row(sql, (round_, job)) is not None
 
     def trained_on(self, round_: int) -> tuple[int, ...]:
         """Return the ids of a round's label revisions, those of excluded volumes too; empty without such a round."""
@@ -286,6 +292,25 @@ class Rounds:
         """Return the points of a round's learning curve, in order."""
         rows = self._records.rows("SELECT * FROM curve WHERE round = ? ORDER BY seconds", (round_,))
         return [_point(row) for row in rows]
+
+
+def _insert(db: sqlite3.Connection, new: NewRound) -> None:
+    db.execute(
+        "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.round,
+            time.time(),
+            to_json(list(new.revisions)),
+            to_json(dict(new.config)),
+            new.checkpoint,
+            new.seconds,
+            len(new.revisions),
+            new.active_seconds,
+            new.job,
+            str(new.ended_by),
+            None if new.origin is None else to_json(asdict(new.origin)),
+        ),
+    )
 
 
 def _round_row(row: sqlite3.Row, class_names: Sequence[str]) -> RoundRow:

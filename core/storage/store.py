@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.atomic import sweep
+from core.atomic import remove, sweep
 from core.config import UNLABELLED
 from core.errors import CheckpointError, ProjectError
 from core.geometry import Box, SliceId
@@ -59,8 +59,15 @@ class Store:
         self._unchecked: dict[tuple[int, tuple[Box, ...]], tuple[Box, ...]] = {}
 
     def sweep(self) -> None:
-        """Remove what killed processes left beside checkpoints, snapshots and results; call it when a project is opened."""
+        """Remove what killed processes left beside checkpoints, snapshots and results; call it when a project is opened.
+
+        The resume state of a round goes once the round is entered.
+        """
         checkpoints = self.workspace / "checkpoints" / self.name
+        for partial in checkpoints.glob("round-*.partial"):
+            number = partial.stem.removeprefix("round-")
+            if number.isdecimal() and self.rounds.checkpoint(int(number)) is not None:
+                remove(partial)
         sweep([self.folder / "results", checkpoints, *checkpoints.glob("round-*.moments")])
 
     def slice_shape(self, slice_id: SliceId) -> tuple[int, int]:

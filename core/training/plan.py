@@ -16,6 +16,7 @@ from core.storage.catalog import weight_of
 from core.storage.labels import Role
 from core.storage.snapshots import WatchedRegion
 from core.storage.store import Store
+from core.training.finished import enter_finished
 from core.training.learning.task import STATE, partial_of
 from core.training.watched_region import choose_watched_region
 
@@ -72,6 +73,7 @@ def make_plan(store: Store, config: TrainConfig, watched: WatchedRegion | None =
     TrainingError
         If no pixel is labelled for training, devices are missing, or ``tensorboard`` is not installed but requested.
     """
+    enter_finished(store)
     if config.devices > 1:
         from core.models.device import check_devices
 
@@ -118,6 +120,7 @@ def interrupted_plan(store: Store) -> Plan:
     JobError
         If there is nothing to resume.
     """
+    enter_finished(store)
     following, begun = store.rounds.following(), store.rounds.begun_by()
     jobs = sorted(store.jobs.all("train") + store.jobs.all("round"), key=lambda job: (job.id != begun, -job.id))
     for job in jobs:  # first the one with a resume state: a later one may have been refused before it trained
@@ -126,6 +129,12 @@ def interrupted_plan(store: Store) -> Plan:
             # An earlier version accepted some settings and refused them in training; a newer one may have others.
             with suppress(ValueError, TypeError, KeyError):
                 return Plan.from_json(store, plan)
+    last = store.rounds.last()
+    if last is not None and begun is not None and store.rounds.entered_for(last, begun):
+        raise JobError(
+            f"The training stopped last had finished and is round {last} now, so there is nothing to resume; start a new round "
+            "instead."
+        )
     raise JobError("No training was interrupted, so there is nothing to resume; start a new round instead.")
 
 
@@ -140,9 +149,12 @@ class Interrupted:
 
 def interrupted(store: Store) -> Interrupted | None:
     """Return the stopped training of the following round if its resume state exists, else None."""
-    number, job = store.rounds.following(), store.jobs.last()
-    running = job is not None and job.active
-    if running or not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
+    job = store.jobs.last()
+    if job is not None and job.active:
+        return None
+    enter_finished(store)
+    number = store.rounds.following()
+    if not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
         return None
     try:
         plan, curve = interrupted_plan(store), store.rounds.curve(number)

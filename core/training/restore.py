@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.config import StopRule
 from core.errors import CheckpointError, ProjectError
+from core.evaluation.held_back import pixels_key
 from core.models.loaded import LoadedModels
 from core.storage.checkpoints import Card, load, now, save
 from core.storage.jobs import Handle
@@ -19,6 +20,7 @@ from core.storage.labels import Revision
 from core.storage.rounds import NewRound, Origin
 from core.storage.snapshots import Snapshot
 from core.storage.store import Store
+from core.training.finished import made_by
 from core.training.learning.task import partial_of
 from core.training.round import RoundReport, entered, score_all_rounds, set_aside, validation_slices
 
@@ -46,10 +48,16 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
             card,
             scores={"loss": scores.loss, "dice": dice, "pixels": scores.pixels},
             created=now(),
-            extra={**extra, "round": number, "restored": asdict(origin)},
+            extra={
+                **extra,
+                "round": number,
+                "restored": asdict(origin),
+                **made_by(store, handle.id, pixels_key(store, heads)),
+            },
         ),
     )
-    _give_up_interrupted(store, number, round_)
+    if round_ != number:  # those of the interrupted training whose number is taken now
+        store.snapshots.forget(number)
     store.rounds.copy_curve(round_, number, origin.seconds)
     identities = [revision.id for revision in revisions]
     store.rounds.add(
@@ -65,6 +73,7 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
             origin=origin,
         )
     )
+    shutil.rmtree(partial_of(folder), ignore_errors=True)  # only now: the resume state of that training
     score_all_rounds(models, handle, heads, validation, {number: scores})
     store.snapshots.sweep()
     return entered(store, number, folder)
@@ -104,11 +113,3 @@ def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:
     if not isinstance(identities, list) or not identities:
         raise CheckpointError(f"The card of {source} does not say what it was trained on; choose another snapshot.")
     return store.labels.revisions(map(int, identities))
-
-
-def _give_up_interrupted(store: Store, number: int, source: int) -> None:
-    """Delete the resume state of the number now taken; delete its training snapshots too, unless one was restored."""
-    folder = store.checkpoint_folder(number)
-    shutil.rmtree(partial_of(folder), ignore_errors=True)
-    if source != number:
-        store.snapshots.forget(number)

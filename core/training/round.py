@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,14 +18,15 @@ from core.errors import (
     VolumeError,
     storage_errors,
 )
+from core.evaluation.held_back import pixels_key
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
-from core.storage.database import to_json
 from core.storage.jobs import Handle
 from core.storage.labelled_slice import FrozenSlice
 from core.storage.labels import Revision, Role
 from core.storage.rounds import CurvePoint, NewRound
 from core.storage.store import Store
+from core.training.finished import made_by
 from core.training.learning.task import FitResult, Progress, TrainingTask
 from core.training.plan import Plan
 
@@ -92,25 +92,28 @@ def train_round(
     task = replace(
         _task(store, plan),
         validation=validation,
-        card=_facts(store, plan),
+        card=_facts(store, plan) | made_by(store, handle.id, pixels_key(store, revisions)),
         network=network,
         snapshots=_snapshot_source(store, plan),
         logs=store.logs_folder(plan.round) if plan.tensorboard else None,
         worker_command=["-m", "core.training.worker_rank", str(store.workspace.resolve()), store.name, str(handle.id)],
     )
-    fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report, follow), resume=resume)
-    store.rounds.add(
-        NewRound(
-            plan.round,
-            revisions=plan.revisions,
-            config=asdict(plan.config),
-            checkpoint=fitted.checkpoint.relative_to(store.workspace).as_posix(),
-            seconds=fitted.seconds,
-            active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
-            job=handle.id,
-            ended_by=fitted.ended_by,
+
+    def enter(fitted: FitResult) -> None:
+        store.rounds.add(
+            NewRound(
+                plan.round,
+                revisions=plan.revisions,
+                config=asdict(plan.config),
+                checkpoint=fitted.checkpoint.relative_to(store.workspace).as_posix(),
+                seconds=fitted.seconds,
+                active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
+                job=handle.id,
+                ended_by=fitted.ended_by,
+            )
         )
-    )
+
+    fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report, follow), resume=resume, enter=enter)
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
     score_all_rounds(models, handle, revisions, validation, {plan.round: scores})
     store.snapshots.sweep()
@@ -173,16 +176,27 @@ def entered(store: Store, round_: int, checkpoint: Path, *, resumed: bool = Fals
     return RoundReport(round_, row.seconds, *scores, checkpoint, resumed, row.ended_by, logs if logs.exists() else None)
 
 
-def _fit(store: Store, handle: Handle, task: TrainingTask, report: Callable[[Progress], bool], *, resume: bool) -> FitResult:
+def _fit(
+    store: Store,
+    handle: Handle,
+    task: TrainingTask,
+    report: Callable[[Progress], bool],
+    *,
+    resume: bool,
+    enter: Callable[[FitResult], object],
+) -> FitResult:
     from core.training.learning.fit import fit
 
     resume = resume and task.partial.exists()
     set_aside(task.folder)
-    return fit(task, report=report, resume=resume, begun=lambda: store.rounds.begin(handle.id))
+    return fit(task, report=report, resume=resume, begun=lambda: store.rounds.begin(handle.id), enter=enter)
 
 
 def set_aside(folder: Path) -> None:
-    """Rename a checkpoint written but never entered, as after a crash between the two."""
+    """Rename a checkpoint that is not of this project's round, such as one of a deleted project of the same name.
+
+    A checkpoint of this project was entered before the round was planned, see :mod:`core.training.finished`.
+    """
     if folder.exists():
         with storage_errors(folder):
             folder.rename(folder.with_name(f".{folder.name}.orphan-{time.time_ns()}"))
@@ -259,7 +273,7 @@ def score_all_rounds(
     from core.evaluation.validation import score
 
     store = models.store
-    key = _pixels_key(store, revisions)
+    key = pixels_key(store, revisions)
     for round_ in sorted(store.rounds.unscored(key), key=lambda round_: round_ not in known):
         handle.report(1.0, f"scoring round {round_} on the held-back pixels")
         try:
@@ -268,10 +282,3 @@ def score_all_rounds(
             continue
         store.rounds.score(round_, key, scores.loss, scores.dice, scores.pixels, scores.counts)
     store.rounds.show_scores_on(key, [revision.id for revision in revisions])
-
-
-def _pixels_key(store: Store, revisions: Sequence[Revision]) -> str:
-    """Return a hash of the held-back pixels: of their labels and of the working regions."""
-    held = [r.id for r in revisions if r.validation_pixels]
-    regions = [v.region for v in store.catalog.volumes]
-    return hashlib.sha256(to_json([held, regions]).encode()).hexdigest()

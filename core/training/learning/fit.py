@@ -27,6 +27,7 @@ def fit(
     report: Callable[[Progress], bool],
     resume: bool = False,
     begun: Callable[[], object] = lambda: None,
+    enter: Callable[[FitResult], object] = lambda result: None,
 ) -> FitResult:
     """Train a network and store it.
 
@@ -40,6 +41,8 @@ def fit(
         Resume an interrupted training of the same data, if there is one; otherwise start anew.
     begun
         Called when the state of an earlier training is deleted or resumed.
+    enter
+        Called once the checkpoint is stored; the resume state is deleted only after this.
 
     Raises
     ------
@@ -74,6 +77,7 @@ def fit(
         begun()
         run.carry_on(state)
         result = run.finish()
+    enter(result)
     shutil.rmtree(task.partial, ignore_errors=True)
     return result
 
