@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ProjectError, StorageError
+from core.storage.filesystem import is_local
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -106,8 +107,6 @@ MIGRATIONS: tuple[str, ...] = (
 )
 """One script per schema version, applied in order; never change a released script."""
 
-_NETWORK_FOLDERS = ("nfs", "nfs4", "cifs", "smb", "smbfs", "smb3", "fuse.sshfs", "9p", "afs", "lustre", "beegfs")
-
 
 @dataclass(frozen=True)
 class LabelClass:
@@ -144,7 +143,7 @@ class Records:
         if not create and path.stat().st_size == 0:
             raise ProjectError(f"{path} is empty, so this project's records are lost; restore it from a backup.")
         self._created = create
-        self._journal = "DELETE" if _on_network_folder(path.parent) else "WAL"
+        self._shares_memory = is_local(path.parent)
         self._migrate(migrations)
         self._held = self._connection()  # while the file is open, the system gives its number to no other file
         self._number = _file_number(path)
@@ -173,7 +172,10 @@ class Records:
         if connection is None:
             connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
             connection.row_factory = sqlite3.Row
-            connection.execute(f"PRAGMA journal_mode = {self._journal}")
+            if self._shares_memory:
+                connection.execute("PRAGMA journal_mode = WAL")
+            else:
+                _leave_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             self._local.connection = connection
         return connection
@@ -260,16 +262,15 @@ def _file_number(path: Path) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-def _on_network_folder(folder: Path) -> bool:
-    """Return whether SQLite's write-ahead log is unsafe in ``folder`` (no shared memory across machines)."""
-    try:
-        mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        return False
-    resolved = folder.resolve()
-    holding = [(Path(m[1]), m[2]) for m in mounts if resolved.is_relative_to(m[1])]
-    _, kind = max(holding, key=lambda m: len(m[0].parts), default=(Path("/"), ""))
-    return kind in _NETWORK_FOLDERS
+def _leave_wal(connection: sqlite3.Connection) -> None:
+    """Take a database out of write-ahead mode, if it is in it, without the shared memory that is unsafe here.
+
+    SQLite itself must read the mode: to open and close the file beside it would give up this process's locks.
+    """
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # SQLite then keeps a log's index in this process
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA locking_mode = NORMAL")
+    connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # gives up the lock kept so far
 
 
 def pack(raster: NDArray[Any]) -> bytes:

@@ -3,6 +3,7 @@
 import gc
 import sqlite3
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from core.config import StopRule
 from core.errors import ProjectError, StorageError
 from core.storage.catalog import Catalog
 from core.storage.database import MIGRATIONS, Records, pack, unpack
+from core.storage.filesystem import is_local
 from core.storage.rounds import Rounds
 
 
@@ -151,6 +153,85 @@ def test_threads_write_at_the_same_time(records):
 def test_a_write_is_on_the_disk_when_acknowledged(records):
     """The journal is synchronous: a commit waits for the disk."""
     assert records.row("PRAGMA synchronous")[0] == 2
+
+
+def header(path):
+    """The two bytes that tell the mode of a database: 2, 2 with a write-ahead log, else 1, 1."""
+    return tuple(path.read_bytes()[18:20])
+
+
+@pytest.fixture
+def left_in_wal(tmp_path):
+    """A database with an unfinished log, as a killed process leaves it on a local disk."""
+    made = Records(tmp_path / "local.sqlite", create=True)
+    made.rows("PRAGMA wal_autocheckpoint = 0")
+    made.write("INSERT INTO meta VALUES ('kept', 'yes')")
+    path = tmp_path / "mounted" / "project.sqlite"
+    path.parent.mkdir()
+    for suffix in ("", "-wal"):
+        path.with_name(path.name + suffix).write_bytes((tmp_path / f"local.sqlite{suffix}").read_bytes())
+    made.close()
+    return path
+
+
+@pytest.mark.skipif(not is_local(Path(__file__).parent), reason="needs a file system known to be local")
+def test_a_database_on_a_local_disk_has_a_log(left_in_wal):
+    """It is read while it is written, and keeps what a killed process left in the log."""
+    records = Records(left_in_wal)
+    assert (records.meta("kept"), header(left_in_wal)) == ("yes", (2, 2))
+
+
+def test_a_database_with_a_log_is_taken_out_of_it_where_that_is_unsafe(left_in_wal, monkeypatch):
+    """Nothing is lost, no memory is shared on the way, and several threads then read and write."""
+    monkeypatch.setattr("core.storage.database.is_local", lambda folder: False)
+    seen = watched(monkeypatch, left_in_wal)
+    records = Records(left_in_wal)
+    assert (records.meta("kept"), header(left_in_wal)) == ("yes", (1, 1))
+    assert [file.name for file in left_in_wal.parent.iterdir()] == ["project.sqlite"]
+    assert "project.sqlite" in seen
+    assert not any(name.endswith("-shm") for name in seen)
+    other = Records(left_in_wal)
+    thread = threading.Thread(target=lambda: other.write("INSERT INTO meta VALUES ('second', 'yes')"))
+    thread.start()
+    thread.join()
+    assert (records.meta("second"), header(left_in_wal)) == ("yes", (1, 1))
+
+
+def test_several_programs_take_a_database_out_of_its_log_at_once(left_in_wal, monkeypatch):
+    """Each waits for the other, then all write."""
+    monkeypatch.setattr("core.storage.database.is_local", lambda folder: False)
+    gate, failed = threading.Barrier(4), []
+
+    def work(number):
+        gate.wait()
+        try:
+            records = Records(left_in_wal)
+            for i in range(5):
+                records.write("INSERT INTO meta VALUES (?, '')", (f"{number}-{i}",))
+            records.close()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert Records(left_in_wal).row("SELECT COUNT(*) FROM meta")[0] == 21
+
+
+def watched(monkeypatch, path):
+    """The names of all files seen beside a database whenever a statement was run."""
+    connect, seen = sqlite3.connect, set()
+
+    def follow(*args, **options):
+        connection = connect(*args, **options)
+        connection.set_trace_callback(lambda statement: seen.update(file.name for file in path.parent.iterdir()))
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", follow)
+    return seen
 
 
 def test_a_raster_survives_packing():
