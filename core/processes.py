@@ -129,9 +129,14 @@ def _is_zombie(pid: int) -> bool:
 
 
 def engine_environment() -> dict[str, str]:
-    """Return the environment for a child running a module of ``core`` from any working directory."""
+    """Return the environment for a child running a module of ``core`` from any working directory.
+
+    The child imports nothing from the working directory, which is often the workspace: anybody's ``numpy.py`` may lie there.
+    """
     root = Path(__file__).resolve().parent.parent
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    path = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    # An empty entry would mean the working directory, which a safe path leaves out.
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in path if entry), "PYTHONSAFEPATH": "1"}
 
 
 def start_tied(

@@ -23,7 +23,7 @@ import typer
 from core.cli.edge import say, working
 from core.cli.options import Workspace
 from core.errors import ProjectError
-from core.processes import start_tied, stop
+from core.processes import engine_environment, start_tied, stop
 from core.storage.access_key import access_key, page_address
 
 SERVER = Path(__file__).resolve().parents[2] / "app" / "server.py"
@@ -120,7 +120,7 @@ def serve(workspace: Path, *, port: int | None, address: str, browser: bool, key
     _check_key(address, not key)
     port = _free_port(address, port)
     url = page_address(address, port, encrypted=bool(os.environ.get("STREAMLIT_SERVER_SSL_CERT_FILE")))
-    environment = {**os.environ, "UNDERPAINT_WORKSPACE": str(workspace.resolve()), "UNDERPAINT_ADDRESS_IS_SAID": "1"}
+    environment = {**engine_environment(), "UNDERPAINT_WORKSPACE": str(workspace.resolve()), "UNDERPAINT_ADDRESS_IS_SAID": "1"}
     environment["UNDERPAINT_NO_KEY"] = "" if key else "1"
     full = f"{url}/?key={access_key(workspace)}" if key else url
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end in good order, as after Ctrl-C
