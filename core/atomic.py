@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.processes import ProcessId
+from core.rights import opener
 
 _ASIDE = ".old"
 _LEFT = re.compile(rf"\.(.+)\.({ProcessId.PATTERN})-[0-9a-f]{{8}}\.(tmp|old)", re.ASCII)
@@ -97,7 +98,7 @@ def replace_whole(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all, replacing any earlier one."""
     written = temporary(path)
     try:
-        with written.open("wb") as file:
+        with open(written, "wb", opener=opener) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from core.config import ProposeConfig, TrainConfig
 from core.errors import storage_errors
 from core.progress import Report, advance, silent
 from core.project import Project, list_projects
+from core.rights import make_folder
 from core.volumes.phantom import CLASS_NAMES, Phantom, PhantomConfig
 from core.volumes.writers import open_stack
 
@@ -66,7 +67,7 @@ def painted(depth: int) -> list[int]:
 def generate(image: Path, truth: Path, phantom: PhantomConfig, report: Report = silent) -> None:
     """Write a phantom's grey values and truth as two TIFF stacks, slice by slice; each whole or absent, the truth first."""
     with storage_errors(image):
-        image.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(image.parent)
     page = (phantom.height, phantom.width)
     source = Phantom(phantom)
     stack = partial(open_stack, pages=phantom.depth, page_shape=page, dtype=np.uint8, voxel_nm=VOXEL_NM, overwrite=True)

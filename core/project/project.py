@@ -38,6 +38,7 @@ from core.proposals.ranking import first_proposals, propose
 from core.proposals.scan import scan
 from core.results import segment
 from core.results.segment import PredictReport
+from core.rights import make_folder
 from core.storage.catalog import VolumeRow, check_classes
 from core.storage.database import LabelClass, Records
 from core.storage.labels import Claim, Revision
@@ -110,7 +111,7 @@ class Project(EarlierNames):
         made = temporary(folder)
         try:
             with storage_errors(made):
-                made.mkdir(parents=True)
+                make_folder(made)
             Records(made / RECORDS_FILE, create=True).close()
             store = Store(workspace, made.name)
             store.catalog.set_classes(checked)

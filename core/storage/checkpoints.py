@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.atomic import sync, temporary
 from core.errors import CheckpointError, storage_errors
+from core.rights import make_folder, opener
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -174,9 +175,9 @@ def save(folder: Path, state: Mapping[str, Tensor], card: Card, *, beside: Mappi
 
 @contextmanager
 def _renamed_into_place(folder: Path) -> Iterator[Path]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     written = temporary(folder)
-    written.mkdir()
+    make_folder(written)
     try:
         yield written
         sync(written)
@@ -187,7 +188,7 @@ def _renamed_into_place(folder: Path) -> Iterator[Path]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+    with open(path, "wb", opener=opener) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -19,7 +19,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ProjectError, StorageError
+from core.errors import ProjectError, StorageError, storage_errors
+from core.rights import opener
 from core.storage.filesystem import is_local
 
 MIGRATIONS: tuple[str, ...] = (
@@ -142,6 +143,9 @@ class Records:
             raise ProjectError(f"{path} is missing, so this project's records cannot be read; restore it from a backup.")
         if not create and path.stat().st_size == 0:
             raise ProjectError(f"{path} is empty, so this project's records are lost; restore it from a backup.")
+        if create:
+            with storage_errors(path), open(path, "ab", opener=opener):
+                pass  # SQLite gives its log the rights of this file
         self._created = create
         self._shares_memory = is_local(path.parent)
         self._migrate(migrations)

@@ -21,6 +21,7 @@ from typing import Any
 
 from core.errors import Cancelled, JobError, UnderpaintError, storage_errors
 from core.processes import ProcessId, engine_environment
+from core.rights import make_folder, opener
 from core.storage.database import Records, to_json
 
 _BEAT_SECONDS = 1.0
@@ -147,8 +148,8 @@ class Jobs:
     @staticmethod
     def _launch(log: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
         with storage_errors(log):
-            log.parent.mkdir(exist_ok=True)
-            stream = log.open("wb")
+            make_folder(log.parent)
+            stream = open(log, "wb", opener=opener)  # noqa: SIM115 - the child has it too
         command = [sys.executable, "-m", "core.worker", *arguments]
         with stream:
             return subprocess.Popen(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.atomic import remove, sweep, temporary
 from core.errors import storage_errors
 from core.geometry import SliceId
+from core.rights import make_folder, restrict
 
 _KEPT_BYTES = 4 * 2**30
 _KEPT_ROUNDS = 2
@@ -70,9 +71,10 @@ class PredictionStore:
         written = temporary(path)
         try:
             with storage_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 tifffile.imwrite(written, np.stack([predicted.mask, predicted.confidence]), compression="zstd",
                                  compressionargs={"level": 1}, photometric="minisblack")  # fmt: skip
+                restrict(written)
                 written.replace(path)
         finally:
             remove(written)

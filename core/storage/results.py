@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import storage_errors
+from core.rights import make_folder
 from core.storage.database import Records, to_json
 
 
@@ -47,7 +48,7 @@ class Results:
         """
         folder = self._folder / "results"
         with storage_errors(folder):
-            folder.mkdir(exist_ok=True)
+            make_folder(folder)
         return folder / f"{self._folder.name}-{kind}-volume-{volume}-round-{round_:03d}{suffix}"
 
     def enter(self, kind: str, out: Path, round_: int, volume: int, facts: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from tifffile import TiffFile, TiffWriter
 
 from core.atomic import move_over, remove, sweep, sync, temporary
 from core.errors import ProjectError, storage_errors
+from core.rights import restrict
 
 WRITER = "Underpaint"
 """Creator name in files by Underpaint, which may be replaced without asking."""
@@ -297,4 +298,5 @@ def _put_in_place(partial: Path, path: Path) -> None:
         sync(Path(folder))
     if partial.is_file():
         sync(partial)
+    restrict(partial)
     move_over(partial, path)

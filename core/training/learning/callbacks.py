@@ -21,6 +21,7 @@ from core.config import StopRule, TrainConfig
 from core.errors import storage_errors
 from core.evaluation.validation import Scores
 from core.models.device import is_out_of_memory
+from core.rights import restrict
 from core.training.learning.lightning_module import FINEST
 from core.training.learning.task import Progress
 
@@ -285,6 +286,7 @@ class ResumeState(Callback):
                 if trainer.is_global_zero:
                     with written.open("rb+") as file:
                         os.fsync(file.fileno())
+                    restrict(written)
                     os.replace(written, self._path)
                     sync(self._path.parent)
         finally:

@@ -14,6 +14,7 @@ from typing import Any
 from core.atomic import sweep
 from core.errors import Cancelled, CheckpointError, storage_errors
 from core.models.memory import freed_memory_kept
+from core.rights import make_folder
 from core.training.learning.task import FitResult, Progress, TrainingTask
 
 # Lightning takes seconds to import: import it where training starts, to keep the command line's help quick.
@@ -94,7 +95,7 @@ def fit_worker_rank(task: TrainingTask) -> None:
 def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with storage_errors(folder):
-        folder.mkdir(parents=True)
+        make_folder(folder)
 
 
 def _interrupted(path: Path) -> dict[str, Any] | None:
