@@ -31,6 +31,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -38,6 +39,7 @@ from starlette.routing import Route
 from app.api import archive, edit, files, preview, snapshots, suggest, thumbnails, view
 from app.api.target import open_project
 from app.api.thumbnails import Layer, version
+from app.api.wire import Number
 from app.guard import Refusal, check_token, issue_token, read_body
 from core.errors import CheckpointError, JobError, LabelError, ProjectError, StorageError, UnderpaintError, VolumeError
 from core.geometry import Box, SliceId
@@ -50,17 +52,19 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy":
 
 _log = logging.getLogger(__name__)
 
+register_url_convertor("number", Number())
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> list[Route]:
     """Return all routes of the app besides Streamlit's own pages."""
-    place = "/underpaint/api/{project}/{volume:int}/{z:int}"
+    place = "/underpaint/api/{project}/{volume:number}/{z:number}"
     return [
         Route("/underpaint/static/{version}/{name:path}", _reading(files.static)),
         Route("/underpaint/api/{project}/results/{name}.zip", _reading(archive.result)),
         Route("/underpaint/api/{project}/results/{name}", _reading(files.result)),
-        Route("/underpaint/api/{project}/moments/{round:int}/{step:int}.png", _reading(snapshots.prediction)),
+        Route("/underpaint/api/{project}/moments/{round:number}/{step:number}.png", _reading(snapshots.prediction)),
         Route(f"{place}/slice", _reading(edit.slice_)),
         Route(f"{place}/steps", _reading(edit.steps)),
         Route(f"{place}/grey", _reading(view.grey)),
@@ -68,7 +72,7 @@ def routes() -> list[Route]:
         Route(f"{place}/pixel", _reading(view.pixel)),
         Route(f"{place}/heat", _reading(view.heat)),
         Route(f"{place}/thumbnail.png", _reading(thumbnails.thumbnail)),
-        Route(f"{place}/patch/{{sequence:int}}", _changing(edit.patch), methods=["POST"]),
+        Route(f"{place}/patch/{{sequence:number}}", _changing(edit.patch), methods=["POST"]),
         Route(f"{place}/claim", _changing(edit.claim), methods=["POST"]),
         Route(f"{place}/undo", _changing(edit.undo), methods=["POST"]),
         Route(f"{place}/put_off", _changing(edit.put_off), methods=["POST"]),

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.target import open_project
 from app.guard import Refusal
+from core.storage.results import lies_inside
 
 _PIECE = 1024 * 1024
 
@@ -33,11 +34,12 @@ def zipped(folder: Path, piece: int = _PIECE) -> Iterator[bytes]:
     """Yield a folder as a zip, in pieces of about ``piece`` bytes.
 
     Files are stored uncompressed, because the chunks of a zarr are compressed already. Every path begins with the folder's name.
+    A link that leads out of the folder is left out.
     """
-    sent = _Sent()
+    sent, kept = _Sent(), folder.resolve()
     with ZipFile(sent, "w", ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
+            if path.is_file() and lies_inside(path, kept):
                 member = ZipInfo.from_file(path, f"{folder.name}/{path.relative_to(folder).as_posix()}", strict_timestamps=False)
                 with path.open("rb") as file, archive.open(member, "w") as out:
                     shutil.copyfileobj(file, out)

@@ -17,7 +17,7 @@ from app.components.status import held_back, scores_note
 from app.routes import picture_url
 from core.geometry import SliceId
 from core.project import Project, list_projects
-from core.storage.catalog import HIGHEST_WEIGHT, PALETTE, VolumeRow
+from core.storage.catalog import HIGHEST_WEIGHT, VolumeRow, palette_color
 from core.storage.database import LabelClass
 from core.storage.labels import Revision
 from core.storage.rounds import RoundRow
@@ -104,7 +104,7 @@ def _create() -> None:
     paths = st.text_area("Volume", height=80, placeholder="/data/fibsem/stack.tif",
                          help="The full path on this computer: a multi-page TIFF, a folder of numbered images, or a zarr. "
                               "For several volumes write one path per line; they train one model together.")  # fmt: skip
-    classes = _class_rows([LabelClass(i, n, PALETTE[i]) for i, n in enumerate(_FIRST_CLASSES)], "new")
+    classes = _class_rows([LabelClass(i, n, palette_color(i)) for i, n in enumerate(_FIRST_CLASSES)], "new")
     with st.expander("Axes and voxel size, if the file does not say"):
         axes = st.text_input("Axis order", placeholder="for example ZYX or ZCYX", help="Leave empty to read it from the file.")
         voxel = _voxel_inputs("new", None)
@@ -132,7 +132,7 @@ def _class_rows(classes: list[LabelClass], key: str) -> list[LabelClass]:
     number = max(session.count(f"classes_{key}", len(classes)), len(classes))
     made = []
     for i in range(number):
-        known = classes[i] if i < len(classes) else LabelClass(i, "", PALETTE[i % len(PALETTE)])
+        known = classes[i] if i < len(classes) else LabelClass(i, "", palette_color(i))
         left, right = st.columns([1, 8], vertical_alignment="center", gap="small")
         color = left.color_picker(f"Colour of class {i}", known.color, key=f"color_{key}_{i}", label_visibility="collapsed")
         name = right.text_input(f"Name of class {i}", known.name, key=f"class_{key}_{i}", label_visibility="collapsed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ PALETTE = (
 Each of the twelve lies as far as possible in CIE Lab from all before it, in normal, red-, green- and blue-blind vision
 (Machado et al. 2009). Dark colours and near-greys are excluded. With more classes the colours repeat.
 """
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 MOST_CLASSES = 64
 HIGHEST_WEIGHT = 100.0
@@ -75,17 +78,25 @@ def weight_of(volume: int, weights: Sequence[float]) -> float:
     return weights[volume] if volume < len(weights) else 1.0
 
 
+def palette_color(class_id: int) -> str:
+    """Return the colour that a class gets by default."""
+    return PALETTE[class_id % len(PALETTE)]
+
+
+def _is_color(color: object) -> bool:
+    return isinstance(color, str) and _COLOR.fullmatch(color) is not None
+
+
 def check_classes(classes: Sequence[str] | Sequence[LabelClass]) -> tuple[LabelClass, ...]:
     """Return classes, with ids and colours added to bare names.
 
     Raises
     ------
     ProjectError
-        If there are fewer than two or more than 64, or a name is empty, too long or given twice.
+        If there are fewer than two or more than 64, a name is empty, too long or given twice, or a colour is not ``#rrggbb``.
     """
     made = tuple(
-        c if isinstance(c, LabelClass) else LabelClass(i, str(c).strip(), PALETTE[i % len(PALETTE)])
-        for i, c in enumerate(classes)
+        c if isinstance(c, LabelClass) else LabelClass(i, str(c).strip(), palette_color(i)) for i, c in enumerate(classes)
     )
     names = [c.name for c in made]
     if not 2 <= len(made) <= MOST_CLASSES:
@@ -100,6 +111,11 @@ def check_classes(classes: Sequence[str] | Sequence[LabelClass]) -> tuple[LabelC
             )
         if names.count(name) > 1:
             raise ProjectError(f"The class {name!r} is given twice; every class needs a name of its own.")
+    for c in made:
+        if not _is_color(c.color):
+            raise ProjectError(
+                f"{c.color!r} is not a colour for the class {c.name!r}; allowed are # and six digits, such as #e69f00."
+            )
     if [c.id for c in made] != list(range(len(made))):
         raise ProjectError("Class ids run from 0 without a gap; keep the classes in their order and add new ones last.")
     return made
@@ -115,9 +131,11 @@ class Catalog:
 
     @property
     def classes(self) -> tuple[LabelClass, ...]:
-        """The classes by id; the first is the background."""
+        """The classes by id; the first is the background. A stored colour that is none is left out for one of the palette."""
         rows = self._records.rows("SELECT id, name, color FROM classes ORDER BY id")
-        return tuple(LabelClass(r["id"], r["name"], r["color"]) for r in rows)
+        return tuple(
+            LabelClass(r["id"], r["name"], r["color"] if _is_color(r["color"]) else palette_color(r["id"])) for r in rows
+        )
 
     def set_classes(self, classes: Sequence[str] | Sequence[LabelClass]) -> None:
         """Rename, recolour or append classes; existing ids stay."""

@@ -13,6 +13,8 @@ from core.errors import storage_errors
 from core.rights import make_folder
 from core.storage.database import Records, to_json
 
+_FOLDER = "results"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -46,7 +48,7 @@ class Results:
         StorageError
             If the disk is full or not writable.
         """
-        folder = self._folder / "results"
+        folder = self._folder / _FOLDER
         with storage_errors(folder):
             make_folder(folder)
         return folder / f"{self._folder.name}-{kind}-volume-{volume}-round-{round_:03d}{suffix}"
@@ -62,10 +64,15 @@ class Results:
             )
 
     def all(self) -> list[Result]:
-        """Return the files still on disk, newest first."""
+        """Return the files still on disk, newest first; an entry that leads out of their folder is passed over."""
         rows = self._records.rows("SELECT * FROM results ORDER BY id DESC")
         found = [
             Result(r["kind"], r["round"], r["volume"], self._folder / r["path"], json.loads(r["facts"]), r["created"])
             for r in rows
         ]
-        return [result for result in found if result.path.exists()]
+        return [result for result in found if result.path.exists() and lies_inside(result.path, self._folder.resolve() / _FOLDER)]
+
+
+def lies_inside(path: Path, folder: Path) -> bool:
+    """Return whether a file or folder lies in a folder, or below; links are followed, except for ``folder`` itself."""
+    return folder in path.resolve().parents

@@ -28,3 +28,16 @@ def test_the_zip_is_sent_while_it_is_made(tmp_path: Path) -> None:
     pieces = list(zipped(tmp_path, piece=2500))
     assert len(pieces) > 5
     assert max(map(len, pieces)) < 5000
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    """What it leads to stays where it is; a link inside the folder is a file like any other."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    folder = tmp_path / "result.zarr"
+    folder.mkdir()
+    (folder / "own").write_bytes(b"own")
+    (folder / "again").symlink_to(folder / "own")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "up").symlink_to(tmp_path)
+    with ZipFile(io.BytesIO(b"".join(zipped(folder)))) as archive:
+        assert archive.namelist() == ["result.zarr/again", "result.zarr/own"]

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from app.routes import _reading, module_url, result_url
 from core.project import Claim, Project
-from tests.toy import ORIGIN, SLICE, dump, runs, wish
+from tests.toy import ORIGIN, SLICE, dump, runs, unframed, wish
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,46 @@ def test_only_listed_results_are_served(client: TestClient, project: Project) ->
         db.execute("INSERT INTO results (kind, round, volume, path, facts, created) VALUES ('x', 1, 0, 'results/a.tif', '{}', 0)")
     assert client.get(result_url("toy", "a.tif")).content == b"listed"
     assert client.get(result_url("toy", "b.tif")).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["passwd.tif", "passwd.zarr"])
+def test_an_entry_that_leads_out_of_the_results_is_not_served(client: TestClient, project: Project, name: str) -> None:
+    """Whether by dots, a whole path or a link: records of a stranger's project cannot fetch this machine's files."""
+    outside, folder = project.folder.parents[1] / name, project.folder / "results"
+    folder.mkdir()
+    if name.endswith(".zarr"):
+        outside.mkdir()
+        (outside / "secret").write_bytes(b"secret")
+    else:
+        outside.write_bytes(b"secret")
+    (folder / name).symlink_to(outside)
+    (project.folder / "elsewhere").symlink_to(outside.parent)
+    for path in (f"../../{name}", f"results/../../../{name}", str(outside), f"results/{name}", f"elsewhere/{name}"):
+        project.store.records.write("DELETE FROM results")
+        project.store.records.write(
+            "INSERT INTO results (kind, round, volume, path, facts, created) VALUES ('scores', 1, 0, ?, '{}', 0)", (path,)
+        )
+        assert project.results() == [], path
+        assert client.get(result_url("toy", name)).status_code == 404
+        assert client.get(result_url("toy", f"{name}.zip")).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0" * 5000 + "7", str(2**31), str(2**63), str(2**64)])
+def test_a_number_of_any_length_is_not_found(client: TestClient, project: Project, number: str) -> None:
+    """Python reads no number of 5,000 digits, and the records none above 64 bits."""
+    addresses = (f"toy/{number}/1/slice", f"toy/0/{number}/slice", f"toy/moments/{number}/1.png", f"toy/moments/1/{number}.png")
+    assert [client.get(f"/underpaint/api/{address}").status_code for address in addresses] == [404] * 4
+    before = dump(project)
+    answer = client.post(f"{SLICE}/patch/{number}", content=runs((0, 1, 257)))
+    assert answer.status_code in {400, 409}
+    assert dump(project) == before
+
+
+def test_a_stored_colour_that_is_none_reaches_no_page(client: TestClient, project: Project) -> None:
+    """Colours stand in HTML and CSS unescaped."""
+    project.store.records.write("UPDATE classes SET color = ? WHERE id = 1", ('red;"><script>alert(1)</script>',))
+    colors = [c["color"] for c in unframed(client.get(f"{SLICE}/slice").content)[0]["classes"]]
+    assert colors == ["#808080", "#e69f00"]
 
 
 def test_a_result_that_is_a_folder_comes_as_a_zip(client: TestClient, project: Project) -> None:

@@ -52,6 +52,16 @@ def test_classes_get_ids_and_colours_in_order():
     assert len({c.color for c in made}) == 3
 
 
+@pytest.mark.parametrize("color", ["red", "#fff", "#12345g", "#808080;", "#808080\n", 'red"><script>', ""])
+def test_a_colour_is_six_digits(catalog, color):
+    """Colours stand in pages as they are: others are neither stored nor, where an earlier version stored them, given out."""
+    with pytest.raises(ProjectError, match="is not a colour for the class 'pore'"):
+        catalog.set_classes([LabelClass(0, "matrix", "#AA00bb"), LabelClass(1, "pore", color)])
+    catalog.set_classes([LabelClass(0, "matrix", "#AA00bb"), LabelClass(1, "pore", "#123456")])
+    catalog._records.write("UPDATE classes SET color = ? WHERE id = 1", (color,))
+    assert [c.color for c in catalog.classes] == ["#AA00bb", PALETTE[1]]
+
+
 def test_a_class_may_be_renamed_and_appended_but_not_removed(catalog):
     """Labels name classes by id, so an id never goes."""
     catalog.set_classes(["matrix", "pore"])
