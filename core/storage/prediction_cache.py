@@ -15,9 +15,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from core.atomic import remove, sweep, temporary
-from core.errors import storage_errors
+from core.errors import VolumeError, storage_errors
 from core.geometry import SliceId
 from core.rights import make_folder, restrict
+from core.volumes.formats.tiff import read_pages
 
 _KEPT_BYTES = 4 * 2**30
 _KEPT_ROUNDS = 2
@@ -47,8 +48,8 @@ class PredictionStore:
     def load(self, round_: int, slice_id: SliceId) -> Predicted | None:
         """Return the cached prediction of a slice, or None."""
         try:
-            mask, confidence = tifffile.imread(self._path(round_, slice_id))
-        except (OSError, ValueError, tifffile.TiffFileError):
+            mask, confidence = read_pages(self._path(round_, slice_id))
+        except (VolumeError, ValueError):
             return None
         return Predicted(mask, confidence, round_)
 

@@ -19,9 +19,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from core.errors import CheckpointError
+from core.errors import CheckpointError, VolumeError
 from core.geometry import Box, SliceId
 from core.storage.checkpoints import Card, load_card, save
+from core.volumes.formats.tiff import read_pages
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,8 +148,8 @@ def picture(snapshot: Snapshot) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         If it was removed or is damaged.
     """
     try:
-        mask, confidence = tifffile.imread(snapshot.folder / PICTURE_FILE)
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        mask, confidence = read_pages(snapshot.folder / PICTURE_FILE)
+    except (VolumeError, ValueError) as error:
         raise CheckpointError(f"The snapshot {snapshot.folder} was removed or is damaged; choose another snapshot.") from error
     return mask, confidence
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import VolumeError
+from core.volumes.available_memory import refuse_beyond_memory
 
 _KEPT = {"uint8": "uint8", "uint16": "uint16", "float32": "float32"}
 # Conversions that keep every measured value: masks, signed scanner values, wide floats.
@@ -66,12 +68,19 @@ class Volume(ABC):
     """A stack of slices on disk, read one slice at a time from any thread.
 
     To add a file format, write a subclass. Its constructor takes ``(path, axes, voxel_nm, *, as_stored)`` and builds the
-    ``VolumeInfo``; its method ``_read`` returns one slice. Then name the format in ``core.volumes.opening``.
+    ``VolumeInfo``; its method ``_read`` returns one slice. If reading takes more memory than twice the slice, say so in
+    ``_memory_to_decode``. Then name the format in ``core.volumes.opening``.
+
+    Raises
+    ------
+    VolumeError
+        If a slice takes more memory than there is.
     """
 
     def __init__(self, path: Path, info: VolumeInfo) -> None:
         self.path = path
         self.info = info
+        self._refuse_beyond_memory()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -121,11 +130,17 @@ class Volume(ABC):
         IndexError
             If ``z`` is out of range.
         VolumeError
-            If the slice cannot be read or holds NaN or infinite values.
+            If the slice cannot be read, takes more memory than there is, or holds NaN or infinite values.
         """
         if not 0 <= z < self.depth:
             raise IndexError(f"slice {z} of a volume of {self.depth} slices, counted from 0")
-        image = np.ascontiguousarray(self._read(z), dtype=self.dtype)
+        self._refuse_beyond_memory()
+        try:
+            image = np.ascontiguousarray(self._read(z), dtype=self.dtype)
+        except MemoryError as error:
+            raise VolumeError(
+                f"There is not enough memory to read slice {z} of {self.path}; close other programs and try again."
+            ) from error
         if image.shape != self.shape[1:]:
             raise VolumeError(
                 f"Slice {z} of {self.path} has the shape {image.shape}, all others {self.shape[1:]} (channels, "
@@ -138,6 +153,16 @@ class Volume(ABC):
     @abstractmethod
     def _read(self, z: int) -> NDArray[Any]:
         """Read slice ``z`` as ``(C, H, W)``, in the stored dtype or the volume's."""
+
+    def _memory_to_decode(self) -> int:
+        """Return how many bytes decoding a slice takes at once, the slice as it is stored included."""
+        return self._slice_bytes()
+
+    def _slice_bytes(self) -> int:
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    def _refuse_beyond_memory(self) -> None:
+        refuse_beyond_memory(self._slice_bytes() + self._memory_to_decode(), f"A slice of {self.path}")
 
     def close(self) -> None:  # noqa: B027 - most formats keep no file open
         """Close open files."""

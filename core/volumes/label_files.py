@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from core.config import UNLABELLED
 from core.errors import LabelError, VolumeError
 from core.volumes import Volume, open_volume
+from core.volumes.formats.tiff import DAMAGE, read_page
 
 
 class LabelFile:
@@ -110,9 +110,11 @@ def _single_page(path: Path) -> NDArray[np.generic] | None:
         return None
     try:
         with tifffile.TiffFile(path) as tiff:
+            if len(tiff.pages) != 1:  # first, because a damaged file may seem to have very many
+                return None
             first = tiff.series[0]
-            if len(tiff.pages) == 1 and first.ndim == 2 and first.dtype is not None and first.dtype.kind in "buif":
-                return np.asarray(tiff.asarray())
-    except (OSError, ValueError, IndexError, struct.error, tifffile.TiffFileError):
+            if first.ndim == 2 and first.dtype is not None and first.dtype.kind in "buif":
+                return read_page(tiff.pages.first, path).reshape(first.shape)
+    except DAMAGE:
         return None  # opening it as a volume reports the fault
     return None

@@ -14,11 +14,12 @@ from tifffile import TiffFile
 from core.errors import VolumeError
 from core.volumes.axes import colour_image
 from core.volumes.base import Volume, VolumeInfo, readable_dtype
-from core.volumes.formats.tiff import DAMAGE
+from core.volumes.formats.tiff import DAMAGE, read_page
 from core.volumes.voxel_size import VoxelSize
 
 _TIFF = {".tif", ".tiff"}
 _SUFFIXES = _TIFF | {".png", ".jpg", ".jpeg"}
+_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own limit
 _GREY_MODES = {"1": "bool", "L": "uint8", "I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "F": "float32"}
 _UNREADABLE = (*DAMAGE, UnidentifiedImageError, SyntaxError)  # Pillow raises SyntaxError for a broken PNG
 
@@ -64,6 +65,9 @@ class FolderVolume(Volume):
                 ("channel 1",),
             ),
         )
+
+    def _memory_to_decode(self) -> int:
+        return 2 * self._slice_bytes()  # Pillow's picture and its bytes
 
     def _read(self, z: int) -> NDArray[Any]:
         file = self._files[z]
@@ -112,6 +116,11 @@ def _header(file: Path) -> _Header:
         raise VolumeError(f"{file} is empty (0 bytes); every image of the folder is a slice, so save it again or remove it.")
     try:
         return _tiff_header(file) if file.suffix.lower() in _TIFF else _picture_header(file)
+    except Image.DecompressionBombError as error:
+        raise VolumeError(
+            f"{file} says that it has more pixels than a PNG or JPEG image may have here ({_MOST_PIXELS:,}); save it "
+            "as TIFF, or again if it is smaller."
+        ) from error
     except _UNREADABLE as error:
         raise VolumeError(_unreadable(file, error)) from error
 
@@ -151,7 +160,7 @@ def _refuse_other(file: Path, header: _Header, first_file: Path, first: _Header)
 def _pixels(file: Path) -> NDArray[Any]:
     if file.suffix.lower() in _TIFF:
         with TiffFile(file) as tif:
-            return np.asarray(tif.pages.first.asarray())
+            return read_page(tif.pages.first, file)
     with Image.open(file) as picture:
         return np.asarray(picture)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,6 +59,13 @@ class ZarrVolume(Volume):
         voxel_nm = voxel_nm or _stored_voxel_size(image)
         dtype = readable_dtype(self._array.dtype, str(path), as_stored=as_stored)
         super().__init__(path, VolumeInfo(shape, dtype, voxel_nm, names))
+
+    def _memory_to_decode(self) -> int:
+        stored = self._array.dtype.itemsize
+        lengths = [1 if letter == "Z" else length for letter, length in zip(self._letters, self._array.shape, strict=True)]
+        chunks = math.prod(-(-length // chunk) for length, chunk in zip(lengths, self._array.chunks, strict=True))
+        at_once = min(chunks, int(zarr.config.get("async.concurrency")))
+        return stored * (math.prod(lengths) + at_once * math.prod(self._array.chunks))
 
     def _read(self, z: int) -> NDArray[Any]:
         at = tuple(slice(z, z + 1) if letter == "Z" else slice(None) for letter in self._letters)

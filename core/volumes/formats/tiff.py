@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tifffile import TiffFile, TiffFileError, TiffFrame, TiffPage
+from tifffile import COMPRESSION, TiffFile, TiffFileError, TiffFrame, TiffPage
 
 from core.errors import VolumeError
+from core.volumes.available_memory import refuse_beyond_memory
 from core.volumes.axes import name_axes, to_cyx, to_zcyx
 from core.volumes.base import Volume, VolumeInfo, readable_dtype
 from core.volumes.formats.tiff_metadata import channel_names, stored_voxel_size
@@ -27,8 +28,15 @@ Page = TiffPage | TiffFrame
 # This module raises an error for the faults that tifffile only logs.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
-# tifffile, zlib and the codecs raise unrelated classes for a damaged file.
-DAMAGE = (TiffFileError, ValueError, RuntimeError, OSError, IndexError, KeyError, TypeError, struct.error, EOFError)
+# tifffile, zlib and the codecs raise unrelated classes for a damaged file; numbers in it may be 0 or beyond all memory.
+DAMAGE = (
+    *(TiffFileError, ValueError, RuntimeError, OSError, IndexError, KeyError, TypeError, struct.error, EOFError),
+    *(ArithmeticError, MemoryError, AssertionError, AttributeError),
+)
+
+
+_MOST_EXPANSION = {1: 1, 5: 1400, 8: 1040, 32773: 64, 32946: 1040}
+"""Most bytes that a stored byte can unpack to, by TIFF's number of the compression: none, LZW, Deflate, PackBits, old Deflate."""
 
 
 class TiffVolume(Volume):
@@ -58,14 +66,13 @@ class TiffVolume(Volume):
         self._lock = threading.Lock()
         self._tif = _open_tiff(path)
         try:
-            info = self._describe(path, axes, voxel_nm, as_stored)
+            super().__init__(path, self._describe(path, axes, voxel_nm, as_stored))
         except DAMAGE as error:
             self._tif.close()
             raise VolumeError(_damaged(path, error)) from error
         except BaseException:
             self._tif.close()
             raise
-        super().__init__(path, info)
 
     def _describe(self, path: Path, axes: str | None, voxel_nm: VoxelSize | None, as_stored: bool) -> VolumeInfo:
         if not _page_table_is_whole(self._tif):
@@ -90,6 +97,12 @@ class TiffVolume(Volume):
             channel_names(self._tif, shape[1]),
         )
 
+    def _memory_to_decode(self) -> int:
+        pages = len(self._page_numbers(0))
+        if self._stack.offset is not None:
+            return pages * math.prod(self._page_shape) * self._stack.dtype.itemsize
+        return pages * self._stack.keyframe.nbytes + _memory_of_segments(self._stack.keyframe)
+
     def _read(self, z: int) -> NDArray[Any]:
         try:
             pages = [self._read_page(number) for number in self._page_numbers(z)]
@@ -111,7 +124,7 @@ class TiffVolume(Volume):
             page = self._stack.pages[at]
             if page is None:
                 raise ValueError(f"page {at} is missing")
-            return np.asarray(page.asarray()).reshape(-1, *self._page_shape)[plane]
+            return read_page(page, self.path).reshape(-1, *self._page_shape)[plane]
 
     def _read_bytes(self, number: int) -> NDArray[Any]:
         """Read a page of a contiguous uncompressed stack, without its page table."""
@@ -136,6 +149,7 @@ class _Stack:
 
     def __init__(self, pages: Sequence[Page | None], outer: tuple[tuple[int, str], ...], keyframe: TiffPage) -> None:
         self.pages = pages
+        self.keyframe = keyframe
         self.planes = 1
         self.page_shape: tuple[int, ...] = keyframe.shape
         self.shape = tuple(length for length, _ in outer) + self.page_shape
@@ -177,6 +191,58 @@ def _find_stack(tif: TiffFile, path: Path) -> _Stack:
     stack = _Stack(first, outer, keyframe)
     stack.offset = first.dataoffset if stack.dtype.kind != "b" else None
     return stack
+
+
+def read_page(page: Page, path: Path) -> NDArray[Any]:
+    """Decode a page of a TIFF, as it is stored.
+
+    Raises
+    ------
+    VolumeError
+        If it takes more memory than there is, or promises more than its bytes can hold.
+    """
+    keyframe = page if isinstance(page, TiffPage) else page.keyframe
+    if keyframe is None:
+        raise ValueError("a page is described nowhere")
+    if _promises_too_much(page, keyframe):
+        raise VolumeError(_cut_short(path))
+    refuse_beyond_memory(keyframe.nbytes + _memory_of_segments(keyframe), f"A page of {path}")
+    return np.asarray(page.asarray())
+
+
+def _promises_too_much(page: Page, keyframe: TiffPage) -> bool:
+    """Return whether a page has more pixels than its strips or tiles can hold."""
+    stored = page.databytecounts  # 0 for an empty one, as GDAL writes it
+    if keyframe.compression != COMPRESSION.NONE and len(stored) < math.prod(keyframe.chunked):
+        return True
+    unpacked = keyframe.size * keyframe.bitspersample / 8
+    return 0 not in stored and unpacked > sum(stored) * _MOST_EXPANSION.get(keyframe.compression, math.inf)
+
+
+def read_pages(path: Path) -> list[NDArray[Any]]:
+    """Read a TIFF of a few pages whole.
+
+    Raises
+    ------
+    VolumeError
+        If it is missing, damaged or takes more memory than there is.
+    """
+    try:
+        with TiffFile(path) as tif:
+            if not _page_table_is_whole(tif):
+                raise VolumeError(_cut_short(path))
+            return [read_page(page, path) for page in tif.pages]
+    except DAMAGE as error:
+        raise VolumeError(_damaged(path, error)) from error
+
+
+def _memory_of_segments(page: TiffPage) -> int:
+    """Return how many bytes the strips or tiles decoded at once take; a tile may be larger than its page."""
+    if page.is_contiguous or page.dtype is None:
+        return 0
+    at_once = max(1, min(page.maxworkers, len(page.dataoffsets)))
+    segment = math.prod(page.chunks) if page.is_tiled else page.size // max(1, page.imagelength // max(1, page.rowsperstrip))
+    return at_once * segment * page.dtype.itemsize
 
 
 def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
