@@ -19,6 +19,7 @@ from core.errors import Cancelled
 from core.geometry import Box
 from core.project import Project
 from core.rights import make_folder, opener, restrict
+from core.storage.access_key import access_key
 from core.storage.snapshots import WatchedRegion
 from core.training.learning.task import STATE
 from core.volumes.phantom import PhantomConfig
@@ -55,6 +56,7 @@ def write_stack(path: Path) -> None:
 def test_nobody_else_may_read_a_workspace(tmp_path: Path) -> None:
     """After a round, a segmentation as zarr, a scan and a job's log, every file and folder is its owner's alone."""
     tmp_path.chmod(0o755)
+    access_key(tmp_path)
     project = open_or_create(tmp_path, phantom=PhantomConfig(depth=6, height=128, width=128))
     watched = WatchedRegion(0, 3, Box(0, 0, 64, 64))
     project.train(TINY, watched=watched)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import StorageError, storage_errors
+from core.rights import make_folder
 
 _PATIENCE_S = 2.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -41,7 +42,7 @@ def access_key(workspace: Path) -> str:
     """
     path = key_file(workspace)
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with suppress(FileExistsError):
             _write(path)
         _keep_private(path)
