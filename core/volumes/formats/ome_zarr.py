@@ -15,6 +15,7 @@ from core.errors import VolumeError
 from core.volumes.axes import name_axes, to_cyx, to_zcyx
 from core.volumes.base import Volume, VolumeInfo, readable_dtype
 from core.volumes.formats.tiff_metadata import numbered_names
+from core.volumes.formats.zarr_chunks import chunk_beyond_its_pixels
 from core.volumes.voxel_size import VoxelSize, voxel_size
 
 _UNNAMED = {2: "YX", 3: "ZYX"}  # the only unambiguous orders
@@ -70,9 +71,15 @@ class ZarrVolume(Volume):
     def _read(self, z: int) -> NDArray[Any]:
         at = tuple(slice(z, z + 1) if letter == "Z" else slice(None) for letter in self._letters)
         try:
-            block = np.asarray(self._array[at])
+            bomb = chunk_beyond_its_pixels(self._array, at)
+            block = np.empty(0) if bomb else np.asarray(self._array[at])
         except Exception as error:  # every codec raises its own class for a damaged chunk
             raise VolumeError(f"Slice {z} cannot be read: {_damaged(self.path, error)}") from error
+        if bomb:
+            raise VolumeError(
+                f"Slice {z} cannot be read: {bomb} unpacks to far more bytes than a chunk of {self.path} has; the zarr is "
+                "damaged, so copy or save it again."
+            )
         return to_cyx(block, self._letters.replace("Z", "."))
 
 
