@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 _TIED = "UNDERPAINT_ENDS_WITH_PARENT"
 _STDIN = 0
 _PATIENCE_S = 10.0
@@ -110,22 +112,13 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def process_lives(pid: int) -> bool:
-    """Return whether a process is running; True on Windows, which has no harmless way to ask."""
-    if os.name == "nt":
-        return True
+    """Return whether a process is running; one that has ended but was not reaped by its parent is not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    """Return whether a process is a zombie, ended but not yet reaped by its parent; always False outside Linux."""
-    fields = _stat(pid)
-    return fields is not None and fields[_STATE] == "Z"
 
 
 def engine_environment() -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from core.errors import VolumeError
 
@@ -51,29 +51,10 @@ def available_memory(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int:
     Parameters
     ----------
     proc, cgroups
-        Where Linux tells of its memory and of the limits of containers.
+        Where Linux tells of the limits of containers.
     """
-    return max(0, min((*_of_the_machine(proc), *_of_the_container(proc, cgroups), *_of_the_process(proc)), default=sys.maxsize))
-
-
-def _of_the_machine(proc: Path) -> Iterator[int]:
-    for line in _lines(proc / "meminfo"):
-        if line.startswith("MemAvailable:"):
-            yield int(line.split()[1]) * 1024
-            return
-    if sys.platform == "win32":
-        yield _free_on_windows()
-    elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:  # macOS does not say how much of it is free
-        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _free_on_windows() -> int:
-    import ctypes
-
-    status = (ctypes.c_uint64 * 8)()  # MEMORYSTATUSEX: two 32-bit numbers, then total and available bytes
-    status[0] = ctypes.sizeof(status)
-    found = ctypes.windll.kernel32.GlobalMemoryStatusEx(status)  # type: ignore[attr-defined]
-    return int(status[2]) if found else sys.maxsize
+    free = psutil.virtual_memory().available
+    return max(0, min((free, *_of_the_container(proc, cgroups), *_of_the_process(proc))))
 
 
 def _of_the_container(proc: Path, cgroups: Path) -> Iterator[int]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 import zarr
@@ -209,11 +210,16 @@ def test_running_out_of_memory_is_a_sentence(tmp_path: Path, monkeypatch: pytest
         volume.read(1)
 
 
-def test_the_least_of_machine_and_container_counts(tmp_path: Path) -> None:
+MEMORY = "".join(f"{name}: {kb} kB\n" for name, kb in (("MemTotal", 16777216), ("MemFree", 4194304), ("MemAvailable", 8388608)))
+"""What Linux tells of a machine with 8 GiB left."""
+
+
+def test_the_least_of_machine_and_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine has 8 GiB, the group 2 of which 1.5 are used, 0.5 of these by files that can go; the group around it 4."""
     proc, groups = tmp_path / "proc", tmp_path / "cgroup"
     (proc / "self").mkdir(parents=True)
-    (proc / "meminfo").write_text("MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\n")
+    (proc / "meminfo").write_text(MEMORY)
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(proc))
     assert available_memory(proc, groups) == 8 * GIB
     (proc / "self" / "cgroup").write_text("0::/a/b\n")
     (groups / "a" / "b").mkdir(parents=True)
@@ -228,11 +234,12 @@ def test_the_least_of_machine_and_container_counts(tmp_path: Path) -> None:
     assert available_memory(proc, groups) == 3 * GIB
 
 
-def test_the_older_control_groups_count_too(tmp_path: Path) -> None:
+def test_the_older_control_groups_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside a container the path is that of the host, and its limit lies at the root."""
     proc, groups = tmp_path / "proc", tmp_path / "cgroup"
     (proc / "self").mkdir(parents=True)
-    (proc / "meminfo").write_text("MemAvailable: 8388608 kB\n")
+    (proc / "meminfo").write_text(MEMORY)
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(proc))
     (proc / "self" / "cgroup").write_text("5:cpu,cpuacct:/docker/x\n4:memory:/docker/x\n")
     (groups / "memory").mkdir(parents=True)
     (groups / "memory" / "memory.limit_in_bytes").write_text(f"{2 * GIB}\n")
