@@ -11,21 +11,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
+import time
 from functools import cache
 from ipaddress import ip_address
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from streamlit import config
 
 from app import key_page
 from core.errors import ProjectError
-from core.storage.access_key import access_key, page_address
+from core.storage.access_key import access_key, page_address, proof
 from core.storage.workspace import workspace_folder
 
 MAX_BODY = 8 * 1024 * 1024
@@ -37,9 +39,11 @@ NO_KEY = "UNDERPAINT_NO_KEY"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _EVERYWHERE = {"0.0.0.0", "::"}
 """Addresses for every interface: any numeric host is then accepted, because an attacker can point only names here."""
+_LONGEST_NONCE = 64
 _HARMLESS = {"GET", "HEAD"}
 _SECURE = {"https", "wss"}
-_COOKIE_SECONDS = 30 * 24 * 3600
+_COOKIE_SECONDS = 7 * 24 * 3600
+_PROOF = "/underpaint/proof"
 _HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'self'",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -98,12 +102,14 @@ def _answer_of_the_guard(asked: HTTPConnection) -> Response | None:
     method = asked.scope.get("method", "websocket")
     if method not in _HARMLESS:
         check_origin(asked)
+    if method == "GET" and asked.url.path == _PROOF:
+        return _prove(asked)
     if not key_is_needed(asked):
         return None
     given = asked.query_params.get("key") if method == "GET" else None
     if given is not None and hmac.compare_digest(given.encode(), _key().encode()):
         return _let_in(asked)
-    if given is None and hmac.compare_digest(asked.cookies.get(_cookie_name(asked), "").encode(), _cookie(asked).encode()):
+    if given is None and _knows_key(asked):
         return None
     if method == "GET" and "text/html" in asked.headers.get("accept", ""):
         return HTMLResponse(
@@ -125,11 +131,16 @@ def _let_in(asked: HTTPConnection) -> Response:
 
     The answer is a page, not a redirect: the next request then comes from this app's own page, whatever the first came from.
     """
-    rest = urlencode(_rest_of_query(asked))
-    path = "/" + quote(asked.scope["path"].lstrip("/\\"))  # "//name" would lead to another host
-    answer = HTMLResponse(key_page.leave(path + (f"?{rest}" if rest else "")), headers=key_page.HEADERS)
+    answer = HTMLResponse(key_page.leave(urlencode(_rest_of_query(asked))), headers=key_page.HEADERS)
     secure = asked.url.scheme in _SECURE
-    answer.set_cookie(_cookie_name(asked), _cookie(asked), max_age=_COOKIE_SECONDS, httponly=True, samesite="lax", secure=secure)
+    answer.set_cookie(
+        _cookie_name(asked),
+        _cookie(asked, int(time.time())),
+        max_age=_COOKIE_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+    )
     return answer
 
 
@@ -142,8 +153,23 @@ def _cookie_name(asked: HTTPConnection) -> str:
     return f"underpaint-{asked.url.port or (443 if asked.url.scheme in _SECURE else 80)}"
 
 
-def _cookie(asked: HTTPConnection) -> str:
-    return _signature("cookie", _cookie_name(asked))
+def _cookie(asked: HTTPConnection, issued: int) -> str:
+    return f"{issued}.{_signature('cookie', f'{_cookie_name(asked)} {issued}')}"
+
+
+def _knows_key(asked: HTTPConnection) -> bool:
+    """Return whether a request carries a cookie given for the key, not longer ago than a cookie lasts."""
+    given = asked.cookies.get(_cookie_name(asked), "")
+    issued = given.partition(".")[0]
+    if not re.fullmatch(r"\d{1,12}", issued, re.ASCII) or not 0 <= time.time() - int(issued) < _COOKIE_SECONDS:
+        return False
+    return hmac.compare_digest(given.encode(), _cookie(asked, int(issued)).encode())
+
+
+def _prove(asked: HTTPConnection) -> Response:
+    """Prove to who starts this app that it is what listens here, and not a program of another user that took the port first."""
+    nonce = asked.query_params.get("nonce", "")[:_LONGEST_NONCE]
+    return PlainTextResponse(proof(_key(), (asked.scope.get("server") or ("", 0))[1] or 0, nonce))
 
 
 def _with_headers(send: Send) -> Send:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable
 
 HEADERS = {
@@ -46,10 +45,20 @@ open that address, or enter the key here.</p>
     )
 
 
-def leave(address: str) -> str:
-    """Return a page that replaces itself in the browser's history by ``address``, a path with its query."""
-    target = json.dumps(address).replace("<", "\\u003c")
+def leave(query: str) -> str:
+    """Return a page that replaces itself in the browser's history by its own address without the key.
+
+    Only the browser knows that address: a proxy may have shortened it.
+
+    Parameters
+    ----------
+    query
+        The query without the key, for a browser that runs no scripts.
+    """
     return _FRAME.format(
-        body=f"""<script>location.replace({target})</script>
-<noscript><a href="{html.escape(address)}">Open Underpaint</a></noscript>"""
+        body=f"""<script>
+  const address = new URL(location.href);
+  address.searchParams.delete("key");
+  location.replace(address);
+</script><noscript><a href="?{html.escape(query)}">Open Underpaint</a></noscript>"""
     )

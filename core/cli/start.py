@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import os
+import secrets
 import signal
 import socket
 import ssl
@@ -24,7 +26,7 @@ from core.cli.edge import say, working
 from core.cli.options import Workspace
 from core.errors import ProjectError
 from core.processes import engine_environment, start_tied, stop
-from core.storage.access_key import access_key, page_address
+from core.storage.access_key import access_key, page_address, proof
 
 SERVER = Path(__file__).resolve().parents[2] / "app" / "server.py"
 FIRST_PORT = 8501
@@ -128,7 +130,7 @@ def serve(workspace: Path, *, port: int | None, address: str, browser: bool, key
     with ExitStack() as stack:
         stack.callback(stop, server)
         try:
-            if _wait_until_up(server, url):
+            if _wait_until_up(server, url, access_key(workspace) if key else None):
                 say(f"Underpaint is open at {full} (workspace {workspace.resolve()}). Ctrl-C stops it.")
                 if browser:
                     webbrowser.open(stack.enter_context(_redirect(workspace, port, full)) if key else full)
@@ -189,20 +191,25 @@ def _free_port(address: str, wanted: int | None) -> int:
     )
 
 
-def _wait_until_up(server: subprocess.Popen[bytes], url: str) -> bool:
-    """Wait until the server answers anything, a refusal too; return False if it has ended."""
-    place = urlsplit(url)
+def _wait_until_up(server: subprocess.Popen[bytes], url: str, key: str | None) -> bool:
+    """Wait until the server answers, and proves to know the key if there is one; return False if it has ended.
+
+    Another user's program may have taken the port first. It gets no address with the key; this server ends, for want of a port.
+    """
+    place, nonce = urlsplit(url), secrets.token_urlsafe(16)
     while server.poll() is None:
         connection = HTTPConnection(str(place.hostname), place.port, timeout=1)
         if place.scheme == "https":  # whose certificate need not be known here: nothing is said to the server
             unchecked = ssl._create_unverified_context()
             connection = HTTPSConnection(str(place.hostname), place.port, timeout=1, context=unchecked)
         try:
-            connection.request("GET", "/_stcore/health")
-            connection.getresponse()
-            return True
+            connection.request("GET", f"/underpaint/proof?nonce={nonce}")
+            answer = connection.getresponse().read(1000).decode(errors="replace")
+            if key is None or hmac.compare_digest(answer.encode(), proof(key, place.port or 0, nonce).encode()):
+                return True
         except (OSError, HTTPException):
-            time.sleep(0.1)
+            pass
         finally:
             connection.close()
+        time.sleep(0.1)
     return False

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import ssl
+import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPSConnection
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ from urllib.request import url2pathname
 import pytest
 
 from app.routes import module_url
+from core.cli.start import _wait_until_up
 from core.storage.access_key import access_key
 from tests.serving import ROOT, free_port, serving
 from tests.shell import start
@@ -37,6 +41,30 @@ def listening_on(port: int) -> set[str]:
                 is_v4 = len(address) == 8
                 found.add(str(IPv4Address(bytes.fromhex(address)[::-1])) if is_v4 else f"IPv6 {address}")
     return found
+
+
+def test_a_program_that_took_the_port_first_gets_no_key(tmp_path: Path) -> None:
+    """Another user can see the port in a command line, and bind it while the server is still starting."""
+    asked: list[str] = []
+
+    class Squatter(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"0" * 64)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Print nothing."""
+
+    key = access_key(tmp_path)
+    with HTTPServer(("127.0.0.1", 0), Squatter) as squatter:
+        threading.Thread(target=squatter.serve_forever, daemon=True).start()
+        server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"])
+        assert not _wait_until_up(server, f"http://127.0.0.1:{squatter.server_port}", key)
+        squatter.shutdown()
+    assert asked
+    assert not [path for path in asked if key in path]
 
 
 def test_a_certificate_makes_it_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

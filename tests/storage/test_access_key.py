@@ -27,6 +27,43 @@ def test_it_is_made_once_and_nobody_else_can_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(key_file(tmp_path).stat().st_mode) == 0o600
 
 
+def test_each_user_of_a_workspace_has_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted one, of another user, is refused; so is a link to a file of one's own."""
+    mine = access_key(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert key_file(tmp_path).name == ".access-key-12345"
+    key_file(tmp_path).write_text("x" * 43)
+    with pytest.raises(StorageError, match="belongs to another user; remove it"):
+        access_key(tmp_path)
+    monkeypatch.undo()
+    target = tmp_path / "mine"
+    target.write_text("y" * 43)
+    target.chmod(0o644)
+    key_file(tmp_path).unlink()
+    key_file(tmp_path).symlink_to(target)
+    with pytest.raises(OSError, match="symbolic link"):
+        access_key(tmp_path)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+    assert mine != "y" * 43
+
+
+def test_a_file_system_that_keeps_nothing_from_others_keeps_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key then lies in the user's own folder, and nothing of it in the workspace."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    workspace, real = tmp_path / "work", os.fstat
+
+    def open_to_all(descriptor: int) -> os.stat_result:
+        found, path = real(descriptor), os.readlink(f"/proc/self/fd/{descriptor}")
+        return os.stat_result((found.st_mode | 0o055, *found[1:])) if path.startswith(str(workspace)) else found
+
+    monkeypatch.setattr(os, "fstat", open_to_all)
+    key = access_key(workspace)
+    assert not key_file(workspace).exists()
+    (kept,) = (tmp_path / "state" / "underpaint").iterdir()
+    assert kept.read_text() == key == access_key(workspace)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
 def test_permissions_that_a_copy_gave_are_taken_away(tmp_path: Path) -> None:
     """The key stays, so that open pages go on."""
     key = access_key(tmp_path)
