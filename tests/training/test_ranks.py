@@ -262,6 +262,15 @@ def test_a_project_trains_on_two_devices_stops_and_goes_on(phantom_project: Proj
     assert [job.state for job in phantom_project.store.jobs.all("train")] == ["done", "failed", "cancelled"]
 
 
+@pytest.fixture
+def _signals_by_default() -> Iterator[None]:
+    """SIGTERM as in a program without a handler of its own; coverage's would end the tests."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("_signals_by_default")
 def test_a_signal_to_all_processes_stops_in_good_order(tmp_path: Path) -> None:
     """On a signal to all processes of a job, the first device stores the state and the second waits for it."""
     others = children()  # of tests before this one
