@@ -17,8 +17,8 @@ VENV ?= .venv
 TORCH_INDEX ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-# Files of tests at a time: no more than there are cores, as the browser's tests have time limits.
-TESTS_AT_ONCE ?= 2
+# Files of tests at a time: one more than two cores, as tests of the browser and of other processes wait half of their time.
+TESTS_AT_ONCE ?= 3
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt

@@ -53,7 +53,7 @@ def window(chromium: Browser) -> Iterator[BrowserContext]:
 def browser_page(window: BrowserContext) -> Iterator[Page]:
     """A page that remembers nothing of tests before; an error in its own scripts fails the test."""
     page = window.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

@@ -170,7 +170,7 @@ def test_a_newer_prediction_is_offered_and_never_put_on_by_itself(
     for each in range(4):
         keep(project, each, SECOND, SURE)
 
-    page.wait_for_selector(".notice[data-kind=prediction]", timeout=20_000)
+    page.wait_for_selector(".notice[data-kind=prediction]", timeout=60_000)
     assert "Round 2" in page.locator(".notice").inner_text()
     np.testing.assert_array_equal(values(project, z), laid_over(FIRST, painted))
     assert_shown(page, (45, 50), "matrix")
