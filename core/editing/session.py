@@ -62,10 +62,10 @@ def editing(models: LoadedModels, slice_id: SliceId, round_: int | None = None) 
     """
     store = models.store
     shape = store.slice_shape(slice_id)
+    sequence = store.drafts.sequence(slice_id)  # read before draft and base, so that an action in between makes it out of date
     draft = store.drafts.get(slice_id, shape)
     if draft is not None:
         return draft
-    sequence = store.drafts.sequence(slice_id)  # read before the base, so that an action in between makes it out of date
     base = _start(models, slice_id, shape, round_)
     return Editing(base.mask.copy(), np.zeros(shape, np.uint8), base.mask, sequence, base.origin, base.round)
 

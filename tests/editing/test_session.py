@@ -165,6 +165,24 @@ def test_a_slice_painted_while_it_is_opened_is_shown_as_out_of_date(rounds, monk
     assert rounds.labels.editing(0, 5).sequence == 0
 
 
+def test_a_slice_whose_first_stroke_comes_while_it_is_opened_is_shown_as_out_of_date(rounds, monkeypatch):
+    """The window that loaded it has not seen the stroke, so it cannot vouch for it either."""
+    read = rounds.store.drafts.get
+
+    def late(*place):
+        found = read(*place)
+        monkeypatch.undo()
+        rounds.labels.apply(0, 4, Patch(1, runs((0, 2, 258))))
+        return found
+
+    monkeypatch.setattr(rounds.store.drafts, "get", late)
+    opened = rounds.labels.editing(0, 4)
+    assert (opened.origin, opened.sequence) == ("prediction", 0)
+    assert rounds.labels.sync_state(0, 4).sequence == 1
+    with pytest.raises(LabelError, match="another window"):
+        rounds.submit(0, 4, FULL, sequence=opened.sequence)
+
+
 def test_a_first_stroke_begins_on_the_prediction_that_was_seen(rounds):
     """A round that ended meanwhile does not slip under the strokes, and so never into a claim of the whole slice."""
     paint(rounds, 5, 1, (0, 1, 2 | 256), round=1)
