@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,26 @@ def key_address(url: str, workspace: Path) -> str:
 def let_in(window: BrowserContext, url: str, workspace: Path) -> None:
     """Give a browser the cookie that it gets for the key of a workspace."""
     assert window.request.get(key_address(url, workspace)).ok
+
+
+def ask(port: int, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+    """The status and the headers of an answer from this machine; ``_`` in a name is a ``-``."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.putrequest("GET", path, skip_host=True)
+        for name, value in {"Host": f"127.0.0.1:{port}", **headers}.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+    finally:
+        connection.close()
+
+
+def handshake(port: int, **headers: str) -> int:
+    """The status that a websocket to Streamlit's pages is answered with; 101 opens it."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
+    return ask(port, "/_stcore/stream", **upgrade, Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==", **headers)[0]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -21,7 +21,7 @@ import pytest
 from app.routes import module_url
 from core.cli.start import _wait_until_up
 from core.storage.access_key import access_key
-from tests.serving import ROOT, free_port, serving
+from tests.serving import ROOT, ask, free_port, handshake, serving
 from tests.shell import start
 
 SERVER = str(ROOT / "app" / "server.py")
@@ -111,47 +111,27 @@ def test_a_browser_is_started_with_a_file_that_only_its_owner_can_read(tmp_path:
     assert not page.exists()
 
 
-def _status(port: int, path: str, **headers: str) -> tuple[int, dict[str, str]]:
-    """The status and the headers of an answer; ``_`` in a name is a ``-``."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.putrequest("GET", path, skip_host=True)
-        for name, value in {"Host": f"127.0.0.1:{port}", **headers}.items():
-            connection.putheader(name.replace("_", "-"), value)
-        connection.endheaders()
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
-    finally:
-        connection.close()
-
-
-def _handshake(port: int, **headers: str) -> int:
-    """The status that a websocket to Streamlit's pages is answered with; 101 opens it."""
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
-    return _status(port, "/_stcore/stream", **upgrade, Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==", **headers)[0]
-
-
 def _only_the_key_opens(port: int, key: str) -> None:
     """Pages, routes and websocket are for a browser with the key alone, and on this app's own page."""
     own = f"http://127.0.0.1:{port}"
     paths = ("/", "/annotate", "/_stcore/health", "/_stcore/host-config", module_url(), "/underpaint/api/nothing/0/0/slice")
-    assert {_status(port, path)[0] for path in paths} == {401}
-    assert _status(port, "/?key=wrong", Accept="text/html")[0] == 401
-    assert _handshake(port, Origin=own) == 403
-    status, headers = _status(port, f"/?key={key}")
+    assert {ask(port, path)[0] for path in paths} == {401}
+    assert ask(port, "/?key=wrong", Accept="text/html")[0] == 401
+    assert handshake(port, Origin=own) == 403
+    status, headers = ask(port, f"/?key={key}")
     cookie = headers["set-cookie"]
     assert (status, "HttpOnly" in cookie, "SameSite=lax" in cookie, key in cookie) == (200, True, True, False)
     known = cookie.partition(";")[0]
-    assert [_status(port, path, Cookie=known)[0] for path in paths] == [200] * 5 + [404]
-    assert _handshake(port, Origin=own, Cookie=known) == 101
+    assert [ask(port, path, Cookie=known)[0] for path in paths] == [200] * 5 + [404]
+    assert handshake(port, Origin=own, Cookie=known) == 101
     for origin in ("http://localhost:3000", "http://evil.example", "null", f"http://127.0.0.1:{port}.evil.example"):
-        assert _handshake(port, Origin=origin, Cookie=known) == 403
-    assert _handshake(port, Cookie=known) == 403
+        assert handshake(port, Origin=origin, Cookie=known) == 403
+    assert handshake(port, Cookie=known) == 403
     rebound = {"Host": f"evil.example:{port}", "Origin": f"http://evil.example:{port}", "Cookie": known}
-    assert _handshake(port, **rebound) == 403
-    assert _status(port, "/", **rebound)[0] == 403
-    assert _status(port, "/_stcore/agent/openapi.json", Cookie=known)[0] in {200, 404}
-    assert _status(port, "/_stcore/agent/mcp", Cookie=known)[0] in {404, 405}
+    assert handshake(port, **rebound) == 403
+    assert ask(port, "/", **rebound)[0] == 403
+    assert ask(port, "/_stcore/agent/openapi.json", Cookie=known)[0] in {200, 404}
+    assert ask(port, "/_stcore/agent/mcp", Cookie=known)[0] in {404, 405}
     assert not [pid for pid, line in _command_lines().items() if key in line], "every user can read command lines"
 
 
