@@ -50,7 +50,8 @@ def told(killed: Killed) -> Killed:
 
 def kills_section(made: list[Killed]) -> Section:
     """Count what the kills have damaged, by what was killed."""
-    columns = ("killed", "times", "disk full", "steps", "labels lost", "half-written", "closed", "resumed", "entered", "given up")
+    damage, ways = ("labels lost", "half-written", "closed"), ("resumed", "entered", "nothing yet", "given up")
+    columns = ("killed", "times", "disk full", "steps", *damage, *ways)
     rows = [(kind, *_counts([one for one in made if one.kind == kind])) for kind in KINDS]
     total = _counts(made)
     full = sorted({one.full_disk for one in made if one.full_disk})
@@ -63,12 +64,13 @@ def _counts(made: list[Killed]) -> tuple[int, ...]:
     full, steps = sum(bool(one.full_disk) for one in made), sum(one.steps for one in made)
     damage = [sum(len(getattr(one, name)) for one in made) for name in ("lost", "half", "not_opening")]
     resumed = Counter(one.resumed.partition(":")[0] for one in made)
-    return len(made), full, steps, *damage, resumed["resumed"], resumed["entered"], resumed["lost"] + resumed["fault"]
+    ways = [resumed[way] for way in ("resumed", "entered", "begun again")]
+    return len(made), full, steps, *damage, *ways, resumed["lost"] + resumed["fault"]
 
 
 def _goals_of(total: tuple[int, ...]) -> Iterable[tuple[str, int]]:
     names = ("label lost", "half-written state", "project that does not open", "training neither resumed nor entered")
-    return zip(names, (total[3], total[4], total[5], total[8]), strict=True)
+    return zip(names, (total[3], total[4], total[5], total[9]), strict=True)
 
 
 def fuzz(setting: Setting) -> Section:

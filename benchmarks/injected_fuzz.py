@@ -109,8 +109,9 @@ def _asked(client: Any, chance: random.Random) -> tuple[str, str]:
 
 
 def _path(chance: random.Random) -> tuple[str, bool]:
-    name = "toy" if chance.random() < 0.6 else chance.choice(_NAMES)
-    volume, z = (chance.choice(("0", "1")) if chance.random() < 0.6 else chance.choice(_NUMBERS) for _ in range(2))
+    name = "toy" if chance.random() < 0.8 else chance.choice(_NAMES)  # most reach the routes' own work
+    volume = "0" if chance.random() < 0.8 else chance.choice(_NUMBERS)
+    z = chance.choice(("0", "2", "8", "11")) if chance.random() < 0.8 else chance.choice(_NUMBERS)
     slice_ = f"/underpaint/api/{name}/{volume}/{z}"
     where = chance.random()
     if where < 0.4:
