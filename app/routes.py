@@ -22,6 +22,8 @@
     GET  /underpaint/api/<project>/results/<folder>.zip            a finished result folder, as one file
 
 An error is ``{"error": sentence}`` and changes nothing. Calls into the project run in a thread, never on the event loop.
+A change (POST) carries a token (``app.guard``) and the ``created`` of the slice's facts (``app.api.target``), so that nothing
+meant for a deleted project reaches another of its name.
 """
 
 from __future__ import annotations

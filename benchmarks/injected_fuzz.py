@@ -59,6 +59,7 @@ _HEADERS = (
     ("Sec-Fetch-Site", "cross-site"),
     ("X-Underpaint-Token", "." * 4000),
     ("X-Underpaint-Token", "\xe9.\xe9"),
+    ("X-Underpaint-Created", "\xff" * 50),
     ("Content-Type", "multipart/form-data"),
     ("Accept", "text/html"),
     ("Accept-Encoding", "\xff, *;q=9"),

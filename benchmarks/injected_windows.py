@@ -72,7 +72,7 @@ class Window:
 
     def __init__(self, client: httpx.Client, project: Project, found: Found, seed: int) -> None:
         self._client, self._project, self._found, self._chance = client, project, found, random.Random(seed)
-        self._id = uuid4().hex
+        self._id, self.created = uuid4().hex, ""
         self._queue: list[tuple[str, bytes]] = []
         self.saves: dict[int, list[int]] = {z: [] for z in SLICES}
         self.open(self._chance.choice(SLICES))
@@ -83,7 +83,8 @@ class Window:
         """Send until the server answers; a refusal is not repeated."""
         end = time.monotonic() + _PATIENCE_S
         while True:
-            got = self._client.request(method, f"/underpaint/api/{NAME}/0/{self.z}/{path}", content=body)
+            address = f"/underpaint/api/{NAME}/0/{self.z}/{path}"
+            got = self._client.request(method, address, content=body, headers={"X-Underpaint-Created": self.created})
             if got.is_success:
                 return got
             if got.status_code in _REFUSED:
@@ -114,7 +115,7 @@ class Window:
         """Load what the server has."""
         query = "" if self.round is None else f"?round={self.round}"
         facts, self.mask, self.touched = read_slice(self._send("GET", f"slice{query}").content)
-        self.sequence, self.revision = facts["sequence"], facts["revision"]
+        self.created, self.sequence, self.revision = facts["created"], facts["sequence"], facts["revision"]
         self.round = facts["round"] or 0
         self._queue.clear()
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from app.api.target import CREATED
 from app.guard import Guard, issue_token
 from app.routes import routes
-from core.project import Project
+from core.project import Project, list_projects
 from core.storage.access_key import access_key
 from core.storage.workspace import workspace_folder
 
@@ -38,11 +39,20 @@ def make_toy(folder: Path) -> Project:
 
 @contextmanager
 def browser() -> Iterator[TestClient]:
-    """A browser on the app's own page that has shown the key, with a token."""
+    """A browser on the app's own page that has shown the key, with a token; it names the present project with every change."""
     with TestClient(Guard(Starlette(routes=routes())), base_url=ORIGIN) as made:
         assert made.get("/", params={"key": access_key(workspace_folder())}).status_code == 200
         made.headers.update({"Origin": ORIGIN, "X-Underpaint-Token": issue_token()})
+        made.event_hooks["request"].append(_name_project)
         yield made
+
+
+def _name_project(request: Any) -> None:
+    """Name the project of an address as it is now, unless the test names one."""
+    workspace, name = workspace_folder(), "".join(request.url.path.split("/")[3:4])
+    if request.method == "POST" and CREATED not in request.headers and name in list_projects(workspace):
+        with closing(sqlite3.connect(workspace / "data" / name / "project.sqlite")) as db:
+            request.headers[CREATED] = db.execute("SELECT value FROM meta WHERE key = 'created'").fetchone()[0]
 
 
 def runs(*triples: tuple[int, int, int]) -> bytes:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from app.api.once import Answer, Once
 from app.api.pictures import framed
 from app.api.presence import Presence
-from app.api.target import Target, binary, target
+from app.api.target import Target, binary, created, target
 from app.api.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
 from app.guard import Refusal
 from core.editing.undo_steps import packed
@@ -34,6 +34,7 @@ def slice_(request: Request) -> Response:
     numbers = np.concatenate((mask, slice_numbers(editing.base))) if editing.origin == "draft" else mask
     depth, channels, height, width = row.shape
     facts = {
+        "created": created(project),
         "height": height,
         "width": width,
         "depth": depth,
@@ -144,6 +145,7 @@ def sync(request: Request) -> Response:
         return Response(status_code=204)
     state = project.labels.sync_state(*slice_id)
     facts = {
+        "created": created(project),
         "round": state.round,
         "sequence": state.sequence,
         "revision": state.revision,
@@ -155,5 +157,5 @@ def sync(request: Request) -> Response:
 
 def _once(verb: str, here: Target, identity: str, make: Callable[[], Answer]) -> Response:
     project, slice_id = here
-    made = project.store.records.meta("created")  # so that a new project of the same name gets its own answers
-    return JSONResponse(_answers.answer((project.folder, made, slice_id, verb, identity), make))
+    # a new project of the same name gets its own answers
+    return JSONResponse(_answers.answer((project.folder, created(project), slice_id, verb, identity), make))

@@ -19,6 +19,9 @@ from core.project import Project, list_projects, workspace_folder
 _LARGE = 1_000_000
 """Bytes from which compression saves time, even for a browser on the same machine."""
 
+CREATED = "X-Underpaint-Created"
+"""The header of a change with the facts' ``created``: when the project was made that the browser shows."""
+
 _projects: dict[tuple[Path, str], Project | None] = {}
 """Projects opened here, by workspace and name; None once one is out of reach."""
 _lock = threading.Lock()
@@ -54,9 +57,16 @@ def open_project(name: str) -> Project:
         return opened
 
 
+def created(project: Project) -> str:
+    """Return when a project was made, as text, to tell it from another of its name; "" if its records do not say."""
+    return project.store.records.meta("created") or ""
+
+
 def target(request: Request) -> Target:
-    """Return the project and slice of a path; refuse unknown ones."""
+    """Return the project and slice of a path; refuse unknown ones, and a change made in another project of that name."""
     project = open_project(request.path_params["project"])
+    if request.method == "POST":
+        _check_created(request, project)  # first, since the other one may have had more slices
     volume, z = request.path_params["volume"], request.path_params["z"]
     if not 0 <= volume < len(project.volumes):
         raise Refusal(404, f"There is no volume {volume}; the project has {len(project.volumes)}, counted from 0.")
@@ -64,6 +74,18 @@ def target(request: Request) -> Target:
     if not 0 <= z < depth:
         raise Refusal(404, f"There is no slice {z}; the volume has {depth}, counted from 0.")
     return project, SliceId(volume, z)
+
+
+def _check_created(request: Request, project: Project) -> None:
+    said = request.headers.get(CREATED)
+    if said is None:
+        raise Refusal(400, f"A change says in {CREATED} when its project was made; reload the page.")
+    if said != created(project):
+        raise Refusal(
+            409,
+            f"Project {project.name} was deleted and made anew after this page had opened it; reload the page. "
+            "Nothing from the deleted project is stored in the new one.",
+        )
 
 
 def stamped(facts: Sequence[object]) -> str:

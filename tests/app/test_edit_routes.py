@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Thread
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 from app.api import edit, target
 from app.api.once import Once
 from app.api.presence import Presence
+from app.api.target import CREATED
 from app.guard import MAX_BODY
 from core.errors import LabelError, StorageError
 from core.geometry import SliceId
@@ -411,8 +413,6 @@ def test_a_claim_sent_twice_at_once_is_stored_once(client: TestClient, project: 
 
 def test_a_project_that_was_made_anew_answers_for_itself(client: TestClient, project: Project, tmp_path: Path) -> None:
     """The wishes of a deleted project of the same name are forgotten."""
-    import shutil
-
     body = wish(kind="slice", sequence=0, revision=None)
     client.post(f"{SLICE}/claim", content=body)
     project.store.records.close()
@@ -420,6 +420,46 @@ def test_a_project_that_was_made_anew_answers_for_itself(client: TestClient, pro
     anew = make_toy(tmp_path)
     client.post(f"{SLICE}/claim", content=body)
     assert len(anew.labels.slices()) == 1
+
+
+CHANGES = {
+    "patch/1": runs((0, 4, 257)),
+    "claim": wish(kind="slice", sequence=0, revision=None),
+    "undo": wish(revision=1),
+    "rebase": wish(round=0, sequence=0),
+    "put_off": wish(box=None),
+}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+@pytest.mark.parametrize("z", [1, 9])
+def test_what_was_painted_in_a_deleted_project_is_not_stored_in_a_new_one(
+    client: TestClient, project: Project, tmp_path: Path, path: str, z: int
+) -> None:
+    """Its name, slice and numbers fit, but it is another project; nor does the editor go on asking for a slice it lacks."""
+    place = f"/underpaint/api/toy/0/{z}"
+    old = {CREATED: opened(client)[0]["created"]}
+    project.store.records.close()
+    shutil.rmtree(project.folder)
+    assert client.post(f"{place}/{path}", content=CHANGES[path], headers=old).status_code == 503
+    anew = make_toy(tmp_path)
+    before = dump(anew)
+    answer = client.post(f"{place}/{path}", content=CHANGES[path], headers=old)
+    assert answer.status_code == 409, answer.text
+    assert "made anew" in answer.json()["error"]
+    assert dump(anew) == before
+    paint(client, 1, (0, 4, 257))
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_change_that_names_no_project_is_refused(client: TestClient, project: Project, path: str) -> None:
+    """A page from before this was asked for has to be loaded again."""
+    before = dump(project)
+    client.event_hooks = {}
+    answer = client.post(f"{SLICE}/{path}", content=CHANGES[path])
+    assert answer.status_code == 400, answer.text
+    assert "reload the page" in answer.json()["error"]
+    assert dump(project) == before
 
 
 def test_the_steps_of_a_draft_are_told(client: TestClient, project: Project) -> None:
@@ -558,11 +598,13 @@ def changes(client: TestClient, window: str, place: str = SLICE) -> Any:
 
 def test_a_window_is_told_what_has_changed(client: TestClient, worked: Project) -> None:
     """The newest round, the last action and the newest label, each as it is now."""
-    assert changes(client, "a") == {"round": 2, "sequence": 2, "revision": 1, "caution": None, "others": 0}
+    created = opened(client)[0]["created"]
+    told = {"created": created, "round": 2, "sequence": 2, "revision": 1, "caution": None, "others": 0}
+    assert changes(client, "a") == told
     paint(client, 3, (0, 1, 1))
     worked.submit(0, 1, Claim.slice())
     add_round(worked)
-    assert changes(client, "a") == {"round": 3, "sequence": 3, "revision": 2, "caution": None, "others": 0}
+    assert changes(client, "a") == {**told, "round": 3, "sequence": 3, "revision": 2}
 
 
 def test_windows_on_one_slice_see_each_other(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

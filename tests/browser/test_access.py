@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -103,6 +104,23 @@ def test_strokes_made_while_the_disk_was_away_arrive_when_it_is_back(opened: Pag
         away.rename(project.folder)
     until(lambda: np.count_nonzero(values(project, z) == 1 | 256) > 15)
     opened.wait_for_selector(".chip[data-state=saved]")
+
+
+def test_strokes_of_a_deleted_project_do_not_reach_a_new_one_of_its_name(opened: Page, project: Project, tmp_path: Path) -> None:
+    """The stroke waits while there is none; then the page says that it was dropped, and shows the new project as it is."""
+    brush(opened, 1)
+    z = place(opened)[1]
+    paint(opened, (10, 10))
+    project.store.records.close()
+    shutil.rmtree(project.folder)
+    opened.mouse.click(*on_screen(opened, 30, 20))
+    opened.wait_for_selector(".chip[data-state=retrying]")
+    anew = Project.create(project.workspace, project.name, volumes=[tmp_path / "toy.tif"], classes=["matrix", "pore", "phase"])
+    opened.get_by_text("made anew after this page had opened it").first.wait_for()
+    assert (anew.labels.editing(0, z).sequence, anew.labels.slices()) == (0, [])
+    opened.wait_for_selector(".editor[data-loaded]")
+    paint(opened, (40, 40))
+    assert np.count_nonzero(values(anew, z)) == 1
 
 
 ATTACK = """

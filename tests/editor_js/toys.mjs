@@ -58,9 +58,23 @@ export function atWork(raster, superpixels = null) {
   return { painter, told, actions, drag };
 }
 
-/** The server's response for an empty slice of 4 x 4. @returns {ArrayBuffer} */
-export function emptySlice() {
-  const facts = { sequence: 0, revision: null, round: null, latest: null, mask_numbers: 2, origin: "empty", classes: [], depth: 9 };
+const EMPTY = {
+  created: "1.5",
+  height: 4,
+  width: 4,
+  depth: 9,
+  sequence: 0,
+  revision: null,
+  round: null,
+  latest: null,
+  mask_numbers: 2,
+  origin: "empty",
+  classes: [],
+};
+
+/** The server's response for an empty slice of 4 x 4; its facts may be others. @returns {ArrayBuffer} */
+export function emptySlice(changes = {}) {
+  const facts = { ...EMPTY, ...changes };
   const head = JSON.stringify(facts);
   const padded = new TextEncoder().encode(head + " ".repeat((4 - (head.length % 4)) % 4));
   const bytes = new Uint8Array(4 + padded.length + 8);

@@ -72,13 +72,18 @@ export class Sync {
 /**
  * Return the most urgent notice.
  * @param {Slice} slice
- * @param {{round: number | null, sequence: number, revision: number | null, caution: string | null, others: number}} found
- *   `caution`: the reasons to distrust the round, null for none
+ * @param {{
+ *   created: string, round: number | null, sequence: number, revision: number | null, caution: string | null, others: number
+ * }} found `caution`: the reasons to distrust the round, null for none
  * @param {number} declined the newest round declined by the user
  * @returns {Notice | null}
  */
 export function noticeOf(slice, found, declined) {
   const { facts, outbox } = slice;
+  if (found.created !== facts.created) {
+    const text = "This project was deleted and made anew under its name. This window shows the deleted one.";
+    return { kind: "elsewhere", text, command: "reload", label: "Show it as it is now" };
+  }
   const ahead = found.sequence > outbox.sequence || (found.revision !== facts.revision && !outbox.unsent);
   if (ahead) {
     const text = "This slice was changed in another window. This window shows an older state.";

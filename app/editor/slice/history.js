@@ -68,29 +68,33 @@ export class History {
   }
 }
 
+/** @typedef {{created: string, sequence: number, revision: number | null}} Version of a slice: its project, last action and save */
+
 const MOST_SLICES = 50;
 
 /** The histories of the slices left since the page was loaded. */
 export class Histories {
   constructor() {
-    /** @type {Map<string, {history: History, sequence: number, revision: number | null}>} the longest ago first */
+    /** @type {Map<string, {history: History, version: Version}>} the longest ago first */
     this.kept = new Map();
   }
 
   /**
    * Keep the history of a slice about to close.
-   * @param {string} base address of the slice @param {History} history
-   * @param {{sequence: number, revision: number | null}} version
+   * @param {string} base address of the slice @param {History} history @param {Version} version
    */
-  keep(base, history, { sequence, revision }) {
-    if (history.known) setBounded(this.kept, base, { history, sequence, revision }, MOST_SLICES);
+  keep(base, history, version) {
+    if (history.known) setBounded(this.kept, base, { history, version }, MOST_SLICES);
     else this.kept.delete(base);
   }
 
-  /** Return the kept history if the slice is unchanged, else a new one: steps fit one state only. */
-  of(base, { sequence, revision }) {
+  /**
+   * Return the kept history if the slice is unchanged, else a new one: steps fit one state only.
+   * @param {string} base @param {Version} version
+   */
+  of(base, version) {
     const kept = this.kept.get(base);
-    const fits = kept !== undefined && kept.sequence === sequence && kept.revision === revision;
-    return fits ? kept.history : new History();
+    const same = (name) => kept.version[name] === version[name];
+    return kept !== undefined && ["created", "sequence", "revision"].every(same) ? kept.history : new History();
   }
 }

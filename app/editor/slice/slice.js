@@ -3,7 +3,7 @@
 import { History } from "./history.js";
 import { Raster } from "./raster.js";
 import { Superpixels } from "./superpixels.js";
-import { ActiveClock, newId, Outbox, parseJson, Retrier } from "./transport.js";
+import { ActiveClock, newId, Outbox, parseJson, Refused, Retrier } from "./transport.js";
 import { decodeFrame, toUint32 } from "./wire.js";
 
 /** @typedef {import("./pixel_changes.js").Action} Action */
@@ -36,8 +36,10 @@ export class Slice {
   async loadMask(signal) {
     const query = this.facts === null ? "" : `?round=${this.round}`;
     const { facts, body } = decodeFrame(await this.api.get(`slice${query}`, signal));
+    this.#check(facts);
     const numbers = toUint32(body);
     this.facts = facts;
+    this.api.created = facts.created;
     this.raster.load(numbers.subarray(0, facts.mask_numbers));
     this.raster.loadBase(numbers.subarray(facts.mask_numbers));
     if (this.outbox === null) {
@@ -45,6 +47,16 @@ export class Slice {
     }
     this.outbox.sequence = facts.sequence;
     this.outbox.round = this.round;
+  }
+
+  /** Throw where the facts are of another slice than the one shown: strokes and claims would be stored unseen. */
+  #check({ created, height, width }) {
+    if (this.facts !== null && created !== this.facts.created) {
+      throw new Refused("This project was deleted and made anew; open the slice again.");
+    }
+    if (height !== this.raster.height || width !== this.raster.width) {
+      throw new Refused(`The slice has ${height} x ${width} pixels, other than before; reload the page.`);
+    }
   }
 
   /** The round of the prediction shown; 0 for none. */
@@ -70,7 +82,8 @@ export class Slice {
 
   /** Identifies the state of the slice in this window. */
   get version() {
-    return { sequence: this.outbox?.sequence ?? -1, revision: this.facts?.revision ?? null };
+    const { created = "", revision = null } = this.facts ?? {};
+    return { created, sequence: this.outbox?.sequence ?? -1, revision };
   }
 
   // ---- requests that change the whole slice, sent after every stroke is stored and repeated until answered

@@ -24,6 +24,8 @@ export class Api {
   constructor(base, token) {
     this.base = base;
     this.token = token;
+    /** When the project was made whose slice is loaded; the server refuses a change for another project of its name. */
+    this.created = "";
   }
 
   /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<ArrayBuffer>} */
@@ -36,7 +38,11 @@ export class Api {
   /** @param {string} path @param {BodyInit} body */
   async post(path, body) {
     const small = (typeof body === "string" ? body.length : body.byteLength) < 60000;
-    const headers = { "X-Underpaint-Token": this.token(), "Content-Type": "application/octet-stream" };
+    const headers = {
+      "X-Underpaint-Token": this.token(),
+      "X-Underpaint-Created": this.created,
+      "Content-Type": "application/octet-stream",
+    };
     // keepalive: a stroke being sent survives the closing of the page
     const response = await fetch(`${this.base}/${path}`, { method: "POST", body, headers, keepalive: small });
     if (!response.ok) throw await failure(response);

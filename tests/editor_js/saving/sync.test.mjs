@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { noticeOf } from "../../../app/editor/saving/sync.js";
 
 const slice = (facts = {}, outbox = {}) => ({
-  facts: { round: 1, latest: 1, revision: null, ...facts },
+  facts: { created: "1", round: 1, latest: 1, revision: null, ...facts },
   outbox: { sequence: 5, unsent: false, ...outbox },
 });
-const found = (changes = {}) => ({ round: 1, sequence: 5, revision: null, caution: null, others: 0, ...changes });
+const found = (changes = {}) => ({ created: "1", round: 1, sequence: 5, revision: null, caution: null, others: 0, ...changes });
 const kind = (...given) => noticeOf(...given)?.kind ?? null;
 
 test("without changes there is no notice", () => {
@@ -18,6 +18,12 @@ test("without changes there is no notice", () => {
 test("strokes or a save from elsewhere are reported first", () => {
   assert.equal(kind(slice(), found({ sequence: 6, others: 1, round: 2 }), 0), "elsewhere");
   assert.equal(kind(slice(), found({ revision: 3 }), 0), "elsewhere");
+});
+
+test("a project made anew is reported although its numbers fit", () => {
+  const { kind, text, command } = noticeOf(slice({}, { unsent: true }), found({ created: "2" }), 0);
+  assert.deepEqual([kind, command], ["elsewhere", "reload"]);
+  assert.match(text, /made anew under its name/);
 });
 
 test("unsent strokes of this window are not from elsewhere", () => {

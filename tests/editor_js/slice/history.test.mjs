@@ -33,11 +33,12 @@ test("an unchanged slice keeps its history, a changed one loses it", () => {
   const histories = new Histories();
   const history = new History();
   history.push(step(1));
-  histories.keep("/0/4", history, { sequence: 3, revision: null });
-  assert.equal(histories.of("/0/4", { sequence: 3, revision: null }), history);
-  assert.equal(histories.of("/0/4", { sequence: 4, revision: null }).canUndo, false);
-  assert.equal(histories.of("/0/4", { sequence: 3, revision: 9 }).canUndo, false);
-  assert.equal(histories.of("/0/5", { sequence: 3, revision: null }).canUndo, false);
+  histories.keep("/0/4", history, { created: "1", sequence: 3, revision: null });
+  assert.equal(histories.of("/0/4", { created: "1", sequence: 3, revision: null }), history);
+  assert.equal(histories.of("/0/4", { created: "1", sequence: 4, revision: null }).canUndo, false);
+  assert.equal(histories.of("/0/4", { created: "1", sequence: 3, revision: 9 }).canUndo, false);
+  assert.equal(histories.of("/0/4", { created: "2", sequence: 3, revision: null }).canUndo, false, "another project");
+  assert.equal(histories.of("/0/5", { created: "1", sequence: 3, revision: null }).canUndo, false);
 });
 
 test("the slice left longest ago is forgotten first, and an empty history at once", () => {
@@ -45,11 +46,11 @@ test("the slice left longest ago is forgotten first, and an empty history at onc
   for (let z = 0; z < 60; z += 1) {
     const history = new History();
     history.push(step(z));
-    histories.keep(`/0/${z}`, history, { sequence: 1, revision: null });
+    histories.keep(`/0/${z}`, history, { created: "1", sequence: 1, revision: null });
   }
-  assert.equal(histories.of("/0/0", { sequence: 1, revision: null }).canUndo, false);
-  assert.equal(histories.of("/0/59", { sequence: 1, revision: null }).canUndo, true);
-  histories.keep("/0/59", new History(), { sequence: 1, revision: null });
+  assert.equal(histories.of("/0/0", { created: "1", sequence: 1, revision: null }).canUndo, false);
+  assert.equal(histories.of("/0/59", { created: "1", sequence: 1, revision: null }).canUndo, true);
+  histories.keep("/0/59", new History(), { created: "1", sequence: 1, revision: null });
   assert.equal(histories.kept.has("/0/59"), false);
 });
 
