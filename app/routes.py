@@ -43,7 +43,17 @@ from app.api.target import open_project
 from app.api.thumbnails import Layer, version
 from app.api.wire import Number
 from app.guard import Refusal, check_token, issue_token, read_body
-from core.errors import CheckpointError, JobError, LabelError, ProjectError, StorageError, UnderpaintError, VolumeError
+from core.errors import (
+    CheckpointError,
+    JobError,
+    LabelError,
+    NetworkError,
+    NoRoundError,
+    ProjectError,
+    StorageError,
+    UnderpaintError,
+    VolumeError,
+)
 from core.geometry import Box, SliceId
 from core.project import Project
 from core.storage.snapshots import Snapshot
@@ -142,7 +152,7 @@ async def _answer(request: Request, work: Callable[[], Awaitable[Response]]) -> 
     except Refusal as refusal:
         response = JSONResponse({"error": str(refusal)}, status_code=refusal.status)
     except UnderpaintError as error:
-        response = JSONResponse({"error": str(error)}, status_code=_status(error))
+        response = JSONResponse({"error": str(error)}, status_code=_status(error, changing=request.method == "POST"))
     except Exception:
         _log.exception("A request to %s failed", request.url.path)
         sentence = "The app could not do this because of a fault of its own; its terminal says more."
@@ -151,10 +161,15 @@ async def _answer(request: Request, work: Callable[[], Awaitable[Response]]) -> 
     return response
 
 
-def _status(error: UnderpaintError) -> int:
-    """Return 503 for causes that may pass (a full or missing disk, damaged records), so that the editor keeps its strokes."""
-    if isinstance(error, StorageError | VolumeError | ProjectError):
+def _status(error: UnderpaintError, *, changing: bool) -> int:
+    """Return 503 for causes that may pass (a full or missing disk, damaged records, a model that cannot be loaded).
+
+    The editor keeps strokes so answered, and sends them again. A stroke on a round that does not exist will never fit: 409.
+    """
+    if isinstance(error, StorageError | VolumeError | ProjectError | NetworkError):
         return 503
+    if isinstance(error, NoRoundError):
+        return 409 if changing else 404
     if isinstance(error, CheckpointError):
-        return 404
+        return 503 if changing else 404
     return 409 if isinstance(error, LabelError | JobError) else 400

@@ -6,6 +6,7 @@
     ├── LabelError         a label: wrong shape, unknown class, role conflict
     ├── TrainingError      nothing to learn from, or training cannot go on
     ├── CheckpointError    a checkpoint is missing, damaged or does not fit the project
+    │   └── NoRoundError   the project has no such round
     ├── NetworkError       a network cannot be built here: a package is missing, or a size is out of range
     ├── JobError           another job has the project, or a job has died
     ├── StorageError       the disk is full or may not be written
@@ -46,6 +47,10 @@ class TrainingError(UnderpaintError):
 
 class CheckpointError(UnderpaintError):
     """A checkpoint is missing, damaged or of another project."""
+
+
+class NoRoundError(CheckpointError):
+    """The project has no such round."""
 
 
 class NetworkError(UnderpaintError):

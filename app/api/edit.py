@@ -15,7 +15,6 @@ from app.api.target import Target, binary, created, target
 from app.api.wire import DAY_MS, MOST, number, read_claim, read_put_off, read_rebase, read_runs, read_undo, round_of, window_of
 from app.guard import Refusal
 from core.editing.undo_steps import packed
-from core.errors import CheckpointError
 from core.project import Patch, Project
 from core.storage.rle import slice_numbers
 
@@ -128,10 +127,7 @@ def rebase(request: Request, body: bytes) -> Response:
     wish = read_rebase(body)
 
     def move() -> Answer:
-        try:
-            return {"sequence": project.labels.rebase(*slice_id, wish.round, sequence=wish.sequence)}
-        except CheckpointError as error:  # asking again would not bring the round back
-            raise Refusal(409, str(error)) from error
+        return {"sequence": project.labels.rebase(*slice_id, wish.round, sequence=wish.sequence)}
 
     return _once("rebase", (project, slice_id), wish.id, move)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.atomic import remove, sweep
 from core.config import UNLABELLED
-from core.errors import CheckpointError, ProjectError
+from core.errors import NoRoundError, ProjectError
 from core.geometry import Box, SliceId
 from core.storage.catalog import Catalog
 from core.storage.database import Records
@@ -112,14 +112,14 @@ class Store:
 
         Raises
         ------
-        CheckpointError
+        NoRoundError
             If there is no such round.
         """
         path = self.rounds.checkpoint(round_)
         if path is None:
             last = self.rounds.last()
             known = "none is trained yet" if last is None else f"the project has rounds 1 to {last}"
-            raise CheckpointError(f"There is no round {round_}; {known}.")
+            raise NoRoundError(f"There is no round {round_}; {known}.")
         return self.workspace / path
 
     def validation_area(self, slice_id: SliceId) -> bool | NDArray[np.bool_]:

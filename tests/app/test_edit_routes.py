@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -25,8 +27,10 @@ from core.errors import LabelError, StorageError
 from core.geometry import SliceId
 from core.project import Claim, Patch, Project
 from core.project.labels import ProjectLabels
+from core.storage.checkpoints import save
 from core.storage.wishes import note_granted
 from tests.predicted import add_round, keep
+from tests.storage.test_checkpoints import SAMPLE
 from tests.toy import HEIGHT, SLICE, WIDTH, dump, make_toy, opened, runs, unframed, wish
 
 FIRST, SECOND = (np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) // n % 2 for n in (2, 3))
@@ -123,11 +127,11 @@ def test_a_slice_is_claimed_as_it_was_seen(
     np.testing.assert_array_equal(rounds.labels.of(0, 1), expected)
 
 
-@pytest.mark.parametrize(("query", "status"), [("?round=3", 404), ("?round=-1", 400), ("?round=x", 400), ("?round=9e9", 400)])
+@pytest.mark.parametrize(("query", "status"), [("?round=3", 409), ("?round=-1", 400), ("?round=x", 400), ("?round=9e9", 400)])
 def test_an_unknown_prediction_is_not_shown(client: TestClient, rounds: Project, query: str, status: int) -> None:
-    """One sentence says which rounds there are, and nothing is painted on it."""
+    """One sentence says which rounds there are, and nothing is painted on it: such a stroke is refused for good."""
     before = dump(rounds)
-    assert client.get(f"{SLICE}/slice{query}").status_code == status
+    assert client.get(f"{SLICE}/slice{query}").status_code == {409: 404}.get(status, status)
     assert client.post(f"{SLICE}/patch/1{query}", content=runs((0, 1, 257))).status_code == status
     assert dump(rounds) == before
 
@@ -283,6 +287,24 @@ def test_a_volume_that_was_moved_keeps_the_strokes_waiting(client: TestClient, r
     assert answer.status_code == 503
     assert "no longer exists" in answer.json()["error"]
     paint(client, 1, (0, 3, 257), query="?round=1")
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["the checkpoint is away", "only Python can give the network"])
+def test_a_model_that_cannot_be_loaded_keeps_the_strokes_waiting(client: TestClient, rounds: Project, own: bool) -> None:
+    """Nothing is wrong with a stroke, a claim or another prediction where the model of a known round is."""
+    if own:
+        save(rounds.workspace / "none", {"weight": torch.zeros(1)}, replace(SAMPLE, architecture="own", own_class="mine.Network"))
+    wishes = {
+        "patch/1?round=2": runs((0, 3, 257)),
+        "claim": wish(kind="slice", sequence=0, revision=None, round=2),
+        "rebase": wish(round=2, sequence=0),
+    }
+    before = dump(rounds)
+    for path, body in wishes.items():
+        answer = client.post(f"/underpaint/api/toy/0/2/{path}", content=body)
+        assert answer.status_code == 503, answer.text
+        assert ("own, mine.Network" if own else "no checkpoint") in answer.json()["error"]
+    assert dump(rounds) == before
 
 
 # ---- saves
