@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -438,17 +438,20 @@ class Kills:
 
     def verdict(self, kind: str, full_disk: str, heard: list[Any], left: Left | str) -> Killed:
         """Compare what is left with what the victim said."""
-        acknowledged, intended, rounds = dict(self._before.digests), dict[int, str](), list(self._before.rounds)
+        acknowledged, rounds = dict(self._before.digests), list(self._before.rounds)
+        intended = defaultdict[int, set[str]](set)
         for said in heard:
             if said[0] == "intends":
-                intended = said[1]
+                for z, digest in said[1].items():
+                    intended[z].add(digest)
             elif said[0] == "acknowledged":
                 acknowledged |= said[1]
-                intended = {}
+                for z in said[1]:
+                    intended.pop(z, None)
             elif said[0] == "round":
                 rounds.append(said[1])
-            elif said[0] == "refused" and kind != "import":  # the slices before the refused one are imported
-                intended = {}
+            elif said[0] == "refused" and kind != "import":  # the slices before the refused one are imported, and stay
+                intended.clear()
         told = Counter(said[0] for said in heard)
         found = Killed(kind, full_disk, told["acknowledged"] + told["round"] + told["finished"], told["refused"], [], [], [], "")
         found.half += [f"the victim: {said[1]}" for said in heard if said[0] == "fault"]
@@ -456,7 +459,7 @@ class Kills:
             found.not_opening.append(left)
             return found
         for z, digest in left.digests.items():
-            if digest not in (acknowledged[z], intended.get(z)):
+            if digest != acknowledged[z] and digest not in intended[z]:
                 found.lost.append(f"slice {z} holds neither what was acknowledged nor what was about to be")
         found.lost += [f"round {number} was acknowledged and is gone" for number in set(rounds) - set(left.rounds)]
         found.half += left.half
