@@ -69,9 +69,15 @@ class ProcessId:
         if self.place != _place():
             return None
         if _counts_starts():
-            return _start_of(self.pid) == self.start if self.start else None
+            return self._started() if self.start else None
         # Another process may have the number by now, but a number without a process is proof.
         return None if sys.platform == "linux" or process_lives(self.pid) else False
+
+    def _started(self) -> bool | None:
+        """Return whether the process with the number began when this one did; None if ``/proc`` hides it (``hidepid``)."""
+        if _stat(self.pid) is not None:
+            return _start_of(self.pid) == self.start
+        return None if _takes_signals(self.pid) else False
 
 
 @cache
@@ -109,6 +115,17 @@ def _stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
     except OSError:
         return None
+
+
+def _takes_signals(pid: int) -> bool:
+    """Return whether a process has this number, whoever's it is, even where ``/proc`` hides those of other users."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def process_lives(pid: int) -> bool:

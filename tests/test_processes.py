@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +98,7 @@ def test_a_process_is_known_for_good() -> None:
     name = ProcessId.of(child.pid)
     assert ProcessId.read(str(name)) == name
     assert name.lives() is True
+    assert replace(name, pid=10**30).lives() is False
     assert replace(name, start=name.start + 1).lives() is False
     assert replace(name, place="0123456789ab").lives() is None
     child.kill()
@@ -103,6 +106,41 @@ def test_a_process_is_known_for_good() -> None:
     assert name.lives() is False
     child.wait()
     assert name.lives() is False
+
+
+HIDDEN = """
+import sys
+from core.processes import ProcessId
+print(*(ProcessId.read(text).lives() for text in sys.argv[1:]))
+"""
+AS_ANOTHER_USER = """
+mount -t proc -o hidepid=2 proc /proc
+exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+"""
+
+
+def of_another_user(command: list[str]) -> list[str]:
+    """A command run by a user who sees no process of others, as on many shared machines."""
+    return ["unshare", "-m", "sh", "-ec", AS_ANOTHER_USER, "sh", *command]
+
+
+def hides_processes() -> bool:
+    """Whether processes can be hidden here for one command alone: the mount is one of its own since Linux 5.8."""
+    if sys.platform != "linux" or tuple(map(int, platform.release().split(".")[:2])) < (5, 8) or not shutil.which("setpriv"):
+        return False
+    imports = [sys.executable, "-c", "import core.processes"]
+    return subprocess.run(of_another_user(imports), cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not hides_processes(), reason="needs mounts of its own, and a second user")
+def test_a_process_hidden_by_the_system_is_not_taken_for_gone() -> None:
+    """Under ``hidepid=2`` no entry in ``/proc`` proves nothing as long as the number takes signals; without that it is gone."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    names = [str(ProcessId.of(os.getpid())), str(replace(ProcessId.of(os.getpid()), pid=gone.pid))]
+    gone.wait()
+    hidden = of_another_user([sys.executable, "-c", HIDDEN, *names])
+    ran = subprocess.run(hidden, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["None", "False"]
 
 
 def test_what_is_no_process_is_not_read() -> None:
