@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -273,12 +272,15 @@ def submit_mask(
         raise LabelError(f"The mask holds {sorted(wrong)}; allowed are 0 to {len(known) - 1} and {UNLABELLED}.")
     claimed = claim.pixels((mask != UNLABELLED).astype(np.uint8)) & (mask != UNLABELLED)
     hold_back = store.validation_area(slice_id)
-    for _ in range(_MOST_TRIES - 1):
-        with suppress(OutOfDate):
+    tries = 0
+    while True:
+        tries += 1
+        try:
             action = _below_draft(models, slice_id, shape)
             return store.labels.claim(slice_id, mask, claimed, claim, role=role, hold_back=hold_back, work=work, also=action)
-    action = _below_draft(models, slice_id, shape)
-    return store.labels.claim(slice_id, mask, claimed, claim, role=role, hold_back=hold_back, work=work, also=action)
+        except OutOfDate:
+            if tries == _MOST_TRIES:
+                raise
 
 
 def _below_draft(

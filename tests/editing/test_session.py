@@ -135,6 +135,21 @@ def test_a_mask_from_elsewhere_waits_for_strokes_that_come_between(rounds, monke
     assert (rounds.labels.of(0, 5) == 2).all()
 
 
+def test_a_mask_from_elsewhere_does_not_wait_for_ever(rounds, monkeypatch):
+    """Where strokes come between every time, its sender is told; none of them is lost."""
+    claim = LabelStore.claim
+
+    def painted_meanwhile(self, *args, **kwargs):
+        paint(rounds, 5, rounds.labels.sync_state(0, 5).sequence + 1, (1, 1, 257))
+        return claim(self, *args, **kwargs)
+
+    monkeypatch.setattr(LabelStore, "claim", painted_meanwhile)
+    with pytest.raises(LabelError, match="at the same moment"):
+        rounds.labels.submit_mask(0, 5, np.full(SHAPE, 2, np.uint8), FULL)
+    assert rounds.labels.sync_state(0, 5).sequence == 20
+    assert (rounds.labels.of(0, 5) == 255).all()
+
+
 # ---- what lies under the strokes
 
 
