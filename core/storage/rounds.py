@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.config import EARLIER, Architecture, StopRule, TrainConfig, changed
-from core.errors import CheckpointError
+from core.errors import CheckpointError, JobError
 from core.storage.database import Records, to_json
 
 
@@ -169,9 +169,19 @@ class Rounds:
         return None if row is None else str(row["checkpoint"])
 
     def add(self, new: NewRound) -> None:
-        """Enter a round."""
+        """Enter a round, unless another process has entered it already for a job that seemed dead while it was suspended.
+
+        Raises
+        ------
+        JobError
+            If the round is of another job.
+        """
         with self._records.transaction() as db:
-            _insert(db, new)
+            entered = db.execute("SELECT job FROM rounds WHERE round = ?", (new.round,)).fetchone()
+            if entered is None:
+                _insert(db, new)
+            elif entered["job"] != new.job:
+                raise JobError(f"Round {new.round} was trained by another program meanwhile; start a new round.")
 
     def add_finished(self, new: NewRound, *, unchanged: Callable[[], bool]) -> bool:
         """Enter a round whose job has ended without doing so; return whether this call did it.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.config import StopRule
-from core.errors import CheckpointError
+from core.errors import CheckpointError, JobError
 from core.storage.database import Records
 from core.storage.rounds import CurvePoint, NewRound, Origin, Rounds
 
@@ -46,6 +46,15 @@ def test_rounds_are_numbered_from_one_and_the_newest_is_meant(rounds: Rounds) ->
     enter(rounds, 2)
     assert (rounds.last(), rounds.following(), rounds.chosen(None), rounds.chosen(1)) == (2, 3, 2, 1)
     assert (rounds.checkpoint(2), rounds.trained_on(2)) == ("checkpoints/toy/round-002", (4, 7))
+
+
+def test_a_round_is_entered_once(rounds: Rounds) -> None:
+    """A job that finds it entered goes on; a job that finds that of another is told, and changes nothing."""
+    enter(rounds, 1)
+    enter(rounds, 1, seconds=7.0)
+    with pytest.raises(JobError, match="Round 1 was trained by another program meanwhile"):
+        enter(rounds, 1, job=10)
+    assert [row.seconds for row in rounds.rows(NAMES)] == [1.5]
 
 
 def test_a_row_says_how_the_round_was_trained_and_how_it_ended(rounds: Rounds) -> None:
