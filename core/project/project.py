@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from core.atomic import sweep, temporary
 from core.config import Architecture, Averaging, PredictConfig, ProposeConfig, TrainConfig
 from core.editing import session
-from core.errors import ProjectError, StorageError, storage_errors
+from core.errors import CheckpointError, ProjectError, StorageError, storage_errors
 from core.geometry import Polygon, SliceId
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
@@ -130,7 +130,7 @@ class Project(EarlierNames):
         """Open a project by name."""
         store = open_store(workspace, name)
         store.sweep()
-        with suppress(StorageError):  # the disk may have room later: the next training enters it
+        with suppress(StorageError, CheckpointError):  # the disk may have room or answer later: the next training enters it
             enter_finished(store)
         return cls(store)
 

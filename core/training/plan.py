@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from core.config import EARLIER, Architecture, TrainConfig
-from core.errors import JobError, TrainingError
+from core.errors import CheckpointError, JobError, TrainingError
 from core.storage.catalog import weight_of
 from core.storage.labels import Role
 from core.storage.snapshots import WatchedRegion
@@ -152,12 +152,12 @@ def interrupted(store: Store) -> Interrupted | None:
     job = store.jobs.last()
     if job is not None and job.active:
         return None
-    enter_finished(store)
-    number = store.rounds.following()
-    if not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
-        return None
     try:
+        enter_finished(store)
+        number = store.rounds.following()
+        if not (partial_of(store.checkpoint_folder(number)) / STATE).exists():
+            return None
         plan, curve = interrupted_plan(store), store.rounds.curve(number)
-    except JobError:
+    except (JobError, CheckpointError):  # the next training tells of a checkpoint that cannot be read
         return None
     return Interrupted(number, curve[-1].seconds if curve else 0.0, plan.config.seconds)

@@ -10,19 +10,17 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from core.config import StopRule
 from core.errors import CheckpointError, ProjectError
 from core.evaluation.held_back import pixels_key
 from core.models.loaded import LoadedModels
 from core.storage.checkpoints import Card, load, now, save
 from core.storage.jobs import Handle
-from core.storage.labels import Revision
-from core.storage.rounds import NewRound, Origin
+from core.storage.rounds import Origin
 from core.storage.snapshots import Snapshot
 from core.storage.store import Store
-from core.training.finished import made_by
+from core.training.finished import made_by, new_round, set_aside
 from core.training.learning.task import partial_of
-from core.training.round import RoundReport, entered, score_all_rounds, set_aside, validation_slices
+from core.training.round import RoundReport, entered, score_all_rounds, validation_slices
 
 
 def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | None) -> RoundReport:
@@ -33,46 +31,26 @@ def restore(models: LoadedModels, handle: Handle, round_: int, seconds: float | 
     source = find(store, round_, seconds)
     card, state = load(source)
     origin = Origin(round_, float(card.training["seconds"]))
-    number, revisions, heads = store.rounds.following(), _revisions(store, source, card), store.labels.heads()
+    _check_revisions(store, source, card)
+    number, heads = store.rounds.following(), store.labels.heads()
     validation = validation_slices(store, heads)
     handle.report(0.1, f"measuring round {round_} as it was after {origin.seconds:.0f} s on the held-back pixels")
     scores = score(models.load(source), validation, len(store.catalog.classes))
     folder = store.checkpoint_folder(number)
-    set_aside(folder)
+    set_aside(store, number)
     dice = dict(zip((c.name for c in store.catalog.classes), scores.dice, strict=True))
     extra = {name: value for name, value in card.extra.items() if name != "moment"}
-    save(
-        folder,
-        state,
-        replace(
-            card,
-            scores={"loss": scores.loss, "dice": dice, "pixels": scores.pixels},
-            created=now(),
-            extra={
-                **extra,
-                "round": number,
-                "restored": asdict(origin),
-                **made_by(store, handle.id, pixels_key(store, heads)),
-            },
-        ),
+    restored = replace(
+        card,
+        scores={"loss": scores.loss, "dice": dice, "pixels": scores.pixels},
+        created=now(),
+        extra={**extra, "round": number, "restored": asdict(origin), **made_by(store, handle.id, pixels_key(store, heads))},
     )
+    save(folder, state, restored)
     if round_ != number:  # those of the interrupted training whose number is taken now
         store.snapshots.forget(number)
     store.rounds.copy_curve(round_, number, origin.seconds)
-    identities = [revision.id for revision in revisions]
-    store.rounds.add(
-        NewRound(
-            number,
-            revisions=identities,
-            config=card.config,
-            checkpoint=folder.relative_to(store.workspace).as_posix(),
-            seconds=origin.seconds,
-            active_seconds=store.labels.active_seconds(up_to=max(identities)),
-            job=handle.id,
-            ended_by=StopRule(card.training.get("ended_by", StopRule.SECONDS)),
-            origin=origin,
-        )
-    )
+    store.rounds.add(new_round(store, number, restored))
     shutil.rmtree(partial_of(folder), ignore_errors=True)  # only now: the resume state of that training
     score_all_rounds(models, handle, heads, validation, {number: scores})
     store.snapshots.sweep()
@@ -108,8 +86,8 @@ def nearest(snapshots: list[Snapshot], seconds: float) -> Snapshot | None:
     return min(close, key=lambda snapshot: abs(snapshot.seconds - seconds), default=None)
 
 
-def _revisions(store: Store, source: Path, card: Card) -> list[Revision]:
+def _check_revisions(store: Store, source: Path, card: Card) -> None:
     identities = card.extra.get("label_revisions")
     if not isinstance(identities, list) or not identities:
         raise CheckpointError(f"The card of {source} does not say what it was trained on; choose another snapshot.")
-    return store.labels.revisions(map(int, identities))
+    store.labels.revisions(map(int, identities))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +15,17 @@ from core.errors import (
     NetworkError,
     ProjectError,
     VolumeError,
-    storage_errors,
 )
 from core.evaluation.held_back import pixels_key
 from core.models.loaded import LoadedModels
 from core.progress import Report, silent
+from core.storage.checkpoints import load_card
 from core.storage.jobs import Handle
 from core.storage.labelled_slice import FrozenSlice
 from core.storage.labels import Revision, Role
-from core.storage.rounds import CurvePoint, NewRound
+from core.storage.rounds import CurvePoint
 from core.storage.store import Store
-from core.training.finished import made_by
+from core.training.finished import made_by, new_round, set_aside
 from core.training.learning.task import FitResult, Progress, TrainingTask
 from core.training.plan import Plan
 
@@ -100,18 +99,7 @@ def train_round(
     )
 
     def enter(fitted: FitResult) -> None:
-        store.rounds.add(
-            NewRound(
-                plan.round,
-                revisions=plan.revisions,
-                config=asdict(plan.config),
-                checkpoint=fitted.checkpoint.relative_to(store.workspace).as_posix(),
-                seconds=fitted.seconds,
-                active_seconds=store.labels.active_seconds(up_to=max(plan.revisions)),
-                job=handle.id,
-                ended_by=fitted.ended_by,
-            )
-        )
+        store.rounds.add(new_round(store, plan.round, load_card(fitted.checkpoint)))
 
     fitted = _fit(store, handle, task, _Reporter(store, handle, plan, report, follow), resume=resume, enter=enter)
     scores = Scores(fitted.validation_loss, fitted.validation_dice, fitted.validation_pixels, fitted.validation_counts)
@@ -188,18 +176,8 @@ def _fit(
     from core.training.learning.fit import fit
 
     resume = resume and task.partial.exists()
-    set_aside(task.folder)
+    set_aside(store, task.number)
     return fit(task, report=report, resume=resume, begun=lambda: store.rounds.begin(handle.id), enter=enter)
-
-
-def set_aside(folder: Path) -> None:
-    """Rename a checkpoint that is not of this project's round, such as one of a deleted project of the same name.
-
-    A checkpoint of this project was entered before the round was planned, see :mod:`core.training.finished`.
-    """
-    if folder.exists():
-        with storage_errors(folder):
-            folder.rename(folder.with_name(f".{folder.name}.orphan-{time.time_ns()}"))
 
 
 class _Reporter:

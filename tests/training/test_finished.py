@@ -12,12 +12,12 @@ from threading import Barrier, Thread
 
 import pytest
 
-from core.errors import Cancelled, JobError, StorageError
+from core.errors import Cancelled, CheckpointError, JobError, StorageError
 from core.project import Project
-from core.storage.checkpoints import WEIGHTS, load_card
-from core.storage.rounds import Origin, Rounds
+from core.storage.checkpoints import CARD, WEIGHTS, load_card
+from core.storage.rounds import NewRound, Origin, Rounds
 from core.storage.workspace import open_store
-from core.training.finished import enter_finished
+from core.training.finished import enter_finished, set_aside
 from core.training.plan import make_plan
 from tests.conftest import TINY, Files
 
@@ -142,10 +142,6 @@ def test_a_training_at_work_enters_its_round_itself(workspace: Path) -> None:
     assert enter_finished(store) == 1
 
 
-def damaged(project: Project, checkpoint: Path) -> None:
-    (checkpoint / WEIGHTS).write_bytes(b"nonsense")
-
-
 def of_a_deleted_project(project: Project, checkpoint: Path) -> None:
     project.store.records.set_meta("created", "1.5")
 
@@ -161,8 +157,8 @@ def of_an_earlier_version(project: Project, checkpoint: Path) -> None:
     (checkpoint / "card.json").write_text(replace(card, extra=earlier).to_json())
 
 
-@pytest.mark.parametrize("made", [damaged, of_a_deleted_project, of_another_round, of_an_earlier_version])
-def test_a_checkpoint_that_proves_nothing_is_not_entered(
+@pytest.mark.parametrize("made", [of_a_deleted_project, of_another_round, of_an_earlier_version])
+def test_a_checkpoint_from_elsewhere_is_not_entered(
     workspace: Path, checkpoint: Path, made: Callable[[Project, Path], None]
 ) -> None:
     """Nor is it an obstacle: the next training sets it aside."""
@@ -171,6 +167,56 @@ def test_a_checkpoint_that_proves_nothing_is_not_entered(
     last = project.store.rounds.last()
     assert enter_finished(project.store) is None
     assert project.train(TINY).round == (last or 0) + 1
+
+
+@pytest.mark.parametrize("file", [WEIGHTS, CARD])
+def test_a_checkpoint_that_cannot_be_read_for_a_moment_is_not_pushed_away(workspace: Path, checkpoint: Path, file: str) -> None:
+    """The project opens all the same, a training waits; the checkpoint is entered as soon as its disk answers."""
+    (checkpoint / file).rename(workspace / file)
+    project = Project.open(workspace, "toy")
+    assert (project.models.rounds(), project.models.interrupted()) == ([], None)
+    for resume in (False, True):
+        with pytest.raises(CheckpointError, match="may be a finished training of round 1, but cannot be read now"):
+            project.train(resume=True) if resume else project.train(TINY)
+    assert checkpoint.is_dir()
+    (workspace / file).rename(checkpoint / file)
+    assert make_plan(project.store, TINY).round == 2
+
+
+def test_a_damaged_checkpoint_is_set_aside_by_a_person_alone(workspace: Path, checkpoint: Path) -> None:
+    """The sentence says how; then the round is trained again."""
+    (checkpoint / WEIGHTS).write_bytes(b"nonsense")
+    project = Project.open(workspace, "toy")
+    with pytest.raises(CheckpointError, match="if it is damaged, move the folder elsewhere and train again"):
+        project.train(TINY)
+    checkpoint.rename(workspace / "elsewhere")
+    assert project.train(TINY).round == 1
+
+
+def test_a_training_does_not_push_away_one_that_finished_after_its_plan(workspace: Path, checkpoint: Path) -> None:
+    """Its own checkpoint would have the same place."""
+    with pytest.raises(JobError, match="Round 1 was trained by another program meanwhile"):
+        set_aside(open_store(workspace, "toy"), 1)
+    assert checkpoint.is_dir()
+
+
+def test_a_training_that_was_suspended_goes_on_after_another_process_entered_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for dead in its container; the round is entered once, and the job ends well."""
+    project, add = Project.open(workspace, "toy"), Rounds.add
+
+    def suspended(self: Rounds, new: NewRound) -> None:
+        project.store.records.write("UPDATE jobs SET state = 'dead', ended = 1 WHERE id = ?", (new.job,))
+        assert enter_finished(open_store(workspace, "toy")) == 2
+        add(self, new)
+
+    monkeypatch.setattr(Rounds, "add", suspended)
+    assert project.train(TINY).round == 2
+    assert [row.round for row in project.models.rounds()] == [1, 2]
+    job = project.store.jobs.last()
+    assert job is not None
+    assert job.state == "done"
 
 
 def test_a_restored_round_that_could_not_be_entered_is_entered(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
