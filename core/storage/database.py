@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from core.errors import ProjectError, StorageError, storage_errors
 from core.rights import opener
-from core.storage.filesystem import is_local
+from core.storage.filesystem import is_local, is_locked_here
 
+_PATIENCE_S, _BRIEF_S = 30.0, 2.0  # for another process's write; for one that may never end
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -147,7 +148,7 @@ class Records:
             with storage_errors(path), open(path, "ab", opener=opener):
                 pass  # SQLite gives its log the rights of this file
         self._created = create
-        self._shares_memory = is_local(path.parent)
+        self._choose_journal(new=create and path.stat().st_size == 0)
         self._migrate(migrations)
         self._held = self._connection()  # while the file is open, the system gives its number to no other file
         self._number = _file_number(path)
@@ -155,6 +156,18 @@ class Records:
     def in_place(self) -> bool:
         """Return whether ``path`` is still the opened file; False after the project was deleted, even if made anew."""
         return self._number is not None and _file_number(self.path) == self._number
+
+    def _choose_journal(self, *, new: bool) -> None:
+        """Give a new file a write-ahead log on a local disk; take an existing file out of it anywhere else, for good.
+
+        A disk that is local here may be a network folder to another machine with the file open, so no log ever comes back.
+        """
+        local = is_local(self.path.parent)
+        with self._sentences():
+            if new and local:
+                self._connection().execute("PRAGMA journal_mode = WAL")
+            elif not new and not local:
+                _leave_wal(self.path)
 
     def _migrate(self, migrations: Sequence[str]) -> None:
         with self.transaction() as db:
@@ -174,12 +187,8 @@ class Records:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection = sqlite3.connect(self.path, timeout=_PATIENCE_S, isolation_level=None)
             connection.row_factory = sqlite3.Row
-            if self._shares_memory:
-                connection.execute("PRAGMA journal_mode = WAL")
-            else:
-                _leave_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             self._local.connection = connection
         return connection
@@ -252,7 +261,7 @@ class Records:
                 "Nothing that was stored before is lost."
             )
         if "locked" in text:
-            return StorageError(f"{self.path} has been in use by another program for 30 s; close that program and try again.")
+            return StorageError(f"{self.path} is in use by another program; close that program and try again.")
         if "no such" in text:
             return ProjectError(f"{self.path} is damaged ({text}); nothing was changed, restore the file from a backup.")
         return error
@@ -266,15 +275,25 @@ def _file_number(path: Path) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-def _leave_wal(connection: sqlite3.Connection) -> None:
+def _leave_wal(path: Path) -> None:
     """Take a database out of write-ahead mode, if it is in it, without the shared memory that is unsafe here.
 
-    SQLite itself must read the mode: to open and close the file beside it would give up this process's locks.
+    Another process of this machine may have it open in that mode, such as a job of an earlier version. Both then share memory
+    safely, and the mode stays until a later call. SQLite itself must read the mode: to open and close the file beside it would
+    give up this process's locks.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        If a process of another machine or container has the file open.
     """
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # SQLite then keeps a log's index in this process
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA locking_mode = NORMAL")
-    connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # gives up the lock kept so far
+    try:
+        with closing(sqlite3.connect(path, timeout=_BRIEF_S, isolation_level=None)) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # SQLite then keeps a log's index in this process
+            connection.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:  # the lock of this attempt is gone now
+        if "locked" not in str(error) or not is_locked_here(path):
+            raise
 
 
 def pack(raster: NDArray[Any]) -> bytes:

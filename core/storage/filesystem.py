@@ -1,4 +1,4 @@
-"""Find out whether a folder lies on a local file system, the only place for SQLite's write-ahead log.
+"""Find out whether a folder lies on a local file system, the only place for SQLite's write-ahead log, and who locks a file.
 
 The log needs memory shared by all processes that have the file open, so all must run on one machine. A folder of a network, of
 another operating system or of a file system in user space does not promise that, and new kinds appear. So local kinds are
@@ -33,6 +33,19 @@ def is_local(folder: Path) -> bool:
     except OSError:
         return False
     return kind_of(opened, mounts) in LOCAL
+
+
+def is_locked_here(file: Path) -> bool:
+    """Return whether a process of this machine and container, this one included, holds a lock on a file.
+
+    Only Linux tells: elsewhere this is always False. Unlike a lock of one's own, the look takes no lock away.
+    """
+    try:
+        stat, locks = file.stat(), Path("/proc/locks").read_text()
+    except OSError:
+        return False
+    number = f"{os.major(stat.st_dev):02x}:{os.minor(stat.st_dev):02x}:{stat.st_ino}"
+    return any(number in line.split() for line in locks.splitlines())
 
 
 def kind_of(opened: str, mounts: str) -> str | None:

@@ -1,7 +1,10 @@
 """The SQLite file: whole writes, migrations, damage told in one sentence."""
 
 import gc
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,8 +15,10 @@ from core.config import StopRule
 from core.errors import ProjectError, StorageError
 from core.storage.catalog import Catalog
 from core.storage.database import MIGRATIONS, Records, pack, unpack
-from core.storage.filesystem import is_local
+from core.storage.filesystem import is_local, is_locked_here
 from core.storage.rounds import Rounds
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -219,6 +224,73 @@ def test_several_programs_take_a_database_out_of_its_log_at_once(left_in_wal, mo
         thread.join()
     assert failed == []
     assert Records(left_in_wal).row("SELECT COUNT(*) FROM meta")[0] == 21
+
+
+def test_a_log_never_comes_back(left_in_wal, tmp_path, monkeypatch):
+    """A client of a network folder has the file open, to which the file server's own disk is local: both keep the journal."""
+    other = tmp_path / "new.sqlite"
+    monkeypatch.setattr("core.storage.database.is_local", lambda folder: False)
+    clients = [Records(left_in_wal), Records(other, create=True)]
+    monkeypatch.setattr("core.storage.database.is_local", lambda folder: True)
+    for path, client in zip((left_in_wal, other), clients, strict=True):
+        server = Records(path)
+        server.set_meta("of", "server")
+        client.set_meta("of", client.meta("of") + " and client")
+        assert (server.meta("of"), header(path)) == ("server and client", (1, 1))
+        assert not path.with_name(path.name + "-shm").exists()
+        Records(path, create=True).close()
+        assert header(path) == (1, 1)
+
+
+def keeps_a_log(path, monkeypatch):
+    """Records of an earlier version, idle, with a write-ahead log where there should be none now."""
+    with monkeypatch.context() as patch:
+        patch.setattr("core.storage.database.is_local", lambda folder: True)
+        return Records(path, create=True)
+
+
+def test_a_log_that_another_process_of_this_machine_has_open_stays_for_now(tmp_path, monkeypatch):
+    """Such as a job of an earlier version: nobody waits for its end, and both write; once it has ended, the log goes."""
+    if not Path("/proc/locks").exists():
+        pytest.skip("this system does not tell who locks a file")
+    path = tmp_path / "project.sqlite"
+    holder = keeps_a_log(path, monkeypatch)
+    holder.set_meta("of", "holder")
+    if not is_locked_here(path):
+        pytest.skip("the numbers of files on this file system are not those of its locks")
+    monkeypatch.setattr("core.storage.database.is_local", lambda folder: False)
+    records = Records(path)
+    records.set_meta("of", records.meta("of") + " and records")
+    assert (holder.meta("of"), header(path)) == ("holder and records", (2, 2))
+    for opened in (records, holder):
+        opened.close()
+    Records(path)
+    assert header(path) == (1, 1)
+
+
+ELSEWHERE = """
+import sys
+from pathlib import Path
+import core.storage.database as database
+database.is_local = lambda folder: False
+try:
+    database.Records(Path(sys.argv[1]))
+except database.StorageError as error:
+    print(error)
+"""
+AWAY = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
+
+
+def test_a_log_that_is_open_elsewhere_is_shared_with_nobody(tmp_path, monkeypatch):
+    """A process of a container sees none of others, as of another machine: it is told at once, and shares no memory."""
+    if os.name != "posix" or subprocess.run([*AWAY, ""], capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs a container of its own")
+    path = tmp_path / "project.sqlite"
+    holder = keeps_a_log(path, monkeypatch)
+    command = [*AWAY, ELSEWHERE, str(path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == f"{path} is in use by another program; close that program and try again.\n"
+    holder.set_meta("still", "writes")
 
 
 def watched(monkeypatch, path):
