@@ -24,6 +24,8 @@ CREATED = "X-Underpaint-Created"
 
 _projects: dict[tuple[Path, str], Project | None] = {}
 """Projects opened here, by workspace and name; None once one is out of reach."""
+_opening: dict[tuple[Path, str], threading.Lock] = {}
+"""A lock for each project that was seen here, so that none waits for another that is slow to open."""
 _lock = threading.Lock()
 
 Target = tuple[Project, SliceId]
@@ -42,15 +44,17 @@ def open_project(name: str) -> Project:
         If the project was here and is out of reach.
     """
     workspace = workspace_folder()
+    if (workspace, name) not in _projects and name not in list_projects(workspace):
+        raise Refusal(404, "There is no project of that name in this workspace.")
     with _lock:
+        opening = _opening.setdefault((workspace, name), threading.Lock())
+    with opening:
         project = _projects.get((workspace, name))
         if project is not None and not project.store.records.in_place():
             _projects[workspace, name] = None
             project.store.records.close()  # connections of other threads close with garbage collection
         if name not in list_projects(workspace):
-            if (workspace, name) in _projects:
-                raise StorageError(f"Project {name} is out of reach: it was deleted or renamed, or its disk is away.")
-            raise Refusal(404, "There is no project of that name in this workspace.")
+            raise StorageError(f"Project {name} is out of reach: it was deleted or renamed, or its disk is away.")
         opened = _projects.get((workspace, name))
         if opened is None:
             opened = _projects[workspace, name] = Project.open(workspace, name)

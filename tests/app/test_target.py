@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def create(workspace: Path, second_class: str) -> None:
-    Project.create(workspace, "toy", volumes=[workspace / "toy.tif"], classes=["matrix", second_class])
+def create(workspace: Path, second_class: str, name: str = "toy") -> None:
+    Project.create(workspace, name, volumes=[workspace / "toy.tif"], classes=["matrix", second_class])
 
 
 def delete(workspace: Path) -> None:
@@ -80,3 +82,18 @@ def test_nothing_of_a_deleted_project_stays_open(workspace: Path) -> None:
         assert open_project("toy").volumes
         gc.collect()
         assert not [path for path in open_files(workspace) if path.endswith("(deleted)")]
+
+
+def test_no_project_waits_for_another_that_is_slow_to_open(workspace: Path) -> None:
+    """One whose records another program is writing to, for instance; it opens once that has ended."""
+    create(workspace, "old", "other")
+    writer = sqlite3.connect(workspace / "data" / "toy" / "project.sqlite", isolation_level=None)
+    with closing(writer), ThreadPoolExecutor(max_workers=2) as threads:
+        writer.execute("BEGIN EXCLUSIVE")
+        slow = threads.submit(open_project, "toy")
+        wait([slow], timeout=0.5)
+        threads.submit(open_project, "other").result()
+        waited = not slow.done()
+        writer.execute("ROLLBACK")
+        assert slow.result().classes
+    assert waited
