@@ -1,4 +1,4 @@
-"""Enter a training that finished but never became a round: a kill, a full disk or a lock came in between.
+"""Write the record of a finished training, also of one that never became a round: a kill, a full disk or a lock came between.
 
 The checkpoint is whole on disk by then, and its card holds all that the record of a round needs.
 """
