@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -31,6 +33,14 @@ from tests.toy import browser
 def missed(section: Section) -> list[str]:
     """The goals that were not reached."""
     return [goal.text for goal in section.goals if not goal.reached]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plain_main() -> Iterator[None]:
+    """No script as the main module: a new process would run it, and tests of pages before these may have left one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -771,7 +771,8 @@ def test_the_headline_says_that_the_model_still_looks(headline, phantom_project)
 def stroke(project, *slices):
     """Paint one pixel on each of these slices and save none of them."""
     for z in slices:
-        project.labels.apply(0, z, Patch(1, np.array([(0, 1, 1 | 256)], np.uint32)))
+        number = project.labels.sync_state(0, z).sequence + 1
+        project.labels.apply(0, z, Patch(number, np.array([(0, 1, 1 | 256)], np.uint32)))
 
 
 def test_slices_with_strokes_that_are_not_saved_are_listed_and_can_be_opened(open_page, phantom_project):

@@ -101,11 +101,12 @@ def test_random_wishes_are_refused_unless_they_are_good(said: dict[str, Any]) ->
 @given(st.sampled_from(["strokes", "slice", "region"]), st.integers(0, MOST), st.one_of(st.none(), st.integers(0, MOST)))
 def test_a_good_claim_is_read(kind: str, sequence: int, round_: int | None) -> None:
     """A round of null is no prediction at all, and none said is the newest."""
-    said = {"id": "A-9", "kind": kind, "sequence": sequence, "box": [0, 1, 5, 8], "active_ms": 7}
+    said = {"id": "A-9", "kind": kind, "sequence": sequence, "revision": None, "box": [0, 1, 5, 8], "active_ms": 7}
     wish = read_claim(json.dumps({**said, "round": round_}).encode(), (5, 8))
     claims = {"strokes": Claim.strokes(), "slice": Claim.slice(), "region": Claim.region(Box(0, 1, 5, 8))}
     assert (wish.id, wish.sequence, wish.claim, wish.active_ms) == ("A-9", sequence, claims[kind], 7)
-    assert wish.round == (round_ or 0)
+    assert (wish.round, wish.seen) == (round_ or 0, 0)
+    assert read_claim(json.dumps({**said, "revision": sequence}).encode(), (5, 8)).seen == sequence
     assert read_claim(json.dumps(said).encode(), (5, 8)).round is None
 
 
@@ -113,7 +114,7 @@ def test_a_good_claim_is_read(kind: str, sequence: int, round_: int | None) -> N
 def test_a_box_lies_in_the_slice(corners: list[int]) -> None:
     """It is not empty, its corners are in order, and none leaves the slice of 5 x 8 pixels."""
     y0, x0, y1, x1 = corners
-    body = json.dumps({"id": "a", "kind": "region", "sequence": 0, "box": corners}).encode()
+    body = json.dumps({"id": "a", "kind": "region", "sequence": 0, "revision": None, "box": corners}).encode()
     if 0 <= y0 < y1 <= 5 and 0 <= x0 < x1 <= 8:
         assert read_claim(body, (5, 8)).claim.box == Box(*corners)
     else:

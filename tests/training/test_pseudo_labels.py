@@ -197,7 +197,7 @@ def test_held_back_unsure_and_outside_pixels_of_a_project_are_closed(phantom_pro
     painted[:8] = 1
     phantom_project.labels.submit_mask(0, 5, painted, Claim.strokes())
     unsure = (10 * 160, 40, UNLABELLED | 1 << 8)  # touched, of no class
-    phantom_project.labels.apply(0, 5, Patch(1, np.array([unsure], np.uint32), 10))
+    phantom_project.labels.apply(0, 5, Patch(2, np.array([unsure], np.uint32), 10))
     phantom_project.submit(0, 5, Claim.strokes())
     phantom_project.set_region(0, [((0, 0), (0, 99), (159, 99), (159, 0))])
     head = phantom_project.store.labels.head(SliceId(0, 5))
