@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
     from core.project import Project
+    from tests.thresholding import ThresholdModels
 
 pytest_plugins = ["pytester"]
 
@@ -169,6 +170,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
     monkeypatch.setenv("UNDERPAINT_WORKSPACE", str(tmp_path))
     return make_toy(tmp_path)
+
+
+@pytest.fixture
+def models(project: Project) -> ThresholdModels:
+    """The models of the toy project, which has one round then: a threshold on grey values."""
+    from tests.predicted import add_round
+    from tests.thresholding import ThresholdModels
+
+    add_round(project)
+    return ThresholdModels(project.store)
 
 
 @pytest.fixture

@@ -24,20 +24,6 @@ from tests.toy import HEIGHT, WIDTH, make_toy
 ALL = ProposeConfig()
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """The toy project with a round."""
-    made = make_toy(tmp_path)
-    add_round(made)
-    return made
-
-
-@pytest.fixture
-def models(project: Project) -> ThresholdModels:
-    """Its models."""
-    return ThresholdModels(project.store)
-
-
 def label(project: Project, z: int) -> None:
     """Save a label of a whole slice."""
     project.labels.submit_mask(0, z, np.zeros((HEIGHT, WIDTH), np.uint8), Claim.slice())

@@ -18,7 +18,6 @@ from core.project import Project
 from core.results.amounts import Amount
 from core.results.segment import PredictReport, export_confidence, predict
 from core.volumes import open_volume
-from tests.predicted import add_round
 from tests.thresholding import ThresholdModels, threshold
 from tests.toy import HEIGHT, WIDTH, make_toy
 
@@ -26,20 +25,6 @@ HALVES = [[0] * WIDTH] * 3 + [[1] * WIDTH] * 3
 """Every slice of the toy project as the network sees it: the brighter lower half is pore."""
 
 ALONE = PredictConfig(across=0)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """The toy project with a round."""
-    made = make_toy(tmp_path)
-    add_round(made)
-    return made
-
-
-@pytest.fixture
-def models(project: Project) -> ThresholdModels:
-    """Its models."""
-    return ThresholdModels(project.store)
 
 
 @pytest.fixture
