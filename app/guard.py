@@ -27,7 +27,7 @@ from streamlit import config
 
 from app import key_page
 from core.errors import ProjectError
-from core.storage.access_key import access_key, page_address, proof
+from core.storage.access_key import EVERYWHERE, access_key, page_address, proof
 from core.storage.workspace import workspace_folder
 
 MAX_BODY = 8 * 1024 * 1024
@@ -37,8 +37,6 @@ NO_KEY = "UNDERPAINT_NO_KEY"
 """Environment variable that opens the app to every user of this machine; on the loopback address only."""
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_EVERYWHERE = {"0.0.0.0", "::"}
-"""Addresses for every interface: any numeric host is then accepted, because an attacker can point only names here."""
 _LONGEST_NONCE = 64
 _HARMLESS = {"GET", "HEAD"}
 _SECURE = {"https", "wss"}
@@ -240,7 +238,8 @@ def check_host(request: HTTPConnection) -> None:
     except ValueError:
         name = ""
     allowed = _host_names()
-    if name not in allowed and not (_EVERYWHERE & allowed and _is_address(name)):
+    # On every interface any number is accepted: an attacker can point only names here.
+    if name not in allowed and not (EVERYWHERE.keys() & allowed and _is_address(name)):
         raise Refusal(
             403,
             f"The app does not answer to the host name {name[:80]!r}, only to {', '.join(sorted(allowed))}; "

@@ -21,13 +21,13 @@ from core.rights import make_folder
 
 _PATIENCE_S = 2.0
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses for every interface, and the address for a browser on this machine."""
 
 
 def page_address(address: str, port: int, *, encrypted: bool = False) -> str:
     """Return the URL of the app's first page for a browser on this machine; ``address`` is what the server listens on."""
-    host = _EVERYWHERE.get(address, address)
+    host = EVERYWHERE.get(address, address)
     return f"http{'s' if encrypted else ''}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
